@@ -1,0 +1,127 @@
+"""`node run`: puts controller, chain and socket together (DESIGN §1)."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import logging.handlers
+import os
+import signal
+import sys
+from pathlib import Path
+
+from console.chain.ipc import CometPeers, RegistryPlans
+from console.chain.transactions import RegistrySignals
+from console.errors import ConsoleError, HeldByOther, NodeError
+from console.node.bell import Bell
+from console.node.controller import Controller, open_attempt_words
+from console.node.faults import FaultPoints
+from console.node.journal import Journal
+from console.node.service import ControllerService
+from console.settings import NetworkSettings, NodeSettings
+
+_LOG = logging.getLogger(__name__)
+
+_LOG_BYTES = 8 << 20
+_LOG_FILES = 3
+
+
+async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
+    """Run the controller of one node until SIGTERM or SIGINT; the node goes on without it.
+
+    Returns:
+        0 when it was asked to end.
+
+    Raises:
+        HeldByOther: Another controller of this node runs, or a foreign process holds the node.
+        ConsoleError: The journal, the socket or the layout is not usable.
+    """
+    if sys.platform != "linux":
+        raise NodeError("the controller needs Linux", next_step="run the console here and the controller there")
+    run_dir = node.state_dir / "run"
+    run_dir.mkdir(parents=True, exist_ok=True)
+    node.state_dir.chmod(0o700)
+    lock = _controller_lock(node.state_dir / "controller.lock")
+    _log_to(run_dir / "controller.log")
+    faults = FaultPoints.from_environment()
+    journal = Journal(node.state_dir / "journal.db", faults=faults)
+    bell = Bell()
+    signals = RegistrySignals(network, node)
+    plans = RegistryPlans(network, node)
+    peers = CometPeers(network, node)
+    controller = Controller(
+        node,
+        journal,
+        plans,
+        peers,
+        signals,
+        block_time_s=network.block_time_s,
+        changed=bell.ring,
+        faults=faults,
+    )
+    service = ControllerService(run_dir, controller, journal, bell)
+    await service.open()
+    _LOG.info("controller of %s starts: %s", node.name, open_attempt_words(journal.latest_attempt()))
+    work = asyncio.current_task()
+    assert work is not None
+    asked: list[int] = []
+
+    def end(number: int) -> None:
+        asked.append(number)
+        work.cancel()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end, number)
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)
+    try:
+        await controller.run()
+    except asyncio.CancelledError:
+        if not asked:
+            raise
+        work.uncancel()
+    except BaseExceptionGroup as group:
+        known, unknown = group.split(ConsoleError)
+        if unknown is not None or known is None:
+            raise
+        raise _first(known) from group
+    finally:
+        await service.close()
+        for closing in (plans.close, peers.close, signals.close):
+            await closing()
+        journal.close()
+        os.close(lock)
+    _LOG.info("controller of %s ends; the node goes on", node.name)
+    return 0
+
+
+def _controller_lock(path: Path) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
+        os.close(descriptor)
+        raise HeldByOther(
+            f"another controller of this node runs already, pid {holder}", safe="nothing was started"
+        ) from error
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    return descriptor
+
+
+def _log_to(path: Path) -> None:
+    handler = logging.handlers.RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=_LOG_FILES)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%dT%H:%M:%S"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    for noisy in ("httpx", "httpcore", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _first(group: BaseExceptionGroup[ConsoleError]) -> ConsoleError:
+    for error in group.exceptions:
+        return error if isinstance(error, ConsoleError) else _first(error)
+    raise AssertionError("an exception group is never empty")

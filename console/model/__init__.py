@@ -1,0 +1,55 @@
+"""The nouns of an upgrade: frozen values without I/O."""
+
+from __future__ import annotations
+
+from console.model.network import NetworkIdentity, Validator
+from console.model.node import (
+    Arming,
+    Attempt,
+    Crossing,
+    NodeRun,
+    NodeState,
+    NodeStatus,
+    Preparation,
+    shown_state,
+)
+from console.model.plan import (
+    FailureCode,
+    Proposal,
+    ProposalStatus,
+    Readiness,
+    ReleaseKind,
+    ValidatorReadiness,
+    Verdict,
+)
+from console.model.power import MAX_ARMING_TURNS, minimum_lead, more_than_two_thirds, power_may_fail
+from console.model.snapshot import ChainView, NodeHeight, Snapshot, Upgrade, upgrade_of
+
+__all__ = [
+    "MAX_ARMING_TURNS",
+    "Arming",
+    "Attempt",
+    "ChainView",
+    "Crossing",
+    "FailureCode",
+    "NetworkIdentity",
+    "NodeHeight",
+    "NodeRun",
+    "NodeState",
+    "NodeStatus",
+    "Preparation",
+    "Proposal",
+    "ProposalStatus",
+    "Readiness",
+    "ReleaseKind",
+    "Snapshot",
+    "Upgrade",
+    "Validator",
+    "ValidatorReadiness",
+    "Verdict",
+    "minimum_lead",
+    "more_than_two_thirds",
+    "power_may_fail",
+    "shown_state",
+    "upgrade_of",
+]

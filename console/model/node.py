@@ -1,0 +1,165 @@
+"""The local node and its upgrade attempt (DESIGN §4): the words of the state machine and their values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from console.model.plan import Verdict
+from console.text import UntrustedText
+
+
+class Preparation(StrEnum):
+    """Getting the new release ready; a failure is retried without harm."""
+
+    PLANNED = "PLANNED"
+    FETCHING = "FETCHING"
+    VERIFIED = "VERIFIED"
+    STAGED = "STAGED"
+    READY = "READY"
+    FAILED = "FAILED"
+
+
+class Arming(StrEnum):
+    """Making the running process load H."""
+
+    WAITING_TURN = "WAITING_TURN"
+    ARMED = "ARMED"
+    DISARMED = "DISARMED"
+
+
+class Crossing(StrEnum):
+    """From the halt to the new binary, or back to the old one."""
+
+    NONE = ""
+    HALTED = "HALTED"
+    QUIESCED = "QUIESCED"
+    SWITCHED = "SWITCHED"
+    STARTING = "STARTING"
+    WAITING_FOR_QUORUM = "WAITING_FOR_QUORUM"
+    PROBATION = "PROBATION"
+    COMMITTED = "COMMITTED"
+    RESUMED_OLD = "RESUMED_OLD"
+    MISSED_HALT = "MISSED_HALT"
+    NEEDS_OPERATOR = "NEEDS_OPERATOR"
+
+    @property
+    def ended(self) -> bool:
+        """Whether automation has nothing more to do for this attempt."""
+        return self in {
+            Crossing.COMMITTED,
+            Crossing.RESUMED_OLD,
+            Crossing.MISSED_HALT,
+            Crossing.NEEDS_OPERATOR,
+        }
+
+
+class NodeState(StrEnum):
+    """The one word shown for a node besides the words above."""
+
+    IDLE = "IDLE"
+    STOPPED = "STOPPED"
+    """The node ended by itself outside an upgrade and stays down."""
+    STOPPED_BY_OPERATOR = "STOPPED_BY_OPERATOR"
+    NEEDS_OPERATOR = "NEEDS_OPERATOR"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One node's way through one plan, as journalled. Frozen plan parameters never change after PLANNED."""
+
+    id: int
+    proposal_id: int
+    name: UntrustedText
+    """The plan's name: also the folder of the generation."""
+    target_height: int
+    freeze_blocks: int
+    scheduled_at: int
+    release_kind: int
+    release_hash: str
+    release_url: str
+    breaking: bool
+    preparation: Preparation
+    arming: Arming
+    crossing: Crossing
+    verdict: Verdict
+    failure_code: int
+    """0 or a `FailureCode`."""
+    tries_left: int
+    """Starts of the new binary that remain."""
+    note: str
+    """One sentence on why the attempt is where it is; empty when the state says it."""
+
+    @property
+    def freeze_height(self) -> int:
+        """H − F."""
+        return self.target_height - self.freeze_blocks
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRun:
+    """One run of the node under its shim."""
+
+    id: int
+    generation: str
+    """`genesis` or the plan's folder name."""
+    halt_height: int
+    """H that this run was started with, 0 when not armed (DESIGN §4.5: arming belongs to the run)."""
+    exe_sha256: str
+    """sha256 of the descriptor that the shim executed, 64 hex digits; empty until known."""
+    started_at: float
+    """Unix seconds."""
+    ended_at: float | None
+    exit_code: int | None
+    """None while running or when the code was lost; negative is minus the signal."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """What the controller says of its node: the answer of `status` on its socket."""
+
+    name: str
+    state: str
+    """`shown_state` of the attempt and the process."""
+    generation: str
+    version: UntrustedText
+    """What the running binary says of itself (`--version`), or empty."""
+    pid: int | None
+    """Process id of the node (not of the shim) while it runs."""
+    height: int | None
+    """Last committed height: the node's CometBFT height when it answers, else the journalled one."""
+    app_height: int | None
+    """Last height that the application executed."""
+    height_age_s: float | None
+    """Seconds since `height` was read from the node."""
+    halt_height: int
+    """H of the current run, 0 when not armed."""
+    last_exit_code: int | None
+    """Exit code of the run before the present one; of the last run when none runs."""
+    exe_sha256: str
+    attempt: Attempt | None
+    controller_pid: int
+    note: str
+    """One sentence for the operator; empty when nothing needs saying."""
+
+
+def shown_state(attempt: Attempt | None, *, running: bool, stopped_by_operator: bool, needs_operator: bool) -> str:
+    """The one word for a node: the crossing if there is one, else ARMED, else the preparation, else IDLE.
+
+    An operator's stop outranks all, because no automation leaves it (DESIGN §4).
+    """
+    if stopped_by_operator:
+        return NodeState.STOPPED_BY_OPERATOR.value
+    if needs_operator:
+        return NodeState.NEEDS_OPERATOR.value
+    if attempt is not None and attempt.crossing is not Crossing.NONE:
+        if attempt.crossing in {Crossing.COMMITTED, Crossing.RESUMED_OLD} and not running:
+            return NodeState.STOPPED.value
+        return attempt.crossing.value
+    if not running:
+        return NodeState.STOPPED.value
+    if attempt is not None:
+        if attempt.arming is Arming.ARMED:
+            return Arming.ARMED.value
+        return attempt.preparation.value
+    return NodeState.IDLE.value

@@ -1,0 +1,147 @@
+"""Plans of upgrades as the UpgradeRegistry holds them (DESIGN §6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from console.model.power import more_than_two_thirds
+from console.text import UntrustedText
+
+
+class ReleaseKind(IntEnum):
+    """What the release hash is the sha256 of."""
+
+    RAW = 0
+    MANIFEST = 1
+
+
+class ProposalStatus(IntEnum):
+    """Life of a proposal; numbers are the contract's."""
+
+    NONE = 0
+    VOTING = 1
+    APPROVED = 2
+    REJECTED = 3
+    SCHEDULED = 4
+    EXECUTED = 5
+    ABORTED = 6
+    EXPIRED = 7
+    CANCELLED = 8
+
+
+class Verdict(IntEnum):
+    """What armed nodes do after the halt; numbers are the contract's."""
+
+    NONE = 0
+    CROSS = 1
+    ABORT = 2
+
+
+class FailureCode(IntEnum):
+    """Why a validator could not prepare; a closed list, the registry's `uint16`."""
+
+    DOWNLOAD_FAILED = 1
+    HASH_MISMATCH = 2
+    DISK_SPACE = 3
+    PREFLIGHT_FAILED = 4
+    UNSUPPORTED_RELEASE = 5
+    INTERNAL = 6
+
+    @property
+    def words(self) -> str:
+        """The code in an operator's words."""
+        return {
+            FailureCode.DOWNLOAD_FAILED: "download failed",
+            FailureCode.HASH_MISMATCH: "hash does not match",
+            FailureCode.DISK_SPACE: "not enough disk",
+            FailureCode.PREFLIGHT_FAILED: "preflight failed",
+            FailureCode.UNSUPPORTED_RELEASE: "release kind not supported",
+            FailureCode.INTERNAL: "internal error",
+        }[self]
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One upgrade proposal."""
+
+    id: int
+    name: UntrustedText
+    release_kind: ReleaseKind
+    release_hash: str
+    """64 lower-case hex digits, without prefix: sha256 of the binary (raw) or of the manifest."""
+    release_url: UntrustedText
+    target_height: int
+    """H: the first height that the new binary executes."""
+    breaking: bool
+    proposer: str
+    proposed_at: int
+    """Height of the block that holds the proposal."""
+    scheduled_at: int
+    """Height at which it became Scheduled; arming turns count from here."""
+    status: ProposalStatus
+    verdict: Verdict
+    frozen_at: int
+    """Height of the freeze; 0 before it, and when nobody froze in time."""
+    freeze_blocks: int
+    """F: blocks before H at which the plan freezes."""
+    ready_power: int
+    armed_power: int
+    go_power: int
+    """Power that is both ready and armed."""
+    confirmed_power: int
+    total_power: int
+
+    @property
+    def freeze_height(self) -> int:
+        """First height at which signals are too late and `freeze` may be called: H − F."""
+        return self.target_height - self.freeze_blocks
+
+    @property
+    def go(self) -> bool:
+        """Whether the power that is ready and armed would cross."""
+        return more_than_two_thirds(self.go_power, self.total_power)
+
+
+@dataclass(frozen=True, slots=True)
+class ValidatorReadiness:
+    """What one validator has said about one proposal. Heights are 0 where nothing was said."""
+
+    address: str
+    power: int
+    """Weight in the registry's power source."""
+    operator: str
+    """Delegated operator address, or the zero address."""
+    ready_at: int
+    ready_time: int
+    """Unix seconds of the block of `ready_at`; 0 when not ready."""
+    armed_at: int
+    failure_code: int
+    """0 for none, else a `FailureCode` (or a number this version does not know)."""
+    failed_at: int
+    confirmed_at: int
+    exe_hash: str
+    """64 hex digits of the confirmed executable, or empty."""
+    app_hash: str
+
+    @property
+    def ready(self) -> bool:
+        """Verified, staged and preflight passed."""
+        return self.ready_at > 0
+
+    @property
+    def armed(self) -> bool:
+        """The running process has loaded H."""
+        return self.armed_at > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Everybody's readiness for one proposal, in the registry's order."""
+
+    proposal_id: int
+    validators: tuple[ValidatorReadiness, ...]
+
+    def of(self, address: str) -> ValidatorReadiness | None:
+        """The entry of one validator by checksummed address, or None."""
+        return next((entry for entry in self.validators if entry.address == address), None)

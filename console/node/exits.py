@@ -1,0 +1,97 @@
+"""What an end of the node means, and what follows: one pure function (DESIGN §4, strategy document §2.1.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from console.model import Attempt, Crossing, Verdict
+from console.node.evidence import HaltEvidence, halt_evidence, wrong_app_hash
+from console.node.generation import folder_name
+
+
+class ExitMeaning(StrEnum):
+    """What the controller does next."""
+
+    HALTED = "halted for the upgrade"
+    MISSED_HALT = "executed H under old rules"
+    FAILED_TRY = "the new binary failed"
+    SAME_RUN_AGAIN = "armed and ended without halt evidence"
+    CRASHED = "crashed"
+    STAYS_DOWN = "ended and stays down"
+    ASKED = "was stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """The end of one run."""
+
+    generation: str
+    halt_height: int
+    exit_code: int | None
+    asked: bool
+    log: bytes
+    app_height: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the end means and why."""
+
+    meaning: ExitMeaning
+    why: str
+
+
+def judge(end: RunEnd, attempt: Attempt | None, *, restart_on_error: bool) -> Judgement:
+    """Judge the end of a run.
+
+    Exit code 2 alone is no halt; 0 stays down; 1 (and 2 without evidence) as the setting says; anything else is a
+    crash. A run that was armed is started again as it was.
+
+    Args:
+        end: What is known of the run.
+        attempt: The open attempt, None when there is none.
+        restart_on_error: The node's setting for exit code 1.
+    """
+    if attempt is not None:
+        evidence = halt_evidence(
+            attempt,
+            run_halt_height=end.halt_height,
+            exit_code=end.exit_code,
+            log=end.log,
+            app_height=end.app_height,
+        )
+        judgement = _within_attempt(end, attempt, evidence)
+        if judgement is not None:
+            return judgement
+    if end.asked:
+        return Judgement(ExitMeaning.ASKED, "it was asked to stop")
+    if end.halt_height:
+        return Judgement(ExitMeaning.SAME_RUN_AGAIN, f"exit code {end.exit_code} without halt evidence")
+    if end.exit_code == 0 or (end.exit_code in {1, 2} and not restart_on_error):
+        return Judgement(ExitMeaning.STAYS_DOWN, f"exit code {end.exit_code}")
+    return Judgement(ExitMeaning.CRASHED, f"exit code {end.exit_code}")
+
+
+def _within_attempt(end: RunEnd, attempt: Attempt, evidence: HaltEvidence) -> Judgement | None:
+    on_new = end.generation == folder_name(attempt.name)
+    if attempt.crossing in {Crossing.STARTING, Crossing.WAITING_FOR_QUORUM, Crossing.PROBATION} and on_new:
+        return None if end.asked else Judgement(ExitMeaning.FAILED_TRY, f"exit code {end.exit_code}")
+    if attempt.crossing is not Crossing.NONE or on_new:
+        return None
+    if missed_halt(attempt, end.app_height):
+        why = "the network's app hash differs from ours" if wrong_app_hash(end.log) else "it was not armed"
+        return Judgement(ExitMeaning.MISSED_HALT, f"height {attempt.target_height} ran under old rules: {why}")
+    if not end.asked and evidence.halted:
+        return Judgement(ExitMeaning.HALTED, evidence.words())
+    return None
+
+
+def missed_halt(attempt: Attempt, app_height: int | None) -> bool:
+    """Whether an old binary that stands at `app_height` has executed H although the network crossed."""
+    return (
+        attempt.breaking
+        and attempt.verdict is Verdict.CROSS
+        and app_height is not None
+        and app_height >= attempt.target_height
+    )

@@ -1,0 +1,342 @@
+"""The controller's journal: what is durable before anything is done (DESIGN §4, facts/safety.md §3).
+
+SQLite with WAL and `synchronous=FULL`: the only common setting of those measured that keeps the last commit in a power
+cut. One connection, used from one thread.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from console.errors import JournalError
+from console.model import Arming, Attempt, Crossing, NodeRun, Preparation, Proposal, Verdict
+from console.node.faults import FaultPoints
+from console.node.protocol import attempt_from_json, attempt_to_json
+
+SCHEMA = 1
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS attempt (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, proposal_id INTEGER NOT NULL UNIQUE, document TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS run (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, generation TEXT NOT NULL, halt_height INTEGER NOT NULL,
+  exe_sha256 TEXT NOT NULL, started_at REAL NOT NULL, asked INTEGER NOT NULL DEFAULT 0,
+  ended_at REAL, exit_code INTEGER) STRICT;
+CREATE TABLE IF NOT EXISTS said (
+  attempt INTEGER NOT NULL, what TEXT NOT NULL, value TEXT NOT NULL, at REAL NOT NULL,
+  PRIMARY KEY (attempt, what)) STRICT;
+CREATE TABLE IF NOT EXISTS event (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, attempt INTEGER, kind TEXT NOT NULL,
+  detail TEXT NOT NULL) STRICT;
+"""
+
+TRIES = 3
+"""Starts of a new binary before the operator is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """The last reading of the node's heights."""
+
+    height: int
+    """Block store height."""
+    app_height: int
+    read_at: float
+    """Unix seconds."""
+
+
+class Journal:
+    """One node's journal.
+
+    Args:
+        path: `journal.db`; its folder must exist.
+        read_only: Open for reading only, as console and command line do when no controller runs.
+        faults: Fault points around each change of an attempt.
+
+    Raises:
+        JournalError: It cannot be opened, is damaged, or comes from a newer version.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False, faults: FaultPoints | None = None) -> None:
+        self._faults = faults or FaultPoints("")
+        self._path = path
+        try:
+            mode = "ro" if read_only else "rwc"
+            self._db = sqlite3.connect(f"file:{path}?mode={mode}", uri=True, isolation_level=None)
+            self._db.row_factory = sqlite3.Row
+            if not read_only:
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=FULL")
+                self._db.executescript(_TABLES)
+            found = self.meta("schema")
+            if found is None and not read_only:
+                self.set_meta("schema", str(SCHEMA))
+            elif found is not None and int(found) > SCHEMA:
+                raise JournalError(
+                    f"the journal {path} was written by a newer version (schema {found}, this one knows {SCHEMA})",
+                    safe="nothing was changed",
+                    next_step="use the newer upgrade-console",
+                )
+        except (sqlite3.Error, ValueError) as error:
+            raise JournalError(
+                f"the journal {path} cannot be read: {error}",
+                safe="nothing was changed and nothing is guessed from it",
+                next_step="look at the disk, then restore or move the journal away by hand",
+            ) from error
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise JournalError(
+                f"the journal {self._path} cannot be written: {error}",
+                safe="the step that needed it was not taken",
+                next_step="free disk space or mend the disk",
+            ) from error
+
+    # --- small facts ---
+
+    def meta(self, key: str) -> str | None:
+        """A fact by name, or None."""
+        try:
+            row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        except sqlite3.OperationalError:
+            return None
+        return None if row is None else str(row["value"])
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Set a fact, durably. Raises JournalError."""
+        with self._writing():
+            self._put_meta(key, value)
+
+    def _put_meta(self, key: str, value: str) -> None:
+        self._db.execute(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value", (key, value)
+        )
+
+    @property
+    def armed_for(self) -> int:
+        """H that the next start of the node gets, 0 for none (DESIGN §4.5)."""
+        return int(self.meta("armed_for") or 0)
+
+    def observe(self, height: int, app_height: int, version: str) -> None:
+        """Keep the node's heights, so that they are known when it is down. Raises JournalError."""
+        document = json.dumps({"height": height, "app_height": app_height, "read_at": time.time()})
+        with self._writing():
+            self._put_meta("observation", document)
+            self._put_meta("version", version)
+
+    @property
+    def observation(self) -> Observation | None:
+        """The last kept heights."""
+        text = self.meta("observation")
+        return None if text is None else Observation(**json.loads(text))
+
+    # --- attempts ---
+
+    def open_attempt(self, proposal: Proposal) -> Attempt:
+        """Begin an attempt: freeze the plan's parameters. Raises JournalError."""
+        attempt = Attempt(
+            id=0,
+            proposal_id=proposal.id,
+            name=proposal.name,
+            target_height=proposal.target_height,
+            freeze_blocks=proposal.freeze_blocks,
+            scheduled_at=proposal.scheduled_at,
+            release_kind=int(proposal.release_kind),
+            release_hash=proposal.release_hash,
+            release_url=proposal.release_url,
+            breaking=proposal.breaking,
+            preparation=Preparation.PLANNED,
+            arming=Arming.WAITING_TURN,
+            crossing=Crossing.NONE,
+            verdict=Verdict.NONE,
+            failure_code=0,
+            tries_left=TRIES,
+            note="",
+        )
+        self._faults.reach("before-planned")
+        with self._writing():
+            cursor = self._db.execute(
+                "INSERT INTO attempt (proposal_id, document) VALUES (?, ?)",
+                (proposal.id, json.dumps(attempt_to_json(attempt))),
+            )
+            number = int(cursor.lastrowid or 0)
+            self._put_event(number, "planned", {"proposal": proposal.id, "height": proposal.target_height})
+        self._faults.reach("after-planned")
+        return dataclasses.replace(attempt, id=number)
+
+    def change(self, attempt: Attempt, **changes: Any) -> Attempt:
+        """Change an attempt, durably, and record the event; the fault points carry the new state's name.
+
+        A crossing to SWITCHED or RESUMED_OLD, and a disarming, clear the armed height in the same transaction: after a
+        flip either way it is 0 (DESIGN §4.5).
+
+        Raises:
+            JournalError: Nothing was changed.
+        """
+        after = dataclasses.replace(attempt, **changes)
+        if after == attempt:
+            return attempt
+        names = _changed_names(attempt, after)
+        for name in names:
+            self._faults.reach(f"before-{name}")
+        with self._writing():
+            self._db.execute(
+                "UPDATE attempt SET document = ? WHERE id = ?", (json.dumps(attempt_to_json(after)), after.id)
+            )
+            if after.crossing in {Crossing.SWITCHED, Crossing.RESUMED_OLD} or after.arming is Arming.DISARMED:
+                self._put_meta("armed_for", "0")
+            detail = {key: _plain(value) for key, value in changes.items()}
+            self._put_event(after.id, "+".join(names) or "changed", detail)
+        for name in names:
+            self._faults.reach(f"after-{name}")
+        return after
+
+    def arm(self, attempt: Attempt) -> None:
+        """Decide to arm for the attempt's H: durable before the node is stopped. Raises JournalError."""
+        self._faults.reach("before-arming")
+        with self._writing():
+            self._put_meta("armed_for", str(attempt.target_height))
+            self._put_event(attempt.id, "arming", {"height": attempt.target_height})
+        self._faults.reach("after-arming")
+
+    def latest_attempt(self) -> Attempt | None:
+        """The newest attempt."""
+        return self._attempt("SELECT id, document FROM attempt ORDER BY id DESC LIMIT 1", ())
+
+    def attempt_for(self, proposal_id: int) -> Attempt | None:
+        """The attempt of one proposal."""
+        return self._attempt("SELECT id, document FROM attempt WHERE proposal_id = ?", (proposal_id,))
+
+    def _attempt(self, query: str, values: tuple[object, ...]) -> Attempt | None:
+        try:
+            row = self._db.execute(query, values).fetchone()
+        except sqlite3.OperationalError:
+            return None
+        return None if row is None else attempt_from_json({**json.loads(row["document"]), "id": row["id"]})
+
+    # --- what was said to the chain ---
+
+    def said(self, attempt: Attempt, what: str) -> str | None:
+        """The value last said for `what` (ready, armed, failure, confirm, freeze), None when nothing was."""
+        row = self._db.execute("SELECT value FROM said WHERE attempt = ? AND what = ?", (attempt.id, what)).fetchone()
+        return None if row is None else str(row["value"])
+
+    def say(self, attempt: Attempt, what: str, value: str) -> None:
+        """Record that the chain has it. Raises JournalError."""
+        with self._writing():
+            self._db.execute(
+                "INSERT INTO said VALUES (?, ?, ?, ?) ON CONFLICT(attempt, what) DO UPDATE "
+                "SET value = excluded.value, at = excluded.at",
+                (attempt.id, what, value, time.time()),
+            )
+            self._put_event(attempt.id, f"said-{what}", {"value": value})
+
+    # --- runs ---
+
+    def open_run(self, generation: str, halt_height: int, exe_sha256: str) -> NodeRun:
+        """Record a run before it is started. Raises JournalError."""
+        started_at = time.time()
+        with self._writing():
+            cursor = self._db.execute(
+                "INSERT INTO run (generation, halt_height, exe_sha256, started_at) VALUES (?, ?, ?, ?)",
+                (generation, halt_height, exe_sha256, started_at),
+            )
+            number = int(cursor.lastrowid or 0)
+            self._put_event(None, "run", {"run": number, "generation": generation, "halt_height": halt_height})
+        return NodeRun(number, generation, halt_height, exe_sha256, started_at, None, None)
+
+    def ask_end(self, run_id: int) -> None:
+        """Record that we are about to stop this run, so that its end is not taken for the node's own."""
+        with self._writing():
+            self._db.execute("UPDATE run SET asked = 1 WHERE id = ?", (run_id,))
+
+    def end_asked(self, run_id: int) -> bool:
+        """Whether `ask_end` was called for the run."""
+        row = self._db.execute("SELECT asked FROM run WHERE id = ?", (run_id,)).fetchone()
+        return row is not None and bool(row["asked"])
+
+    def close_run(self, run_id: int, exit_code: int | None) -> None:
+        """Record the end of a run. Raises JournalError."""
+        with self._writing():
+            self._db.execute(
+                "UPDATE run SET ended_at = ?, exit_code = ? WHERE id = ? AND ended_at IS NULL",
+                (time.time(), exit_code, run_id),
+            )
+            self._put_event(None, "run-ended", {"run": run_id, "code": exit_code})
+
+    def runs(self, limit: int = 2) -> tuple[NodeRun, ...]:
+        """The newest runs, newest first."""
+        try:
+            rows = self._db.execute("SELECT * FROM run ORDER BY id DESC LIMIT ?", (limit,)).fetchall()
+        except sqlite3.OperationalError:
+            return ()
+        return tuple(
+            NodeRun(
+                row["id"],
+                row["generation"],
+                row["halt_height"],
+                row["exe_sha256"],
+                row["started_at"],
+                row["ended_at"],
+                row["exit_code"],
+            )
+            for row in rows
+        )
+
+    # --- events ---
+
+    def record(self, kind: str, attempt: Attempt | None = None, **detail: Any) -> None:
+        """Record an event that is no change of state. Raises JournalError."""
+        with self._writing():
+            self._put_event(None if attempt is None else attempt.id, kind, detail)
+
+    def _put_event(self, attempt: int | None, kind: str, detail: dict[str, Any]) -> None:
+        self._db.execute(
+            "INSERT INTO event (at, attempt, kind, detail) VALUES (?, ?, ?, ?)",
+            (time.time(), attempt, kind, json.dumps(detail, default=str)),
+        )
+
+    def events(self, since: int = 0, limit: int = 500) -> list[dict[str, Any]]:
+        """Events after a sequence number, oldest first."""
+        rows = self._db.execute(
+            "SELECT seq, at, attempt, kind, detail FROM event WHERE seq > ? ORDER BY seq LIMIT ?", (since, limit)
+        ).fetchall()
+        return [{**dict(row), "detail": json.loads(row["detail"])} for row in rows]
+
+
+def _plain(value: object) -> object:
+    return getattr(value, "value", value)
+
+
+def _changed_names(before: Attempt, after: Attempt) -> list[str]:
+    """Names of fault points and events: the states that the change enters, in lower case."""
+    names = []
+    for part in ("preparation", "arming", "crossing"):
+        value = getattr(after, part)
+        if value != getattr(before, part) and value:
+            names.append(str(value.value).lower())
+    if after.verdict is not before.verdict:
+        names.append("verdict")
+    if after.tries_left < before.tries_left and after.crossing is before.crossing:
+        names.append("try")
+    return names

@@ -1,0 +1,94 @@
+"""Messages of the controller's socket: newline-delimited JSON-RPC 2.0 (DESIGN §1)."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from enum import Enum
+from typing import Any
+
+from console.errors import NodeError
+from console.model import Arming, Attempt, Crossing, NodeStatus, Preparation, Verdict
+from console.text import untrusted
+
+MAX_LINE = 64 * 1024
+"""Bytes of one message; a longer one ends the connection."""
+
+REFUSED = -32000
+"""Error code of a request that was understood and refused; its message is a sentence for the operator."""
+
+SOCKET_NAME = "control.sock"
+
+
+def encode(message: dict[str, Any]) -> bytes:
+    """One message as one line."""
+    return json.dumps(message, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+
+
+def decode(line: bytes) -> dict[str, Any]:
+    """One line as one message.
+
+    Raises:
+        NodeError: The line is not a JSON object.
+    """
+    try:
+        message = json.loads(line)
+    except ValueError as error:
+        raise NodeError("the other end of the control socket did not send JSON") from error
+    if not isinstance(message, dict):
+        raise NodeError("the other end of the control socket did not send a JSON object")
+    return message
+
+
+def _plain(value: object) -> object:
+    return value.value if isinstance(value, Enum) else value
+
+
+def attempt_to_json(attempt: Attempt) -> dict[str, Any]:
+    """An attempt as plain JSON values; enums by value."""
+    return {field.name: _plain(getattr(attempt, field.name)) for field in dataclasses.fields(attempt)}
+
+
+def attempt_from_json(document: dict[str, Any]) -> Attempt:
+    """The reverse of `attempt_to_json`.
+
+    Raises:
+        NodeError: A value is missing or unknown, for example from a newer version.
+    """
+    try:
+        return Attempt(
+            **{
+                **document,
+                "name": untrusted(document["name"]),
+                "preparation": Preparation(document["preparation"]),
+                "arming": Arming(document["arming"]),
+                "crossing": Crossing(document["crossing"]),
+                "verdict": Verdict(document["verdict"]),
+            }
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise NodeError(f"an upgrade attempt is not understood ({error}), is it from a newer version?") from error
+
+
+def status_to_json(status: NodeStatus) -> dict[str, Any]:
+    """A node's status as plain JSON values."""
+    document = {field.name: _plain(getattr(status, field.name)) for field in dataclasses.fields(status)}
+    document["attempt"] = None if status.attempt is None else attempt_to_json(status.attempt)
+    return document
+
+
+def status_from_json(document: dict[str, Any]) -> NodeStatus:
+    """The reverse of `status_to_json`; keys of later versions are dropped.
+
+    Raises:
+        NodeError: A value is missing or unknown.
+    """
+    known = {field.name for field in dataclasses.fields(NodeStatus)}
+    kept = {name: value for name, value in document.items() if name in known}
+    attempt = kept.get("attempt")
+    try:
+        kept["attempt"] = None if attempt is None else attempt_from_json(attempt)
+        kept["version"] = untrusted(kept["version"])
+        return NodeStatus(**kept)
+    except (KeyError, TypeError) as error:
+        raise NodeError(f"the controller's answer is not understood ({error})") from error

@@ -1,0 +1,1 @@
+"""Ways to run a node; one file each."""

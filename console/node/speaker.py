@@ -1,0 +1,152 @@
+"""What the controller says to the chain: each word once, retried until the chain has it or it is too late."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from console.errors import ConsoleError, ContractRefused
+from console.model import Arming, Attempt, Crossing, Preparation, Proposal, Verdict
+from console.node.attempts import AttemptBook
+from console.node.journal import Journal
+from console.node.runs import NodeRuns
+from console.node.turns import arming_order
+from console.ports import ConsensusReading, PeerView, PlanReading, Signals
+
+_LOG = logging.getLogger(__name__)
+
+_RETRY_S = 1.0
+_FINAL = frozenset({"TooLate", "NotAValidator", "ReleaseMismatch", "HeightMismatch", "NotScheduled", "NotCrossing"})
+"""Refusals that saying it again cannot change."""
+
+
+class Speaker:
+    """Says ready, armed, failure, freeze and confirm for one validator.
+
+    Args:
+        address: Our validator's checksummed address.
+        book: The attempt.
+        journal: What the chain already has.
+        runs: To know what runs.
+        peers: To know the app hash that the network agrees on.
+        signals: The chain.
+        said: Called when the chain has something new from us.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        book: AttemptBook,
+        journal: Journal,
+        runs: NodeRuns,
+        peers: PeerView,
+        signals: Signals,
+        said: Callable[[], None],
+    ) -> None:
+        self._address = address
+        self._book = book
+        self._journal = journal
+        self._runs = runs
+        self._peers = peers
+        self._signals = signals
+        self._on_said = said
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._not_before: dict[str, float] = {}
+
+    def step(self, reading: PlanReading, proposal: Proposal | None, consensus: ConsensusReading | None) -> None:
+        """Say what is due now; nothing is waited for."""
+        attempt = self._book.attempt
+        if attempt is None:
+            return
+        self._hear(attempt, reading)
+        if attempt.crossing is Crossing.COMMITTED:
+            if self._journal.said(attempt, "confirm") is None:
+                self._say(attempt, "confirm", attempt.release_hash, self._confirm(attempt))
+            return
+        if attempt.crossing is not Crossing.NONE or proposal is None:
+            return
+        if reading.height < attempt.freeze_height - 1:
+            self._say_before_freeze(attempt, consensus)
+        elif self._freeze_due(attempt, proposal, reading):
+            self._say(attempt, "freeze", "1", lambda: self._signals.freeze(attempt.proposal_id))
+
+    async def close(self) -> None:
+        """Stop; what the chain does not have yet is said again after a restart."""
+        for task in self._tasks.values():
+            task.cancel()
+        for task in self._tasks.values():
+            with suppress(asyncio.CancelledError):
+                await task
+
+    def _say_before_freeze(self, attempt: Attempt, consensus: ConsensusReading | None) -> None:
+        number = attempt.proposal_id
+        if attempt.preparation is Preparation.READY:
+            self._say(attempt, "ready", attempt.release_hash, lambda: self._signals.ready(number, attempt.release_hash))
+        elif attempt.preparation is Preparation.FAILED and attempt.failure_code:
+            code = attempt.failure_code
+            self._say(attempt, "failure", str(code), lambda: self._signals.failure(number, code))
+        # Armed is said when the node is back: the next one's turn begins with it, and must not halve the network.
+        if attempt.arming is Arming.ARMED and consensus is not None:
+            height = attempt.target_height
+            self._say(attempt, "armed", str(height), lambda: self._signals.armed(number, height))
+
+    def _freeze_due(self, attempt: Attempt, proposal: Proposal, reading: PlanReading) -> bool:
+        if proposal.verdict is not Verdict.NONE or reading.readiness is None:
+            return False
+        order = arming_order(attempt.proposal_id, [entry.address for entry in reading.readiness.validators])
+        place = order.index(self._address) if self._address in order else len(order)
+        return attempt.freeze_height + min(place, 2) <= reading.height < attempt.target_height - 2
+
+    def _confirm(self, attempt: Attempt) -> Callable[[], Awaitable[None]]:
+        async def confirm() -> None:
+            live = self._runs.live
+            exe = attempt.release_hash if live is None else live.exe_sha256
+            app_hash = await self._peers.agreed_app_hash(attempt.target_height)
+            await self._signals.confirm(attempt.proposal_id, exe, app_hash)
+
+        return confirm
+
+    def _hear(self, attempt: Attempt, reading: PlanReading) -> None:
+        """Keep what the chain already has from us, so that it is never said twice."""
+        readiness = reading.readiness
+        if readiness is None or readiness.proposal_id != attempt.proposal_id:
+            return
+        own = readiness.of(self._address)
+        if own is None:
+            return
+        for what, value, there in (
+            ("ready", attempt.release_hash, own.ready),
+            ("armed", str(attempt.target_height), own.armed),
+            ("failure", str(own.failure_code), own.failure_code > 0),
+            ("confirm", attempt.release_hash, own.confirmed_at > 0),
+        ):
+            if there and self._journal.said(attempt, what) != value:
+                self._journal.say(attempt, what, value)
+
+    def _say(self, attempt: Attempt, what: str, value: str, send: Callable[[], Awaitable[None]]) -> None:
+        if self._journal.said(attempt, what) == value:
+            return
+        task = self._tasks.get(what)
+        if (task is not None and not task.done()) or time.monotonic() < self._not_before.get(what, 0.0):
+            return
+        self._tasks[what] = asyncio.get_running_loop().create_task(self._send(attempt, what, value, send))
+
+    async def _send(self, attempt: Attempt, what: str, value: str, send: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await send()
+        except ContractRefused as error:
+            _LOG.warning("the registry refused %s: %s", what, error)
+            if error.name in _FINAL:
+                self._journal.say(attempt, what, value)
+                self._journal.record(f"refused-{what}", attempt, reason=str(error))
+        except ConsoleError as error:
+            _LOG.warning("could not say %s: %s", what, error)
+        else:
+            self._journal.say(attempt, what, value)
+            _LOG.info("the chain has our word: %s", what)
+            self._on_said()
+            return
+        self._not_before[what] = time.monotonic() + _RETRY_S

@@ -1,0 +1,161 @@
+"""The seams, as Protocols: where chain, node, screens and operations meet without knowing each other (DESIGN §2)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from console.model import NodeStatus, Proposal, Readiness, ReleaseKind, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class KeyReference:
+    """Where the signer process finds a key. The key itself is never in this process (DESIGN §1)."""
+
+    path: Path
+    """A file of mode 0600 with one 0x-prefixed 32-byte hex key (devnet) or a keystore (later)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReading:
+    """What a plan source said in one read."""
+
+    height: int
+    """Height of the state that was read: the last block that the answering node's application executed."""
+    proposals: tuple[Proposal, ...]
+    """Newest first."""
+    readiness: Readiness | None
+    """Of the scheduled proposal, else of the newest; None when there is no proposal."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsensusReading:
+    """What one CometBFT node said in one read (one HTTP request)."""
+
+    height: int
+    """Block store height."""
+    app_height: int
+    app_hash: str
+    """Hex digits of `abci_info.last_block_app_hash`."""
+    version: str
+    catching_up: bool
+    peers: int
+    signed_power: int
+    """Power in the last commit."""
+    total_power: int
+    own_signature: bool
+    """Whether the asked validator's signature is in the last commit."""
+
+
+class PlanSource(Protocol):
+    """Plans for the controller: a registry today, x/upgrade and a file later."""
+
+    async def read(self, *, own_node_only: bool) -> PlanReading:
+        """Read plans and readiness.
+
+        Args:
+            own_node_only: Only ask our own node (its state is what it will execute on); else also ask the network's
+                other endpoints, in order, and take the reading with the highest height.
+
+        Raises:
+            ChainError: No usable answer.
+        """
+        ...
+
+
+class PeerView(Protocol):
+    """What the controller sees of consensus."""
+
+    async def own(self) -> ConsensusReading:
+        """Read our own node. Raises ChainError when it does not answer."""
+        ...
+
+    async def highest_peer(self) -> int | None:
+        """Highest block height that any other endpoint tells, None when none answers."""
+        ...
+
+    async def verified_commit(self, height: int) -> frozenset[str]:
+        """Validator addresses (checksummed) whose signatures on the commit of `height` were verified.
+
+        Asks our own node. Raises ChainError when there is no such commit, it does not hold more than 2/3 of the known
+        validators' power, or a signature is wrong.
+        """
+        ...
+
+
+    async def agreed_app_hash(self, height: int) -> str:
+        """Hex digits of the app hash after `height`, from the header of `height + 1`.
+
+        Asks our own node and every other endpoint that answers. Raises ChainError when our own node does not have that
+        header yet, or when an endpoint has another hash there.
+        """
+        ...
+
+
+class Signals(Protocol):
+    """What the controller says to the chain on behalf of its validator. Each returns when the receipt is seen.
+
+    Raises:
+        ChainError: Not sent, refused (`ContractRefused`) or not seen in time.
+        SignerError: The signer did not sign.
+    """
+
+    async def ready(self, proposal_id: int, release_hash: str) -> None: ...
+    async def armed(self, proposal_id: int, height: int) -> None: ...
+    async def failure(self, proposal_id: int, code: int) -> None: ...
+    async def freeze(self, proposal_id: int) -> None: ...
+    async def confirm(self, proposal_id: int, exe_hash: str, app_hash: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProposeRequest:
+    """A checked proposal, ready to be sent."""
+
+    name: str
+    height: int
+    url: str
+    release_hash: str
+    """64 lower-case hex digits."""
+    kind: ReleaseKind = ReleaseKind.RAW
+    breaking: bool = True
+
+
+class Session(Protocol):
+    """What a screen gets: operations, read-only flag, clock. Screens never import the application."""
+
+    @property
+    def network(self) -> str: ...
+    @property
+    def read_only(self) -> bool: ...
+    @property
+    def bringing_up_devnet(self) -> bool: ...
+
+    def now(self) -> float:
+        """Unix seconds; injected so that pictures do not depend on the hour."""
+        ...
+
+    def check_proposal(self, fields: dict[str, str], snapshot: Snapshot | None) -> dict[str, str]:
+        """Validate the propose form as typed: field name → one sentence; empty when all is well. No I/O."""
+        ...
+
+    async def propose(self, fields: dict[str, str]) -> int:
+        """Send the proposal of the form; returns its id. Raises ConsoleError."""
+        ...
+
+    async def ready(self, proposal_id: int) -> None:
+        """Signal readiness for this session's node by hand. Raises ConsoleError."""
+        ...
+
+    async def node_action(self, action: str) -> NodeStatus:
+        """`start`, `stop` or `restart` on this session's node. Raises ConsoleError."""
+        ...
+
+    def snapshots(self) -> AsyncIterator[Snapshot]:
+        """Yield a Snapshot at each change, until cancelled."""
+        ...
+
+    def log_lines(self) -> AsyncIterator[tuple[str, str]]:
+        """Yield (source, line) of the node's and the controller's log, `source` being `node` or `controller`."""
+        ...

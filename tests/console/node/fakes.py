@@ -1,0 +1,144 @@
+"""A chain in memory for controller tests: plans, consensus and signals that tests steer."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from console.errors import EndpointDown
+from console.model import Proposal, ProposalStatus, Readiness, ReleaseKind, ValidatorReadiness, Verdict
+from console.ports import ConsensusReading, PlanReading
+from console.text import untrusted
+
+OWN = "0x" + "aa" * 20
+OTHERS = tuple("0x" + digit * 40 for digit in "bcd")
+ZERO = "0x" + "00" * 20
+
+
+def proposal(**changes: object) -> Proposal:
+    """A scheduled proposal at H = 100."""
+    base = Proposal(
+        id=1,
+        name=untrusted("v0.2.0"),
+        release_kind=ReleaseKind.RAW,
+        release_hash="11" * 32,
+        release_url=untrusted("http://127.0.0.1:9/none"),
+        target_height=100,
+        breaking=True,
+        proposer=OTHERS[0],
+        proposed_at=50,
+        scheduled_at=50,
+        status=ProposalStatus.SCHEDULED,
+        verdict=Verdict.NONE,
+        frozen_at=0,
+        freeze_blocks=5,
+        ready_power=0,
+        armed_power=0,
+        go_power=0,
+        confirmed_power=0,
+        total_power=40,
+    )
+    return dataclasses.replace(base, **changes)  # type: ignore[arg-type]
+
+
+@dataclass
+class FakeChain:
+    """Plans, peers and signals in one; `own_up` says whether our node's RPC answers."""
+
+    height: int = 60
+    app_height: int | None = None
+    proposals: list[Proposal] = field(default_factory=list)
+    ready: dict[str, int] = field(default_factory=dict)
+    armed_at: dict[str, int] = field(default_factory=dict)
+    said: list[tuple[str, object]] = field(default_factory=list)
+    own_up: Callable[[], bool] = lambda: True
+    network_up: bool = True
+    version: str = "v0.1.5"
+    refuse: Exception | None = None
+
+    async def read(self, *, own_node_only: bool) -> PlanReading:
+        if own_node_only and not self.own_up():
+            raise EndpointDown("our node is down")
+        if not self.network_up and not self.own_up():
+            raise EndpointDown("everybody is down")
+        entries = tuple(
+            ValidatorReadiness(
+                address=address,
+                power=10,
+                operator=ZERO,
+                ready_at=self.ready.get(address, 0),
+                ready_time=0,
+                armed_at=self.armed_at.get(address, 0),
+                failure_code=0,
+                failed_at=0,
+                confirmed_at=0,
+                exe_hash="",
+                app_hash="",
+            )
+            for address in (OWN, *OTHERS)
+        )
+        newest = self.proposals[0].id if self.proposals else 0
+        readiness = Readiness(newest, entries) if self.proposals else None
+        return PlanReading(self.height, tuple(self.proposals), readiness)
+
+    async def own(self) -> ConsensusReading:
+        if not self.own_up():
+            raise EndpointDown("our node is down")
+        return ConsensusReading(
+            height=self.height,
+            app_height=self.height if self.app_height is None else self.app_height,
+            app_hash="AB",
+            version=self.version,
+            catching_up=False,
+            peers=3,
+            signed_power=40,
+            total_power=40,
+            own_signature=True,
+        )
+
+    async def highest_peer(self) -> int | None:
+        return self.height
+
+    async def verified_commit(self, height: int) -> frozenset[str]:
+        if height > self.height:
+            raise EndpointDown("no such commit")
+        return frozenset((OWN, *OTHERS))
+
+    async def agreed_app_hash(self, height: int) -> str:
+        return "AB" * 32
+
+    async def _say(self, what: str, value: object) -> None:
+        await asyncio.sleep(0)
+        if self.refuse is not None:
+            raise self.refuse
+        self.said.append((what, value))
+
+    async def freeze(self, proposal_id: int) -> None:
+        await self._say("freeze", proposal_id)
+
+    async def failure(self, proposal_id: int, code: int) -> None:
+        await self._say("failure", code)
+
+    async def confirm(self, proposal_id: int, exe_hash: str, app_hash: str) -> None:
+        await self._say("confirm", exe_hash)
+
+    async def armed(self, proposal_id: int, height: int) -> None:
+        await self._say("armed", height)
+        self.armed_at[OWN] = self.height
+
+
+class FakeSignals:
+    """`Signals` over a FakeChain: `ready` is both a word of the protocol and a field of the chain."""
+
+    def __init__(self, chain: FakeChain) -> None:
+        self._chain = chain
+        self.armed = chain.armed
+        self.failure = chain.failure
+        self.freeze = chain.freeze
+        self.confirm = chain.confirm
+
+    async def ready(self, proposal_id: int, release_hash: str) -> None:
+        await self._chain._say("ready", release_hash)
+        self._chain.ready[OWN] = self._chain.height

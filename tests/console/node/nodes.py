@@ -1,0 +1,70 @@
+"""Scripted nodes for controller tests: real processes that do what a line of shell says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from console.files import sha256_of
+from console.node.generation import GENESIS, Generation, Generations
+
+DAEMON = "noded"
+
+SIGNER_STATE = {"height": "0", "round": 0, "step": 0}
+
+OBEDIENT = """#!/bin/sh
+# A node that halts at FM_HALT_HEIGHT as soon as the test lets its application reach H-1, and else waits.
+case "$1" in
+  --version) echo {version}; exit 0;;
+  config) echo "halt_height = ${{FM_HALT_HEIGHT:-0}}"; exit 0;;
+esac
+trap 'exit 0' TERM
+echo "$$ {version} ${{FM_HALT_HEIGHT:-0}}" >> {home}/starts.log
+while :; do
+  if [ -f {home}/say ]; then
+    . {home}/say
+  fi
+  sleep 0.02
+done
+"""
+
+
+def make_home(home: Path, script: str = OBEDIENT, version: str = "v0.1.5") -> Path:
+    """A home in Cosmovisor's layout with a shell script as its genesis binary."""
+    write_binary(home / "cosmovisor" / "genesis" / "bin" / DAEMON, home, script, version)
+    (home / "cosmovisor" / "current").symlink_to(GENESIS)
+    (home / "cometbft" / "data").mkdir(parents=True)
+    (home / "fendermint" / "data").mkdir(parents=True)
+    (home / "cometbft" / "data" / "priv_validator_state.json").write_text(json.dumps(SIGNER_STATE))
+    return home
+
+
+def write_binary(path: Path, home: Path, script: str = OBEDIENT, version: str = "v0.2.0") -> str:
+    """Write a scripted binary; returns its sha256."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(script.format(home=home, version=version))
+    path.chmod(0o755)
+    return sha256_of(path)
+
+
+def genesis(home: Path) -> Generation:
+    """The genesis generation of a home."""
+    return Generations(home, DAEMON).generation(GENESIS)
+
+
+def say(home: Path, line: str) -> None:
+    """Make every scripted node of this home run a line of shell at its next turn."""
+    beside = home / "say.new"
+    beside.write_text(line)
+    beside.replace(home / "say")
+
+
+def application_at(home: Path, height: int) -> None:
+    """Set what the stopped node's state database says."""
+    (home / "fendermint" / "data" / "app.json").write_text(json.dumps({"height": height}))
+
+
+def starts(home: Path) -> list[str]:
+    """`version halt_height` of each start, in order."""
+    log = home / "starts.log"
+    return [line.split(" ", 1)[1] for line in log.read_text().splitlines()] if log.exists() else []

@@ -1,0 +1,335 @@
+"""The controller with a real shim and scripted nodes, on a chain that the test steers."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from console.errors import ContractRefused, NodeError
+from console.model import Arming, Crossing, NodeStatus, ProposalStatus, Verdict
+from console.node.bell import Bell
+from console.node.controller import Controller
+from console.node.faults import FaultPoints
+from console.node.generation import Generations
+from console.node.journal import Journal
+from console.node.journalled import journalled_status
+from console.node.runtime.shim import ShimRuntime
+from console.settings import NodeSettings
+from tests.console.node import nodes
+from tests.console.node.fakes import OTHERS, OWN, FakeChain, FakeSignals, proposal
+
+pytestmark = pytest.mark.anyio
+
+
+class Bench:
+    """One node's home, its chain, and controllers that come and go."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home = nodes.make_home(folder / "home")
+        self.state_dir = folder / "state"
+        (self.state_dir / "run").mkdir(parents=True)
+        self.given = folder / "v0.2.0"
+        self.sha256 = nodes.write_binary(self.given, self.home)
+        self.runtime = ShimRuntime(self.state_dir / "run", self.home)
+        self.chain = FakeChain(own_up=self.node_runs)
+        self.node = NodeSettings(
+            name="node1",
+            home=self.home,
+            state_dir=self.state_dir,
+            daemon=nodes.DAEMON,
+            arguments=("node", "start", "--home", "{home}"),
+            address=OWN,
+            cometbft_rpc="http://127.0.0.1:9",
+            ethereum_rpc="http://127.0.0.1:9",
+            operator_key=None,
+        )
+
+    def node_runs(self) -> bool:
+        live = self.runtime.recorded()
+        return live is not None and self.runtime.node_alive(live)
+
+    def plan(self, **changes: object) -> None:
+        self.chain.proposals = [proposal(release_hash=self.sha256, **changes)]
+
+    def amend(self, **changes: object) -> None:
+        self.chain.proposals = [dataclasses.replace(self.chain.proposals[0], **changes)]  # type: ignore[arg-type]
+
+    def halt(self, height: int = 100, code: int = 2) -> None:
+        """Let the node reach its halt: the application stands at H - 1 and the process ends as Fendermint does."""
+        nodes.application_at(self.home, height - 1)
+        self.chain.height = height - 1
+        line = f"Stopping node due to reaching halt height height={height}"
+        nodes.say(
+            self.home, f'if [ "$FM_HALT_HEIGHT" = {height} ]; then echo "INFO app.rs:785: {line}" >&2; exit {code}; fi'
+        )
+
+    @asynccontextmanager
+    async def controller(self) -> AsyncIterator[Controller]:
+        journal = Journal(self.state_dir / "journal.db")
+        controller = Controller(
+            self.node,
+            journal,
+            self.chain,
+            self.chain,
+            FakeSignals(self.chain),
+            block_time_s=0.4,
+            changed=Bell().ring,
+            faults=FaultPoints(""),
+        )
+        task = asyncio.create_task(controller.run())
+        try:
+            yield controller
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            journal.close()
+
+    def generation(self) -> str:
+        return Generations(self.home, nodes.DAEMON).current().name
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    bench = Bench(tmp_path)
+    yield bench
+    await bench.runtime.settle()
+    live = bench.runtime.recorded()
+    if live is not None:
+        await bench.runtime.stop(live)
+
+
+async def until(
+    controller: Controller, condition: Callable[[NodeStatus], bool], deadline_s: float = 20.0
+) -> NodeStatus:
+    try:
+        async with asyncio.timeout(deadline_s):
+            while not condition(controller.status()):
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        pytest.fail(f"gave up at {controller.status()}")
+    return controller.status()
+
+
+def crossing(word: Crossing) -> Callable[[NodeStatus], bool]:
+    return lambda status: status.attempt is not None and status.attempt.crossing is word
+
+
+def armed(status: NodeStatus) -> bool:
+    return status.attempt is not None and status.attempt.arming is Arming.ARMED
+
+
+async def armed_and_ready(bench: Bench, controller: Controller) -> None:
+    """Plan, give the bytes, arm: the others have armed before."""
+    bench.chain.armed_at = dict.fromkeys(OTHERS, 51)
+    bench.plan()
+    await until(controller, lambda status: status.attempt is not None)
+    await controller.add_upgrade("v0.2.0", bench.given)
+    await until(controller, lambda status: armed(status) and OWN in bench.chain.armed_at)
+
+
+async def test_it_starts_the_node_and_is_idle(bench: Bench) -> None:
+    async with bench.controller() as controller:
+        status = await until(controller, lambda status: status.pid is not None and status.version != "")
+        assert (status.state, status.generation, status.version) == ("IDLE", "genesis", "v0.1.5")
+    assert bench.node_runs()
+
+
+async def test_a_whole_upgrade(bench: Bench) -> None:
+    async with bench.controller() as controller:
+        await armed_and_ready(bench, controller)
+        assert nodes.starts(bench.home) == ["v0.1.5 0", "v0.1.5 100"]
+        bench.amend(verdict=Verdict.CROSS, frozen_at=96)
+        bench.chain.height = 97
+        await until(controller, lambda status: status.attempt is not None and status.attempt.verdict is Verdict.CROSS)
+        bench.halt()
+        await until(controller, crossing(Crossing.STARTING))
+        assert bench.generation() == "v0.2.0"
+        bench.chain.app_height = 100
+        bench.chain.height = 100
+        await until(controller, crossing(Crossing.WAITING_FOR_QUORUM))
+        bench.chain.app_height = None
+        bench.chain.height = 103
+        status = await until(controller, crossing(Crossing.COMMITTED))
+        await until(controller, lambda _: ("confirm", bench.sha256) in bench.chain.said)
+    assert nodes.starts(bench.home) == ["v0.1.5 0", "v0.1.5 100", "v0.2.0 0"]
+    assert status.state == "COMMITTED"
+    assert status.last_exit_code == 2
+    assert ("ready", bench.sha256) in bench.chain.said
+    assert ("armed", 100) in bench.chain.said
+
+
+async def test_an_abort_resumes_the_old_binary_with_the_halt_cleared(bench: Bench) -> None:
+    async with bench.controller() as controller:
+        await armed_and_ready(bench, controller)
+        bench.amend(verdict=Verdict.ABORT, status=ProposalStatus.ABORTED, frozen_at=96)
+        bench.halt()
+        await until(controller, lambda status: crossing(Crossing.RESUMED_OLD)(status) and status.pid is not None)
+        await until(controller, lambda _: len(nodes.starts(bench.home)) == 3)
+    assert nodes.starts(bench.home)[-1] == "v0.1.5 0"
+    assert bench.generation() == "genesis"
+
+
+async def test_without_a_verdict_it_waits_at_the_halt_and_learns_it_from_others(bench: Bench) -> None:
+    async with bench.controller() as controller:
+        await armed_and_ready(bench, controller)
+        bench.halt()
+        status = await until(controller, lambda s: crossing(Crossing.HALTED)(s) and "verdict" in s.note)
+        assert status.pid is None
+        assert bench.generation() == "genesis"
+        bench.amend(verdict=Verdict.CROSS, frozen_at=96)
+        await until(controller, crossing(Crossing.STARTING))
+
+
+async def test_not_staged_it_halts_waits_and_crosses_when_given_the_bytes(bench: Bench) -> None:
+    async with bench.controller() as controller:
+        bench.chain.armed_at = dict.fromkeys(OTHERS, 51)
+        bench.plan()
+        await until(controller, armed)
+        await until(controller, lambda _: any(what == "failure" for what, _ in bench.chain.said))
+        bench.amend(verdict=Verdict.CROSS, frozen_at=96)
+        bench.halt()
+        await until(controller, lambda s: crossing(Crossing.HALTED)(s) and "add-upgrade" in s.note)
+        wrong = bench.given.with_name("wrong")
+        wrong.write_text("other bytes")
+        with pytest.raises(NodeError, match="sha256"):
+            await controller.add_upgrade("v0.2.0", wrong)
+        with pytest.raises(NodeError, match="waits at its halt"):
+            await controller.start()
+        await controller.add_upgrade("v0.2.0", bench.given)
+        await until(controller, crossing(Crossing.STARTING))
+    assert bench.generation() == "v0.2.0"
+
+
+async def test_exit_code_2_without_a_halt_is_no_halt_and_the_same_run_starts_again(bench: Bench) -> None:
+    async with bench.controller() as controller:
+        await armed_and_ready(bench, controller)
+        nodes.application_at(bench.home, 70)
+        bench.chain.height = 70
+        nodes.say(bench.home, f"rm -f {bench.home}/say; exit 2")
+        await until(controller, lambda _: len(nodes.starts(bench.home)) == 3)
+        status = await until(controller, lambda s: s.pid is not None)
+    assert nodes.starts(bench.home)[-1] == "v0.1.5 100"
+    assert status.attempt is not None
+    assert status.attempt.crossing is Crossing.NONE
+
+
+async def test_an_unarmed_node_that_ran_past_the_height_missed_its_halt(bench: Bench) -> None:
+    bench.chain.height = 99
+    bench.plan(verdict=Verdict.CROSS, frozen_at=96)
+    async with bench.controller() as controller:
+        await until(controller, lambda status: status.pid is not None)
+        nodes.application_at(bench.home, 100)
+        nodes.say(bench.home, 'echo "wrong Block.Header.AppHash" >&2; exit 1')
+        status = await until(controller, crossing(Crossing.MISSED_HALT))
+        assert status.state == "MISSED_HALT"
+        with pytest.raises(NodeError, match="old rules"):
+            await controller.start()
+    assert len(nodes.starts(bench.home)) == 1
+
+
+async def test_a_halt_while_the_controller_was_away_is_found_and_crossed(bench: Bench) -> None:
+    async with bench.controller() as controller:
+        await armed_and_ready(bench, controller)
+    bench.amend(verdict=Verdict.CROSS, frozen_at=96)
+    bench.halt()
+    async with asyncio.timeout(10):
+        while (away := journalled_status(bench.state_dir, "node1")) is None or away.last_exit_code != 2:
+            await asyncio.sleep(0.01)
+    assert away.pid is None
+    async with bench.controller() as controller:
+        await until(controller, lambda _: nodes.starts(bench.home)[-1] == "v0.2.0 0")
+
+
+async def test_a_running_node_is_adopted(bench: Bench) -> None:
+    async with bench.controller() as controller:
+        before = await until(controller, lambda status: status.pid is not None)
+    async with bench.controller() as controller:
+        after = await until(controller, lambda status: status.pid is not None)
+    assert before.pid == after.pid
+    assert len(nodes.starts(bench.home)) == 1
+
+
+async def test_a_new_binary_that_never_lives_ends_with_the_operator(bench: Bench) -> None:
+    script = (
+        '#!/bin/sh\ncase "$1" in --version) echo v0.2.0; exit 0;; esac\necho "$$ bad 0" >> {home}/starts.log\nexit 1\n'
+    )
+    bench.sha256 = nodes.write_binary(bench.given, bench.home, script)
+    async with bench.controller() as controller:
+        await armed_and_ready(bench, controller)
+        bench.amend(verdict=Verdict.CROSS, frozen_at=96)
+        bench.halt()
+        status = await until(controller, crossing(Crossing.NEEDS_OPERATOR))
+    assert nodes.starts(bench.home).count("bad 0") == 3
+    assert status.pid is None
+
+
+async def test_the_operators_stop_is_left_by_no_automation(bench: Bench) -> None:
+    async with bench.controller() as controller:
+        await until(controller, lambda status: status.pid is not None)
+        assert (await controller.stop()).state == "STOPPED_BY_OPERATOR"
+    async with bench.controller() as controller:
+        bench.plan()
+        status = await until(controller, lambda status: status.attempt is not None)
+        assert (status.state, status.pid) == ("STOPPED_BY_OPERATOR", None)
+        assert (await controller.start()).pid is not None
+
+
+@pytest.mark.parametrize("code", [0, 1])
+async def test_an_own_end_outside_an_upgrade_stays_down(bench: Bench, code: int) -> None:
+    async with bench.controller() as controller:
+        await until(controller, lambda status: status.pid is not None)
+        nodes.say(bench.home, f"exit {code}")
+        status = await until(controller, lambda status: status.note.startswith("the node ended"))
+        assert (status.state, status.last_exit_code) == ("STOPPED", code)
+
+
+async def test_a_killed_node_is_started_again(bench: Bench) -> None:
+    async with bench.controller() as controller:
+        status = await until(controller, lambda status: status.pid is not None)
+        assert status.pid is not None
+        os.kill(status.pid, signal.SIGKILL)
+        await until(controller, lambda _: len(nodes.starts(bench.home)) == 2)
+
+
+async def test_a_signer_state_that_fell_stops_everything(bench: Bench) -> None:
+    state = bench.home / "cometbft" / "data" / "priv_validator_state.json"
+    async with bench.controller() as controller:
+        await until(controller, lambda status: status.pid is not None)
+        state.write_text('{"height": "99", "round": 0, "step": 3}')
+        await controller.stop()
+        state.write_text('{"height": "98", "round": 0, "step": 3}')
+        with pytest.raises(NodeError, match="already signed height 99"):
+            await controller.start()
+        assert controller.status().pid is None
+
+
+async def test_a_broken_switch_never_starts_genesis(bench: Bench) -> None:
+    (bench.home / "cosmovisor" / "current").unlink()
+    async with bench.controller() as controller:
+        status = await until(controller, lambda status: "generation" in status.note)
+        assert status.state == "NEEDS_OPERATOR"
+    assert nodes.starts(bench.home) == []
+
+
+async def test_it_is_too_late_is_not_said_again(bench: Bench) -> None:
+    bench.chain.refuse = ContractRefused("too late", name="TooLate")
+    async with bench.controller() as controller:
+        bench.chain.armed_at = dict.fromkeys(OTHERS, 51)
+        bench.plan()
+        await until(controller, lambda status: status.attempt is not None)
+        await controller.add_upgrade("v0.2.0", bench.given)
+        await until(controller, armed)
+        journal = Journal(bench.state_dir / "journal.db", read_only=True)
+        async with asyncio.timeout(10):
+            while not any(event["kind"] == "refused-armed" for event in journal.events()):
+                await asyncio.sleep(0.01)
+        journal.close()
+    assert bench.chain.said == []
