@@ -1,0 +1,100 @@
+"""Exit codes and evidence: what is a halt and what is not (DESIGN §4.4)."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from console.model import Arming, Attempt, Crossing, Preparation, Verdict
+from console.node.evidence import halt_evidence, halt_lines, wrong_app_hash
+from console.node.exits import ExitMeaning, RunEnd, judge
+from console.text import untrusted
+
+LINE = (
+    b"03:00:00Z INFO fendermint/app/src/app.rs:785: Stopping node due to reaching halt height height=100\n"
+)
+
+ATTEMPT = Attempt(
+    id=1,
+    proposal_id=1,
+    name=untrusted("v0.2.0"),
+    target_height=100,
+    freeze_blocks=5,
+    scheduled_at=50,
+    release_kind=0,
+    release_hash="11" * 32,
+    release_url="http://127.0.0.1:1/x",
+    breaking=True,
+    preparation=Preparation.READY,
+    arming=Arming.ARMED,
+    crossing=Crossing.NONE,
+    verdict=Verdict.CROSS,
+    failure_code=0,
+    tries_left=3,
+    note="",
+)
+
+HALT = RunEnd(generation="genesis", halt_height=100, exit_code=2, asked=False, log=LINE, app_height=99)
+
+
+def meaning(end: RunEnd, attempt: Attempt | None = ATTEMPT, restart_on_error: bool = False) -> ExitMeaning:
+    return judge(end, attempt, restart_on_error=restart_on_error).meaning
+
+
+@pytest.mark.parametrize("line", [LINE, b""])
+@pytest.mark.parametrize("app_height", [99, 98, None])
+@pytest.mark.parametrize("code", [2, 1, None])
+@pytest.mark.parametrize("armed", [100, 0])
+def test_two_of_three_signs_make_a_halt(line: bytes, app_height: int | None, code: int | None, armed: int) -> None:
+    signs = (line == LINE) + (app_height == 99) + (code == 2 and armed == 100)
+    end = dataclasses.replace(HALT, log=line, app_height=app_height, exit_code=code, halt_height=armed)
+    assert (meaning(end) is ExitMeaning.HALTED) == (signs >= 2)
+
+
+def test_the_halt_line_of_another_height_is_no_sign() -> None:
+    other = LINE.replace(b"height=100", b"height=1000")
+    assert halt_lines(other) == {1000}
+    evidence = halt_evidence(ATTEMPT, run_halt_height=0, exit_code=2, log=other, app_height=99)
+    assert not evidence.halted
+
+
+def test_a_usage_error_of_an_armed_node_is_no_halt() -> None:
+    end = dataclasses.replace(HALT, log=b"error: unexpected argument '--frob'\n", app_height=70)
+    assert meaning(end) is ExitMeaning.SAME_RUN_AGAIN
+
+
+@pytest.mark.parametrize(
+    ("code", "restart", "expected"),
+    [
+        (0, False, ExitMeaning.STAYS_DOWN),
+        (0, True, ExitMeaning.STAYS_DOWN),
+        (1, False, ExitMeaning.STAYS_DOWN),
+        (1, True, ExitMeaning.CRASHED),
+        (2, False, ExitMeaning.STAYS_DOWN),
+        (101, False, ExitMeaning.CRASHED),
+        (137, False, ExitMeaning.CRASHED),
+        (-9, False, ExitMeaning.CRASHED),
+        (None, False, ExitMeaning.CRASHED),
+    ],
+)
+def test_outside_an_upgrade_the_policy_decides(code: int | None, restart: bool, expected: ExitMeaning) -> None:
+    end = RunEnd("genesis", 0, code, asked=False, log=b"", app_height=70)
+    assert meaning(end, None, restart) is expected
+
+
+def test_an_asked_end_means_nothing_else() -> None:
+    assert meaning(dataclasses.replace(HALT, asked=True)) is ExitMeaning.ASKED
+
+
+def test_an_old_binary_past_the_height_missed_its_halt_unless_the_network_aborted() -> None:
+    log = b'E CONSENSUS FAILURE!!! err="wrong Block.Header.AppHash. Expected A, got B"'
+    end = RunEnd("genesis", 0, 1, asked=False, log=log, app_height=100)
+    assert wrong_app_hash(log)
+    assert meaning(end) is ExitMeaning.MISSED_HALT
+    assert meaning(end, dataclasses.replace(ATTEMPT, verdict=Verdict.ABORT)) is ExitMeaning.STAYS_DOWN
+
+
+def test_the_end_of_the_new_binary_is_a_failed_try() -> None:
+    attempt = dataclasses.replace(ATTEMPT, crossing=Crossing.STARTING)
+    assert meaning(RunEnd("v0.2.0", 0, 101, asked=False, log=b"", app_height=99), attempt) is ExitMeaning.FAILED_TRY
