@@ -1,0 +1,163 @@
+"""The application: executes blocks in the subnet's EVM under this release's rules, and obeys `halt_height`.
+
+It knows nothing of consensus; it is driven through `abci.Abci`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .abci import BeginHeader, CheckResult, HaltReached, Info
+from .errors import NodeError
+from .evm_client import EvmClient, EvmNeedsError, ExecuteBlock
+from .files import LineLog, replace_file
+from .rules import Rules, genesis_app_hash
+
+NAME = "fendermint"
+
+
+@dataclass(frozen=True, slots=True)
+class AppState:
+    """The last committed state: `app.json`. Height in blocks; hashes of 32 bytes."""
+
+    height: int = 0
+    app_hash: bytes = b""
+    app_version: int = 0
+    evm_root: bytes = b""
+
+    def dump(self) -> str:
+        """The file's text."""
+        return json.dumps(
+            {
+                "height": self.height,
+                "app_hash": self.app_hash.hex().upper(),
+                "app_version": self.app_version,
+                "evm_root": "0x" + self.evm_root.hex(),
+            }
+        )
+
+
+def load_app_state(path: Path) -> AppState:
+    """Reads app.json; a missing file is the state before genesis.
+
+    Raises:
+        NodeError: The file is damaged.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return AppState(
+            int(document["height"]),
+            bytes.fromhex(document["app_hash"]),
+            int(document["app_version"]),
+            bytes.fromhex(str(document["evm_root"]).removeprefix("0x")),
+        )
+    except FileNotFoundError:
+        return AppState()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NodeError(f"{path} cannot be read: {error}") from None
+
+
+class Application:
+    """Implements `abci.Abci`.
+
+    Args:
+        state_path: Where app.json is.
+        log_path: Where executed blocks are listed.
+        version: The release.
+        rules: Its rules.
+        halt_height: In blocks; 0 for never. Read once.
+        evm: The EVM process.
+        history: A stored block by height, for an EVM that has lost its own.
+    """
+
+    def __init__(
+        self,
+        *,
+        state_path: Path,
+        log_path: Path,
+        version: str,
+        rules: Rules,
+        halt_height: int,
+        evm: EvmClient,
+        history: Callable[[int], ExecuteBlock | None],
+    ) -> None:
+        self._state_path = state_path
+        self._log = LineLog(log_path)
+        self._version = version
+        self._rules = rules
+        self._halt_height = halt_height
+        self._evm = evm
+        self._history = history
+        self.state = load_app_state(state_path)
+        self._header = BeginHeader(0, "", 0)
+        self._txs: list[bytes] = []
+        self._next: AppState | None = None
+
+    async def info(self) -> Info:
+        """Name, version and last committed state."""
+        return Info(NAME, self._version, self._rules.number, self.state.height, self.state.app_hash)
+
+    async def init_chain(self, chain_id: str) -> bytes:
+        """Takes the EVM's genesis state; returns the app hash that block 1 must carry."""
+        root = await self._evm.genesis()
+        self.state = AppState(0, genesis_app_hash(chain_id, root), self._rules.number, root)
+        replace_file(self._state_path, self.state.dump())
+        return self.state.app_hash
+
+    async def check_tx(self, raw: bytes) -> CheckResult:
+        """Whether `raw` is good on the last committed state; EvmUnavailableError when the EVM is down."""
+        answer = await self._evm.check(self.state.height, raw)
+        nonce = answer.get("nonce")
+        return CheckResult(
+            ok=answer.get("ok") is True,
+            reason=str(answer.get("reason", "")),
+            tx_hash=str(answer.get("hash", "")),
+            sender=str(answer.get("sender", "")).lower(),
+            nonce=nonce if isinstance(nonce, int) else 0,
+        )
+
+    async def begin_block(self, header: BeginHeader) -> None:
+        """Starts a block, or raises HaltReached (facts/ipc.md §1.5): equality only, before anything is executed."""
+        if self._halt_height != 0 and header.height == self._halt_height:
+            raise HaltReached(header.height)
+        if header.height != self.state.height + 1:
+            raise NodeError(f"block {header.height} cannot follow the application's height {self.state.height}")
+        self._header, self._txs, self._next = header, [], None
+
+    async def deliver_tx(self, raw: bytes) -> None:
+        """Adds a transaction; the EVM runs all of a block at once, in `end_block`."""
+        self._txs.append(raw)
+
+    async def end_block(self, height: int) -> None:
+        """Executes the block in the EVM, feeding it earlier blocks when it has lost them."""
+        block = ExecuteBlock(height, self._header.block_hash, self._header.time_s, tuple(self._txs))
+        root = await self._execute(block)
+        app_hash = self._rules.app_hash(self.state.app_hash, height, self._txs, root)
+        self._next = AppState(height, app_hash, self._rules.number, root)
+
+    async def commit(self) -> bytes:
+        """Makes the new state durable, then lists the execution; returns the app hash."""
+        if self._next is None:
+            raise NodeError("commit without an executed block")
+        self.state, self._next = self._next, None
+        replace_file(self._state_path, self.state.dump())
+        line = {"height": self.state.height, "version": self._version, "app_hash": self.state.app_hash.hex().upper()}
+        self._log.append(json.dumps(line, separators=(",", ":")))
+        return self.state.app_hash
+
+    async def _execute(self, block: ExecuteBlock) -> bytes:
+        while True:
+            try:
+                return await self._evm.execute(block)
+            except EvmNeedsError as needs:
+                for height in range(needs.height, block.height):
+                    earlier = self._history(height)
+                    if earlier is None:
+                        raise NodeError(f"the EVM needs block {height}, which this node does not have") from None
+                    try:
+                        await self._evm.execute(earlier)
+                    except EvmNeedsError:
+                        break  # It was wiped again meanwhile: ask anew where it stands.

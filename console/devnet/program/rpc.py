@@ -1,0 +1,256 @@
+"""CometBFT's RPC in CometBFT's shapes (facts/cosmos.md §5): GET with a query, POST JSON-RPC with batches."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+from aiohttp import web
+
+from .block import Commit, block_id, format_time
+from .keys import PUBLIC_KEY_TYPE
+from .node import Node
+from .p2p import Hello, Network, Peer
+from .roundstate import dump_consensus_state
+from .store import StoredBlock
+from .validation import commit_of
+
+Params = Mapping[str, object]
+Handler = Callable[[Params], Awaitable[dict[str, object]]]
+MAX_BODY = 1024 * 1024
+_MAX_BATCH = 100
+_NO_TIME = "0001-01-01T00:00:00Z"
+
+
+class RpcError(Exception):
+    """A JSON-RPC error: code, message and CometBFT's data."""
+
+    def __init__(self, code: int, message: str, data: str) -> None:
+        super().__init__(data)
+        self.body = {"code": code, "message": message, "data": data}
+
+
+def _internal(text: str) -> RpcError:
+    return RpcError(-32603, "Internal error", text)
+
+
+def _int(params: Params, name: str) -> int | None:
+    value = params.get(name)
+    if value is None or value == "":
+        return None
+    text = str(value).strip('"')
+    if isinstance(value, bool) or not text.isascii() or not text.lstrip("-").isdigit() or len(text) > 19:
+        raise RpcError(-32602, "Invalid params", f"error converting http params to arguments: {name} is not an integer")
+    return int(text)
+
+
+class CometPort:
+    """Answers for one node."""
+
+    def __init__(self, node: Node, network: Network, identity: Hello) -> None:
+        self._node = node
+        self._network = network
+        self._identity = identity
+        self._handlers: dict[str, Handler] = {
+            "health": self._health,
+            "status": self._status,
+            "abci_info": self._abci_info,
+            "validators": self._validators,
+            "net_info": self._net_info,
+            "block": self._block,
+            "commit": self._commit,
+            "genesis": self._genesis,
+            "dump_consensus_state": self._dump,
+        }
+
+    def app(self) -> web.Application:
+        """The web application of the RPC port."""
+        app = web.Application(client_max_size=MAX_BODY)
+        app.router.add_post("/", self._post)
+        app.router.add_get("/{method:.*}", self._get)
+        return app
+
+    async def _get(self, request: web.Request) -> web.Response:
+        answer = await self._answer(request.match_info["method"].strip("/"), dict(request.query), -1)
+        error = answer.get("error")
+        status = 200
+        if isinstance(error, dict):
+            status = 404 if error.get("code") == -32601 else 500
+        return _json(answer, status)
+
+    async def _post(self, request: web.Request) -> web.Response:
+        try:
+            body = json.loads(await request.read())
+        except (ValueError, RecursionError) as error:
+            broken = RpcError(-32700, "Parse error. Invalid JSON", str(error))
+            return _json({"jsonrpc": "2.0", "id": -1, "error": broken.body})
+        calls = body if isinstance(body, list) else [body]
+        if not calls or len(calls) > _MAX_BATCH:
+            bad = RpcError(-32600, "Invalid Request", f"a batch holds 1 to {_MAX_BATCH} calls")
+            return _json({"jsonrpc": "2.0", "id": -1, "error": bad.body})
+        answers = [await self._call(each) for each in calls]
+        return _json(answers if isinstance(body, list) else answers[0])
+
+    async def _call(self, call: object) -> dict[str, object]:
+        if not isinstance(call, dict) or not isinstance(call.get("method"), str):
+            return {"jsonrpc": "2.0", "id": -1, "error": RpcError(-32600, "Invalid Request", "no method").body}
+        params = call.get("params") or {}
+        if not isinstance(params, dict):
+            bad = RpcError(-32602, "Invalid params", "parameters are given by name here")
+            return {"jsonrpc": "2.0", "id": call.get("id", -1), "error": bad.body}
+        return await self._answer(call["method"], params, call.get("id", -1))
+
+    async def _answer(self, method: str, params: Params, number: object) -> dict[str, object]:
+        handler = self._handlers.get(method)
+        try:
+            if handler is None:
+                raise RpcError(-32601, "Method not found", "")
+            return {"jsonrpc": "2.0", "id": number, "result": await handler(params)}
+        except RpcError as error:
+            return {"jsonrpc": "2.0", "id": number, "error": error.body}
+
+    # Methods.
+
+    async def _health(self, params: Params) -> dict[str, object]:
+        return {}
+
+    async def _genesis(self, params: Params) -> dict[str, object]:
+        return {"genesis": self._node.genesis.document}
+
+    async def _abci_info(self, params: Params) -> dict[str, object]:
+        info = await self._node.app.info()
+        response: dict[str, object] = {
+            "data": info.data,
+            "version": info.version,
+            "app_version": str(info.app_version),
+            "last_block_height": str(info.last_block_height),
+            "last_block_app_hash": base64.b64encode(info.last_block_app_hash).decode(),
+        }
+        # CometBFT leaves out what has the zero value.
+        return {"response": {key: value for key, value in response.items() if value not in ("", "0")}}
+
+    async def _status(self, params: Params) -> dict[str, object]:
+        node = self._node
+        latest, earliest = node.store.load(node.store.height), node.store.load(1)
+        key = node.signer.key
+        sync: dict[str, object] = {}
+        for prefix, stored in (("latest", latest), ("earliest", earliest)):
+            header = stored.block.header if stored is not None else None
+            sync[f"{prefix}_block_hash"] = header.hash if header else ""
+            sync[f"{prefix}_app_hash"] = header.app_hash if header else ""
+            sync[f"{prefix}_block_height"] = str(header.height if header else 0)
+            sync[f"{prefix}_block_time"] = format_time(header.time_ns) if header else _NO_TIME
+        sync["catching_up"] = node.catching_up
+        return {
+            "node_info": self._node_info(self._identity, str(node.config.p2p), str(node.config.rpc)),
+            "sync_info": sync,
+            "validator_info": {
+                "address": key.address,
+                "pub_key": {"type": PUBLIC_KEY_TYPE, "value": base64.b64encode(key.public_key).decode()},
+                "voting_power": str(node.genesis.validators.power(key.address)),
+            },
+        }
+
+    async def _net_info(self, params: Params) -> dict[str, object]:
+        peers = [self._peer_info(peer) for peer in self._network.peers.values()]
+        return {"listening": True, "listeners": ["Listener(@)"], "n_peers": str(len(peers)), "peers": peers}
+
+    async def _validators(self, params: Params) -> dict[str, object]:
+        genesis = self._node.genesis
+        height = self._height(params, self._node.store.height + 1)
+        members = genesis.validators.members
+        asked = _int(params, "per_page")
+        per_page = 30 if asked is None or asked < 1 else min(asked, 100)
+        pages = max(1, -(-len(members) // per_page))
+        page = _int(params, "page")
+        page = 1 if page is None else page
+        if not 1 <= page <= pages:
+            raise _internal(f"page should be within [1, {pages}] range, given {page}")
+        chosen = members[(page - 1) * per_page : page * per_page]
+        return {
+            "block_height": str(height),
+            "validators": [validator_json(self._node, each.address) for each in chosen],
+            "count": str(len(chosen)),
+            "total": str(len(members)),
+        }
+
+    async def _block(self, params: Params) -> dict[str, object]:
+        stored = self._stored(params)
+        return {"block_id": block_id(stored.block.hash), "block": stored.block.to_json()}
+
+    async def _commit(self, params: Params) -> dict[str, object]:
+        stored = self._stored(params)
+        height = stored.block.header.height
+        following = self._node.store.load(height + 1)
+        commit = following.block.last_commit if following is not None else self._seen_commit(stored)
+        return {
+            "signed_header": {"header": stored.block.header.to_json(), "commit": commit.to_json()},
+            "canonical": following is not None,
+        }
+
+    async def _dump(self, params: Params) -> dict[str, object]:
+        return dump_consensus_state(self._node, list(self._network.peers.values()))
+
+    # Parts.
+
+    def _seen_commit(self, stored: StoredBlock) -> Commit:
+        for machine in (self._node.machine, self._node.previous):
+            if machine is not None and machine.decided == stored.block.hash:
+                return commit_of(machine)
+        return stored.commit
+
+    def _height(self, params: Params, latest: int) -> int:
+        height = _int(params, "height")
+        if height is None:
+            return latest
+        if height <= 0:
+            raise _internal(f"height must be greater than 0, but got {height}")
+        if height > latest:
+            raise _internal(f"height {height} must be less than or equal to the current blockchain height {latest}")
+        return height
+
+    def _stored(self, params: Params) -> StoredBlock:
+        height = self._height(params, self._node.store.height)
+        stored = self._node.store.load(height)
+        if stored is None:
+            raise _internal(f"block at height {height} not found")
+        return stored
+
+    def _node_info(self, hello: Hello, p2p: str, rpc: str) -> dict[str, object]:
+        return {
+            "protocol_version": {"p2p": "8", "block": "11", "app": "0"},
+            "id": hello.node_id,
+            "listen_addr": f"tcp://{p2p}",
+            "network": hello.chain_id,
+            "version": hello.version,
+            "channels": "40202122233038606100",
+            "moniker": hello.moniker,
+            "other": {"tx_index": "off", "rpc_address": f"tcp://{rpc}" if rpc else ""},
+        }
+
+    def _peer_info(self, peer: Peer) -> dict[str, object]:
+        return {
+            "node_info": self._node_info(peer.hello, peer.address, ""),
+            "is_outbound": peer.outbound,
+            "connection_status": {"Duration": str(int((time.monotonic() - peer.since) * 1e9))},
+            "remote_ip": peer.address.rpartition(":")[0],
+        }
+
+
+def validator_json(node: Node, address: str) -> dict[str, object]:
+    """One validator in CometBFT's shape."""
+    return {
+        "address": address,
+        "pub_key": {
+            "type": PUBLIC_KEY_TYPE,
+            "value": base64.b64encode(node.genesis.public_keys[address]).decode(),
+        },
+        "voting_power": str(node.genesis.validators.power(address)),
+        "proposer_priority": "0",
+    }
+
+
+def _json(body: object, status: int = 200) -> web.Response:
+    return web.Response(text=json.dumps(body), status=status, content_type="application/json")

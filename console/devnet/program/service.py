@@ -1,0 +1,158 @@
+"""`node start`: puts the node together, runs it, and turns its end into an exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import fcntl
+import importlib
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from .app import Application
+from .block import format_time
+from .config import Address, NodeConfig, load_config
+from .errors import NodeError
+from .evm_client import EvmClient
+from .execution import history_of, replay
+from .gossip import Gossip
+from .keys import load_genesis, load_node_id, load_validator_key
+from .mempool import Mempool
+from .node import Node
+from .p2p import Hello
+from .release import RULES, VERSION
+from .rules import rules_for
+from .signer_state import Signer
+from .store import BlockStore
+from .txpool import TxPool
+from .wal import ConsensusLog
+
+
+def log(line: str) -> None:
+    """One line on stdout, "I text" or "E text", with the time; a closed pipe does not stop a validator."""
+    level, _, text = line.partition(" ")
+    try:
+        sys.stdout.write(f"{level}[{format_time(time.time_ns())}] {text}\n")
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        pass
+
+
+def _bound(address: Address, what: str) -> socket.socket:
+    """A bound socket that does not listen yet: taken ports are told at once, and opened after the handshake."""
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((address.host, address.port))
+    except OSError as error:
+        bound.close()
+        raise NodeError(f"the {what} port {address} cannot be opened: {error.strerror or error}") from None
+    return bound
+
+
+def _locked(home: Path) -> int:
+    """The home's lock, held until the process ends: never two signers of one key."""
+    path = home / "cometbft" / "data" / "LOCK"
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise NodeError(f"another process runs the node in {home}") from None
+    except OSError as error:
+        raise NodeError(f"{path} cannot be opened: {error.strerror or error}; the home is not complete") from None
+    return descriptor
+
+
+async def run_node(home: Path, environ: Mapping[str, str]) -> int:
+    """Runs a node until SIGTERM or SIGINT; returns 0 then.
+
+    Raises:
+        NodeError: It cannot start or go on.
+        HaltReached: The halt height has begun.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    running = asyncio.create_task(_run(load_config(home, environ)))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if running.done():
+        running.result()
+        return 1
+    log("I stopping")
+    return 0
+
+
+async def _run(config: NodeConfig) -> None:
+    home = config.home
+    comet = home / "cometbft"
+    genesis = load_genesis(comet / "config" / "genesis.json")
+    key = load_validator_key(comet / "config" / "priv_validator_key.json")
+    identity = Hello(
+        genesis.chain_id,
+        key.address,
+        load_node_id(comet / "config" / "node_key.json"),
+        config.moniker,
+        VERSION,
+        0,
+    )
+    _locked(home)
+    sockets = _bound(config.rpc, "RPC"), _bound(config.eth, "Ethereum")
+    signer = Signer(key, genesis.chain_id, comet / "data" / "priv_validator_state.json", home / "signed.jsonl")
+    store = BlockStore(comet / "data" / "blockstore.db")
+    evm = EvmClient(config.evm_url)
+    app = Application(
+        state_path=home / "fendermint" / "data" / "app.json",
+        log_path=home / "executed.jsonl",
+        version=VERSION,
+        rules=rules_for(RULES),
+        halt_height=config.halt_height,
+        evm=evm,
+        history=history_of(store),
+    )
+
+    def executed(height: int, app_hash: bytes, txs: int) -> None:
+        log(f"I executed block height={height} app_hash={app_hash.hex().upper()} txs={txs}")
+
+    log(f"I starting node version={VERSION} pid={os.getpid()} halt_height={config.halt_height}")
+    state = await replay(app, store, genesis.chain_id, store.height, executed)
+    mempool = Mempool()
+    node = Node(config, genesis, signer, store, app, state, ConsensusLog(comet / "data" / "cs.wal"), mempool, log)
+    gossip = Gossip(node, identity, lambda peer, message: pool.from_peer(peer, message))
+    pool = TxPool(
+        mempool,
+        app,
+        evm,
+        lambda: node.state.height,
+        lambda raw: node.broadcast({"t": "tx", "tx": base64.b64encode(raw).decode()}),
+    )
+    node.on_executed = pool.executed
+    await gossip.network.start()
+    node.start()
+    ticking = asyncio.create_task(gossip.run())
+    serving = asyncio.create_task(_open_ports(node, gossip, pool, evm, identity, sockets))
+    parts: set[asyncio.Future[None]] = {ticking, serving, node.failed}
+    done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_EXCEPTION)
+    for each in done:
+        each.result()
+
+
+async def _open_ports(
+    node: Node,
+    gossip: Gossip,
+    pool: TxPool,
+    evm: EvmClient,
+    identity: Hello,
+    sockets: tuple[socket.socket, socket.socket],
+) -> None:
+    # The web framework takes a fifth of a second to import: the votes do not wait for it.
+    await asyncio.to_thread(importlib.import_module, ".web", __package__)
+    from .web import serve
+
+    await serve(node, gossip, pool, evm, identity, sockets)
