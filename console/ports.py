@@ -84,7 +84,6 @@ class PeerView(Protocol):
         """
         ...
 
-
     async def agreed_app_hash(self, height: int) -> str:
         """Hex digits of the app hash after `height`, from the header of `height + 1`.
 
@@ -101,6 +100,10 @@ class Signals(Protocol):
         ChainError: Not sent, refused (`ContractRefused`) or not seen in time.
         SignerError: The signer did not sign.
     """
+
+    async def prepare(self) -> None:
+        """Get the next signature under way; a signer takes half a second to start. Raises SignerError."""
+        ...
 
     async def ready(self, proposal_id: int, release_hash: str) -> None: ...
     async def armed(self, proposal_id: int, height: int) -> None: ...

@@ -134,6 +134,9 @@ class NodeClient:
                 os.close(folder)
         try:
             yield reader, writer
+        except OSError as error:
+            # The controller ended between connecting and writing.
+            raise self._down() from error
         finally:
             writer.close()
             with suppress(OSError):

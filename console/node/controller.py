@@ -40,6 +40,10 @@ _BACKOFF_LAST_S = 60.0
 _FRESH_S = 3.0
 """Seconds for which a reading of consensus counts as present."""
 _VERSION_DEADLINE_S = 20.0
+_CONSENSUS_S = 1.0
+"""Seconds between two readings of our node's CometBFT RPC."""
+_OPENING_S = 0.2
+"""The same while nothing answers there."""
 
 
 class Controller:
@@ -226,18 +230,22 @@ class Controller:
     async def _watch_consensus(self) -> None:
         while True:
             run = self._runs.run
+            pause = _CONSENSUS_S
             if self._runs.live is not None and run is not None:
                 try:
                     consensus = await self._peers.own()
                 except ChainError:
-                    pass
+                    # Until the node's RPC opens nothing answers, so nothing is asked too often.
+                    pause = _OPENING_S
                 else:
                     if self._runs.live is not None and self._runs.run == run:
                         self._consensus = consensus
                         self._consensus_at = time.monotonic()
                         self._journal.observe(consensus.height, consensus.app_height, consensus.version)
                         self._notify()
-            await asyncio.sleep(1.0)
+            else:
+                pause = _OPENING_S
+            await asyncio.sleep(pause)
 
     async def _drive(self) -> None:
         while True:

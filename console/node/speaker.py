@@ -68,10 +68,18 @@ class Speaker:
             return
         if attempt.crossing is not Crossing.NONE or proposal is None:
             return
+        if self._word_ahead(attempt, reading):
+            self.prepare()
         if reading.height < attempt.freeze_height - 1:
             self._say_before_freeze(attempt, consensus)
         elif self._freeze_due(attempt, proposal, reading):
             self._say(attempt, "freeze", "1", lambda: self._signals.freeze(attempt.proposal_id))
+
+    def prepare(self) -> None:
+        """Have a signer waiting, so that the next word follows at once."""
+        task = self._tasks.get("prepare")
+        if task is None or task.done():
+            self._tasks["prepare"] = asyncio.get_running_loop().create_task(self._prepare())
 
     async def close(self) -> None:
         """Stop; what the chain does not have yet is said again after a restart."""
@@ -80,6 +88,17 @@ class Speaker:
         for task in self._tasks.values():
             with suppress(asyncio.CancelledError):
                 await task
+
+    def _word_ahead(self, attempt: Attempt, reading: PlanReading) -> bool:
+        """Whether a word is due soon that must not wait for a signer: ready, armed, and near H−F the freeze."""
+        if reading.height >= attempt.freeze_height - 3:
+            return attempt.verdict is Verdict.NONE
+        return any(self._journal.said(attempt, what) is None for what in ("ready", "armed"))
+
+    async def _prepare(self) -> None:
+        # Without a signer ready the next word is only slower.
+        with suppress(ConsoleError):
+            await self._signals.prepare()
 
     def _say_before_freeze(self, attempt: Attempt, consensus: ConsensusReading | None) -> None:
         number = attempt.proposal_id

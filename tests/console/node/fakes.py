@@ -139,6 +139,9 @@ class FakeSignals:
         self.freeze = chain.freeze
         self.confirm = chain.confirm
 
+    async def prepare(self) -> None:
+        return None
+
     async def ready(self, proposal_id: int, release_hash: str) -> None:
         await self._chain._say("ready", release_hash)
         self._chain.ready[OWN] = self._chain.height
