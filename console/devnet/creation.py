@@ -1,0 +1,182 @@
+"""From an empty folder to a devnet that can be started: choices, builds, genesis, homes, keys, settings.
+
+The choices are recorded before anything is made from them, and nothing is started before the record says `complete`;
+so an interrupted creation is simply done again, with the same chain id and ports, and no signer state can be lost.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import sys
+import time
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+
+import tomlkit
+
+from console.devnet import keys
+from console.devnet.build import OLD, RELEASES, Build, build_all
+from console.devnet.homes import write_home
+from console.devnet.layout import DAEMON, Layout
+from console.devnet.options import (
+    DEFAULT_BLOCK_TIME_MS,
+    DEFAULT_EXECUTION_WINDOW,
+    DEFAULT_FREEZE_BLOCKS,
+    DEFAULT_POWER,
+    DEFAULT_VALIDATORS,
+    UpOptions,
+)
+from console.devnet.ports import PortBook
+from console.devnet.record import Record, ReleaseRecord, ValidatorRecord
+from console.errors import DevnetError
+from console.files import write_durably
+
+EVM_CHAIN_ID = 31337
+CREATION_STEPS = 4
+"""Number of steps that `create` tells."""
+
+
+def choose(layout: Layout, options: UpOptions, book: PortBook) -> Record:
+    """Choose everything that a new devnet keeps: chain id, genesis time, ports.
+
+    Raises:
+        DevnetError: There are not enough free ports.
+    """
+    powers = options.wanted_powers or (DEFAULT_POWER,) * DEFAULT_VALIDATORS
+    evm_port, release_port, *rest = book.reserve(2 + 3 * len(powers), layout.folder)
+    ports = iter(rest)
+    return Record(
+        folder=str(layout.folder),
+        chain_id=f"devnet-{secrets.token_hex(3)}",
+        created=int(time.time()),
+        block_time_ms=options.block_time_ms or DEFAULT_BLOCK_TIME_MS,
+        freeze_blocks=options.freeze_blocks or DEFAULT_FREEZE_BLOCKS,
+        execution_window=options.execution_window or DEFAULT_EXECUTION_WINDOW,
+        evm_chain_id=EVM_CHAIN_ID,
+        # The venv's own path and not what it links to, or its packages would not be found.
+        python=os.path.abspath(sys.executable),
+        validators=tuple(
+            ValidatorRecord(
+                name=f"node{number}",
+                number=number,
+                power=power,
+                address=keys.validator_key(number).address,
+                p2p_port=next(ports),
+                cometbft_port=next(ports),
+                ethereum_port=next(ports),
+            )
+            for number, power in enumerate(powers, start=1)
+        ),
+        evm_port=evm_port,
+        release_port=release_port,
+    )
+
+
+def create(layout: Layout, record: Record) -> Generator[tuple[str, Record], None, None]:
+    """Make every file of the folder, over whatever an interrupted creation left.
+
+    Yields:
+        What is done next, in words, and the record as it then is; the last record is complete, but not yet saved.
+
+    Raises:
+        DevnetError: A file could not be written.
+    """
+    try:
+        yield f"building {' and '.join(release.version for release in RELEASES)}", record
+        for leftover in (layout.releases, layout.nodes, layout.keys, layout.evm):
+            shutil.rmtree(leftover, ignore_errors=True)
+        layout.logs.mkdir(mode=0o700, exist_ok=True)
+        builds = build_all(record.python)
+        for build in builds:
+            _write_release(layout, build)
+        record = replace(record, releases=tuple(ReleaseRecord(each.version, each.sha256) for each in builds))
+
+        yield "deploying the registry into the genesis", record
+        record = replace(record, registry=_write_evm_genesis(layout, record))
+
+        yield f"writing {len(record.validators)} validator homes", record
+        binary = next(each.content for each in builds if each.version == OLD.version)
+        for validator in record.validators:
+            write_home(layout.node(validator.name), record, validator, binary)
+
+        yield "writing keys and settings", record
+        layout.keys.mkdir(mode=0o700)
+        _write_key(layout.admin_key, keys.admin_key())
+        for validator in record.validators:
+            _write_key(layout.operator_key(validator.name), keys.operator_key(validator.number))
+        write_durably(layout.settings, settings_text(layout, record).encode(), 0o644)
+        yield "created", replace(record, complete=True)
+    except OSError as error:
+        raise DevnetError(
+            f"cannot write {error.filename or layout.folder}: {error.strerror or error}", safe="nothing was started"
+        ) from error
+
+
+def settings_text(layout: Layout, record: Record) -> str:
+    """The content of network.toml (`console.settings.parse_network`)."""
+    nodes: dict[str, object] = {}
+    for validator in record.validators:
+        node = layout.node(validator.name)
+        nodes[validator.name] = {
+            "home": str(node.home),
+            "state_dir": str(node.state_dir),
+            "daemon": DAEMON,
+            "arguments": ["node", "start", "--home", "{home}"],
+            "address": validator.address,
+            "cometbft_rpc": validator.cometbft_rpc,
+            "ethereum_rpc": validator.ethereum_rpc,
+            "operator_key": str(layout.operator_key(validator.name)),
+        }
+    return tomlkit.dumps(
+        {
+            "kind": "ipc",
+            "chain_id": record.chain_id,
+            "evm_chain_id": record.evm_chain_id,
+            "registry": record.registry,
+            "cometbft_rpc": [each.cometbft_rpc for each in record.validators],
+            "ethereum_rpc": [each.ethereum_rpc for each in record.validators],
+            "proposer_key": str(layout.admin_key),
+            "block_time_s": record.block_time_ms / 1000,
+            "nodes": nodes,
+        }
+    )
+
+
+def _write_release(layout: Layout, build: Build) -> None:
+    path = layout.release(build.version)
+    path.parent.mkdir(parents=True, mode=0o700)
+    write_durably(path, build.content, 0o755)
+
+
+def _write_key(path: Path, key: keys.Key) -> None:
+    write_durably(path, f"{key.hex}\n".encode(), 0o600)
+
+
+def _write_evm_genesis(layout: Layout, record: Record) -> str:
+    """Write the EVM's genesis; returns the registry's address."""
+    from console.devnet.evm.genesis import GenesisValidator, build_genesis
+
+    validators = []
+    for validator in record.validators:
+        key = keys.validator_key(validator.number)
+        operator = keys.operator_key(validator.number)
+        validators.append(
+            GenesisValidator(
+                key=key.hex, power=validator.power, public_key=key.public_uncompressed, operator=operator.address
+            )
+        )
+    built = build_genesis(
+        validators=validators,
+        admin_key=keys.admin_key().hex,
+        freeze_blocks=record.freeze_blocks,
+        execution_window=record.execution_window,
+        chain_id=record.evm_chain_id,
+        time=record.created,
+    )
+    layout.evm.mkdir(mode=0o700)
+    write_durably(layout.evm_genesis, json.dumps(built.document).encode(), 0o644)
+    return built.registry

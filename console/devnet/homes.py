@@ -1,0 +1,123 @@
+"""A validator's home in the shape of `ipc-cli node init` (facts/ipc.md §1.3), Cosmovisor's layout in it (DESIGN §5)."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import tomlkit
+
+from console.devnet import keys
+from console.devnet.layout import DAEMON, NodeLayout
+from console.devnet.options import duration_text
+from console.devnet.ports import LOOPBACK
+from console.devnet.record import Record, ValidatorRecord
+from console.files import switch_link, write_durably
+
+FRESH_SIGNER_STATE = {"height": "0", "round": 0, "step": 0}
+"""What a validator that never signed has in priv_validator_state.json (facts/cosmos.md §6)."""
+
+GENESIS_GENERATION = "genesis"
+
+
+def genesis(record: Record) -> dict[str, object]:
+    """The content of CometBFT's genesis.json, the same in every home."""
+    validators = []
+    for validator in record.validators:
+        key = keys.validator_key(validator.number)
+        validators.append(
+            {
+                "address": key.consensus_address,
+                "pub_key": {"type": "tendermint/PubKeySecp256k1", "value": base64.b64encode(key.public).decode()},
+                "power": str(validator.power),
+                "name": validator.name,
+            }
+        )
+    return {
+        "genesis_time": datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "chain_id": record.chain_id,
+        "initial_height": "1",
+        "consensus_params": {
+            "block": {"max_bytes": "22020096", "max_gas": "-1"},
+            "evidence": {"max_age_num_blocks": "100000", "max_age_duration": "172800000000000", "max_bytes": "1048576"},
+            "validator": {"pub_key_types": ["secp256k1"]},
+            "version": {"app": "0"},
+        },
+        "validators": validators,
+        "app_hash": "",
+        "app_state": {"evm_chain_id": record.evm_chain_id, "registry": record.registry},
+    }
+
+
+def cometbft_config(record: Record, validator: ValidatorRecord) -> str:
+    """The content of CometBFT's config.toml for one node."""
+    peers = [f"{LOOPBACK}:{each.p2p_port}" for each in record.validators if each.name != validator.name]
+    return tomlkit.dumps(
+        {
+            "moniker": validator.name,
+            "rpc": {"laddr": f"tcp://{LOOPBACK}:{validator.cometbft_port}"},
+            "p2p": {"laddr": f"tcp://{LOOPBACK}:{validator.p2p_port}", "persistent_peers": ",".join(peers)},
+            "consensus": {"timeout_commit": duration_text(record.block_time_ms), "timeout_propose": "600ms"},
+        }
+    )
+
+
+def fendermint_config(record: Record, validator: ValidatorRecord) -> str:
+    """The content of Fendermint's default.toml for one node; `halt_height` comes before every table."""
+    document = tomlkit.document()
+    document.add(tomlkit.comment("Block height where the node stops gracefully, before it executes it; 0 never halts."))
+    document.add("halt_height", tomlkit.item(0))
+    document.add("eth", tomlkit.item({"listen": {"host": LOOPBACK, "port": validator.ethereum_port}}))
+    document.add("devnet", tomlkit.item({"evm_url": record.evm_url}))
+    return tomlkit.dumps(document)
+
+
+def write_home(node: NodeLayout, record: Record, validator: ValidatorRecord, binary: bytes) -> None:
+    """Write the whole home of a validator that never ran.
+
+    Args:
+        node: Where; the folder does not exist yet.
+        record: The devnet's choices.
+        validator: The node's own ones.
+        binary: The build that it starts with.
+
+    Raises:
+        OSError: Something could not be written; the home is not complete.
+    """
+    home = node.home
+    key = keys.validator_key(validator.number)
+    binaries = home / "cosmovisor" / GENESIS_GENERATION / "bin"
+    for folder in (
+        node.folder,
+        home,
+        home / "cometbft" / "config",
+        home / "cometbft" / "data",
+        home / "fendermint" / "config",
+        home / "fendermint" / "data",
+        home / "logs",
+        binaries,
+        node.state_dir,
+    ):
+        # Parents that are made on the way would get the umask's mode.
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    config, data = home / "cometbft" / "config", home / "cometbft" / "data"
+    _json(config / "genesis.json", genesis(record), 0o644)
+    _json(config / "priv_validator_key.json", keys.priv_validator_key(key))
+    _json(config / "node_key.json", keys.node_key(record.chain_id, validator.number))
+    _json(data / "priv_validator_state.json", FRESH_SIGNER_STATE)
+    _text(config / "config.toml", cometbft_config(record, validator))
+    _text(home / "fendermint" / "config" / "default.toml", fendermint_config(record, validator))
+    _text(home / "fendermint" / "validator.sk", base64.b64encode(key.secret).decode(), 0o600)
+    _text(home / "fendermint" / "validator.pk", base64.b64encode(key.public).decode())
+    write_durably(binaries / DAEMON, binary, 0o500)
+    switch_link(home / "cosmovisor" / "current", GENESIS_GENERATION)
+
+
+def _json(path: Path, document: object, mode: int = 0o600) -> None:
+    write_durably(path, json.dumps(document, indent=2).encode() + b"\n", mode)
+
+
+def _text(path: Path, text: str, mode: int = 0o644) -> None:
+    write_durably(path, text.encode(), mode)
