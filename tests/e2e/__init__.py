@@ -1,0 +1,1 @@
+"""The whole program: real terminals, real processes, a real devnet."""

@@ -1,0 +1,94 @@
+"""A real pseudo-terminal with the console in it: pexpect writes and reads, pyte draws the screen."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+
+import pexpect
+import pyte
+import pytest
+
+from tests.e2e.devnet import COMMAND
+
+
+class Terminal:
+    """One console in a terminal of its own.
+
+    Args:
+        arguments: Of `upgrade-console`.
+        columns: Of the terminal; `rows` too.
+    """
+
+    def __init__(self, *arguments: str, columns: int = 80, rows: int = 24) -> None:
+        self.screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self.screen)
+        self.bytes_read = 0
+        environment = {**os.environ, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
+        environment.pop("COLORTERM", None)
+        self.process = pexpect.spawn(
+            COMMAND[0], [*COMMAND[1:], *arguments], dimensions=(rows, columns), env=environment, timeout=5
+        )  # without an encoding, so that it reads bytes
+
+    def read(self, seconds: float = 0.1) -> None:
+        """Draw what came; returns after `seconds` at the latest."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            try:
+                data: bytes = self.process.read_nonblocking(65536, timeout=left)  # type: ignore[assignment]
+            except (pexpect.TIMEOUT, pexpect.EOF):
+                return
+            self.bytes_read += len(data)
+            # pyte does not know every private sequence; it must not stop the test for one.
+            with contextlib.suppress(TypeError, ValueError, IndexError):
+                self._stream.feed(data)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.screen.display)
+
+    def until(self, *words: str, deadline_s: float = 60.0) -> str:
+        """Wait until all the words stand on the screen."""
+        end = time.monotonic() + deadline_s
+        while time.monotonic() < end:
+            self.read()
+            if all(word in self.text for word in words):
+                return self.text
+        pytest.fail(f"never on the screen: {words}\n{self.text}")
+
+    def until_not(self, word: str, deadline_s: float = 20.0) -> None:
+        end = time.monotonic() + deadline_s
+        while time.monotonic() < end:
+            self.read()
+            if word not in self.text:
+                return
+        pytest.fail(f"still on the screen: {word}\n{self.text}")
+
+    def press(self, keys: str) -> None:
+        self.process.send(keys)
+
+    def type(self, text: str, *, echo: str | None = None) -> None:
+        """Type into the focused field and wait for its echo: keys sent in a burst are lost (facts/build.md)."""
+        self.press(text)
+        self.until((echo or text)[-10:], deadline_s=15)
+
+    def ended(self, deadline_s: float = 20.0) -> int:
+        """Wait for the end; the exit code, or minus the signal."""
+        end = time.monotonic() + deadline_s
+        while time.monotonic() < end and self.process.isalive():
+            self.read()
+        if self.process.isalive():
+            pytest.fail(f"the console did not end\n{self.text}")
+        self.process.close()
+        code = self.process.exitstatus
+        return -int(self.process.signalstatus or 0) if code is None else int(code)
+
+    def hang_up(self) -> None:
+        """Close the terminal, as a lost SSH session does."""
+        self.process.close(force=False)
+
+    def kill(self) -> None:
+        self.process.kill(signal.SIGKILL)
+        self.process.close()
