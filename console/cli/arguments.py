@@ -1,0 +1,186 @@
+"""The arguments of every verb. Options shared by all stand before or after the verb."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import tomllib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from console import __version__
+from console.errors import SettingsError
+from console.settings import DEVNET, config_file, default_devnet_folder
+
+Run = Callable[[argparse.Namespace], int]
+
+_EPILOG = "Without a verb the console opens. Exit codes: 0 done, 1 refused or failed (why is on stderr), 2 usage."
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the arguments; `run` of the result is the verb.
+
+    Raises:
+        SystemExit: Help, the version or a usage message was printed.
+        SettingsError: The settings file cannot be read.
+    """
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    if arguments.verb != DEVNET:
+        _choose_network(parser, arguments)
+    return arguments
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="upgrade-console",
+        description="The terminal console for the upgrade of a validator network.",
+        epilog=_EPILOG,
+        parents=[_shared()],
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.add_argument("--read-only", action="store_true", help="the console shows everything and changes nothing")
+    parser.add_argument("--theme", metavar="T", help="the console's theme")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB")
+    parser.set_defaults(network=None, node=None, dir=None, json=False, verb="open", run=_verb("console.cli.open"))
+
+    # Another one than above: setting a default reaches into the parent's actions.
+    shared = _shared()
+    _add_status(verbs, shared)
+    _add_propose(verbs, shared)
+    _add_ready(verbs, shared)
+    _add_node(verbs, shared)
+    _add_devnet(verbs, shared)
+    return parser
+
+
+def _shared() -> argparse.ArgumentParser:
+    """Options that stand before or after the verb.
+
+    They have no defaults here: a verb's parser would overwrite what stood before the verb with them.
+    """
+    shared = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    group = shared.add_argument_group("where")
+    group.add_argument("--network", metavar="NAME", help="the network, as named in the settings; `devnet` is built in")
+    group.add_argument("--node", metavar="NAME", help="this machine's node (default: the network's first)")
+    group.add_argument("--dir", metavar="D", type=_folder, help="the devnet's folder")
+    group.add_argument("--json", action="store_true", help="print one JSON object")
+    return shared
+
+
+def configured_networks() -> tuple[str, ...]:
+    """Names of the networks in the settings file.
+
+    Raises:
+        SettingsError: It cannot be read.
+    """
+    path = config_file()
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"cannot read settings {path}: {error}", next_step="mend the file") from error
+    tables = document.get("networks")
+    return tuple(tables) if isinstance(tables, dict) else ()
+
+
+def _choose_network(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    if arguments.network is not None:
+        if arguments.dir is not None and arguments.network != DEVNET:
+            parser.error("--dir is for --network devnet only")
+        return
+    if arguments.dir is not None:
+        arguments.network = DEVNET
+        return
+    configured = configured_networks()
+    if len(configured) == 1:
+        arguments.network = configured[0]
+    elif not configured and (default_devnet_folder() / "network.toml").is_file():
+        arguments.network = DEVNET
+    else:
+        parser.error(f"say which network: --network NAME (known: {', '.join([DEVNET, *configured])})")
+
+
+def _verb(module: str, function: str = "run") -> Run:
+    """A verb whose module is imported when it runs: `--version` and a refused argument cost nothing."""
+
+    def run(arguments: argparse.Namespace) -> int:
+        return int(getattr(importlib.import_module(module), function)(arguments))
+
+    return run
+
+
+def _folder(value: str) -> Path:
+    return Path(value).expanduser()
+
+
+def _add_status(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
+    status = verbs.add_parser(
+        "status", parents=[shared], help="height, upgrade, readiness and node, once", allow_abbrev=False
+    )
+    status.set_defaults(run=_verb("console.cli.status"))
+
+
+def _add_propose(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
+    propose = verbs.add_parser("propose", parents=[shared], help="propose an upgrade", allow_abbrev=False)
+    propose.add_argument("--name", required=True, metavar="v0.2.0", help="[a-z0-9][a-z0-9._-]{0,63}")
+    propose.add_argument(
+        "--height", required=True, type=int, metavar="H", help="the first height that the new binary executes"
+    )
+    propose.add_argument("--binary-url", required=True, metavar="URL", help="where the binary is to be had")
+    propose.add_argument("--binary-hash", required=True, metavar="sha256:HEX", help="sha256 of the binary")
+    propose.add_argument(
+        "--not-breaking", action="store_true", help="nodes that are not ready may go on with the old binary"
+    )
+    propose.set_defaults(run=_verb("console.cli.propose"))
+
+
+def _add_ready(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
+    ready = verbs.add_parser(
+        "ready", parents=[shared], help="signal by hand that a node has the release staged", allow_abbrev=False
+    )
+    ready.add_argument("--proposal", required=True, type=int, metavar="ID")
+    ready.add_argument(
+        "--validator-address", metavar="0x…", help="the validator whose node is meant, instead of --node"
+    )
+    ready.set_defaults(run=_verb("console.cli.ready"))
+
+
+def _add_node(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
+    node = verbs.add_parser("node", parents=[shared], help="this machine's node and its controller", allow_abbrev=False)
+    actions = node.add_subparsers(dest="action", metavar="ACTION", required=True)
+    helps = {
+        "run": "run the node's controller in the foreground (a systemd unit in production)",
+        "status": "what the controller says of the node",
+        "start": "start the node",
+        "stop": "stop the node until it is started again by hand",
+        "restart": "stop and start the node with the same binary",
+    }
+    for action, text in helps.items():
+        actions.add_parser(action, parents=[shared], help=text, allow_abbrev=False)
+    logs = actions.add_parser("logs", parents=[shared], help="the node's or the controller's log", allow_abbrev=False)
+    logs.add_argument("-f", "--follow", action="store_true", help="go on as the log grows")
+    logs.add_argument("--source", choices=("node", "controller"), help="only this log (default: both)")
+    logs.add_argument("--lines", type=_count, default=100, metavar="N", help="lines of each log (default: 100)")
+    add = actions.add_parser(
+        "add-upgrade", parents=[shared], help="give the bytes of a release by hand", allow_abbrev=False
+    )
+    add.add_argument("name", metavar="NAME", help="the proposal's name")
+    add.add_argument("file", type=Path, metavar="FILE", help="the binary; its hash must be the proposal's")
+    node.set_defaults(run=_verb("console.cli.node"))
+
+
+def _count(value: str) -> int:
+    number = int(value)
+    if number < 0:
+        raise argparse.ArgumentTypeError("must be 0 or more")
+    return number
+
+
+def _add_devnet(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
+    from console.cli import devnet
+
+    devnet.register(verbs, shared)

@@ -1,0 +1,159 @@
+"""The console opened in this terminal (facts/tui.md §0.6, C9)."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, suppress
+from pathlib import Path
+
+from console.cli.sources import connect, load_target
+from console.errors import ConsoleError, DevnetError, InputError
+from console.operations.session import ConsoleSession
+from console.settings import DEVNET, default_devnet_folder, devnet_up_command
+
+DEFAULT_THEME = "dark"
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Open the console; on a devnet that does not run, bring it up there.
+
+    Returns:
+        0 left, 1 crashed, 128 and the signal's number when hung up or terminated.
+
+    Raises:
+        ConsoleError: There is no terminal, no such network, or the devnet is down and the console read-only.
+    """
+    if arguments.json:
+        raise InputError("the console prints no JSON", next_step="use `upgrade-console status --json`")
+    problem = terminal_problem(os.environ)
+    if problem:
+        raise ConsoleError(problem, next_step="use a verb such as `upgrade-console status`")
+    folder: Path = arguments.dir or default_devnet_folder()
+    starting = _DevnetStart(folder) if _must_bring_up(arguments, folder) else None
+    code, stop = asyncio.run(_show(open_session(arguments, starting), starting, arguments.theme or DEFAULT_THEME))
+    if not stop:
+        return code
+    from console.devnet.network import down
+
+    print(f"stopping the devnet in {folder}", flush=True)
+    asyncio.run(down(folder))
+    return 0
+
+
+def terminal_problem(environment: Mapping[str, str]) -> str:
+    """Why the console cannot be drawn here; empty when it can.
+
+    Without a terminal on stdin Textual spins, and it draws on stderr, not on stdout.
+    """
+    for name, stream in (("stdin", sys.stdin), ("stdout", sys.stdout), ("stderr", sys.stderr)):
+        if stream is None or stream.closed or not stream.isatty():
+            return f"the console needs a terminal and {name} is none"
+    kind = environment.get("TERM", "")
+    if kind in {"", "dumb", "unknown"}:
+        return f"the console cannot be drawn on a terminal of type {kind or '(none)'}"
+    return ""
+
+
+def open_session(arguments: argparse.Namespace, starting: _DevnetStart | None) -> ConsoleSession:
+    """The session that the arguments name; nothing is started yet.
+
+    Raises:
+        SettingsError: No such network or node.
+    """
+    if starting is not None:
+        # Its settings do not exist before it is up.
+        return ConsoleSession(DEVNET, lambda: connect(load_target(arguments)), bring_up=starting.steps)
+    target = load_target(arguments)
+    return ConsoleSession(target.network.name, lambda: connect(target), read_only=arguments.read_only)
+
+
+def _must_bring_up(arguments: argparse.Namespace, folder: Path) -> bool:
+    if arguments.network != DEVNET:
+        return False
+    if sys.platform != "linux":
+        raise DevnetError("the devnet runs on Linux only", next_step="connect the console to another network")
+    from console.devnet.network import is_running
+
+    if is_running(folder):
+        return False
+    if arguments.read_only:
+        raise DevnetError(
+            "the devnet is down and a read-only console starts nothing",
+            next_step=f"run `{devnet_up_command(arguments.dir)}`",
+        )
+    return True
+
+
+class _DevnetStart:
+    """A devnet on its way up, in a task of its own: who only looks at it may go away.
+
+    Args:
+        folder: The devnet's folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._task: asyncio.Task[None] | None = None
+        self._steps: asyncio.Queue[tuple[int, int, str] | None] = asyncio.Queue()
+
+    async def steps(self) -> AsyncGenerator[tuple[int, int, str], None]:
+        """Start, and yield (steps done, steps in all, sentence). Raises DevnetError; called again it tries again."""
+        self._steps = asyncio.Queue()
+        self._task = task = asyncio.create_task(self._bring_up(self._steps))
+        while (step := await self._steps.get()) is not None:
+            yield step
+        await asyncio.shield(task)
+
+    async def finish(self) -> None:
+        """Wait until it is up or has failed."""
+        if self._task is not None:
+            with suppress(ConsoleError):
+                await self._task
+
+    async def abandon(self) -> None:
+        """Stop it when it is not up yet."""
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _bring_up(self, steps: asyncio.Queue[tuple[int, int, str] | None]) -> None:
+        from console.devnet.network import up
+        from console.devnet.options import UpOptions
+
+        try:
+            async with aclosing(up(UpOptions(self._folder))) as told:
+                async for step in told:
+                    steps.put_nowait((step.done, step.total, step.text))
+        finally:
+            steps.put_nowait(None)
+
+
+async def _show(session: ConsoleSession, starting: _DevnetStart | None, theme: str) -> tuple[int, bool]:
+    """Run the console; returns its exit code and whether the operator wants the devnet stopped."""
+    from console.terminal import prepare_environment
+
+    prepare_environment(os.environ)
+    # Imported here: Textual reads the environment at import, and no other verb wants it.
+    from console.app import EXIT_HANGUP, EXIT_STOP_DEVNET, EXIT_TERMINATED, UpgradeConsoleApp
+
+    app = UpgradeConsoleApp(session, theme)
+    code = 1
+    try:
+        result = await app.run_async()
+        code = result if result is not None else (app.return_code or 0)
+    finally:
+        if starting is not None:
+            if code in {EXIT_HANGUP, EXIT_TERMINATED}:
+                # A hang-up keeps the devnet, also one that is still coming up.
+                for number in (signal.SIGHUP, signal.SIGTERM):
+                    signal.signal(number, signal.SIG_IGN)
+                await starting.finish()
+            else:
+                await starting.abandon()
+        await session.close()
+    return (0, True) if code == EXIT_STOP_DEVNET else (code, False)

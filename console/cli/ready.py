@@ -1,0 +1,68 @@
+"""`ready`: readiness signalled by hand."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from console.cli.printing import print_json
+from console.cli.sources import explained
+from console.errors import EndpointDown, InputError
+from console.model import Proposal
+from console.operations.ready import signal_ready
+from console.settings import NetworkSettings, NodeSettings, load_network
+from console.text import untrusted
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Signal that a node has the release of a proposal staged.
+
+    Raises:
+        ConsoleError: It is not true, not possible, or the chain does not answer or refuses.
+    """
+    network = load_network(arguments.network, arguments.dir)
+    node = chosen_node(network, arguments.node, arguments.validator_address)
+    proposal = asyncio.run(_ready(network, node, arguments.proposal))
+    from console.chain.address import checksummed
+
+    address = checksummed(node.address)
+    if arguments.json:
+        print_json({"id": proposal.id, "node": node.name, "address": address})
+    else:
+        print(f"{node.name} ({address}) is ready for upgrade #{proposal.id} {proposal.name}.")
+    return 0
+
+
+def chosen_node(network: NetworkSettings, name: str | None, address: str | None) -> NodeSettings:
+    """The node of that validator address, else of that name, else the network's first.
+
+    Raises:
+        InputError: No node of this machine has the address, or the node of that name has another one.
+        SettingsError: There is no such node.
+    """
+    if address is None:
+        return network.node(name)
+    candidates = network.nodes if name is None else (network.node(name),)
+    for node in candidates:
+        if node.address.lower() == address.strip().lower():
+            return node
+    known = ", ".join(f"{node.name} {node.address}" for node in candidates) or "none"
+    raise InputError(
+        f"no node of network {network.name} on this machine has the validator address {untrusted(address, 64)}"
+        f" (known: {known})",
+        safe="nothing was sent",
+    )
+
+
+async def _ready(network: NetworkSettings, node: NodeSettings, proposal_id: int) -> Proposal:
+    from console.chain.plans import RegistryPlans
+    from console.chain.transactions import RegistrySignals
+
+    plans, signals = RegistryPlans(network, node), RegistrySignals(network, node)
+    try:
+        return await signal_ready(node, proposal_id, plans, signals)
+    except EndpointDown as error:
+        raise explained(error, network, node) from error
+    finally:
+        await plans.close()
+        await signals.close()

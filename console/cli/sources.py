@@ -1,0 +1,155 @@
+"""What the verbs read from and write to, put together for one network: chain, controller, observer."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.errors import ConsoleError, ControllerDown, DevnetError
+from console.settings import (
+    DEVNET,
+    NetworkSettings,
+    NodeSettings,
+    default_devnet_folder,
+    devnet_up_command,
+    load_network,
+)
+
+if TYPE_CHECKING:
+    from console.chain.ipc import IpcChain
+    from console.observer import Observer
+    from console.operations.session import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the arguments name: a network, and this machine's node of it."""
+
+    network: NetworkSettings
+    node: NodeSettings | None
+    """None when the settings have no node of this network."""
+
+
+def load_target(arguments: argparse.Namespace) -> Target:
+    """Load the settings that the arguments name.
+
+    Raises:
+        SettingsError: No such network or node, or settings that are not acceptable.
+    """
+    network = load_network(arguments.network, arguments.dir)
+    named: str | None = arguments.node
+    return Target(network, network.node(named) if named is not None or network.nodes else None)
+
+
+def load_node(arguments: argparse.Namespace) -> tuple[NetworkSettings, NodeSettings]:
+    """Load the settings of a node that must be there.
+
+    Raises:
+        SettingsError: As `load_target`, and when the network has no node.
+    """
+    network = load_network(arguments.network, arguments.dir)
+    return network, network.node(arguments.node)
+
+
+@asynccontextmanager
+async def observing(target: Target) -> AsyncIterator[tuple[IpcChain, Observer]]:
+    """The chain and an observer of chain and node; the chain is closed at the end."""
+    from console.chain.ipc import IpcChain
+
+    chain = IpcChain(target.network)
+    try:
+        yield chain, _observer(target, chain)
+    finally:
+        await chain.close()
+
+
+def connect(target: Target) -> Connection:
+    """Everything that a session on this network needs."""
+    from console.chain.ipc import IpcChain
+    from console.chain.plans import RegistryPlans
+    from console.chain.transactions import RegistrySignals
+    from console.node.client import NodeClient
+    from console.operations.propose import propose
+    from console.operations.session import Connection
+    from console.ports import ProposeRequest
+
+    network, node = target.network, target.node
+    chain = IpcChain(network)
+    plans = None if node is None else RegistryPlans(network, node)
+    signals = None if node is None else RegistrySignals(network, node)
+
+    async def send(request: ProposeRequest) -> int:
+        return await propose(network, request)
+
+    async def close() -> None:
+        for part in (chain, plans, signals):
+            if part is not None:
+                await part.close()
+
+    return Connection(
+        network=network,
+        node=node,
+        source=_observer(target, chain),
+        control=None if node is None else NodeClient(node.state_dir),
+        plans=plans,
+        signals=signals,
+        propose=send,
+        close=close,
+    )
+
+
+def _observer(target: Target, chain: IpcChain) -> Observer:
+    from console.node.client import NodeClient
+    from console.node.journalled import journalled_status
+    from console.observer import Observer
+
+    node = target.node
+    if node is None:
+        return Observer(target.network, None, chain, None)
+    return Observer(
+        target.network,
+        node,
+        chain,
+        NodeClient(node.state_dir),
+        journalled=lambda: journalled_status(node.state_dir, node.name),
+    )
+
+
+def given_folder(network: NetworkSettings) -> Path | None:
+    """The devnet's folder when it is not the default one: what `--dir` must name in a command."""
+    return None if network.folder in {None, default_devnet_folder()} else network.folder
+
+
+def is_stopped_devnet(network: NetworkSettings) -> bool:
+    """Whether this is a devnet of which no process runs."""
+    if network.name != DEVNET or network.folder is None:
+        return False
+    from console.devnet.network import is_running
+
+    return not is_running(network.folder)
+
+
+def explained(error: ConsoleError, network: NetworkSettings, node: NodeSettings | None) -> ConsoleError:
+    """The error to tell when an endpoint or a controller of a devnet is silent: with the command that helps.
+
+    A headless verb starts nothing by itself.
+
+    Args:
+        error: An endpoint or a controller that does not answer.
+        network: The network; on others than the devnet the error is told as it is.
+        node: The node whose controller was asked; None when none was.
+    """
+    if is_stopped_devnet(network):
+        return DevnetError(
+            f"the devnet in {network.folder} is down",
+            next_step=f"run `{devnet_up_command(given_folder(network))}`",
+        )
+    if isinstance(error, ControllerDown) and network.name == DEVNET and node is not None:
+        folder = given_folder(network)
+        option = "" if folder is None else f" --dir {folder}"
+        error.next_step = f"run `upgrade-console devnet start-controller {node.name}{option}`"
+    return error

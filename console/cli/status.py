@@ -1,0 +1,118 @@
+"""`status`: the Snapshot once, as text or as the schema-1 document."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from console.cli.node import node_lines
+from console.cli.printing import complain, print_json
+from console.cli.sources import Target, explained, load_target, observing
+from console.errors import BadAnswer, ChainError, EndpointDown
+from console.model import ChainView, Snapshot, Upgrade
+from console.operations.status import failure_words, status_document
+from console.text import duration, percent, shortened
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the status.
+
+    Raises:
+        ConsoleError: Neither the chain nor the controller answers, or the registry's address has no contract.
+    """
+    target = load_target(arguments)
+    snapshot = asyncio.run(_read(target))
+    node_problem = snapshot.node_problem if target.node is not None else ""
+    if snapshot.chain is None and not _controller_answers(snapshot):
+        both = "; ".join(part.rstrip(".") for part in (snapshot.chain_problem, node_problem) if part)
+        raise explained(EndpointDown(both), target.network, target.node)
+    if arguments.json:
+        print_json(status_document(snapshot))
+    else:
+        print(status_text(snapshot))
+    for problem in (snapshot.chain_problem, node_problem):
+        if problem:
+            complain(problem)
+    return 0
+
+
+async def _read(target: Target) -> Snapshot:
+    from console.chain.registry import NoRegistry
+
+    async with observing(target) as (chain, observer):
+        registry_problem: ChainError | None = None
+        try:
+            await chain.check_registry()
+        except NoRegistry:
+            raise
+        except ChainError as error:
+            registry_problem = error
+        snapshot = await observer.snapshot()
+    # Silence is told beside what is known. A wrong answer is a wrong setting, unless our own node still speaks.
+    if isinstance(registry_problem, BadAnswer) and not _controller_answers(snapshot):
+        raise registry_problem
+    return snapshot
+
+
+def _controller_answers(snapshot: Snapshot) -> bool:
+    return snapshot.node is not None and not snapshot.node_problem
+
+
+def status_text(snapshot: Snapshot) -> str:
+    """The status as plain text of at most 80 columns, but for a release URL, which is never cut."""
+    network = snapshot.network
+    age = "" if snapshot.age_s is None else f", {duration(snapshot.age_s)} ago"
+    lines = [f"Network {network.name} ({network.kind}, {network.chain_id})"]
+    height = "—" if snapshot.height is None else str(snapshot.height)
+    block_time = None if snapshot.chain is None else snapshot.chain.block_time_s
+    lines.append(
+        f"Current height: {height}{age}" + ("" if block_time is None else f", a block every {block_time:.2f} s")
+    )
+    lines.append("")
+    if snapshot.upgrade is not None:
+        lines += _upgrade_lines(snapshot.upgrade)
+    else:
+        # With a problem, a proposal may just not have been read.
+        known = snapshot.chain is not None and not snapshot.chain.problem
+        lines.append("No upgrade is proposed." if known else "No upgrade is known.")
+    if snapshot.chain is not None and snapshot.chain.validators:
+        lines += ["", *_validator_lines(snapshot.chain)]
+    if snapshot.node is not None:
+        lines += ["", *node_lines(snapshot.node, journalled=bool(snapshot.node_problem))]
+    return "\n".join(lines)
+
+
+def _upgrade_lines(upgrade: Upgrade) -> list[str]:
+    proposal = upgrade.proposal
+    total = upgrade.total_power
+    verdict = f", verdict {proposal.verdict.name}" if proposal.verdict else ""
+    lines = [
+        f"Upgrade #{proposal.id} {proposal.name} (target height: {proposal.target_height})"
+        f" {proposal.status.name.lower()}{verdict}",
+        f"Ready: {upgrade.ready_count}/{upgrade.validator_count} validators"
+        f" ({percent(upgrade.ready_power, total)} of power), armed: {percent(upgrade.armed_power, total)} of power",
+    ]
+    if upgrade.blocks_left is not None and upgrade.blocks_left > 0:
+        eta = "unknown" if upgrade.eta_s is None else f"~{duration(upgrade.eta_s)}"
+        lines.append(f"Blocks left: {upgrade.blocks_left}, ETA: {eta}")
+    lines.append("GO" if upgrade.go else f"NO-GO: {'; '.join(upgrade.no_go_reasons)}")
+    lines += [f"Release: sha256:{proposal.release_hash}", f"         {proposal.release_url}"]
+    return lines
+
+
+def _validator_lines(chain: ChainView) -> list[str]:
+    lines = [f"{'VALIDATOR':<14} {'ADDRESS':<13} {'POWER':>8}  {'READY':<9} {'ARMED':<9} VERSION"]
+    for validator in chain.validators:
+        entry = None if chain.readiness is None else chain.readiness.of(validator.address)
+        node = next((each for each in chain.nodes if each.consensus_address == validator.consensus_address), None)
+        version = "down" if node is not None and not node.reachable else node.version if node is not None else "—"
+        ready = "—" if entry is None else f"at {entry.ready_at}" if entry.ready else "no"
+        armed = "—" if entry is None else f"at {entry.armed_at}" if entry.armed else "no"
+        failure = None if entry is None else failure_words(entry.failure_code)
+        lines.append(
+            f"{shortened(validator.moniker, 14):<14} {shortened(validator.address, 13):<13} {validator.power:>8}"
+            f"  {ready:<9} {armed:<9} {shortened(version or '—', 20)}"
+        )
+        if failure:
+            lines.append(f"{'':<14} failed: {failure}")
+    return lines

@@ -1,0 +1,157 @@
+"""Log files followed while they grow, are rotated or truncated; every line made safe (facts/tui.md C4, A2)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncGenerator, Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+from console.settings import NodeSettings
+from console.text import untrusted
+
+MAX_LINE = 1000
+"""Characters shown of one line; a terminal hangs on very long ones."""
+
+POLL_S = 0.25
+"""Seconds between two looks at the files."""
+
+_READ_BYTES = 1 << 18
+_MAX_BACKLOG = 1 << 24
+_MAX_PENDING = 1 << 16
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def log_files(node: NodeSettings) -> dict[str, Path]:
+    """The log files of a node by source: `node` and `controller`."""
+    run = node.state_dir / "run"
+    return {"node": run / "node.log", "controller": run / "controller.log"}
+
+
+def safe_line(raw: bytes) -> str:
+    """One line for the screen: colours dropped, tabs as blanks, everything else foreign made visible, cut."""
+    text = raw.decode("utf-8", "replace").rstrip("\r\n")
+    return untrusted(_COLOUR.sub("", text).expandtabs(4), MAX_LINE)
+
+
+class LogTail:
+    """One log file from its last lines on, through rotation and truncation. Holds one open file.
+
+    Args:
+        path: The file; it need not exist yet.
+        lines: How many of the lines that are there already are told.
+    """
+
+    def __init__(self, path: Path, lines: int) -> None:
+        self._path = path
+        self._lines = lines
+        self._stream: BinaryIO | None = None
+        self._inode = (0, 0)
+        self._pending = b""
+        self._skipping = False
+        self._first = True
+        self._backlog = min(max(_READ_BYTES, lines * MAX_LINE), _MAX_BACKLOG)
+
+    def read(self) -> list[str]:
+        """Lines that are complete since the last call; of much new text only a part, the rest comes with later calls.
+
+        A file that cannot be opened gives no lines: logs are for looking at, never a reason to fail.
+        """
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            found = None
+        out: list[str] = []
+        if self._stream is not None and (found is None or (found.st_dev, found.st_ino) != self._inode):
+            # Rotated: the old file may have grown after the last look.
+            out += self._take(self._stream, _MAX_BACKLOG)
+            out += self.rest()
+            self.close()
+        if found is not None and self._stream is None and not self._open():
+            return out
+        if self._stream is None:
+            self._first = False
+            return out
+        if found is not None and found.st_size < self._stream.tell():
+            out += self.rest()
+            self._stream.seek(0)
+        if not self._first:
+            return out + self._take(self._stream, _READ_BYTES)
+        self._first = False
+        out += self._take(self._stream, self._backlog + _READ_BYTES)
+        return out[-self._lines :] if self._lines > 0 else []
+
+    def rest(self) -> list[str]:
+        """What stands after the last line end, as a line; nothing when there is nothing."""
+        rest, self._pending, self._skipping = self._pending, b"", False
+        return [safe_line(rest)] if rest else []
+
+    def close(self) -> None:
+        """Close the file; the next read opens it again from its start."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    def _open(self) -> bool:
+        try:
+            self._stream = self._path.open("rb")
+        except OSError:
+            return False
+        opened = os.fstat(self._stream.fileno())
+        self._inode = (opened.st_dev, opened.st_ino)
+        if self._first and opened.st_size > self._backlog:
+            self._stream.seek(opened.st_size - self._backlog)
+            self._skipping = True
+        return True
+
+    def _take(self, stream: BinaryIO, limit: int) -> list[str]:
+        data = stream.read(limit)
+        if self._skipping:
+            # Inside a line whose start is not wanted any more: go on after its end.
+            _cut, newline, data = data.partition(b"\n")
+            if not newline:
+                return []
+            self._skipping = False
+        *complete, self._pending = (self._pending + data).split(b"\n")
+        lines = [safe_line(line) for line in complete]
+        if len(self._pending) > _MAX_PENDING:
+            lines += self.rest()
+            self._skipping = True
+        return lines
+
+
+def last_lines(files: Mapping[str, Path], lines: int) -> list[tuple[str, str]]:
+    """The last lines of each file as (source, line), file by file."""
+    out: list[tuple[str, str]] = []
+    for source, path in files.items():
+        tail = LogTail(path, lines)
+        try:
+            told = tail.read() + tail.rest()
+            out += [(source, line) for line in told[max(0, len(told) - lines) :]]
+        finally:
+            tail.close()
+    return out
+
+
+async def follow(
+    files: Mapping[str, Path], lines: int, poll_s: float = POLL_S
+) -> AsyncGenerator[tuple[str, str], None]:
+    """Yield (source, line) for the last lines and then for each new one, until closed.
+
+    Args:
+        files: Source name to file.
+        lines: Lines per file that are told of what is there already.
+        poll_s: Seconds between two looks.
+    """
+    tails = {source: LogTail(path, lines) for source, path in files.items()}
+    try:
+        while True:
+            for source, tail in tails.items():
+                for line in tail.read():
+                    yield source, line
+            await asyncio.sleep(poll_s)
+    finally:
+        for tail in tails.values():
+            tail.close()

@@ -1,0 +1,215 @@
+"""Propose an upgrade: the fields checked in words, and the transaction sent (facts of the rules: contracts/)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from console.errors import InputError, SettingsError
+from console.model import ChainView, Proposal, ProposalStatus, Snapshot, minimum_lead
+from console.ports import ProposeRequest
+from console.settings import NetworkSettings
+
+FIELDS = ("name", "height", "url", "hash")
+"""What the form and the command line ask for, in the order in which problems are told."""
+
+DEFAULT_FREEZE_BLOCKS = 5
+"""F, the registry's least, until a proposal has told the real one."""
+
+MAX_URL_LENGTH = 512
+"""Bytes of a release URL (contracts/UpgradeRegistry.sol MAX_URL_LENGTH)."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_HASH = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})")
+_DIGITS = re.compile(r"[+-]?[0-9]{1,19}")
+_MAX_HEIGHT = 2**63 - 1
+
+
+def check_fields(fields: Mapping[str, str], snapshot: Snapshot | None) -> dict[str, str]:
+    """Check a proposal as typed, without I/O: the rules of the registry in an operator's words.
+
+    Args:
+        fields: `name`, `height`, `url` and `hash` as typed.
+        snapshot: What is known of the chain; None checks what needs no chain.
+
+    Returns:
+        Field name to one sentence, in the order of `FIELDS`; empty when all is well. That the chain is silent, or that
+        another proposal occupies it, is a problem of the height.
+    """
+    chain = None if snapshot is None else snapshot.chain
+    height = None if snapshot is None else snapshot.height
+    found = {
+        "name": _name_problem(fields.get("name", "").strip()),
+        "height": _chain_problem(snapshot)
+        or _occupied_problem(chain, height)
+        or _height_problem(fields.get("height", "").strip(), height, chain),
+        "url": _url_problem(fields.get("url", "").strip()),
+        "hash": _hash_problem(fields.get("hash", "").strip()),
+    }
+    return {field: problem for field, problem in found.items() if problem}
+
+
+async def propose(network: NetworkSettings, request: ProposeRequest) -> int:
+    """Send a proposal from the network's proposer key, through the signer process.
+
+    Args:
+        network: Where to send it.
+        request: What `request_of` made.
+
+    Returns:
+        The proposal's id, when the receipt was seen.
+
+    Raises:
+        SettingsError: The network has no proposer key.
+        ChainError: Not sent, refused (`ContractRefused`), or not seen in time.
+        SignerError: The signer did not sign; nothing was sent.
+    """
+    if network.proposer_key is None:
+        raise SettingsError(
+            f"network {network.name} has no proposer_key in the settings",
+            safe="nothing was sent",
+            next_step="name the file of a validator's or the admin's key",
+        )
+    from console.chain.receipts import created_proposal
+    from console.chain.transactions import send_registry_call
+
+    arguments = (
+        request.name,
+        int(request.kind),
+        bytes.fromhex(request.release_hash),
+        request.url,
+        request.height,
+        request.breaking,
+    )
+    receipt = await send_registry_call(network, network.ethereum_rpc, network.proposer_key, "propose", arguments)
+    return created_proposal(receipt, network.registry)
+
+
+def request_of(fields: Mapping[str, str], snapshot: Snapshot | None) -> ProposeRequest:
+    """Turn the fields into a request.
+
+    Raises:
+        InputError: A field is not acceptable; the first problem's sentence.
+    """
+    problems = check_fields(fields, snapshot)
+    if problems:
+        raise InputError(next(iter(problems.values())), safe="nothing was sent")
+    match = _HASH.fullmatch(fields["hash"].strip())
+    assert match is not None  # check_fields has matched it
+    return ProposeRequest(
+        name=fields["name"].strip(),
+        height=int(fields["height"].strip()),
+        url=fields["url"].strip(),
+        release_hash=match.group(1).lower(),
+        breaking=fields.get("breaking", "yes") != "no",
+    )
+
+
+def fields_of(name: str, height: int, url: str, release_hash: str, *, breaking: bool) -> dict[str, str]:
+    """The propose form's fields from values, for callers without a form."""
+    return {
+        "name": name,
+        "height": str(height),
+        "url": url,
+        "hash": release_hash,
+        "breaking": "yes" if breaking else "no",
+    }
+
+
+def freeze_blocks_of(chain: ChainView | None) -> int:
+    """F in blocks: of the newest proposal, else the registry's least."""
+    if chain is None or not chain.proposals:
+        return DEFAULT_FREEZE_BLOCKS
+    return chain.proposals[0].freeze_blocks
+
+
+def earliest_height(chain: ChainView, height: int) -> int:
+    """The first target height that a proposal sent now can have: it is in the next block at the earliest."""
+    count = len(chain.validators) or (0 if chain.readiness is None else len(chain.readiness.validators))
+    return height + 1 + minimum_lead(count, freeze_blocks_of(chain))
+
+
+def _name_problem(name: str) -> str:
+    if not name:
+        return "the name is missing: give the release's name, such as v0.2.0"
+    if not _NAME.fullmatch(name):
+        return "the name must be 1 to 64 of a-z, 0-9, '.', '_' and '-', and start with a letter or digit"
+    return ""
+
+
+def _height_problem(typed: str, height: int | None, chain: ChainView | None) -> str:
+    if not typed:
+        return "the height is missing: give the first height that the new binary executes"
+    if not _DIGITS.fullmatch(typed) or int(typed) > _MAX_HEIGHT:
+        return "the height must be a whole number of blocks"
+    target = int(typed)
+    if target < 1:
+        return f"height {target} is in the past: heights start at 1"
+    if height is not None and target <= height:
+        return f"height {target} is in the past: the chain is at {height}"
+    if chain is None or height is None:
+        return ""
+    earliest = earliest_height(chain, height)
+    if target < earliest:
+        lead = earliest - height - 1
+        return f"height {target} is too near: {lead} blocks of lead are needed, so {earliest} is the first possible"
+    return ""
+
+
+def _url_problem(url: str) -> str:
+    if not url:
+        return "the URL is missing: say where the release is to be had"
+    if any(not "!" <= character <= "~" for character in url):
+        return "the URL must be printable ASCII without blanks"
+    if len(url) > MAX_URL_LENGTH:
+        return f"the URL has {len(url)} characters, {MAX_URL_LENGTH} are allowed"
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        return "the URL cannot be understood: it must be http:// or https:// with a host"
+    if parts.scheme not in {"http", "https"} or not host:
+        return "the URL must start with http:// or https:// and name a host"
+    if parts.username is not None or parts.password is not None:
+        return "the URL must not hold a user name or password: the chain is public"
+    return ""
+
+
+def _hash_problem(typed: str) -> str:
+    if not typed:
+        return "the hash is missing: give sha256: and 64 hex digits"
+    match = _HASH.fullmatch(typed)
+    if match is None:
+        return "the hash must be sha256: and 64 hex digits"
+    if int(match.group(1), 16) == 0:
+        return "the hash must not be zero"
+    return ""
+
+
+def _chain_problem(snapshot: Snapshot | None) -> str:
+    if snapshot is None or snapshot.chain is not None:
+        return ""
+    return snapshot.chain_problem.rstrip(".") or "the chain has not answered yet"
+
+
+def _occupied_problem(chain: ChainView | None, height: int | None) -> str:
+    occupant = None if chain is None else next((p for p in chain.proposals if _occupies(p, height)), None)
+    if occupant is None:
+        return ""
+    if occupant.status is ProposalStatus.ABORTED:
+        return (
+            f"proposal {occupant.id} ({occupant.name}) was aborted and armed nodes still stop at height"
+            f" {occupant.target_height}: propose again after it"
+        )
+    return (
+        f"proposal {occupant.id} ({occupant.name}) is scheduled for height {occupant.target_height}:"
+        " one at a time, propose again when it is over"
+    )
+
+
+def _occupies(proposal: Proposal, height: int | None) -> bool:
+    # The registry's `_occupied`: an aborted plan keeps its place until its height is over.
+    if proposal.status is ProposalStatus.SCHEDULED:
+        return True
+    return proposal.status is ProposalStatus.ABORTED and height is not None and height + 1 <= proposal.target_height

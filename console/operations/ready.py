@@ -1,0 +1,92 @@
+"""Signal readiness by hand: only what is true on this machine is said on the chain (DESIGN §4, Ready is not armed)."""
+
+from __future__ import annotations
+
+import asyncio
+
+from console.errors import InputError, NodeError
+from console.model import Proposal, ProposalStatus, Readiness, ReleaseKind
+from console.ports import PlanSource, Signals
+from console.settings import NodeSettings
+
+_NOTHING_SENT = "nothing was sent"
+
+
+async def signal_ready(node: NodeSettings, proposal_id: int, plans: PlanSource, signals: Signals) -> Proposal:
+    """Signal that this node has the release of a scheduled proposal verified and staged.
+
+    Args:
+        node: The node whose validator speaks; its home is where the release is looked for.
+        proposal_id: The proposal.
+        plans: Reads the registry.
+        signals: Sends from the node's operator key.
+
+    Returns:
+        The proposal, when the receipt was seen.
+
+    Raises:
+        InputError: No such proposal, not one that readiness is signalled for, or signalled already.
+        NodeError: The release is not staged with the chain's hash.
+        ChainError: Not read, not sent or refused.
+        SignerError: The signer did not sign.
+    """
+    reading = await plans.read(own_node_only=False)
+    proposal = next((entry for entry in reading.proposals if entry.id == proposal_id), None)
+    if proposal is None:
+        raise InputError(f"there is no proposal {proposal_id}", safe=_NOTHING_SENT)
+    _check_proposal(proposal)
+    _check_validator(node, proposal, reading.readiness)
+    _check_time(proposal, reading.height)
+    await _check_staged(node, proposal)
+    await signals.ready(proposal.id, proposal.release_hash)
+    return proposal
+
+
+def _check_proposal(proposal: Proposal) -> None:
+    if proposal.status is not ProposalStatus.SCHEDULED:
+        raise InputError(
+            f"proposal {proposal.id} is {proposal.status.name.lower()}, and readiness is for a scheduled one",
+            safe=_NOTHING_SENT,
+        )
+    if proposal.release_kind is not ReleaseKind.RAW:
+        raise InputError(f"releases of kind {proposal.release_kind.name.lower()} are not supported yet")
+
+
+def _check_validator(node: NodeSettings, proposal: Proposal, readiness: Readiness | None) -> None:
+    if readiness is None or readiness.proposal_id != proposal.id:
+        return  # the registry decides
+    wanted = node.address.lower()
+    entry = next((each for each in readiness.validators if each.address.lower() == wanted), None)
+    if entry is None:
+        raise InputError(f"{node.address} of {node.name} is not a validator of this network", safe=_NOTHING_SENT)
+    if entry.ready:
+        raise InputError(
+            f"validator {entry.address} is ready for proposal {proposal.id} since height {entry.ready_at}",
+            safe=_NOTHING_SENT,
+        )
+
+
+def _check_time(proposal: Proposal, height: int) -> None:
+    # The signal would be in the next block at the earliest.
+    if height + 1 >= proposal.freeze_height:
+        raise InputError(
+            f"too late for proposal {proposal.id}: it is frozen from height {proposal.freeze_height} on"
+            f" and the chain is at {height}",
+            safe=_NOTHING_SENT,
+        )
+
+
+async def _check_staged(node: NodeSettings, proposal: Proposal) -> None:
+    from console.node.generation import Generations, folder_name
+
+    generations = Generations(node.home, node.daemon)
+    try:
+        staged = await asyncio.to_thread(generations.staged, folder_name(proposal.name), proposal.release_hash)
+    except OSError as error:
+        raise NodeError(f"cannot read the generations in {node.home}: {error}", safe=_NOTHING_SENT) from error
+    if staged is None:
+        raise NodeError(
+            f"{node.name} does not have the release of proposal {proposal.id} ({proposal.name}) staged",
+            safe=_NOTHING_SENT,
+            next_step=f"wait for its controller, or run `upgrade-console node add-upgrade {proposal.name} FILE`",
+        )

@@ -1,0 +1,176 @@
+"""The session behind the screens: the same operations as the command line's, for one network and one node."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Protocol
+
+from console.errors import ConsoleError, InputError
+from console.model import NodeStatus, Snapshot
+from console.operations import logs
+from console.operations.node import NodeControl, act
+from console.operations.propose import check_fields, request_of
+from console.operations.ready import signal_ready
+from console.ports import PlanSource, ProposeRequest, Signals
+from console.settings import NetworkSettings, NodeSettings
+
+LOG_LINES = 200
+"""Lines of each log that are shown at once when the log is opened."""
+
+
+class SnapshotSource(Protocol):
+    """What a session needs of the observer."""
+
+    def snapshots(self) -> AsyncGenerator[Snapshot, None]:
+        """One Snapshot per change, until closed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A network and its node as one session uses them."""
+
+    network: NetworkSettings
+    node: NodeSettings | None
+    source: SnapshotSource
+    control: NodeControl | None
+    """The node's controller; None when there is no node."""
+    plans: PlanSource | None
+    """None when there is no node."""
+    signals: Signals | None
+    """Sends from the node's operator key; None when there is no node."""
+    propose: Callable[[ProposeRequest], Awaitable[int]]
+    close: Callable[[], Awaitable[None]]
+
+
+class ConsoleSession:
+    """`console.ports.Session` on a real network.
+
+    Args:
+        network: The network's name.
+        connect: Loads the settings and makes the connection; called once, when the network exists.
+        read_only: Whether every change is refused.
+        bring_up: Brings the devnet up, telling (steps done, steps in all, sentence); None when the network is there.
+        clock: Unix seconds.
+    """
+
+    def __init__(
+        self,
+        network: str,
+        connect: Callable[[], Connection],
+        *,
+        read_only: bool = False,
+        bring_up: Callable[[], AsyncIterator[tuple[int, int, str]]] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._network = network
+        self._connect = connect
+        self._read_only = read_only
+        self._bring_up = bring_up
+        self._clock = clock
+        self._connection: Connection | None = None
+        self._latest: Snapshot | None = None
+
+    @property
+    def network(self) -> str:
+        """The network's name."""
+        return self._network
+
+    @property
+    def read_only(self) -> bool:
+        """Whether every change is refused."""
+        return self._read_only
+
+    @property
+    def bringing_up_devnet(self) -> bool:
+        """Whether `bring_up` has to run before anything can be shown."""
+        return self._bring_up is not None
+
+    def now(self) -> float:
+        """Unix seconds."""
+        return self._clock()
+
+    async def bring_up(self) -> AsyncIterator[tuple[int, int, str]]:
+        """Bring the devnet up, yielding (steps done, steps in all, sentence). Afterwards the session is connected.
+
+        Raises:
+            DevnetError: It did not come up; it is stopped again.
+        """
+        if self._bring_up is None:
+            return
+        async for done, total, sentence in self._bring_up():
+            yield done, total, sentence
+        self._bring_up = None
+
+    def check_proposal(self, fields: dict[str, str], snapshot: Snapshot | None) -> dict[str, str]:
+        """Check the propose form as typed; see `console.operations.propose.check_fields`."""
+        return check_fields(fields, snapshot)
+
+    async def propose(self, fields: dict[str, str]) -> int:
+        """Send the proposal of the form, checked once more against the newest Snapshot.
+
+        Returns:
+            The proposal's id, when the receipt was seen.
+
+        Raises:
+            InputError: Read-only, or a field is not acceptable; nothing was sent.
+            ChainError: Not sent or refused.
+            SignerError: The signer did not sign.
+        """
+        self._require_writable()
+        if self._latest is None:
+            raise InputError("the chain has not answered yet", safe="nothing was sent")
+        return await self._connected().propose(request_of(fields, self._latest))
+
+    async def ready(self, proposal_id: int) -> None:
+        """Signal readiness for this session's node by hand; raises as `console.operations.ready.signal_ready`."""
+        self._require_writable()
+        connection = self._connected()
+        if connection.node is None or connection.plans is None or connection.signals is None:
+            raise self._no_node()
+        await signal_ready(connection.node, proposal_id, connection.plans, connection.signals)
+
+    async def node_action(self, action: str) -> NodeStatus:
+        """`start`, `stop` or `restart` this session's node; raises as `console.operations.node.act`."""
+        self._require_writable()
+        control = self._connected().control
+        if control is None:
+            raise self._no_node()
+        return await act(control, action)
+
+    async def snapshots(self) -> AsyncGenerator[Snapshot, None]:
+        """Yield a Snapshot at each change, until closed."""
+        async with aclosing(self._connected().source.snapshots()) as snapshots:
+            async for snapshot in snapshots:
+                self._latest = snapshot
+                yield snapshot
+
+    async def log_lines(self) -> AsyncGenerator[tuple[str, str], None]:
+        """Yield (source, line) of the node's and the controller's log, from the last lines on, until closed."""
+        node = self._connected().node
+        if node is None:
+            return
+        async with aclosing(logs.follow(logs.log_files(node), LOG_LINES)) as lines:
+            async for source, line in lines:
+                yield source, line
+
+    async def close(self) -> None:
+        """Close the connection; the network and the node go on."""
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await connection.close()
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._connect()
+        return self._connection
+
+    def _require_writable(self) -> None:
+        if self._read_only:
+            raise InputError("this console is read-only", safe="nothing was changed")
+
+    def _no_node(self) -> ConsoleError:
+        return InputError(f"no node of network {self._network} is set up on this machine", safe="nothing was changed")

@@ -1,0 +1,127 @@
+"""The status document: schema 1 of `upgrade-console status --json`, derived from one Snapshot without I/O."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from console.model import (
+    ChainView,
+    FailureCode,
+    NodeStatus,
+    Snapshot,
+    Upgrade,
+    Validator,
+    ValidatorReadiness,
+    Verdict,
+)
+
+SCHEMA = 1
+"""Version of the document; later versions of schema 1 only add keys."""
+
+
+def status_document(snapshot: Snapshot) -> dict[str, Any]:
+    """Write a Snapshot as plain values for JSON.
+
+    Heights are blocks, powers are voting power, `*_s` are seconds, `ready_since` is Unix seconds. Unknown is None.
+
+    Args:
+        snapshot: What was read.
+
+    Returns:
+        Exactly the keys of schema 1.
+    """
+    chain = snapshot.chain
+    return {
+        "schema": SCHEMA,
+        "network": {
+            "name": snapshot.network.name,
+            "kind": snapshot.network.kind,
+            "chain_id": snapshot.network.chain_id,
+        },
+        "height": snapshot.height,
+        "block_time_s": None if chain is None else _seconds(chain.block_time_s),
+        "upgrade": None if snapshot.upgrade is None else upgrade_document(snapshot.upgrade),
+        "validators": [] if chain is None else _validators(chain),
+        "node": None if snapshot.node is None else node_document(snapshot.node),
+        "age_s": _seconds(snapshot.age_s),
+    }
+
+
+def upgrade_document(upgrade: Upgrade) -> dict[str, Any]:
+    """Write the current upgrade as plain values; `blocks_left` and `eta_s` are 0 once H is reached."""
+    proposal = upgrade.proposal
+    return {
+        "id": proposal.id,
+        "name": proposal.name,
+        "status": proposal.status.name.lower(),
+        "target_height": proposal.target_height,
+        "blocks_left": None if upgrade.blocks_left is None else max(0, upgrade.blocks_left),
+        "eta_s": _seconds(upgrade.eta_s),
+        "release_hash": f"sha256:{proposal.release_hash}",
+        "release_url": proposal.release_url,
+        "ready_power": upgrade.ready_power,
+        "armed_power": upgrade.armed_power,
+        "total_power": upgrade.total_power,
+        "ready_count": upgrade.ready_count,
+        "validator_count": upgrade.validator_count,
+        "go": upgrade.go,
+        "no_go_reasons": list(upgrade.no_go_reasons),
+        "verdict": verdict_word(proposal.verdict),
+    }
+
+
+def node_document(node: NodeStatus) -> dict[str, Any]:
+    """Write the local node's status as plain values."""
+    return {
+        "state": node.state,
+        "generation": node.generation,
+        "version": node.version or None,
+        "pid": node.pid,
+        "height": node.height,
+        "last_exit_code": node.last_exit_code,
+    }
+
+
+def verdict_word(verdict: Verdict) -> str | None:
+    """`cross`, `abort`, or None before the freeze."""
+    return None if verdict is Verdict.NONE else verdict.name.lower()
+
+
+def failure_words(code: int) -> str | None:
+    """A failure code in words; a code that this version does not know keeps its number; 0 is None."""
+    if code == 0:
+        return None
+    try:
+        return FailureCode(code).words
+    except ValueError:
+        return f"failure code {code}"
+
+
+def _validators(chain: ChainView) -> list[dict[str, Any]]:
+    entries = {} if chain.readiness is None else {entry.address: entry for entry in chain.readiness.validators}
+    versions = {node.consensus_address: node.version for node in chain.nodes if node.reachable and node.version}
+    # Without a proposal nobody has anything to be ready for; without an answer nobody knows.
+    unsaid = None if chain.readiness is None and (chain.proposals or chain.problem) else False
+    return [
+        _validator(validator, entries.get(validator.address), versions.get(validator.consensus_address), unsaid)
+        for validator in chain.validators
+    ]
+
+
+def _validator(
+    validator: Validator, entry: ValidatorReadiness | None, version: str | None, unsaid: bool | None
+) -> dict[str, Any]:
+    return {
+        "address": validator.address,
+        "moniker": validator.moniker,
+        "power": validator.power,
+        "ready": unsaid if entry is None else entry.ready,
+        "armed": unsaid if entry is None else entry.armed,
+        "failure": None if entry is None else failure_words(entry.failure_code),
+        "ready_since": None if entry is None else entry.ready_time or None,
+        "version": version,
+    }
+
+
+def _seconds(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)

@@ -1,0 +1,118 @@
+"""Arguments: shared options before and after the verb, which network is meant, and usage."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from console.cli.arguments import parse
+from tests.console.cli.conftest import Run
+from tests.console.cli.peers import write_settings
+
+URL = "http://127.0.0.1:20001"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--network a --node n --json status",
+        "status --network a --node n --json",
+        "--network a status --node n --json",
+        "--network b --node m status --network a --node n --json",
+    ],
+)
+def test_shared_options_stand_before_and_after_the_verb(line: str) -> None:
+    found = parse(line.split())
+    assert (found.verb, found.network, found.node, found.json, found.dir) == ("status", "a", "n", True, None)
+
+
+@pytest.mark.parametrize("line", ["--json node --node n status --network a", "--network a node status --node n --json"])
+def test_shared_options_stand_between_noun_and_action_too(line: str) -> None:
+    found = parse(line.split())
+    assert (found.verb, found.action, found.network, found.node, found.json) == ("node", "status", "a", "n", True)
+
+
+def test_without_a_verb_the_console_opens() -> None:
+    found = parse(["--network", "a", "--read-only", "--theme", "light"])
+    assert (found.verb, found.read_only, found.theme, found.json) == ("open", True, "light", False)
+
+
+def test_the_only_configured_network_is_meant() -> None:
+    write_settings(URL, URL, name="calibration")
+    assert parse(["status"]).network == "calibration"
+    assert parse(["--network", "other", "status"]).network == "other"
+
+
+def test_with_two_networks_one_must_be_named(capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_settings(URL, URL, name="one")
+    path.write_text(path.read_text() + path.read_text().replace("[networks.one", "[networks.two"))
+    with pytest.raises(SystemExit) as ended:
+        parse(["status"])
+    assert ended.value.code == 2
+    assert "--network NAME (known: devnet, one, two)" in capsys.readouterr().err
+
+
+def test_a_devnet_is_meant_when_nothing_is_configured_and_one_exists(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["status"])
+    assert "known: devnet" in capsys.readouterr().err
+    folder = Path(os.environ["XDG_STATE_HOME"]) / "upgrade-console" / "devnet"
+    folder.mkdir(parents=True)
+    (folder / "network.toml").write_text("")
+    assert parse(["status"]).network == "devnet"
+
+
+def test_a_folder_means_the_devnet(tmp_path: Path) -> None:
+    write_settings(URL, URL, name="calibration")
+    found = parse(["status", "--dir", str(tmp_path)])
+    assert (found.network, found.dir) == ("devnet", tmp_path)
+    assert parse(["--dir", "~/d", "status"]).dir == Path.home() / "d"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "nonsense",
+        "--network a --dir /tmp status",
+        "--network a propose --name v1",
+        "--network a propose --name v1 --height soon --binary-url http://h --binary-hash x",
+        "--network a ready",
+        "--network a ready --proposal x",
+        "--network a node",
+        "--network a node nonsense",
+        "--network a node logs --lines -1",
+        "--network a node logs --source elsewhere",
+        "--network a status extra",
+        "--net a status",
+        "devnet",
+    ],
+)
+def test_usage_exits_2(cli: Run, line: str) -> None:
+    outcome = cli(*line.split())
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "usage: upgrade-console" in outcome.err
+
+
+def test_the_version_and_help_exit_0(cli: Run) -> None:
+    assert cli("--version").out == "upgrade-console 0.1.0\n"
+    for line in ("--help", "status --help", "node --help", "node logs --help", "devnet --help", "propose --help"):
+        outcome = cli(*line.split())
+        assert outcome.code == 0
+        assert "--network" in outcome.out
+
+
+def test_every_verb_of_the_issue_is_there() -> None:
+    propose = "propose --name v0.2.0 --height 9 --binary-url http://h/f --binary-hash sha256:ab --not-breaking"
+    found = parse(["--network", "a", *propose.split()])
+    assert (found.name, found.height, found.binary_url, found.binary_hash) == ("v0.2.0", 9, "http://h/f", "sha256:ab")
+    assert found.not_breaking is True
+    found = parse(["--network", "a", "ready", "--proposal", "3", "--validator-address", "0xab"])
+    assert (found.proposal, found.validator_address) == (3, "0xab")
+    for action in ("run", "status", "start", "stop", "restart"):
+        assert parse(["--network", "a", "node", action]).action == action
+    found = parse(["--network", "a", "node", "logs", "-f", "--source", "controller", "--lines", "7"])
+    assert (found.follow, found.source, found.lines) == (True, "controller", 7)
+    found = parse(["--network", "a", "node", "add-upgrade", "v0.2.0", "/tmp/f"])
+    assert (found.name, found.file) == ("v0.2.0", Path("/tmp/f"))

@@ -1,0 +1,163 @@
+"""The session behind the screens: read-only, the devnet's bring-up, and one connection that is closed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from console.errors import DevnetError, InputError
+from console.model import Snapshot
+from console.operations.session import Connection, ConsoleSession
+from console.ports import ProposeRequest, Session
+from tests.console.operations.examples import a_chain, a_network, a_node_settings, a_proposal, a_snapshot
+from tests.console.operations.test_node import FakeControl
+from tests.console.operations.test_propose import GOOD
+from tests.console.operations.test_ready import HASH, FakePlans, FakeSignals, a_reading, stage
+
+pytestmark = pytest.mark.anyio
+
+
+class Source:
+    def __init__(self, snapshots: list[Snapshot]) -> None:
+        self._snapshots = snapshots
+
+    async def snapshots(self) -> AsyncGenerator[Snapshot, None]:
+        for snapshot in self._snapshots:
+            yield snapshot
+        await asyncio.Event().wait()
+
+
+@dataclass
+class World:
+    """A connection made of fakes, and what was done with it."""
+
+    folder: Path
+    snapshots: list[Snapshot]
+    node: bool = True
+    connections: int = 0
+    closed: int = 0
+    proposed: list[ProposeRequest] = field(default_factory=list)
+    control: FakeControl = field(default_factory=FakeControl)
+    signals: FakeSignals = field(default_factory=FakeSignals)
+
+    def connect(self) -> Connection:
+        self.connections += 1
+        return Connection(
+            network=a_network(self.folder),
+            node=a_node_settings(self.folder) if self.node else None,
+            source=Source(self.snapshots),
+            control=self.control if self.node else None,
+            plans=FakePlans(a_reading()) if self.node else None,
+            signals=self.signals if self.node else None,
+            propose=self.propose,
+            close=self.close,
+        )
+
+    async def propose(self, request: ProposeRequest) -> int:
+        self.proposed.append(request)
+        return 8
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+def a_session(world: World, *, read_only: bool = False) -> ConsoleSession:
+    return ConsoleSession("testnet", world.connect, read_only=read_only, clock=lambda: 1_700_000_000.0)
+
+
+async def test_it_is_a_session(tmp_path: Path) -> None:
+    session: Session = a_session(World(tmp_path, []))
+    assert (session.network, session.read_only, session.bringing_up_devnet) == ("testnet", False, False)
+    assert session.now() == 1_700_000_000.0
+
+
+async def test_nothing_is_connected_before_it_is_needed_and_one_connection_serves_all(tmp_path: Path) -> None:
+    world = World(tmp_path, [a_snapshot(a_chain(120)), a_snapshot(a_chain(121))])
+    session = a_session(world)
+    assert world.connections == 0
+    async with aclosing(session.snapshots()) as snapshots:
+        assert [(await anext(snapshots)).height, (await anext(snapshots)).height] == [120, 121]
+    await session.node_action("restart")
+    assert (world.connections, world.control.asked) == (1, ["restart"])
+    await session.close()
+    await session.close()
+    assert world.closed == 1
+
+
+async def test_a_proposal_is_checked_against_the_newest_snapshot(tmp_path: Path) -> None:
+    busy = a_snapshot(a_chain(121, proposals=(a_proposal(),)))
+    world = World(tmp_path, [a_snapshot(a_chain(120)), busy])
+    session = a_session(world)
+    with pytest.raises(InputError, match="has not answered yet"):
+        await session.propose(GOOD)
+    async with aclosing(session.snapshots()) as snapshots:
+        first = await anext(snapshots)
+        assert session.check_proposal(GOOD, first) == {}
+        assert await session.propose(GOOD) == 8
+        await anext(snapshots)
+        with pytest.raises(InputError, match="proposal 7"):
+            await session.propose(GOOD)
+    assert [request.height for request in world.proposed] == [200]
+
+
+async def test_read_only_changes_nothing(tmp_path: Path) -> None:
+    world = World(tmp_path, [a_snapshot(a_chain(120))])
+    session = a_session(world, read_only=True)
+    async with aclosing(session.snapshots()) as snapshots:
+        await anext(snapshots)
+    for change in (session.propose(GOOD), session.ready(7), session.node_action("stop")):
+        with pytest.raises(InputError, match="read-only; nothing was changed"):
+            await change
+    assert (world.proposed, world.control.asked, world.signals.said) == ([], [], [])
+
+
+async def test_readiness_by_hand_goes_through_the_same_operation(tmp_path: Path) -> None:
+    stage(tmp_path)
+    world = World(tmp_path, [])
+    await a_session(world).ready(7)
+    assert world.signals.said == [(7, HASH)]
+
+
+async def test_without_a_node_its_actions_are_refused_and_its_log_is_empty(tmp_path: Path) -> None:
+    session = a_session(World(tmp_path, [], node=False))
+    for change in (session.ready(7), session.node_action("stop")):
+        with pytest.raises(InputError, match="no node of network testnet"):
+            await change
+    assert [line async for line in session.log_lines()] == []
+
+
+async def test_the_log_of_the_node_and_its_controller_is_told(tmp_path: Path) -> None:
+    run = a_node_settings(tmp_path).state_dir / "run"
+    run.mkdir(parents=True)
+    (run / "node.log").write_text("block \x1b[2J1\n")
+    (run / "controller.log").write_text("armed\n")
+    async with asyncio.timeout(10), aclosing(a_session(World(tmp_path, [])).log_lines()) as lines:
+        assert [await anext(lines), await anext(lines)] == [("node", "block <U+001B>[2J1"), ("controller", "armed")]
+
+
+async def test_a_devnet_is_brought_up_before_anything_is_connected(tmp_path: Path) -> None:
+    world = World(tmp_path, [a_snapshot(a_chain(2))])
+    attempts = 0
+
+    async def bring_up() -> AsyncGenerator[tuple[int, int, str], None]:
+        nonlocal attempts
+        attempts += 1
+        yield 0, 2, "starting"
+        if attempts == 1:
+            raise DevnetError("a port is taken")
+        yield 2, 2, "up"
+
+    session = ConsoleSession("devnet", world.connect, bring_up=bring_up)
+    assert session.bringing_up_devnet
+    with pytest.raises(DevnetError):
+        async for _ in session.bring_up():
+            pass
+    assert session.bringing_up_devnet
+    assert [step async for step in session.bring_up()] == [(0, 2, "starting"), (2, 2, "up")]
+    assert not session.bringing_up_devnet
+    assert world.connections == 0
