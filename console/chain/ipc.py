@@ -1,0 +1,289 @@
+"""An IPC subnet read for the screen: registry over Ethereum RPC, heights and validators over CometBFT RPC.
+
+Per refresh: one Ethereum request to one endpoint, at most one CometBFT request per node and second (facts/evm.md §5,
+DESIGN §3). Imports neither web3 nor eth_account: the console's first frame waits for this module.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+
+from console.chain.comet_node import CometNode
+from console.chain.cometbft import HeaderTimes, ValidatorSet
+from console.chain.fields import data as read_data
+from console.chain.peers import CometPeers
+from console.chain.plans import RegistryPlans, RegistryReader, RegistryReading, check_chain
+from console.chain.registry import NoRegistry, no_registry
+from console.chain.rpc import Call, JsonRpc, endpoint_name
+from console.errors import BadAnswer, ChainError, ContractRefused, EndpointDown
+from console.model import ChainView, Validator
+from console.settings import NetworkSettings
+from console.text import UntrustedText, duration
+
+__all__ = ["CometPeers", "IpcChain", "RegistryPlans"]
+
+PROPOSALS = 16
+"""Proposals that a view holds, newest first."""
+
+GRACE_S = 0.25
+"""Seconds that a view waits for a node that did not answer the last time."""
+
+FIRST_WAIT_S = 1.5
+"""Seconds that the first view's CometBFT requests wait for the registry's height."""
+
+LAG_BLOCKS = 2
+"""An Ethereum endpoint further behind than this is left for the next one."""
+
+VALIDATORS_EVERY_BLOCKS = 50
+"""Blocks after which the validator set is read again, besides each change of the registry's membership."""
+
+_MOST_CODE = 64 * 1024
+_HEADERS_AT_ONCE = 4
+_HEADER_TRIES = 5
+_NODES_ASKED_FOR_VALIDATORS = 4
+
+
+class IpcChain:
+    """Reads one subnet. Not for use by two tasks at once.
+
+    Args:
+        network: Where its endpoints are.
+        clock: Monotonic seconds, for ages and the limit of one request per second.
+    """
+
+    def __init__(self, network: NetworkSettings, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._network = network
+        self._clock = clock
+        self._rpc = JsonRpc(clock=clock)
+        self._reader = RegistryReader(self._rpc, network, page=PROPOSALS)
+        self._ethereum = tuple(dict.fromkeys(network.ethereum_rpc))
+        self._preferred = 0
+        self._reading: RegistryReading | None = None
+        self._reading_at = 0.0
+        self._registry_failure: ChainError | None = None
+        self._nodes = tuple(
+            CometNode(self._rpc, url, network.chain_id, clock) for url in dict.fromkeys(network.cometbft_rpc)
+        )
+        self._times = HeaderTimes()
+        self._header_tries = 0
+        self._validators: ValidatorSet | None = None
+        self._validators_key: tuple[int, tuple[tuple[str, int], ...]] | None = None
+        self._validators_problem = ""
+
+    async def view(self) -> ChainView:
+        """Read the chain once.
+
+        Returns:
+            Everything that is known, each part with its age; `problem` names what could not be read now.
+
+        Raises:
+            EndpointDown: No endpoint of either kind answers.
+            BadAnswer: None answers as it should, and at least one answered.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            registry = tasks.create_task(self._read_registry())
+            if self._reading is None and all(node.status is None for node in self._nodes):
+                # The first time, the registry's height says which headers to ask the nodes for, so that one view is
+                # enough for a block time.
+                await asyncio.wait({registry}, timeout=FIRST_WAIT_S)
+            tasks.create_task(self._ask_nodes())
+        if self._registry_failure is not None and not any(node.reachable for node in self._nodes):
+            raise self._all_down()
+        return self._view()
+
+    async def check_registry(self) -> None:
+        """Check that there is a contract at the registry's address, on the first endpoint that answers.
+
+        Raises:
+            ChainError: There is none, no endpoint answers, or the endpoint belongs to another chain.
+        """
+        failures: list[ChainError] = []
+        for url in self._ethereum:
+            where = endpoint_name(url)
+            try:
+                chain, code = await self._rpc.batch(
+                    url, [Call("eth_chainId"), Call("eth_getCode", [self._network.registry, "latest"])]
+                )
+                check_chain(chain, self._network, where)
+                found = read_data(code.value(f"eth_getCode of {where}"), "the registry's code", most=_MOST_CODE)
+            except ChainError as error:
+                failures.append(error)
+                continue
+            if not found:
+                raise no_registry(where, self._network.registry)
+            return
+        raise _worst(failures)
+
+    async def close(self) -> None:
+        """Give up every request and close the connections."""
+        await asyncio.gather(*(node.close() for node in self._nodes))
+        await self._rpc.close()
+
+    async def _read_registry(self) -> None:
+        count = len(self._ethereum)
+        turns = [(self._preferred + turn) % count for turn in range(count)]
+        failures: list[ChainError] = []
+        # When the healthy one fails, all others are asked at once: their deadlines must not add up.
+        for group in (turns[:1], turns[1:]):
+            answers = await asyncio.gather(*(self._read_one(index) for index in group))
+            readings = [answer for answer in answers if isinstance(answer, RegistryReading)]
+            if readings:
+                self._registry_failure = None
+                self._take_reading(max(readings, key=lambda reading: reading.height))
+                return
+            failures.extend(answer for answer in answers if isinstance(answer, ChainError))
+            if any(isinstance(failure, NoRegistry | ContractRefused) for failure in failures):
+                # The chain's own word, the same everywhere.
+                break
+            # At once, because a caller in a hurry may give this refresh up: the next one begins elsewhere.
+            self._preferred = turns[1 % count]
+        self._registry_failure = _worst(failures)
+
+    async def _read_one(self, index: int) -> RegistryReading | ChainError:
+        try:
+            return await self._reader.read(self._ethereum[index])
+        except ChainError as error:
+            return error
+
+    def _take_reading(self, reading: RegistryReading) -> None:
+        index = self._ethereum.index(reading.url)
+        self._preferred = index
+        if reading.height + LAG_BLOCKS < self._best_height():
+            self._preferred = (index + 1) % len(self._ethereum)
+            # What a node that lags says is older than what is known already.
+            if self._reading is not None and self._reading.height > reading.height:
+                return
+        self._reading, self._reading_at = reading, self._clock()
+
+    async def _ask_nodes(self) -> None:
+        height = self._best_height()
+        headers: tuple[int, ...] = ()
+        if height > 0 and self._header_tries < _HEADER_TRIES:
+            headers = self._times.missing(height, _HEADERS_AT_ONCE)
+            self._header_tries += bool(headers)
+        chosen = self._asked_for_more(height)
+        stale = self._validators_are_stale(height)
+        expected: set[asyncio.Task[None]] = set()
+        doubtful: set[asyncio.Task[None]] = set()
+        for node in self._nodes:
+            more = node in chosen
+            task = node.ask(validators=more and stale, headers=headers if more else ())
+            if task is not None:
+                (expected if node.trusted_to_answer else doubtful).add(task)
+        if expected:
+            await asyncio.wait(expected)
+        if doubtful:
+            # A node behind a silent firewall must not slow every view down; its answer counts when it comes.
+            await asyncio.wait(doubtful, timeout=GRACE_S)
+        self._take_nodes(height)
+
+    def _asked_for_more(self, height: int) -> list[CometNode]:
+        reachable = [node for node in self._nodes if node.reachable]
+        if self._validators is None or not reachable:
+            return list(self._nodes[:_NODES_ASKED_FOR_VALIDATORS])
+        return [max(reachable, key=lambda node: 0 if node.status is None else node.status.height)]
+
+    def _validators_are_stale(self, height: int) -> bool:
+        if self._validators is None or self._validators_key is None:
+            return True
+        at, members = self._validators_key
+        return height - at > VALIDATORS_EVERY_BLOCKS or members != self._members()
+
+    def _members(self) -> tuple[tuple[str, int], ...]:
+        return () if self._reading is None else self._reading.members
+
+    def _take_nodes(self, height: int) -> None:
+        for node in self._nodes:
+            if node.reachable and node.status is not None:
+                self._times.add(node.status.height, node.status.time_ns)
+            for header in node.headers:
+                self._times.add(header.height, header.time_ns)
+            node.headers = ()
+            if node.validators is not None:
+                if self._validators is None or node.validators.height >= self._validators.height:
+                    self._validators = node.validators
+                    self._validators_key = (max(height, self._best_height()), self._members())
+                node.validators = None
+        problems = [node.validators_problem for node in self._nodes if node.validators_problem is not None]
+        self._validators_problem = problems[0].what if problems and self._validators is None else ""
+
+    def _best_height(self) -> int:
+        heights = [node.status.height for node in self._nodes if node.status is not None]
+        if self._reading is not None:
+            heights.append(self._reading.height)
+        return max(heights, default=0)
+
+    def _view(self) -> ChainView:
+        reading = self._reading
+        statuses = [node.status for node in self._nodes if node.status is not None]
+        ages = [age for age in (node.age_s for node in self._nodes) if age is not None]
+        if reading is not None:
+            ages.append(max(0.0, self._clock() - self._reading_at))
+        newest = max(statuses, key=lambda status: status.height, default=None)
+        return ChainView(
+            height=self._best_height(),
+            block_time_s=self._times.seconds_per_block,
+            block_time_unix=None if newest is None or newest.height == 0 else newest.time_ns / 1e9,
+            validators=self._named_validators(),
+            nodes=tuple(node.view() for node in self._nodes),
+            proposals=() if reading is None else reading.proposals,
+            readiness=None if reading is None else reading.readiness,
+            age_s=min(ages),
+            problem="; ".join(self._problems()),
+        )
+
+    def _named_validators(self) -> tuple[Validator, ...]:
+        if self._validators is None:
+            return ()
+        monikers = {node.status.consensus_address: node.status.moniker for node in self._nodes if node.status}
+        return tuple(
+            Validator(
+                address=entry.ethereum_address,
+                moniker=monikers.get(entry.consensus_address, UntrustedText("")),
+                power=entry.power,
+                consensus_address=entry.consensus_address,
+            )
+            for entry in self._validators.validators
+        )
+
+    def _problems(self) -> Iterable[str]:
+        if self._registry_failure is not None:
+            if self._reading is None:
+                yield f"plans cannot be read: {self._registry_failure.what}"
+            else:
+                age = duration(self._clock() - self._reading_at)
+                yield f"plans are {age} old: {self._registry_failure.what}"
+        silent = [node for node in self._nodes if isinstance(node.failure, EndpointDown)]
+        if silent:
+            names = ", ".join(_node_name(node) for node in silent[:4])
+            more = f" and {len(silent) - 4} more" if len(silent) > 4 else ""
+            verb = "does" if len(silent) == 1 else "do"
+            yield f"{len(silent)} of {len(self._nodes)} nodes {verb} not answer: {names}{more}"
+        wrong = [node.failure for node in self._nodes if node.failure and not isinstance(node.failure, EndpointDown)]
+        if wrong:
+            yield wrong[0].what
+        if self._validators_problem:
+            yield f"validators cannot be read: {self._validators_problem}"
+
+    def _all_down(self) -> ChainError:
+        failures = [error for error in (self._registry_failure, *(node.failure for node in self._nodes)) if error]
+        worst = _worst(failures)
+        if not isinstance(worst, EndpointDown):
+            return worst
+        return EndpointDown(
+            f"no RPC endpoint of network {self._network.name} answers: {worst.what}",
+            next_step="check that its nodes run and that the URLs in the settings are right",
+        )
+
+
+def _node_name(node: CometNode) -> str:
+    named = node.status is not None and node.status.moniker
+    return str(node.status.moniker) if node.status is not None and named else endpoint_name(node.url)
+
+
+def _worst(failures: list[ChainError]) -> ChainError:
+    """The failure to tell: an answer that is wrong says more than silence."""
+    wrong = (error for error in failures if isinstance(error, BadAnswer | ContractRefused))
+    return next(wrong, failures[0] if failures else EndpointDown("no endpoint is in the settings"))

@@ -1,0 +1,181 @@
+"""Plans and readiness from the registry: one reading for the console, and the controller's `PlanSource`."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from console.chain.fields import quantity
+from console.chain.registry import (
+    MAX_VALIDATORS,
+    current_proposal,
+    decode_proposals,
+    decode_readiness,
+    registry_interface,
+    view_call,
+)
+from console.chain.rpc import Call, JsonRpc, Reply, endpoint_name
+from console.errors import BadAnswer, ChainError
+from console.model import Proposal, Readiness
+from console.ports import PlanReading
+from console.settings import NetworkSettings, NodeSettings
+
+CONTROLLER_PAGE = 8
+"""Proposals that a controller looks at, newest first."""
+
+HEIGHT_MAX = (1 << 63) - 2
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryReading:
+    """What one endpoint said in one request."""
+
+    url: str
+    height: int
+    """Committed height; never higher than the state that the rest was read from."""
+    proposals: tuple[Proposal, ...]
+    """Newest first."""
+    readiness: Readiness | None
+    """Of the current proposal; None when there is none."""
+    members: tuple[tuple[str, int], ...]
+    """(checksummed address, weight) of the registry's membership, also when there is no proposal."""
+
+
+class RegistryReader:
+    """Reads the registry in one HTTP request per reading.
+
+    Args:
+        rpc: The client.
+        network: Its `registry` and `evm_chain_id` are used.
+        page: How many of the newest proposals are read.
+    """
+
+    def __init__(self, rpc: JsonRpc, network: NetworkSettings, *, page: int) -> None:
+        self._rpc = rpc
+        self._network = network
+        self._page = page
+        self._last_current: int | None = None
+        self._loaded = False
+
+    async def read(self, url: str) -> RegistryReading:
+        """Read height, proposals and readiness from one endpoint.
+
+        Raises:
+            EndpointDown: No answer.
+            NoRegistry: There is no contract at the registry's address.
+            ContractRefused: A view reverted.
+            BadAnswer: Another chain id, or an answer that is not what it should be.
+        """
+        if not self._loaded:
+            # An eighth of a second that must not stop the screen.
+            await asyncio.to_thread(_load)
+            self._loaded = True
+        reading, steady = await self._once(url)
+        # The readiness that "0" names does not say whose it is. Only when a block came between the parts of the
+        # batch, and brought another current proposal, it may be that of the one before: then it is read again.
+        if not steady:
+            reading, _ = await self._once(url)
+        return reading
+
+    async def _once(self, url: str) -> tuple[RegistryReading, bool]:
+        where = endpoint_name(url)
+        registry = self._network.registry
+        # The height first: a node may commit a block between two entries of the batch, and a height that is higher
+        # than the state of the verdict would let a controller take "no verdict yet" for a decision.
+        first, chain, rows, page, last = await self._rpc.batch(
+            url,
+            [
+                Call("eth_blockNumber"),
+                Call("eth_chainId"),
+                view_call(registry, "readiness", 0, 0, MAX_VALIDATORS),
+                view_call(registry, "proposals", 0, self._page),
+                Call("eth_blockNumber"),
+            ],
+        )
+        check_chain(chain, self._network, where)
+        before, after = _height(first, where), _height(last, where)
+        proposals = decode_proposals(page, limit=self._page, where=where)
+        current = current_proposal(proposals)
+        current_id = 0 if current is None else current.id
+        readiness = decode_readiness(rows, proposal_id=current_id, where=where)
+        steady = before == after or current_id == self._last_current
+        self._last_current = current_id
+        reading = RegistryReading(
+            url=url,
+            height=before,
+            proposals=proposals,
+            readiness=None if current is None else readiness,
+            members=tuple((entry.address, entry.power) for entry in readiness.validators),
+        )
+        return reading, steady
+
+
+def check_chain(reply: Reply, network: NetworkSettings, where: str) -> None:
+    """Check the answer to `eth_chainId` against the settings.
+
+    Raises:
+        BadAnswer: The endpoint belongs to another chain, or says nothing usable.
+    """
+    found = quantity(reply.value(f"eth_chainId of {where}"), "eth_chainId")
+    if found != network.evm_chain_id:
+        raise BadAnswer(
+            f"{where} belongs to chain {found}, not to chain {network.evm_chain_id} of network {network.name}",
+            next_step="check the URL and evm_chain_id in the settings",
+        )
+
+
+class RegistryPlans:
+    """`console.ports.PlanSource` on the registry.
+
+    Args:
+        network: The network.
+        node: Our node; its own Ethereum port is the one whose state it will execute on.
+    """
+
+    def __init__(self, network: NetworkSettings, node: NodeSettings) -> None:
+        self._rpc = JsonRpc()
+        self._own = node.ethereum_rpc
+        self._others = tuple(url for url in dict.fromkeys(network.ethereum_rpc) if url != node.ethereum_rpc)
+        self._readers = {
+            url: RegistryReader(self._rpc, network, page=CONTROLLER_PAGE) for url in (self._own, *self._others)
+        }
+
+    async def read(self, *, own_node_only: bool) -> PlanReading:
+        """Read plans and readiness: `console.ports.PlanSource.read`.
+
+        Args:
+            own_node_only: One request to our own node; else all endpoints at once, and the highest reading counts,
+                our own among equals.
+
+        Raises:
+            ChainError: No usable answer; the first endpoint's reason.
+        """
+        urls = (self._own,) if own_node_only else (self._own, *self._others)
+        answers = await asyncio.gather(*(self._readers[url].read(url) for url in urls), return_exceptions=True)
+        readings: list[RegistryReading] = []
+        for answer in answers:
+            if isinstance(answer, RegistryReading):
+                readings.append(answer)
+            elif not isinstance(answer, ChainError):
+                raise answer
+        if not readings:
+            assert isinstance(answers[0], ChainError)
+            raise answers[0]
+        # max() keeps the first of equals, and our own node is first.
+        best = max(readings, key=lambda reading: reading.height)
+        return PlanReading(best.height, best.proposals, best.readiness)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._rpc.close()
+
+
+def _load() -> None:
+    import eth_abi.abi  # noqa: F401
+
+    registry_interface()
+
+
+def _height(reply: Reply, where: str) -> int:
+    # Fendermint says the committed height minus one (facts/ipc.md §4).
+    return quantity(reply.value(f"eth_blockNumber of {where}"), "eth_blockNumber", high=HEIGHT_MAX) + 1

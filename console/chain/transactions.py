@@ -1,0 +1,117 @@
+"""Writing to the registry: a call is built, shown, signed by the signer process, sent and awaited.
+
+`send_registry_call` for one call of an operator, `RegistrySignals` for a controller; how is in `console.chain.writer`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+from console.chain.receipts import Receipt, created_proposal
+from console.chain.writer import RECEIPT_DEADLINE_S, RegistryWriter, Transaction, describe_call
+from console.errors import ContractRefused, InputError, SettingsError
+from console.ports import KeyReference
+from console.settings import NetworkSettings, NodeSettings
+from console.text import untrusted
+
+__all__ = [
+    "Receipt",
+    "RegistrySignals",
+    "RegistryWriter",
+    "Transaction",
+    "created_proposal",
+    "describe_call",
+    "send_registry_call",
+]
+
+_HEX = re.compile(r"(?:[0-9a-fA-F]{2}){1,64}", re.ASCII)
+
+
+async def send_registry_call(
+    network: NetworkSettings, endpoint_urls: Sequence[str], key: KeyReference, function: str, args: Sequence[object]
+) -> Receipt:
+    """Send one call of the registry and wait until it is in a block: `RegistryWriter.send` for a single call."""
+    writer = RegistryWriter(network, endpoint_urls)
+    try:
+        await writer.prepare()
+        return await writer.send(key, function, args)
+    finally:
+        await writer.close()
+
+
+class RegistrySignals:
+    """`console.ports.Signals` on the registry; what was said already counts as said.
+
+    Args:
+        network: The network.
+        node: Our node: its operator key signs, and its own Ethereum port is asked first.
+        deadline_s: Seconds from sending until the receipt.
+    """
+
+    def __init__(self, network: NetworkSettings, node: NodeSettings, *, deadline_s: float = RECEIPT_DEADLINE_S) -> None:
+        self._node = node
+        self._writer = RegistryWriter(network, (node.ethereum_rpc, *network.ethereum_rpc), deadline_s=deadline_s)
+
+    async def prepare(self) -> None:
+        """Start the next signer now, so that the next signal need not wait for it. Raises SignerError."""
+        if self._node.operator_key is not None:
+            # Asked for once; the answer is kept.
+            await self._writer.address(self._node.operator_key)
+        await self._writer.prepare()
+
+    async def ready(self, proposal_id: int, release_hash: str) -> None:
+        """Say that the release is verified and staged and preflight passed."""
+        await self._say("signalReady", (proposal_id, _bytes32(release_hash, "release hash")), said="AlreadyReady")
+
+    async def armed(self, proposal_id: int, height: int) -> None:
+        """Say that the running process has loaded the target height."""
+        await self._say("signalArmed", (proposal_id, height), said="AlreadyArmed")
+
+    async def failure(self, proposal_id: int, code: int) -> None:
+        """Say why the preparation failed."""
+        await self._say("reportFailure", (proposal_id, code), said="FailureUnchanged")
+
+    async def freeze(self, proposal_id: int) -> None:
+        """Have the verdict stored."""
+        await self._say("freeze", (proposal_id,), said="AlreadyFrozen")
+
+    async def confirm(self, proposal_id: int, exe_hash: str, app_hash: str) -> None:
+        """Say that H+1 is committed with the new release.
+
+        Args:
+            proposal_id: The proposal.
+            exe_hash: sha256 of the running executable, 64 hex digits.
+            app_hash: The application's hash in hex digits. The registry holds 32 bytes: a hash of any other length
+                (Fendermint's is a CID) is given as its sha256.
+        """
+        if not _HEX.fullmatch(app_hash):
+            raise InputError(f"the app hash {untrusted(app_hash, 80)!r} is not 1 to 64 bytes in hex digits")
+        raw = bytes.fromhex(app_hash)
+        fixed = raw if len(raw) == 32 else hashlib.sha256(raw).digest()
+        await self._say(
+            "confirmCrossed", (proposal_id, _bytes32(exe_hash, "executable's hash"), fixed), said="AlreadyConfirmed"
+        )
+
+    async def close(self) -> None:
+        """End a waiting signer and close the connections."""
+        await self._writer.close()
+
+    async def _say(self, function: str, args: Sequence[object], *, said: str) -> None:
+        key = self._node.operator_key
+        if key is None:
+            raise SettingsError(
+                f"node {self._node.name} has no operator key in the settings", next_step="set operator_key of the node"
+            )
+        try:
+            await self._writer.send(key, function, args)
+        except ContractRefused as refused:
+            if refused.name != said:
+                raise
+
+
+def _bytes32(digits: str, what: str) -> bytes:
+    if len(digits) != 64 or not _HEX.fullmatch(digits):
+        raise InputError(f"the {what} {untrusted(digits, 80)!r} is not 64 hex digits")
+    return bytes.fromhex(digits)

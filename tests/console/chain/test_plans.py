@@ -1,0 +1,107 @@
+"""The controller's plan source: one batch to its own node, the highest of all when asked for all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from console.chain.plans import RegistryPlans
+from console.errors import BadAnswer, EndpointDown
+from tests.console.chain.network_double import proposal_row
+from tests.console.chain.network_servers import Served, serving
+
+pytestmark = pytest.mark.anyio
+
+
+def plans_of(served: Served) -> RegistryPlans:
+    settings = served.settings
+    return RegistryPlans(settings, settings.nodes[0])
+
+
+async def test_own_node_in_one_request() -> None:
+    async with serving() as served:
+        plans = plans_of(served)
+        reading = await plans.read(own_node_only=True)
+        await plans.close()
+    assert reading.height == 100
+    assert [proposal.id for proposal in reading.proposals] == [1]
+    assert reading.readiness is not None
+    assert [len(server.requests) for server in served.ethereum] == [1, 0, 0, 0]
+    assert served.ethereum[0].requests[0][0] == "eth_blockNumber"
+
+
+async def test_own_node_down_is_not_replaced() -> None:
+    async with serving() as served:
+        await served.stop(served.ethereum[0])
+        plans = plans_of(served)
+        with pytest.raises(EndpointDown):
+            await plans.read(own_node_only=True)
+        assert (await plans.read(own_node_only=False)).height == 100
+        await plans.close()
+
+
+async def test_the_highest_reading_counts_and_our_own_among_equals() -> None:
+    async with serving() as served:
+        for port, behind in zip(served.ports, (3, 0, 1, 0), strict=True):
+            port.behind = behind
+        plans = plans_of(served)
+        assert (await plans.read(own_node_only=True)).height == 97
+        assert (await plans.read(own_node_only=False)).height == 100
+        await plans.close()
+        assert all(server.requests for server in served.ethereum)
+
+
+async def test_all_down_tells_our_own_nodes_reason() -> None:
+    async with serving() as served:
+        plans = plans_of(served)
+        await served.stop(*served.ethereum)
+        with pytest.raises(EndpointDown, match=served.ethereum[0].url):
+            await plans.read(own_node_only=False)
+        await plans.close()
+
+
+async def test_another_chain_is_refused() -> None:
+    async with serving() as served:
+        served.network.evm_chain_id = 4
+        plans = plans_of(served)
+        with pytest.raises(BadAnswer, match="belongs to chain 4"):
+            await plans.read(own_node_only=True)
+        await plans.close()
+
+
+async def test_no_proposal_has_no_readiness() -> None:
+    async with serving() as served:
+        served.network.proposals = []
+        plans = plans_of(served)
+        reading = await plans.read(own_node_only=True)
+        await plans.close()
+    assert (reading.proposals, reading.readiness) == ((), None)
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 3, 4])
+async def test_the_height_is_never_higher_than_the_state(after: int) -> None:
+    """A block that brings the verdict lands between any two parts of the batch."""
+    async with serving(count=1) as served:
+        plans = plans_of(served)
+        # The proposal is known already, so that the batch is not read again.
+        await plans.read(own_node_only=True)
+        honest = served.ports[0].answer
+        count = [0]
+        state_at: list[int] = []
+
+        def answer(method: str, params: Any) -> Any:
+            result = honest(method, params)
+            if method == "eth_call":
+                state_at.append(served.network.height)
+            if count[0] == after:
+                served.network.height += 1
+                served.network.proposals = [proposal_row(verdict=2, status=6, frozenAt=served.network.height)]
+            count[0] += 1
+            return result
+
+        served.ethereum[0].answer = answer
+        reading = await plans.read(own_node_only=True)
+        await plans.close()
+    assert count == [5]
+    assert reading.height <= min(state_at)
