@@ -26,6 +26,8 @@ class Terminal:
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self.bytes_read = 0
+        self.hung_up = False
+        """Whether the console closed its end."""
         environment = {**os.environ, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
         environment.pop("COLORTERM", None)
         self.process = pexpect.spawn(
@@ -38,7 +40,10 @@ class Terminal:
         while (left := end - time.monotonic()) > 0:
             try:
                 data: bytes = self.process.read_nonblocking(65536, timeout=left)  # type: ignore[assignment]
-            except (pexpect.TIMEOUT, pexpect.EOF):
+            except pexpect.TIMEOUT:
+                return
+            except pexpect.EOF:
+                self.hung_up = True
                 return
             self.bytes_read += len(data)
             # pyte does not know every private sequence; it must not stop the test for one.
@@ -52,11 +57,12 @@ class Terminal:
     def until(self, *words: str, deadline_s: float = 60.0) -> str:
         """Wait until all the words stand on the screen."""
         end = time.monotonic() + deadline_s
-        while time.monotonic() < end:
+        while time.monotonic() < end and not self.hung_up:
             self.read()
             if all(word in self.text for word in words):
                 return self.text
-        pytest.fail(f"never on the screen: {words}\n{self.text}")
+        ended = ", and the console has ended" if self.hung_up else ""
+        pytest.fail(f"never on the screen: {words}{ended}\n{self.text}")
 
     def until_not(self, word: str, deadline_s: float = 20.0) -> None:
         end = time.monotonic() + deadline_s

@@ -11,9 +11,7 @@ from console.node.evidence import halt_evidence, halt_lines, wrong_app_hash
 from console.node.exits import ExitMeaning, RunEnd, judge
 from console.text import untrusted
 
-LINE = (
-    b"03:00:00Z INFO fendermint/app/src/app.rs:785: Stopping node due to reaching halt height height=100\n"
-)
+LINE = b"03:00:00Z INFO fendermint/app/src/app.rs:785: Stopping node due to reaching halt height height=100\n"
 
 ATTEMPT = Attempt(
     id=1,

@@ -1,0 +1,46 @@
+"""Key bindings from the action registry, and why an action is refused right now."""
+
+from __future__ import annotations
+
+from textual.binding import Binding
+
+from console.actions import Action, actions_of
+from console.model import ProposalStatus, Snapshot
+from console.ports import Session
+
+READ_ONLY_REASON = "The console is read-only: start it without --read-only to change anything."
+
+
+def bindings_for(mode: str) -> list[Binding]:
+    """The bindings of one top-level view; keys for the application go there by the `app.` namespace."""
+    return [
+        Binding(
+            key=entry.key,
+            action=entry.id if entry.local else f"app.{entry.id}",
+            description=entry.label,
+            show=mode in entry.footer,
+            tooltip=entry.help,
+            id=entry.id,
+        )
+        for entry in actions_of(mode)
+    ]
+
+
+def refusal(entry: Action, session: Session, snapshot: Snapshot | None) -> str:
+    """One sentence on why this action cannot be done now; empty when it can.
+
+    A refused action stays visible: an operator who looks for it must find it with its reason (DESIGN §9).
+    """
+    if entry.changes and session.read_only:
+        return READ_ONLY_REASON
+    node = snapshot.node if snapshot is not None else None
+    if entry.id == "node_menu" and node is None:
+        problem = snapshot.node_problem if snapshot is not None else ""
+        return problem or "No controller answers for a node on this machine."
+    if entry.id == "ready":
+        if node is None:
+            return "No controller answers for a node on this machine, so there is nothing to signal for."
+        upgrade = snapshot.upgrade if snapshot is not None else None
+        if upgrade is None or upgrade.proposal.status is not ProposalStatus.SCHEDULED:
+            return "No upgrade is scheduled, so there is nothing to be ready for."
+    return ""

@@ -1,0 +1,126 @@
+"""What can be done with this machine's node: start, stop, restart; each is confirmed apart."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Button, Static
+
+from console.model import NodeStatus
+from console.ports import Session
+from screens.confirm import ConfirmScreen, button
+from widgets.drawn import MUTED, STRONG, stacked
+from widgets.moments import count
+
+NodeAction = Literal["start", "stop", "restart"]
+
+
+class NodeMenuScreen(ModalScreen[NodeAction | None]):
+    """Chooses an action; dismissed with None when none is wanted.
+
+    Args:
+        node: The node as the controller told last.
+    """
+
+    CSS_PATH = "modal.tcss"
+    AUTO_FOCUS = "#cancel"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", show=False),
+        Binding("left", "app.focus_previous", show=False),
+        Binding("right", "app.focus_next", show=False),
+    ]
+
+    def __init__(self, node: NodeStatus) -> None:
+        super().__init__()
+        self._node = node
+
+    def compose(self) -> ComposeResult:
+        running = self._node.pid is not None
+        with Vertical(classes="box") as box:
+            box.border_title = Content(f"Node {self._node.name}")
+            yield Static(self._body(running), markup=False, classes="body")
+            with Horizontal(classes="buttons"):
+                yield button("Cancel", "cancel")
+                yield button("Start…", "start", disabled=running)
+                yield button("Stop…", "stop", disabled=not running)
+                yield button("Restart…", "restart", disabled=not running)
+
+    def _body(self, running: bool) -> Content:
+        node = self._node
+        says = (
+            f"runs as process {node.pid}: it can be stopped or restarted"
+            if running
+            else "is not running: it can be started"
+        )
+        return stacked(
+            Content.assemble((node.state, STRONG), f" at height {count(node.height)}"),
+            f"{node.name} {says}.",
+            Content.styled("The next step says what it means and asks again.", MUTED),
+        )
+
+    @on(Button.Pressed, "#start")
+    def start_node(self) -> None:
+        """Choose start."""
+        self.dismiss("start")
+
+    @on(Button.Pressed, "#stop")
+    def stop_node(self) -> None:
+        """Choose stop."""
+        self.dismiss("stop")
+
+    @on(Button.Pressed, "#restart")
+    def restart_node(self) -> None:
+        """Choose restart."""
+        self.dismiss("restart")
+
+    @on(Button.Pressed, "#cancel")
+    def action_cancel(self) -> None:
+        """Choose nothing."""
+        self.dismiss(None)
+
+
+_MEANING: dict[str, str] = {
+    "start": "The node starts with the generation that is current, armed as its plan says.",
+    "stop": "The node stops signing. No automation starts it again, not even an upgrade; you start it.",
+    "restart": "The node stops signing for some seconds and starts again, armed as its plan says.",
+}
+
+
+def confirm_node_action(session: Session, node: NodeStatus, action: NodeAction) -> ConfirmScreen:
+    """The confirm step of one node action; carries it out through the session."""
+
+    async def operation() -> str:
+        status = await session.node_action(action)
+        return f"{status.name} is {status.state}."
+
+    body = stacked(
+        Content.assemble((f"{action.capitalize()} {node.name}", STRONG), " on network ", (session.network, STRONG)),
+        "",
+        _MEANING[action],
+    )
+    return ConfirmScreen(f"{action.capitalize()} the node", body, action.capitalize(), operation)
+
+
+def confirm_ready(session: Session, node: NodeStatus, proposal_id: int, name: str) -> ConfirmScreen:
+    """The confirm step of signalling readiness by hand."""
+
+    async def operation() -> str:
+        await session.ready(proposal_id)
+        return f"{node.name} is signalled ready for proposal {proposal_id}."
+
+    body = stacked(
+        Content.assemble(
+            "Signal that ", (node.name, STRONG), " is ready for ", (name, STRONG), f" (proposal {proposal_id})"
+        ),
+        Content.assemble("on network ", (session.network, STRONG)),
+        "",
+        "The controller does this by itself once the release is verified and staged. By hand you vouch for it: a node "
+        "that is not ready stops at H and stays down.",
+    )
+    return ConfirmScreen("Signal readiness", body, "Signal", operation)

@@ -1,0 +1,71 @@
+"""The command palette: every action of the registry, and the themes, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+from textual.types import IgnoreReturnCallbackType
+
+from console.actions import actions_of, key_names
+from screens.bindings import refusal
+from screens.mode import ModeScreen
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One line of the palette."""
+
+    name: str
+    help: str
+    run: IgnoreReturnCallbackType
+
+
+class ConsoleCommands(Provider):
+    """Finds actions of the top-level view below the palette, and themes."""
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for command in self._commands():
+            score = matcher.match(f"{command.name} {command.help}")
+            if score > 0:
+                yield Hit(score, Content(command.name), command.run, text=command.name, help=command.help)
+
+    async def discover(self) -> Hits:
+        for command in self._commands():
+            yield DiscoveryHit(Content(command.name), command.run, text=command.name, help=command.help)
+
+    def _commands(self) -> list[Command]:
+        screen = self.screen
+        if not isinstance(screen, ModeScreen):
+            return []
+        commands = []
+        for entry in actions_of(screen.MODE):
+            reason = refusal(entry, screen.session, screen.snapshot)
+            name = f"{entry.label} ({key_names(entry)})"
+            if reason:
+                commands.append(Command(f"{name}: not now", reason, self._refuse(screen, entry.label, reason)))
+            else:
+                commands.append(
+                    Command(name, entry.help, self._run(screen, entry.id if entry.local else f"app.{entry.id}"))
+                )
+        for theme in sorted(self.app.available_themes):
+            commands.append(Command(f"Theme: {theme}", "Change the colours.", self._theme(theme)))
+        return commands
+
+    def _run(self, screen: ModeScreen, action: str) -> IgnoreReturnCallbackType:
+        async def run() -> None:
+            await screen.run_action(action)
+
+        return run
+
+    def _refuse(self, screen: ModeScreen, label: str, reason: str) -> Callable[[], None]:
+        return lambda: screen.notify(reason, title=label, severity="warning", markup=False)
+
+    def _theme(self, name: str) -> Callable[[], None]:
+        def choose() -> None:
+            self.app.theme = name
+
+        return choose

@@ -1,0 +1,386 @@
+"""A session without a network, and Snapshots of every station of an upgrade, with a fixed clock."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import replace
+
+from console.errors import ConsoleError
+from console.model import (
+    Arming,
+    Attempt,
+    ChainView,
+    Crossing,
+    NetworkIdentity,
+    NodeHeight,
+    NodeStatus,
+    Preparation,
+    Proposal,
+    ProposalStatus,
+    Readiness,
+    ReleaseKind,
+    Snapshot,
+    Validator,
+    ValidatorReadiness,
+    Verdict,
+    shown_state,
+    upgrade_of,
+)
+from console.model.plan import FailureCode
+from console.text import UntrustedText
+
+NOW = 1_760_000_000.0
+"""2025-10-09 08:53:20 UTC."""
+TARGET = 1300
+FREEZE = 5
+HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+APP_HASH = "5e" * 32
+PROPOSER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+URL = "http://127.0.0.1:23456/v0.2.0/subnetd"
+ADDRESSES = (
+    "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+    "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC",
+    "0x90F79bf6EB2c4f870365E785982E1f101E93b906",
+    "0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65",
+)
+
+
+def validators(powers: Iterable[int] = (10, 10, 10, 10)) -> tuple[Validator, ...]:
+    """Validators node1..n."""
+    return tuple(
+        Validator(
+            address=ADDRESSES[index],
+            moniker=UntrustedText(f"node{index + 1}"),
+            power=power,
+            consensus_address=f"{index + 1:040X}",
+        )
+        for index, power in enumerate(powers)
+    )
+
+
+def said(
+    index: int, *, ready: bool = True, armed: bool = True, failure: int = 0, confirmed: bool = False
+) -> ValidatorReadiness:
+    """What validator `index` said about proposal 1."""
+    return ValidatorReadiness(
+        address=ADDRESSES[index],
+        power=10,
+        operator=ADDRESSES[index],
+        ready_at=1210 + index if ready else 0,
+        ready_time=int(NOW) - 60 + index if ready else 0,
+        armed_at=1220 + index if armed else 0,
+        failure_code=failure,
+        failed_at=1211 if failure else 0,
+        confirmed_at=TARGET + 2 if confirmed else 0,
+        exe_hash=HASH if confirmed else "",
+        app_hash=APP_HASH if confirmed else "",
+    )
+
+
+def node_heights(
+    height: int, app_heights: Iterable[int], version: str = "v0.1.5", down: Iterable[int] = ()
+) -> tuple[NodeHeight, ...]:
+    """One height per node; those in `down` are silent for 40 seconds."""
+    silent = set(down)
+    return tuple(
+        NodeHeight(
+            url=f"http://127.0.0.1:{26657 + index}",
+            moniker=UntrustedText(f"node{index + 1}"),
+            consensus_address=f"{index + 1:040X}",
+            version=UntrustedText("v0.2.0" if app >= TARGET else version),
+            height=height,
+            app_height=app,
+            peers=3,
+            age_s=40.0 if index in silent else 0.4,
+            reachable=index not in silent,
+        )
+        for index, app in enumerate(app_heights)
+    )
+
+
+def proposal(entries: tuple[ValidatorReadiness, ...] = (), **changes: object) -> Proposal:
+    """Proposal 1, v0.2.0 at 1300, with powers counted from `entries`."""
+    base = Proposal(
+        id=1,
+        name=UntrustedText("v0.2.0"),
+        release_kind=ReleaseKind.RAW,
+        release_hash=HASH,
+        release_url=UntrustedText(URL),
+        target_height=TARGET,
+        breaking=True,
+        proposer=PROPOSER,
+        proposed_at=1200,
+        scheduled_at=1200,
+        status=ProposalStatus.SCHEDULED,
+        verdict=Verdict.NONE,
+        frozen_at=0,
+        freeze_blocks=FREEZE,
+        ready_power=sum(entry.power for entry in entries if entry.ready),
+        armed_power=sum(entry.power for entry in entries if entry.armed),
+        go_power=sum(entry.power for entry in entries if entry.ready and entry.armed),
+        confirmed_power=sum(entry.power for entry in entries if entry.confirmed_at),
+        total_power=40,
+    )
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def chain(
+    height: int,
+    proposals: tuple[Proposal, ...] = (),
+    entries: tuple[ValidatorReadiness, ...] = (),
+    nodes: tuple[NodeHeight, ...] | None = None,
+    *,
+    age_s: float = 0.4,
+) -> ChainView:
+    """The chain at a height."""
+    return ChainView(
+        height=height,
+        block_time_s=1.0,
+        block_time_unix=NOW - 0.5,
+        validators=validators(),
+        nodes=node_heights(height, (height,) * 4) if nodes is None else nodes,
+        proposals=proposals,
+        readiness=Readiness(1, entries) if entries else None,
+        age_s=age_s,
+        problem="",
+    )
+
+
+def attempt(
+    preparation: Preparation = Preparation.READY,
+    arming: Arming = Arming.ARMED,
+    crossing: Crossing = Crossing.NONE,
+    *,
+    failure: int = 0,
+    note: str = "",
+) -> Attempt:
+    """This node's attempt at proposal 1."""
+    return Attempt(
+        id=1,
+        proposal_id=1,
+        name=UntrustedText("v0.2.0"),
+        target_height=TARGET,
+        freeze_blocks=FREEZE,
+        scheduled_at=1200,
+        release_kind=0,
+        release_hash=HASH,
+        release_url=URL,
+        breaking=True,
+        preparation=preparation,
+        arming=arming,
+        crossing=crossing,
+        verdict=Verdict.NONE,
+        failure_code=failure,
+        tries_left=3,
+        note=note,
+    )
+
+
+def node(height: int, mine: Attempt | None = None, **changes: object) -> NodeStatus:
+    """This machine's node1."""
+    base = NodeStatus(
+        name="node1",
+        state=shown_state(mine, running=True, stopped_by_operator=False, needs_operator=False),
+        generation="genesis",
+        version=UntrustedText("v0.1.5"),
+        pid=41_234,
+        height=height,
+        app_height=height,
+        height_age_s=0.5,
+        halt_height=TARGET if mine is not None and mine.arming is Arming.ARMED else 0,
+        last_exit_code=None,
+        exe_sha256=HASH,
+        attempt=mine,
+        controller_pid=41_200,
+        note="",
+    )
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def snapshot(view: ChainView | None, status: NodeStatus | None, **changes: object) -> Snapshot:
+    """Chain and node put together as the observer does."""
+    height = view.height if view is not None else status.height if status is not None else None
+    base = Snapshot(
+        network=NetworkIdentity(name="devnet", kind="ipc", chain_id="devnet-ab12cd"),
+        height=height,
+        height_age_s=view.age_s if view is not None else status.height_age_s if status is not None else None,
+        chain=view,
+        chain_problem="" if view is not None else "none of 4 endpoints answered within 2 s",
+        node=status,
+        node_problem="" if status is not None else "no controller answers for node1; run `upgrade-console node run`",
+        upgrade=upgrade_of(view, status, height),
+        age_s=0.5,
+        taken_at=NOW,
+    )
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+ALL_READY = (said(0), said(1), said(2), said(3))
+
+
+def idle() -> Snapshot:
+    """Nothing was ever proposed."""
+    return snapshot(chain(1210), node(1210))
+
+
+def partly_ready() -> Snapshot:
+    """Two are ready, one failed its download, one prepares: NO-GO."""
+    entries = (
+        said(0, armed=False),
+        said(1),
+        said(2, ready=False, armed=False, failure=FailureCode.HASH_MISMATCH),
+        said(3, ready=False, armed=False),
+    )
+    mine = attempt(arming=Arming.WAITING_TURN)
+    return snapshot(chain(1234, (proposal(entries),), entries), node(1234, mine))
+
+
+def go() -> Snapshot:
+    """All four are ready and armed."""
+    return snapshot(chain(1277, (proposal(ALL_READY),), ALL_READY), node(1277, attempt()))
+
+
+def frozen(verdict: Verdict = Verdict.CROSS) -> Snapshot:
+    """The verdict is stored; three blocks to go."""
+    entry = proposal(ALL_READY, verdict=verdict, frozen_at=1295)
+    return snapshot(chain(1297, (entry,), ALL_READY), node(1297, attempt()))
+
+
+def halted() -> Snapshot:
+    """Everybody stopped before executing H."""
+    entry = proposal(ALL_READY, verdict=Verdict.CROSS, frozen_at=1295)
+    view = chain(TARGET, (entry,), ALL_READY, node_heights(TARGET, (TARGET - 1,) * 4))
+    mine = attempt(crossing=Crossing.HALTED)
+    return snapshot(view, node(TARGET, mine, app_height=TARGET - 1, pid=None, state="HALTED", last_exit_code=2))
+
+
+def waiting_for_quorum() -> Snapshot:
+    """Two are back with the new binary."""
+    entry = proposal(ALL_READY, verdict=Verdict.CROSS, frozen_at=1295)
+    nodes = node_heights(TARGET, (TARGET, TARGET, TARGET - 1, TARGET - 1), down=(3,))
+    mine = attempt(crossing=Crossing.WAITING_FOR_QUORUM)
+    status = node(
+        TARGET, mine, version=UntrustedText("v0.2.0"), generation="v0.2.0", last_exit_code=2, pid=41_301, halt_height=0
+    )
+    return snapshot(chain(TARGET, (entry,), ALL_READY, nodes), status)
+
+
+def committed() -> Snapshot:
+    """More than two thirds confirmed."""
+    entries = tuple(said(index, confirmed=True) for index in range(4))
+    entry = proposal(entries, verdict=Verdict.CROSS, frozen_at=1295, status=ProposalStatus.EXECUTED)
+    view = chain(1312, (entry,), entries, node_heights(1312, (1312,) * 4))
+    mine = attempt(crossing=Crossing.COMMITTED)
+    status = node(
+        1312, mine, version=UntrustedText("v0.2.0"), generation="v0.2.0", last_exit_code=2, pid=41_301, halt_height=0
+    )
+    return snapshot(view, status)
+
+
+def stale() -> Snapshot:
+    """GO, but nothing was heard for 34 seconds."""
+    before = go()
+    assert before.chain is not None
+    return replace(before, chain=replace(before.chain, age_s=34.0), height_age_s=34.0, age_s=34.0)
+
+
+def chain_down() -> Snapshot:
+    """No endpoint answers; the controller does."""
+    return snapshot(None, node(1277, attempt()))
+
+
+def node_down() -> Snapshot:
+    """No controller answers; the chain does."""
+    return snapshot(chain(1277, (proposal(ALL_READY),), ALL_READY), None)
+
+
+LOG = (
+    ("node", "I[2025-10-09|08:53:18] committed state module=state height=1233 app_hash=5E5E"),
+    ("controller", "proposal 1 v0.2.0: release verified, staged as upgrades/v0.2.0"),
+    ("controller", "proposal 1 v0.2.0: signalled ready at height 1210"),
+    ("node", "I[2025-10-09|08:53:19] committed state module=state height=1234 app_hash=5E5E"),
+)
+
+
+class FakeSession:
+    """A session that answers from memory and records what it was asked to do."""
+
+    def __init__(
+        self,
+        *snapshots: Snapshot,
+        network: str = "devnet",
+        read_only: bool = False,
+        log: Iterable[tuple[str, str]] = LOG,
+        problems: Callable[[dict[str, str]], dict[str, str]] | None = None,
+        error: ConsoleError | None = None,
+    ) -> None:
+        self._snapshots = snapshots
+        self._log = tuple(log)
+        self._problems = problems or check
+        self.network = network
+        self.read_only = read_only
+        self.bringing_up_devnet = False
+        self.clock = NOW
+        self.error = error
+        self.proposed: list[dict[str, str]] = []
+        self.readied: list[int] = []
+        self.node_actions: list[str] = []
+        self.opened = 0
+        self.feed: asyncio.Queue[Snapshot] | None = None
+        self.log_feed: asyncio.Queue[tuple[str, str]] | None = None
+        self.answer = asyncio.Event()
+        self.answer.set()
+
+    def now(self) -> float:
+        return self.clock
+
+    def check_proposal(self, fields: dict[str, str], snapshot: Snapshot | None) -> dict[str, str]:
+        return self._problems(fields)
+
+    async def propose(self, fields: dict[str, str]) -> int:
+        self.proposed.append(dict(fields))
+        await self.answer.wait()
+        if self.error is not None:
+            raise self.error
+        return 7
+
+    async def ready(self, proposal_id: int) -> None:
+        self.readied.append(proposal_id)
+        if self.error is not None:
+            raise self.error
+
+    async def node_action(self, action: str) -> NodeStatus:
+        self.node_actions.append(action)
+        if self.error is not None:
+            raise self.error
+        return node(1234, state="STOPPED_BY_OPERATOR")
+
+    async def snapshots(self) -> AsyncIterator[Snapshot]:
+        self.opened += 1
+        self.feed = asyncio.Queue()
+        for each in self._snapshots:
+            yield each
+        while True:
+            yield await self.feed.get()
+
+    async def log_lines(self) -> AsyncIterator[tuple[str, str]]:
+        self.log_feed = asyncio.Queue()
+        for line in self._log:
+            yield line
+        while True:
+            yield await self.log_feed.get()
+
+
+def check(fields: dict[str, str]) -> dict[str, str]:
+    """Refuses what is empty, and what the words below say."""
+    problems = {name: f"{name} is missing" for name in ("name", "height", "url", "hash") if not fields[name]}
+    if fields["height"] and not fields["height"].isdigit():
+        problems["height"] = "the height is not a whole number"
+    elif fields["height"] and int(fields["height"]) < 1260:
+        problems["height"] = "H must be at least 20 blocks ahead"
+    if fields["hash"] and len(fields["hash"].removeprefix("sha256:")) != 64:
+        problems["hash"] = "the hash is not 64 hex digits"
+    if fields["url"] and not fields["url"].startswith("http"):
+        problems["url"] = "the URL is not http or https"
+    return problems

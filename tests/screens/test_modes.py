@@ -1,0 +1,165 @@
+"""The top-level views: keys, footers, refusals, help, palette."""
+
+from __future__ import annotations
+
+import pytest
+from textual.widgets import Footer, Input
+
+from console.actions import ACTIONS, action
+from console.app import UpgradeConsoleApp
+from screens.bindings import READ_ONLY_REASON, refusal
+from screens.help import HelpScreen
+from screens.logs import LogsScreen
+from screens.mode import ModeScreen
+from screens.overview import OverviewScreen
+from tests import fakes
+from tests.fakes import FakeSession
+from tests.pilot import screen_text, settled, until, until_screen
+from widgets.log_view import LogView
+from widgets.proposal_views import ProposalTable
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_keys_switch_views_and_escape_goes_back() -> None:
+    app = UpgradeConsoleApp(FakeSession(fakes.go()))
+    async with app.run_test() as pilot:
+        await settled(pilot)
+        for key, name in (("2", "ProposalsScreen"), ("3", "LogsScreen"), ("1", "OverviewScreen"), ("3", "LogsScreen")):
+            await pilot.press(key)
+            await until_screen(pilot, name)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, OverviewScreen), "the overview")
+        await pilot.press("escape")
+        assert isinstance(app.screen, OverviewScreen)
+
+
+@pytest.mark.parametrize("mode", ["overview", "proposals", "logs"])
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_the_footer_shows_all_its_keys(mode: str, size: tuple[int, int]) -> None:
+    app = UpgradeConsoleApp(FakeSession(fakes.go()))
+    async with app.run_test(size=size) as pilot:
+        await settled(pilot)
+        await app.switch_mode(mode)
+        await until(pilot, lambda: app.screen.query(Footer).first().children, "the footer's keys")
+        await pilot.pause()
+        footer = app.screen.query_one(Footer)
+        assert footer.max_scroll_x == 0
+        labels = [entry.label for entry in ACTIONS if mode in entry.footer]
+        last = screen_text(app).splitlines()[-1]
+        assert [label for label in labels if label in last] == labels
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (160, 48), (60, 16), (20, 5), (1, 1)])
+async def test_any_size_is_survived(size: tuple[int, int]) -> None:
+    app = UpgradeConsoleApp(FakeSession(fakes.partly_ready()))
+    async with app.run_test(size=size) as pilot:
+        await settled(pilot, lines=False)
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause()
+        text = screen_text(app)
+        for word in ("NO-GO", "ready 20 of 40 power, 27 needed", "blocks", "node4", "hash does not match", "pid"):
+            assert word in text
+
+
+async def test_read_only_says_why_and_changes_nothing() -> None:
+    session = FakeSession(fakes.go(), read_only=True)
+    app = UpgradeConsoleApp(session)
+    async with app.run_test(notifications=True) as pilot:
+        await settled(pilot)
+        assert "READ-ONLY" in screen_text(app)
+        for key in ("p", "r", "n"):
+            await pilot.press(key)
+            await pilot.pause()
+            assert isinstance(app.screen, OverviewScreen)
+        assert [note.message for note in app._notifications] == [READ_ONLY_REASON] * 3
+        assert "Propose" in screen_text(app).splitlines()[-1]
+        assert app.check_action("propose", ()) is None
+        assert app.check_action("help", ()) is True
+    assert (session.proposed, session.readied, session.node_actions) == ([], [], [])
+
+
+async def test_help_lists_every_key_and_names_refusals() -> None:
+    app = UpgradeConsoleApp(FakeSession(fakes.idle()))
+    async with app.run_test(size=(80, 40)) as pilot:
+        await settled(pilot)
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen), "help")
+        await pilot.pause()
+        text = screen_text(app)
+        for entry in ACTIONS:
+            if "overview" in entry.modes:
+                assert entry.label in text
+        assert "No upgrade is scheduled" in text
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(app.screen, OverviewScreen), "the overview again")
+
+
+def test_why_an_action_is_refused() -> None:
+    session = FakeSession()
+    assert refusal(action("ready"), session, fakes.go()) == ""
+    assert "No controller" in refusal(action("ready"), session, fakes.node_down())
+    assert "no controller answers" in refusal(action("node_menu"), session, fakes.node_down())
+    assert refusal(action("propose"), session, None) == ""
+    assert refusal(action("quit_console"), FakeSession(read_only=True), None) == ""
+
+
+async def test_the_palette_finds_actions_of_the_registry() -> None:
+    app = UpgradeConsoleApp(FakeSession(fakes.go()))
+    async with app.run_test() as pilot:
+        await settled(pilot)
+        await pilot.press("ctrl+p")
+        await pilot.press(*"logs")
+        await until(pilot, lambda: "Logs (3)" in screen_text(app), "the command")
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: isinstance(app.screen, LogsScreen), "the logs")
+
+
+async def test_the_log_is_filtered_and_paused_by_key() -> None:
+    session = FakeSession(fakes.go())
+    app = UpgradeConsoleApp(session)
+    async with app.run_test() as pilot:
+        await settled(pilot)
+        await pilot.press("3", "slash")
+        await until(pilot, lambda: app.screen.query_one("#filter", Input).has_focus, "the filter's focus")
+        await pilot.press(*"staged")
+        view = app.screen.query_one(LogView)
+        await until(pilot, lambda: len(view.shown) == 1, "one line")
+        await pilot.press("enter")
+        assert view.has_focus
+        await pilot.press("escape")
+        await until(pilot, lambda: len(view.shown) == 4, "all lines")
+        assert isinstance(app.screen, LogsScreen)
+        await pilot.press("space")
+        await until(pilot, lambda: view.paused, "the pause")
+        assert session.log_feed is not None
+        session.log_feed.put_nowait(("node", "late"))
+        await until(pilot, lambda: len(app.log_lines) == 5, "the late line")
+        assert len(view.shown) == 4
+        await pilot.press("space")
+        await until(pilot, lambda: len(view.shown) == 5, "the late line, shown")
+
+
+async def test_the_cursor_stays_on_its_proposal_when_a_newer_one_appears() -> None:
+    first = fakes.proposal(fakes.ALL_READY)
+    older = fakes.snapshot(fakes.chain(1250, (first,), fakes.ALL_READY), None)
+    newer_one = fakes.proposal(id=2, name="v0.3.0", target_height=2000)
+    newer = fakes.snapshot(fakes.chain(1251, (newer_one, first), fakes.ALL_READY), None)
+    session = FakeSession(older)
+    app = UpgradeConsoleApp(session)
+    async with app.run_test() as pilot:
+        await settled(pilot)
+        await pilot.press("2")
+        await until(pilot, lambda: fakes.HASH in screen_text(app), "the whole hash")
+        assert session.feed is not None
+        session.feed.put_nowait(newer)
+        table = app.screen.query_one(ProposalTable)
+        await until(pilot, lambda: table.row_count == 2, "both proposals")
+        assert table.chosen == 1
+        await pilot.press("up")
+        await until(pilot, lambda: "Proposal 2: v0.3.0" in screen_text(app), "the newer one's detail")
+
+
+async def test_every_mode_explains_itself() -> None:
+    for kind in ModeScreen.__subclasses__():
+        assert len(kind.EXPLANATION) > 60

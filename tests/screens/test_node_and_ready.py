@@ -1,0 +1,65 @@
+"""Node actions and readiness by hand: confirmed, carried out, answered in place."""
+
+from __future__ import annotations
+
+import pytest
+from textual.widgets import Button
+
+from console.app import UpgradeConsoleApp
+from console.errors import NodeError
+from screens.confirm import ConfirmScreen
+from screens.node_menu import NodeMenuScreen
+from screens.overview import OverviewScreen
+from tests import fakes
+from tests.fakes import FakeSession
+from tests.pilot import screen_text, settled, until
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_stopping_the_node() -> None:
+    session = FakeSession(fakes.go())
+    app = UpgradeConsoleApp(session)
+    async with app.run_test() as pilot:
+        await settled(pilot)
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.screen, NodeMenuScreen), "the menu")
+        await pilot.pause()
+        assert app.screen.focused is app.screen.query_one("#cancel")
+        assert app.screen.query_one("#start", Button).disabled
+        await pilot.click("#stop")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen), "the confirm step")
+        assert session.node_actions == []
+        await until(pilot, lambda: not app.screen.query_one("#confirm", Button).disabled, "the armed dialog")
+        assert "No automation starts it again" in screen_text(app)
+        await pilot.press("y")
+        await until(pilot, lambda: "node1 is STOPPED_BY_OPERATOR." in screen_text(app), "the answer")
+        await pilot.press("y", "enter")
+        await until(pilot, lambda: isinstance(app.screen, OverviewScreen), "the overview")
+    assert session.node_actions == ["stop"]
+
+
+async def test_readiness_refused_by_the_chain_can_be_tried_again() -> None:
+    session = FakeSession(fakes.go(), error=NodeError("node1 has not staged v0.2.0", next_step="wait for STAGED"))
+    app = UpgradeConsoleApp(session)
+    async with app.run_test() as pilot:
+        await settled(pilot)
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen), "the confirm step")
+        await until(pilot, lambda: not app.screen.query_one("#confirm", Button).disabled, "the armed dialog")
+        await pilot.press("y")
+        await until(pilot, lambda: "node1 has not staged v0.2.0; wait for STAGED." in screen_text(app), "the error")
+        await until(pilot, lambda: not app.screen.query_one("#confirm", Button).disabled, "another try")
+        session.error = None
+        await pilot.press("y")
+        await until(pilot, lambda: "is signalled ready for proposal 1" in screen_text(app), "the answer")
+    assert session.readied == [1, 1]
+
+
+async def test_three_presses_open_one_menu() -> None:
+    app = UpgradeConsoleApp(FakeSession(fakes.go()))
+    async with app.run_test() as pilot:
+        await settled(pilot)
+        await pilot.press("n", "n", "n")
+        await pilot.pause()
+        assert sum(isinstance(screen, NodeMenuScreen) for screen in app.screen_stack) == 1

@@ -1,0 +1,55 @@
+"""Ages and clocks in words."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.fakes import NOW
+from widgets.moments import age_of, count, time_of_day, wall_clock
+
+
+@pytest.mark.parametrize(
+    ("age", "passed", "block", "words"),
+    [
+        (0.4, 0.0, 1.0, "<5s"),
+        (0.4, 7.0, 1.0, "7s"),
+        (0.4, 34.0, 1.0, "◷ stale 34s"),
+        (34.0, 0.0, 12.0, "34s"),
+        (61.0, 0.0, 12.0, "◷ stale 1m 01s"),
+        (None, 0.0, None, "—"),
+    ],
+)
+def test_age(age: float | None, passed: float, block: float | None, words: str) -> None:
+    assert age_of(age, NOW, NOW + passed, block).words == words
+
+
+def test_a_clock_that_went_back_makes_nothing_younger_than_it_was() -> None:
+    assert age_of(3.0, NOW, NOW - 100).seconds == 3.0
+
+
+def test_wall_clock_names_utc_once_where_local_time_is_utc() -> None:
+    assert wall_clock(NOW, NOW) == "08:53:20 UTC"
+
+
+def test_wall_clock_shows_both_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "XST-9")
+    time.tzset()
+    assert wall_clock(NOW, NOW) == "17:53:20 XST (08:53:20 UTC)"
+    assert time_of_day(NOW) == "17:53:20"
+
+
+def test_wall_clock_has_a_date_when_far_away() -> None:
+    assert wall_clock(NOW + 90_000, NOW) == "10 Oct 2025 09:53 UTC"
+
+
+@pytest.mark.parametrize("moment", [None, 2.0**64, -(2.0**62), float("nan"), float("inf")])
+def test_moments_beyond_the_calendar_are_unknown(moment: float | None) -> None:
+    assert wall_clock(moment, NOW) == "—"
+    assert time_of_day(moment) == "—"
+
+
+def test_count() -> None:
+    assert count(1234567) == "1,234,567"
+    assert count(None) == "—"

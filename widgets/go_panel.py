@@ -1,0 +1,117 @@
+"""GO or NO-GO by power, every term of it, and how much may still fail (DESIGN §3, §9)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.content import Content
+
+from console.model import ChainView, Proposal, ProposalStatus, Snapshot, Upgrade, Verdict, more_than_two_thirds
+from console.text import duration
+from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, Drawn, stacked
+from widgets.moments import CLOCK_SIGN, chain_age, count
+from widgets.outlook import power_back
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One line of the reckoning: `✓` holds, `✗` fails, `·` only informs."""
+
+    mark: str
+    text: str
+
+
+def power_terms(upgrade: Upgrade) -> list[Term]:
+    """Ready and armed power against what is needed, then every other failing term."""
+    total = upgrade.total_power
+    needed = 2 * total // 3 + 1
+    terms = []
+    said = set()
+    for word, part in (("ready", upgrade.ready_power), ("armed", upgrade.armed_power)):
+        text = f"{word} {part} of {total} power, {needed} needed"
+        said.add(text)
+        terms.append(Term("✓" if more_than_two_thirds(part, total) else "✗", text))
+    terms.extend(Term("✗", reason) for reason in upgrade.no_go_reasons if reason not in said)
+    if upgrade.go:
+        terms.append(Term("·", f"{upgrade.power_may_fail} power may still fail"))
+    return terms
+
+
+def crossing_terms(chain: ChainView, proposal: Proposal) -> list[Term]:
+    """After H: the power that is back with the new binary, and the power that confirmed the crossing."""
+    back = power_back(chain, proposal.target_height)
+    total = proposal.total_power
+    confirmed = f"confirmed {proposal.confirmed_power} of {total}, {2 * total // 3 + 1} needed"
+    return [
+        Term(
+            "✓" if back.power >= back.needed else "✗", f"back {back.power} of {back.total} power, {back.needed} needed"
+        ),
+        Term("✓" if more_than_two_thirds(proposal.confirmed_power, total) else "✗", confirmed),
+    ]
+
+
+def verdict_words(upgrade: Upgrade) -> tuple[str, str, str]:
+    """The badge, its style and the words beside it."""
+    proposal = upgrade.proposal
+    if proposal.status is ProposalStatus.EXECUTED:
+        return " CROSSED ", GOOD, "more than 2/3 confirmed"
+    if proposal.status is ProposalStatus.ABORTED:
+        return " ABORTED ", WARN, "the old binary goes on"
+    if proposal.verdict is Verdict.CROSS:
+        return " CROSS ", GOOD, f"frozen at {count(proposal.frozen_at)}"
+    if proposal.verdict is Verdict.ABORT:
+        return (
+            " ABORT ",
+            BAD,
+            f"frozen at {count(proposal.frozen_at)}" if proposal.frozen_at else "nobody froze in time",
+        )
+    until = f"decided at {count(proposal.freeze_height)}"
+    return (" GO ", GOOD, until) if upgrade.go else (" NO-GO ", BAD, until)
+
+
+_STYLES = {"✓": GOOD, "✗": BAD, "·": MUTED}
+
+
+class GoPanel(Drawn):
+    """GO or NO-GO with numbers. Shows nothing that is stale as if it were current."""
+
+    DEFAULT_CSS = """
+    GoPanel {
+        border-top: solid $border-blurred;
+        border-title-style: bold;
+        border-title-color: $foreground;
+        padding: 0 1;
+    }
+    """
+
+    def show(self, snapshot: Snapshot | None, now: float) -> None:
+        """Draw the reckoning at `now`, Unix seconds."""
+        self.head(Content("Go or no-go"))
+        upgrade = snapshot.upgrade if snapshot is not None else None
+        if snapshot is None or snapshot.chain is None or upgrade is None:
+            self.draw(Content.styled("Nothing to decide." if snapshot and snapshot.chain else "— not known yet", MUTED))
+            return
+        if upgrade.proposal.status in {ProposalStatus.REJECTED, ProposalStatus.EXPIRED, ProposalStatus.CANCELLED}:
+            self.draw(Content.styled("Nothing to decide.", MUTED))
+            return
+        age = chain_age(snapshot.chain, snapshot.taken_at, now)
+        badge, style, beside = verdict_words(upgrade)
+        lines = [Content.assemble((badge, f"{STRONG} reverse {style}"), " ", (beside, MUTED))]
+        if age.stale:
+            # A decided verdict stays true when old; a reckoning does not.
+            if upgrade.proposal.verdict is Verdict.NONE:
+                lines = [Content.assemble((" — ", f"{STRONG} reverse {WARN}"), " not known now")]
+            lines.append(Content.styled(f"{CLOCK_SIGN} read {duration(age.seconds)} ago:", WARN))
+        lines.extend(self._terms(snapshot.chain, upgrade))
+        self.draw(stacked(*lines))
+
+    def _terms(self, chain: ChainView, upgrade: Upgrade) -> list[Content]:
+        proposal = upgrade.proposal
+        crossing = upgrade.blocks_left is not None and upgrade.blocks_left <= 0 and proposal.verdict is Verdict.CROSS
+        if proposal.status is ProposalStatus.SCHEDULED and not crossing:
+            terms = power_terms(upgrade)
+        elif proposal.status is ProposalStatus.ABORTED or proposal.verdict is Verdict.ABORT:
+            terms = []
+        else:
+            terms = crossing_terms(chain, proposal)
+        return [Content.assemble((term.mark, _STYLES[term.mark]), " ", term.text) for term in terms]

@@ -1,0 +1,92 @@
+"""Times, ages and freshness in words. Pure: the clock comes in as a number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from console.model import ChainView
+from console.text import duration
+
+STALE_AFTER_S = 10.0
+"""Seconds without an answer after which a reading is stale, or five blocks if that is longer."""
+
+LIVE_WITHIN_S = 5.0
+"""Below this an age is said as `<5s`: a number that changes each second would only move the eye."""
+
+CLOCK_SIGN = "◷"
+UNKNOWN = "—"
+
+
+@dataclass(frozen=True, slots=True)
+class Age:
+    """How old a reading is, in seconds, and whether it may still pass as current."""
+
+    seconds: float | None
+    stale: bool
+
+    @property
+    def words(self) -> str:
+        """`<5s`, `7s`, `◷ stale 34s` or `—`."""
+        if self.seconds is None:
+            return UNKNOWN
+        if self.stale:
+            return f"{CLOCK_SIGN} stale {duration(self.seconds)}"
+        return "<5s" if self.seconds < LIVE_WITHIN_S else duration(self.seconds)
+
+
+def age_of(age_s: float | None, taken_at: float, now: float, block_time_s: float | None = None) -> Age:
+    """The age that a reading has now.
+
+    Args:
+        age_s: Its age in seconds when the snapshot was taken; None when it was never read.
+        taken_at: Unix seconds of the snapshot.
+        now: Unix seconds.
+        block_time_s: Seconds per block where known.
+    """
+    if age_s is None:
+        return Age(None, True)
+    seconds = max(0.0, age_s + max(0.0, now - taken_at))
+    return Age(seconds, seconds >= max(STALE_AFTER_S, 5 * (block_time_s or 0.0)))
+
+
+def chain_age(chain: ChainView | None, taken_at: float, now: float) -> Age:
+    """The age of the newest answer of any RPC."""
+    if chain is None:
+        return Age(None, True)
+    return age_of(chain.age_s, taken_at, now, chain.block_time_s)
+
+
+def wall_clock(moment: float | None, now: float) -> str:
+    """A moment on the wall: local time and UTC, with the date when it is not within a day of now.
+
+    Args:
+        moment: Unix seconds; None and values beyond the calendar give `—`.
+        now: Unix seconds.
+    """
+    if moment is None:
+        return UNKNOWN
+    try:
+        universal = datetime.fromtimestamp(moment, UTC)
+        local = universal.astimezone()
+    except (ValueError, OverflowError, OSError):
+        return UNKNOWN
+    form = "%H:%M:%S" if abs(moment - now) < 86_400 else "%d %b %Y %H:%M"
+    if local.utcoffset() == universal.utcoffset():
+        return f"{universal.strftime(form)} UTC"
+    return f"{local.strftime(form)} {local.tzname()} ({universal.strftime('%H:%M:%S')} UTC)"
+
+
+def time_of_day(moment: float | None) -> str:
+    """`14:05:10` in local time; `—` when unknown or beyond the calendar."""
+    if not moment:
+        return UNKNOWN
+    try:
+        return datetime.fromtimestamp(moment, UTC).astimezone().strftime("%H:%M:%S")
+    except (ValueError, OverflowError, OSError):
+        return UNKNOWN
+
+
+def count(number: int | None) -> str:
+    """A height or a power with thousands marked: `1,234`; unknown is `—`."""
+    return UNKNOWN if number is None else f"{number:,}"

@@ -1,0 +1,317 @@
+"""Where the upgrade stands and what happens next, read from a Snapshot. Pure; the countdown draws it (DESIGN §9)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from console.model import ChainView, Crossing, Proposal, ProposalStatus, Snapshot, Upgrade, Verdict
+from console.text import duration
+from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, count, wall_clock
+
+
+class Phase(StrEnum):
+    """The stations of an upgrade as the whole network sees them."""
+
+    CONNECTING = "connecting"
+    NO_CHAIN = "no chain"
+    NOTHING_PENDING = "nothing pending"
+    NOT_SCHEDULED = "not scheduled"
+    COUNTING = "counting"
+    FROZEN = "frozen"
+    HALTED = "halted"
+    WAITING_FOR_QUORUM = "waiting for quorum"
+    CROSSED = "crossed"
+    COMMITTED = "committed"
+    ABORTED = "aborted"
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the countdown shows."""
+
+    phase: Phase
+    title: str
+    number: str
+    """For the large glyphs."""
+    caption: tuple[str, str]
+    when: str
+    """Time left and wall clock, or what stands in their place."""
+    sentence: str
+    """What will happen, or what happens now."""
+    tone: str = ""
+    """`error`, `warning`, `success` or empty; the words say the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """Voting power whose application has executed H with the new binary, by the heights that nodes tell."""
+
+    power: int
+    total: int
+    needed: int
+
+
+def power_back(chain: ChainView, target_height: int) -> Back:
+    """The power that is back and can vote on H+1."""
+    there = {node.consensus_address for node in chain.nodes if node.reachable and node.app_height >= target_height}
+    total = sum(validator.power for validator in chain.validators)
+    part = sum(validator.power for validator in chain.validators if validator.consensus_address in there)
+    return Back(part, total, 2 * total // 3 + 1)
+
+
+def outlook(snapshot: Snapshot | None, now: float) -> Outlook:
+    """Read where the upgrade stands.
+
+    Args:
+        snapshot: None before the first reading.
+        now: Unix seconds; the time left counts down between snapshots, but never beyond stale (facts/tui.md E).
+    """
+    if snapshot is None:
+        return Outlook(
+            Phase.CONNECTING,
+            "Connecting",
+            UNKNOWN,
+            ("", ""),
+            "",
+            "Waiting for the first answer of chain and controller.",
+        )
+    chain = snapshot.chain
+    if chain is None:
+        return _no_chain(snapshot, now)
+    upgrade = snapshot.upgrade
+    if upgrade is None:
+        return _nothing_pending(snapshot, now, "Press p to propose an upgrade.")
+    proposal = upgrade.proposal
+    if proposal.status in _OVER:
+        return _over(snapshot, proposal, now)
+    if _reached(snapshot, upgrade):
+        return _after_target(snapshot, chain, proposal, now)
+    return _before_target(snapshot, chain, upgrade, now)
+
+
+_OVER = {
+    ProposalStatus.EXECUTED,
+    ProposalStatus.ABORTED,
+    ProposalStatus.REJECTED,
+    ProposalStatus.EXPIRED,
+    ProposalStatus.CANCELLED,
+}
+
+
+def _title(proposal: Proposal) -> str:
+    return f"{proposal.name} · proposal {proposal.id} · block {count(proposal.target_height)}"
+
+
+def _reached(snapshot: Snapshot, upgrade: Upgrade) -> bool:
+    if upgrade.proposal.status is not ProposalStatus.SCHEDULED:
+        return False
+    if upgrade.blocks_left is not None and upgrade.blocks_left <= 0:
+        return True
+    # At a halt every RPC may be gone; the controller still knows that its node halted.
+    attempt = snapshot.node.attempt if snapshot.node is not None else None
+    return (
+        attempt is not None
+        and attempt.proposal_id == upgrade.proposal.id
+        and attempt.crossing not in {Crossing.NONE, Crossing.NEEDS_OPERATOR}
+    )
+
+
+def _height_line(snapshot: Snapshot, now: float) -> str:
+    chain = snapshot.chain
+    age = age_of(snapshot.height_age_s, snapshot.taken_at, now, None if chain is None else chain.block_time_s)
+    if age.stale and age.seconds is not None:
+        return f"{CLOCK_SIGN} last seen {duration(age.seconds)} ago"
+    return ""
+
+
+def _last_block(snapshot: Snapshot, now: float) -> str:
+    # The newest header's time, not a running clock: nothing moves on the screen unless the chain does.
+    moment = snapshot.chain.block_time_unix if snapshot.chain is not None else None
+    return f"last block {wall_clock(moment, now)}"
+
+
+def _silence(snapshot: Snapshot, now: float) -> str:
+    moment = snapshot.chain.block_time_unix if snapshot.chain is not None else None
+    if moment is None:
+        return "no block time known"
+    return f"no block for {duration(now - moment)} · last {wall_clock(moment, now)}"
+
+
+def _no_chain(snapshot: Snapshot, now: float) -> Outlook:
+    problem = snapshot.chain_problem or "no endpoint has answered yet"
+    attempt = snapshot.node.attempt if snapshot.node is not None else None
+    node = ""
+    if snapshot.node is not None and attempt is not None:
+        node = f" This node: {snapshot.node.state}, {attempt.name} at block {count(attempt.target_height)}."
+    number = UNKNOWN if snapshot.height is None else str(snapshot.height)
+    caption = ("", "") if snapshot.height is None else ("height of", "this node")
+    return Outlook(
+        Phase.NO_CHAIN,
+        "The chain does not answer",
+        number,
+        caption,
+        _height_line(snapshot, now) or f"{CLOCK_SIGN} no answer; height of this node"
+        if snapshot.height is not None
+        else f"{CLOCK_SIGN} no answer yet",
+        f"{problem.rstrip('.')}.{node}",
+        "warning",
+    )
+
+
+def _nothing_pending(snapshot: Snapshot, now: float, sentence: str, tone: str = "") -> Outlook:
+    stale = _height_line(snapshot, now)
+    number = UNKNOWN if stale or snapshot.height is None else str(snapshot.height)
+    return Outlook(
+        Phase.NOTHING_PENDING,
+        "No upgrade is pending",
+        number,
+        ("current", "height"),
+        f"{stale} at block {count(snapshot.height)}" if stale else _last_block(snapshot, now),
+        sentence,
+        "warning" if stale else tone,
+    )
+
+
+def _over(snapshot: Snapshot, proposal: Proposal, now: float) -> Outlook:
+    calm = _nothing_pending(snapshot, now, "")
+    target = count(proposal.target_height)
+    if proposal.status is ProposalStatus.EXECUTED:
+        return Outlook(
+            Phase.COMMITTED,
+            f"COMMITTED · {proposal.name} · block {target}",
+            calm.number,
+            calm.caption,
+            calm.when,
+            f"{proposal.name} executes every block since {target}. Press p to propose the next upgrade.",
+            calm.tone or "success",
+        )
+    if proposal.status is ProposalStatus.ABORTED:
+        return Outlook(
+            Phase.ABORTED,
+            f"ABORTED · {proposal.name} · block {count(proposal.target_height)}",
+            calm.number,
+            calm.caption,
+            calm.when,
+            f"{proposal.name} was aborted at block {target}; the old binary goes on. Press p to propose again.",
+            "warning",
+        )
+    word = proposal.status.name.lower()
+    return _nothing_pending(snapshot, now, f"The last one, {proposal.name}, was {word}. Press p to propose one.")
+
+
+def _after_target(snapshot: Snapshot, chain: ChainView, proposal: Proposal, now: float) -> Outlook:
+    target = proposal.target_height
+    stale = _height_line(snapshot, now)
+    height = snapshot.height if snapshot.height is not None else chain.height
+    if height > target and not stale:
+        return _moving_again(snapshot, proposal, height, now)
+    if proposal.verdict is Verdict.ABORT:
+        return Outlook(
+            Phase.HALTED,
+            f"HALTED · verdict ABORT · block {count(target)}",
+            str(height),
+            ("halted", "height"),
+            stale or _silence(snapshot, now),
+            f"Every node stopped before executing {count(target)}; each starts the old binary again.",
+            "warning",
+        )
+    back = power_back(chain, target)
+    when = stale or _silence(snapshot, now)
+    if back.power == 0:
+        decision = "each starts" if proposal.verdict is Verdict.CROSS else "with the verdict CROSS each starts"
+        return Outlook(
+            Phase.HALTED,
+            f"HALTED · {proposal.name} · block {count(target)}",
+            f"0/{back.total}",
+            ("power", "back"),
+            when,
+            f"Every node stopped before executing block {count(target)}; {decision} {proposal.name}.",
+            "warning",
+        )
+    return Outlook(
+        Phase.WAITING_FOR_QUORUM,
+        f"WAITING FOR QUORUM · block {count(target + 1)}",
+        f"{back.power}/{back.total}",
+        ("power", "back"),
+        when,
+        f"{back.power} of {back.total} power is back with {proposal.name}, {back.needed} needed to commit "
+        f"block {count(target + 1)}.",
+        "warning",
+    )
+
+
+def _moving_again(snapshot: Snapshot, proposal: Proposal, height: int, now: float) -> Outlook:
+    past = height - proposal.target_height
+    if proposal.verdict is Verdict.ABORT:
+        sentence = f"The verdict was ABORT: the old binary goes on, {past} blocks past {count(proposal.target_height)}."
+        return Outlook(
+            Phase.ABORTED,
+            f"ABORTED · {proposal.name} · block {count(proposal.target_height)}",
+            str(height),
+            ("current", "height"),
+            _last_block(snapshot, now),
+            sentence,
+            "warning",
+        )
+    return Outlook(
+        Phase.CROSSED,
+        f"CROSSED · {proposal.name} · block {count(proposal.target_height)}",
+        str(height),
+        ("current", "height"),
+        _last_block(snapshot, now),
+        f"The chain goes on, {past} blocks past {count(proposal.target_height)}; "
+        f"{proposal.confirmed_power} of {proposal.total_power} power has confirmed {proposal.name}.",
+        "success",
+    )
+
+
+def _before_target(snapshot: Snapshot, chain: ChainView, upgrade: Upgrade, now: float) -> Outlook:
+    proposal = upgrade.proposal
+    target = count(proposal.target_height)
+    stale = _height_line(snapshot, now)
+    if stale or upgrade.blocks_left is None:
+        seen = UNKNOWN if snapshot.height is None else count(snapshot.height)
+        return Outlook(
+            Phase.COUNTING,
+            _title(proposal),
+            UNKNOWN,
+            ("blocks", "to go"),
+            f"{stale or CLOCK_SIGN + ' height unknown'} at block {seen}",
+            f"The chain does not answer; {proposal.name} at block {target} stands as it was.",
+            "warning",
+        )
+    frozen = proposal.frozen_at > 0
+    return Outlook(
+        Phase.FROZEN if frozen else _phase_before(proposal),
+        _title(proposal),
+        str(upgrade.blocks_left),
+        ("block" if upgrade.blocks_left == 1 else "blocks", "to go"),
+        _time_left(snapshot, upgrade, now),
+        _what_will_happen(proposal, upgrade.blocks_left, target),
+        "warning" if frozen and proposal.verdict is Verdict.ABORT else "",
+    )
+
+
+def _phase_before(proposal: Proposal) -> Phase:
+    return Phase.COUNTING if proposal.status is ProposalStatus.SCHEDULED else Phase.NOT_SCHEDULED
+
+
+def _time_left(snapshot: Snapshot, upgrade: Upgrade, now: float) -> str:
+    if upgrade.eta_s is None:
+        return "time unknown: no block time yet"
+    moment = snapshot.taken_at + upgrade.eta_s
+    return f"≈ {duration(max(0.0, moment - now))} · {wall_clock(moment, now)}"
+
+
+def _what_will_happen(proposal: Proposal, left: int, target: str) -> str:
+    if proposal.status is not ProposalStatus.SCHEDULED:
+        return f"Not scheduled yet ({proposal.status.name.lower()}): until then nothing happens at block {target}."
+    if proposal.verdict is Verdict.ABORT:
+        return f"Verdict ABORT: at block {target} nodes stop and start the old binary again."
+    if proposal.verdict is Verdict.CROSS:
+        return f"Verdict CROSS: nodes stop before executing block {target}, then start {proposal.name}."
+    if proposal.breaking:
+        late = " Too late to signal." if left <= proposal.freeze_blocks else ""
+        return f"Every node stops before executing block {target}, then starts {proposal.name}.{late}"
+    return f"Prepared nodes stop before executing block {target}, then start {proposal.name}; others go on."

@@ -1,0 +1,121 @@
+"""One row per validator, in words, from a Snapshot. Pure; the table draws it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from console.model import ChainView, FailureCode, NodeHeight, Proposal, ProposalStatus, Snapshot, ValidatorReadiness
+from console.text import duration, percent, shortened
+from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, count, time_of_day
+
+DOWN_AFTER_S = 10.0
+"""Seconds of silence after which a node is called not reachable with its age."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the table shows of one validator; foreign text is already safe."""
+
+    address: str
+    name: str
+    power: str
+    share: str
+    version: str
+    ready: str
+    """Ready since, to the minute; `no` or `—`."""
+    ready_since: str
+    """The same to the second."""
+    armed: str
+    state: str
+    tone: str
+    """`good`, `bad`, `warn` or empty."""
+
+
+def readiness_rows(snapshot: Snapshot | None, now: float) -> tuple[Row, ...]:
+    """Rows in the chain's order; empty until a chain answered.
+
+    Args:
+        snapshot: None before the first reading.
+        now: Unix seconds.
+    """
+    if snapshot is None or snapshot.chain is None:
+        return ()
+    chain = snapshot.chain
+    proposal = snapshot.upgrade.proposal if snapshot.upgrade is not None else None
+    readiness = chain.readiness if proposal and chain.readiness and chain.readiness.proposal_id == proposal.id else None
+    total = sum(validator.power for validator in chain.validators)
+    by_consensus = {node.consensus_address: node for node in chain.nodes}
+    rows = []
+    for validator in chain.validators:
+        said = readiness.of(validator.address) if readiness is not None else None
+        node = by_consensus.get(validator.consensus_address)
+        state, tone = _state(said, node, proposal, chain, snapshot.taken_at, now)
+        rows.append(
+            Row(
+                address=validator.address,
+                name=validator.moniker or shortened(validator.address, 12),
+                power=count(validator.power),
+                share=percent(validator.power, total),
+                version=node.version if node is not None and node.version else UNKNOWN,
+                ready=_ready(said)[:5],
+                ready_since=_ready(said),
+                armed="yes" if said is not None and said.armed else "no" if said is not None else UNKNOWN,
+                state=state,
+                tone=tone,
+            )
+        )
+    return tuple(rows)
+
+
+def _ready(said: ValidatorReadiness | None) -> str:
+    if said is None:
+        return UNKNOWN
+    if not said.ready:
+        return "no"
+    return time_of_day(said.ready_time) if said.ready_time else "yes"
+
+
+def failure_words(code: int) -> str:
+    """A failure code in words; a number this version does not know is shown as a number."""
+    try:
+        return FailureCode(code).words
+    except ValueError:
+        return f"failure code {code}"
+
+
+def _state(
+    said: ValidatorReadiness | None,
+    node: NodeHeight | None,
+    proposal: Proposal | None,
+    chain: ChainView,
+    taken_at: float,
+    now: float,
+) -> tuple[str, str]:
+    reached = proposal is not None and chain.height >= proposal.target_height
+    if said is not None and said.confirmed_at:
+        return "crossed", "good"
+    if reached and proposal is not None and node is not None and node.reachable:
+        if node.app_height >= proposal.target_height:
+            return ("back", "good") if proposal.status is ProposalStatus.SCHEDULED else ("running", "")
+        if node.app_height == proposal.target_height - 1:
+            return f"halted at {count(proposal.target_height)}", "warn"
+    if said is not None and said.failure_code and not said.ready:
+        return failure_words(said.failure_code), "bad"
+    if node is not None and not node.reachable:
+        age = age_of(node.age_s, taken_at, now)
+        return (f"silent {CLOCK_SIGN} {duration(age.seconds)}" if age.seconds else "not reachable"), "bad"
+    if node is not None and chain.height - node.height > 2:
+        return f"behind by {count(chain.height - node.height)}", "warn"
+    return _signals(said)
+
+
+def _signals(said: ValidatorReadiness | None) -> tuple[str, str]:
+    if said is None:
+        return "running", ""
+    if said.ready and said.armed:
+        return "ready and armed", "good"
+    if said.ready:
+        return "ready, arms next", ""
+    if said.armed:
+        return "armed, not ready", "warn"
+    return "preparing", ""

@@ -1,0 +1,83 @@
+"""The line at the top: which network, how high, how fresh; the least important parts go first when it is narrow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from textual import events
+from textual.content import Content
+
+from console.model import Snapshot
+from console.text import shortened
+from widgets.drawn import BAD, MUTED, WARN, Drawn
+from widgets.moments import chain_age, count
+
+_GAP = "  "
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One piece of the line. The lowest `worth` is left out first."""
+
+    text: str
+    worth: int
+    style: str = ""
+
+
+def status_parts(snapshot: Snapshot | None, network: str, *, read_only: bool, now: float) -> list[Part]:
+    """The pieces in their order on the line."""
+    parts = [Part("READ-ONLY", 9, "bold reverse")] if read_only else []
+    parts.append(Part(network, 10, "bold"))
+    if snapshot is None:
+        return [*parts, Part("connecting…", 8, MUTED)]
+    parts.append(Part(shortened(snapshot.network.chain_id, 20), 3, MUTED))
+    parts.append(Part(f"height {count(snapshot.height)}", 8))
+    chain = snapshot.chain
+    if chain is None:
+        parts.append(Part("chain does not answer", 7, BAD))
+    else:
+        seconds = chain.block_time_s
+        parts.append(Part("block time —" if seconds is None else f"{seconds:.1f}s/block", 4))
+        peers = max((node.peers for node in chain.nodes if node.reachable), default=0)
+        parts.append(Part(f"{peers} peers", 2))
+        age = chain_age(chain, snapshot.taken_at, now)
+        parts.append(Part(f"RPC {age.words}", 7, WARN if age.stale else ""))
+    if snapshot.node is None:
+        parts.append(Part("no controller", 5, WARN))
+    return parts
+
+
+def fit(parts: list[Part], width: int) -> list[Part]:
+    """Leave out the least worthy parts until the line fits `width` columns."""
+    kept = list(parts)
+    while len(kept) > 1 and sum(cell_len(part.text) for part in kept) + len(_GAP) * (len(kept) - 1) > width:
+        kept.remove(min(kept, key=lambda part: part.worth))
+    return kept
+
+
+class StatusLine(Drawn):
+    """Network, chain id, height, block time, peers, age of the RPC, and READ-ONLY."""
+
+    DEFAULT_CSS = """
+    StatusLine { height: 1; padding: 0 1; background: $surface; text-wrap: nowrap; text-overflow: ellipsis; }
+    """
+
+    def __init__(self, network: str, *, read_only: bool, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._network = network
+        self._read_only = read_only
+        self._parts: list[Part] = []
+
+    def show(self, snapshot: Snapshot | None, now: float) -> None:
+        """Draw the state at `now`, Unix seconds."""
+        self._parts = status_parts(snapshot, self._network, read_only=self._read_only, now=now)
+        self._redraw()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._redraw()
+
+    def _redraw(self) -> None:
+        if self.size.width:
+            pieces = [Content.styled(part.text, part.style) for part in fit(self._parts, self.size.width)]
+            self.draw(Content(_GAP).join(pieces))
