@@ -26,6 +26,9 @@ DEADLINE_S = 10.0
 STALE_AFTER_S = 5.0
 """Seconds after which a value is shown as stale."""
 
+FRESHEN_S = 4.0
+"""Seconds after which an unchanged picture is told again: a screen counts ages on from the last one it was given."""
+
 
 _NUMBERS = re.compile(r"(?:[0-9]+[smhd]?\s?)+")
 
@@ -118,6 +121,7 @@ class Observer:
     async def snapshots(self) -> AsyncGenerator[Snapshot, None]:
         """Yield a Snapshot at each change until closed; growing ages are no change, becoming stale is.
 
+        An unchanged picture comes again every `FRESHEN_S`, so that what is read again and again does not look old.
         Close the iterator (`contextlib.aclosing`) to end its tasks at once.
         """
         halves = self._fresh_halves()
@@ -127,6 +131,7 @@ class Observer:
         for task in tasks:
             task.add_done_callback(lambda _task: changed.set())
         last: tuple[object, ...] = ()
+        told_at = 0.0
         try:
             while True:
                 try:
@@ -141,8 +146,9 @@ class Observer:
                         task.result()
                 picture = self._picture(halves)
                 told = _content(picture)
-                if told != last and (picture.chain or picture.chain_problem or picture.node or picture.node_problem):
-                    last = told
+                known = picture.chain or picture.chain_problem or picture.node or picture.node_problem
+                if known and (told != last or self._monotonic() - told_at >= FRESHEN_S):
+                    last, told_at = told, self._monotonic()
                     yield picture
         finally:
             for task in tasks:

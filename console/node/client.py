@@ -12,9 +12,6 @@ from typing import Any
 from console.errors import ControllerDown, NodeError
 from console.model import NodeStatus
 from console.node import protocol
-from console.node.journalled import journalled_status
-
-__all__ = ["NodeClient", "journalled_status"]
 
 _SHORT_PATH = 100
 """Longest socket path given to the kernel directly; its own limit is 108 bytes on Linux and 104 on macOS."""

@@ -12,7 +12,7 @@ import pytest
 
 from console.errors import ControllerDown, EndpointDown
 from console.model import ChainView, NodeStatus, Snapshot
-from console.observer import STALE_AFTER_S, Observer
+from console.observer import FRESHEN_S, STALE_AFTER_S, Observer
 from tests.console.operations.examples import (
     a_chain,
     a_network,
@@ -231,6 +231,17 @@ async def test_becoming_stale_is_a_change(tmp_path: Path) -> None:
         old = await until(snapshots, lambda s: (s.height_age_s or 0) > STALE_AFTER_S)
         assert old.chain is not None
         assert old.chain.age_s == pytest.approx(STALE_AFTER_S + 1.1)
+        await nothing_more(snapshots, chain)
+
+
+async def test_an_unchanged_picture_is_told_again_before_it_looks_old(tmp_path: Path) -> None:
+    """A chain that is paused and answers is not stale: a screen counts ages on from the last picture."""
+    chain, clock = FakeChain(a_chain(120)), Clock()
+    async with aclosing(an_observer(tmp_path, chain, None, monotonic=clock).snapshots()) as snapshots:
+        await until(snapshots, lambda s: s.chain is not None)
+        clock.seconds += FRESHEN_S
+        again = await until(snapshots, lambda _: True)
+        assert again.height == 120
         await nothing_more(snapshots, chain)
 
 
