@@ -1,0 +1,73 @@
+// Compiles contracts/*.sol to console/chain/contracts/<Name>.json. Deterministic: the same sources give the same bytes.
+//
+//   node contracts/compile.mjs [--out DIR]
+//
+// Needs `npm ci` in contracts/ once; the compiler is pinned there. Settings: facts/evm.md §2 and §4.1.
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const PINNED = "0.8.37";
+const here = dirname(fileURLToPath(import.meta.url));
+const solc = createRequire(import.meta.url)("solc");
+const args = process.argv.slice(2);
+const out = args[0] === "--out" ? args[1] : join(here, "..", "console", "chain", "contracts");
+
+// Interfaces have no bytecode; these have.
+const deployable = ["GatewayPowerSource", "GatewayStandIn", "UpgradeRegistry"];
+
+// paris: no PUSH0, so the code runs on every FEVM. No metadata: bytecode depends on the code alone.
+const settings = {
+  optimizer: { enabled: true, runs: 200 },
+  evmVersion: "paris",
+  viaIR: true,
+  metadata: { bytecodeHash: "none", appendCBOR: false },
+};
+
+if (!solc.version().startsWith(`${PINNED}+`)) {
+  console.error(`The compiler is ${solc.version()}, but ${PINNED} is pinned: run npm ci in contracts/.`);
+  process.exit(1);
+}
+
+const files = readdirSync(here).filter((name) => name.endsWith(".sol")).sort();
+const text = Object.fromEntries(files.map((name) => [name, readFileSync(join(here, name), "utf8")]));
+const outputs = ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "storageLayout", "metadata"];
+const result = JSON.parse(
+  solc.compile(
+    JSON.stringify({
+      language: "Solidity",
+      sources: Object.fromEntries(files.map((name) => [name, { content: text[name] }])),
+      settings: { ...settings, outputSelection: { "*": { "*": outputs } } },
+    }),
+  ),
+);
+
+const complaints = result.errors ?? [];
+for (const complaint of complaints) console.error(complaint.formattedMessage);
+if (complaints.length > 0) process.exit(1);
+
+// Compiler-internal numbers in storage type names change with unrelated code; they say nothing about the layout.
+const stable = (value) =>
+  JSON.parse(JSON.stringify(value).replace(/(t_(?:struct|enum|contract)\([A-Za-z0-9_$]+\))\d+/g, "$1"), (key, inner) =>
+    inner !== null && typeof inner === "object" && "astId" in inner ? (({ astId, ...rest }) => rest)(inner) : inner,
+  );
+
+mkdirSync(out, { recursive: true });
+for (const name of deployable) {
+  const contract = result.contracts[`${name}.sol`][name];
+  const used = Object.keys(JSON.parse(contract.metadata).sources).sort();
+  const artefact = {
+    contractName: name,
+    abi: contract.abi,
+    bytecode: `0x${contract.evm.bytecode.object}`,
+    deployedBytecode: `0x${contract.evm.deployedBytecode.object}`,
+    storageLayout: stable(contract.storageLayout),
+    compiler: solc.version(),
+    settings,
+    sources: Object.fromEntries(used.map((file) => [file, createHash("sha256").update(text[file]).digest("hex")])),
+  };
+  writeFileSync(join(out, `${name}.json`), `${JSON.stringify(artefact, null, 2)}\n`);
+  console.log(`${name}: ${contract.evm.deployedBytecode.object.length / 2} bytes of code`);
+}

@@ -1,0 +1,76 @@
+"""The genesis is a pure function, and what it deploys stands where it says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from console.chain.contracts import artefact
+from console.devnet.evm.genesis import GenesisValidator, build_genesis
+from console.errors import InputError
+from tests.console.devnet.evm.world import ADMIN, FREEZE, OPERATORS, VALIDATORS, WINDOW, World, genesis
+
+
+def test_the_same_arguments_give_the_same_bytes() -> None:
+    assert json.dumps(genesis().document) == json.dumps(genesis().document)
+    assert genesis(time=1).document != genesis(time=2).document
+
+
+def test_contracts_stand_where_it_says(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for name, address in [
+        ("GatewayStandIn", world.genesis.gateway),
+        ("GatewayPowerSource", world.genesis.power_source),
+        ("UpgradeRegistry", world.genesis.registry),
+    ]:
+        code = bytes.fromhex(world.result("eth_getCode", address, "latest")[2:])
+        # Immutables are filled in at deployment, so only the length is equal.
+        assert len(code) == len(artefact(name).deployed_bytecode)
+    assert world.view("admin()", "address") == ADMIN.address.lower()
+    assert world.view("freezeBlocks()", "uint64") == FREEZE
+    assert world.view("executionWindow()", "uint64") == WINDOW
+    assert world.view("powerSource()", "address") == world.genesis.power_source.lower()
+
+
+def test_every_validator_delegated_to_its_operator(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for validator, operator in zip(VALIDATORS, OPERATORS, strict=True):
+        assert world.view("operatorOf(address)", "address", validator.address) == operator.address.lower()
+        assert int(world.result("eth_getBalance", operator.address, "latest"), 16) == 10**24
+
+
+def test_the_gateway_answers_with_powers_and_keys(tmp_path: Path) -> None:
+    world = World(tmp_path, genesis((1, 2, 3, 4)))
+    from eth_abi.abi import decode
+
+    answer = world.result("eth_call", {"to": world.genesis.gateway, "data": "0x6ad21bb0"}, "latest")
+    (membership,) = decode(["((uint256,address,bytes)[],uint64)"], bytes.fromhex(answer[2:]))
+    assert membership[1] == 0
+    assert [(power, address) for power, address, _ in membership[0]] == [
+        (power, validator.address.lower()) for power, validator in zip((1, 2, 3, 4), VALIDATORS, strict=True)
+    ]
+    assert all(len(metadata) == 65 and metadata[0] == 4 for _, _, metadata in membership[0])
+
+
+def test_a_public_key_of_someone_else_is_refused() -> None:
+    wrong = GenesisValidator(
+        "0x" + VALIDATORS[0].key.hex(),
+        10,
+        b"\x04" + VALIDATORS[1]._key_obj.public_key.to_bytes(),
+        OPERATORS[0].address,
+    )
+    with pytest.raises(InputError, match="not its own"):
+        build_genesis(
+            validators=[wrong],
+            admin_key="0x" + ADMIN.key.hex(),
+            freeze_blocks=5,
+            execution_window=1,
+            chain_id=1,
+            time=0,
+        )
+    with pytest.raises(InputError, match="1 to 128"):
+        build_genesis(
+            validators=[], admin_key="0x" + ADMIN.key.hex(), freeze_blocks=5, execution_window=1, chain_id=1, time=0
+        )
