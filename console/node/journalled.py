@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 
 from console.errors import NodeError
-from console.model import NodeStatus, shown_state
+from console.model import Crossing, NodeStatus, shown_state
+from console.node.evidence import wrong_app_hash
 from console.node.journal import Journal
 from console.node.runtime.shim import ShimRuntime
 from console.text import untrusted
@@ -37,14 +38,20 @@ def journalled_status(state_dir: Path, name: str) -> NodeStatus | None:
             ended_code = None if record is None else record.code
         observation = journal.observation
         attempt = journal.latest_attempt()
+        state = shown_state(
+            attempt,
+            running=running,
+            stopped_by_operator=bool(journal.meta("stopped_by_operator")),
+            needs_operator=bool(journal.meta("needs_operator")),
+        )
+        note = "the controller does not run: this is its journal's last word"
+        if not running and live is not None and wrong_app_hash(runtime.log_since(live.log_offset)):
+            # The journal cannot know it: this happened while no controller looked.
+            state = Crossing.MISSED_HALT.value
+            note = "the controller does not run; the node stopped because the network executed other rules than it did"
         return NodeStatus(
             name=name,
-            state=shown_state(
-                attempt,
-                running=running,
-                stopped_by_operator=bool(journal.meta("stopped_by_operator")),
-                needs_operator=bool(journal.meta("needs_operator")),
-            ),
+            state=state,
             generation="" if current is None else current.generation,
             version=untrusted(journal.meta("version") or ""),
             pid=live.child_pid if running and live is not None else None,
@@ -56,7 +63,7 @@ def journalled_status(state_dir: Path, name: str) -> NodeStatus | None:
             exe_sha256=live.exe_sha256 if running and live is not None else "",
             attempt=attempt,
             controller_pid=0,
-            note="the controller does not run: this is its journal's last word",
+            note=note,
         )
     finally:
         journal.close()

@@ -19,7 +19,9 @@ from console.ports import ConsensusReading, PeerView, PlanReading, Signals
 _LOG = logging.getLogger(__name__)
 
 _RETRY_S = 1.0
-_FINAL = frozenset({"TooLate", "NotAValidator", "ReleaseMismatch", "HeightMismatch", "NotScheduled", "NotCrossing"})
+_FINAL = frozenset(
+    {"TooLate", "NotAValidator", "WrongReleaseHash", "WrongHeight", "NotCrossing", "UnknownProposal", "ZeroExeHash"}
+)
 """Refusals that saying it again cannot change."""
 
 

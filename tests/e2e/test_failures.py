@@ -115,6 +115,7 @@ def test_one_controller_off_before_arming_and_one_after(devnet: Devnet) -> None:
 
     # With the chain back, node3 meets the app hash of the new rules.
     devnet.eventually("node3 stops", lambda: devnet.node("node3")["pid"] is None)
+    devnet.eventually("even without its controller it is shown", devnet.all_are("MISSED_HALT", "node3"))
     assert devnet.verb("start-controller", "node3").code == 0
     devnet.eventually("node3 is shown as MISSED_HALT", devnet.all_are("MISSED_HALT", "node3"))
     assert devnet.node("node3")["last_exit_code"] == 1
