@@ -23,9 +23,18 @@ from console.devnet.network import DevnetStatus, Step, down, is_running, status
 from console.devnet.options import UpOptions
 from console.devnet.status import NodeEntry
 from console.errors import ControllerDown, DevnetError, HeldByOther
+from console.node.client import NodeClient
 from tests.console.devnet.conftest import marked_below
 
 pytestmark = [pytest.mark.e2e, pytest.mark.anyio]
+
+
+async def until_journalled(folder: Path) -> None:
+    """Wait until a controller has read its node, and with it journalled a height."""
+    client = NodeClient(Layout(folder).node("node1").state_dir)
+    async with asyncio.timeout(20):
+        while (await client.status()).height is None:
+            await asyncio.sleep(0.05)
 
 
 def options(folder: Path, validators: int | None = None) -> UpOptions:
@@ -108,6 +117,7 @@ async def test_a_devnet_from_nothing_to_nothing(place: Path) -> None:
             await up(options(folder))
         assert is_running(folder)
 
+        await until_journalled(folder)
         await down(folder)
         assert marked_below(place) == []
         assert not is_running(folder)
