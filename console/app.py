@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import rich
 from rich.segment import Segments
-from rich.traceback import Traceback
 from textual.app import App, SystemCommand
 from textual.command import Provider
 from textual.filter import LineFilter
@@ -49,6 +48,9 @@ EXIT_STOP_DEVNET = 10
 """Left, and the operator wants the devnet stopped: the command line does that."""
 EXIT_HANGUP = 128 + signal.SIGHUP
 EXIT_TERMINATED = 128 + signal.SIGTERM
+
+_FOREIGN = re.compile(r"[ \t]*(?:@font-face \{.*?\}|<!-- Generated with .*?-->)\n?", re.DOTALL)
+"""Fonts by URL and the generator's address in Textual's SVG; without them the viewer's monospace is drawn."""
 
 LOG_BATCH_S = 0.25
 """Seconds for which log lines are gathered before they are drawn at once (facts/tui.md C4)."""
@@ -265,11 +267,21 @@ class UpgradeConsoleApp(App[int]):
         """The second wall before all others."""
         return [self._wall, *super().get_line_filters()]
 
+    def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
+        """The screen as SVG; who opens the picture fetches nothing, so it names no foreign host."""
+        picture = _FOREIGN.sub("", super().export_screenshot(title=title, simplify=simplify))
+        # Some viewers drop the blanks at both ends of a text, and every column after them moves.
+        return picture.replace("<svg ", '<svg xml:space="preserve" ', 1)
+
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """None: the palette lists the registry."""
         return ()
 
     def _fatal_error(self) -> None:
+        # Imported here, as Textual does: with pygments it is 17 ms that the first frame would wait for.
+        import rich
+        from rich.traceback import Traceback
+
         # Textual prints local variables, which may hold what nobody should read (facts/tui.md §0.7).
         traceback = Traceback(show_locals=False, width=None, suppress=[rich])
         self._exit_renderables.append(Segments(self.console.render(traceback, self.console.options)))

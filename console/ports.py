@@ -143,6 +143,10 @@ class Session(Protocol):
         """Validate the propose form as typed: field name → one sentence; empty when all is well. No I/O."""
         ...
 
+    def earliest_height(self, snapshot: Snapshot | None) -> int | None:
+        """The first target height that a proposal sent now can have; None while the chain does not tell. No I/O."""
+        ...
+
     async def propose(self, fields: dict[str, str]) -> int:
         """Send the proposal of the form; returns its id. Raises ConsoleError."""
         ...

@@ -34,8 +34,8 @@ def refusal(entry: Action, session: Session, snapshot: Snapshot | None) -> str:
     if entry.changes and session.read_only:
         return READ_ONLY_REASON
     node = snapshot.node if snapshot is not None else None
-    if entry.id == "node_menu" and node is None:
-        problem = snapshot.node_problem if snapshot is not None else ""
+    problem = snapshot.node_problem if snapshot is not None else ""
+    if entry.id == "node_menu" and (node is None or problem):
         return problem or "No controller answers for a node on this machine."
     if entry.id == "ready":
         if node is None:

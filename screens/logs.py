@@ -86,7 +86,8 @@ class LogsScreen(ModeScreen):
         needle = self.query_one("#filter", Input).value
         words = ["Log", "PAUSED" if view.paused else "following"]
         if needle:
-            words.append(f"{len(view.shown)} of {len(self.log_lines)} lines hold the text")
+            words.append(f"{len(view.shown)} of {len(self.log_lines)} lines hold the text below")
+            words.append("Esc ends it")
         title = Content(" · ".join(words))
         if view.border_title != title.markup:
             view.border_title = title

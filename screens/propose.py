@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Checkbox, Input, Static
 
 from console.errors import ConsoleError
-from console.model import Snapshot, minimum_lead
+from console.model import Snapshot
 from console.ports import Session
 from console.text import duration, untrusted
 from screens.confirm import ConfirmScreen, button
@@ -24,10 +24,7 @@ from widgets.moments import CLOCK_SIGN, chain_age, count, wall_clock
 FIELDS = ("name", "height", "url", "hash", "breaking")
 """Names that `Session.check_proposal` and `Session.propose` know; `breaking` is `yes` or `no`."""
 
-DEFAULT_FREEZE_BLOCKS = 5
-"""The registry's least freeze (DESIGN §4), for the lead while no proposal has told the real one."""
-
-_LABELS = {"name": "Name", "height": "Height H", "url": "Binary URL", "hash": "Binary sha256"}
+_LABELS = {"name": "Name", "height": "Height H", "url": "Binary URL", "hash": "sha256"}
 _GUIDES = {
     "name": "a to z, 0 to 9, dot, dash, underscore; as in v0.2.0",
     "height": "a block number: the first block that the new binary executes",
@@ -36,8 +33,8 @@ _GUIDES = {
 }
 
 
-def height_facts(text: str, snapshot: Snapshot | None, now: float) -> tuple[str, str]:
-    """What the typed height means: (blocks ahead with time and wall clock, the least lead).
+def height_facts(text: str, snapshot: Snapshot | None, now: float) -> str:
+    """What the typed height means: blocks ahead with time and wall clock.
 
     Args:
         text: As typed.
@@ -45,23 +42,38 @@ def height_facts(text: str, snapshot: Snapshot | None, now: float) -> tuple[str,
         now: Unix seconds.
     """
     if snapshot is None or snapshot.height is None or snapshot.chain is None:
-        return "the chain does not answer: its height is not known", "the least lead is not known"
+        return "the chain does not answer: its height is not known"
     chain, height = snapshot.chain, snapshot.height
-    freeze = chain.proposals[0].freeze_blocks if chain.proposals else DEFAULT_FREEZE_BLOCKS
-    lead = minimum_lead(len(chain.validators), freeze)
-    least = f"at least {lead} blocks ahead: {count(height + lead)} or higher"
     if chain_age(chain, snapshot.taken_at, now).stale:
-        return f"{CLOCK_SIGN} the chain's height is old: {count(height)}", least
+        return f"{CLOCK_SIGN} the chain's height is old: {count(height)}"
     if not text.isascii() or not text.isdigit() or len(text) > 20:
-        return f"the chain is at block {count(height)}", least
+        return f"the chain is at block {count(height)}"
     ahead = int(text) - height
     if ahead <= 0:
-        return f"{count(-ahead)} blocks ago: the chain is at block {count(height)}", least
+        return f"{count(-ahead)} blocks ago: the chain is at block {count(height)}"
     if chain.block_time_s is None:
-        return f"{count(ahead)} blocks ahead, time unknown", least
+        return f"{count(ahead)} blocks ahead, time unknown"
     seconds = ahead * chain.block_time_s
     moment = snapshot.taken_at + seconds
-    return f"{count(ahead)} blocks ahead ≈ {duration(seconds)}, {wall_clock(moment, now)}", least
+    return f"{count(ahead)} blocks ahead ≈ {duration(seconds)}, {wall_clock(moment, now)}"
+
+
+def least_facts(earliest: int | None) -> str:
+    """The first possible height, in words."""
+    if earliest is None:
+        return "the first possible height is not known"
+    return f"the first possible now is {count(earliest)}; it moves with every block"
+
+
+def suggested_height(earliest: int | None, height: int | None) -> str:
+    """A height to start from: the first possible and a quarter of its lead, at least 10 blocks, in round tens.
+
+    Round, so that the suggestion stands still for ten blocks while it is read.
+    """
+    if earliest is None or height is None:
+        return ""
+    room = max(10, (earliest - height) // 4)
+    return f"such as {-(-(earliest + room) // 10) * 10}"
 
 
 def breaking_words(value: str) -> str:
@@ -79,7 +91,12 @@ class ProposeScreen(ModalScreen[int | None]):
 
     CSS_PATH = "modal.tcss"
     AUTO_FOCUS = "#field-name"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close", show=False),
+        # With priority, or what is typed ahead on a slow link lands in the field before the Tab took effect.
+        Binding("tab", "app.focus_next", show=False, priority=True),
+        Binding("shift+tab", "app.focus_previous", show=False, priority=True),
+    ]
 
     snapshot: var[Snapshot | None] = var(None)
     """The newest picture, bound by the application."""
@@ -101,7 +118,7 @@ class ProposeScreen(ModalScreen[int | None]):
                 with Horizontal(classes="row"):
                     yield Static(Content(label), markup=False)
                     yield Input(self._draft.get(name, ""), id=f"field-{name}", compact=True, select_on_focus=False)
-                yield Drawn(id=f"hint-{name}", classes="hint -three" if name == "height" else "hint")
+                yield Drawn(id=f"hint-{name}", classes="hint -tall-hint" if name == "height" else "hint")
             with Horizontal(classes="row"):
                 yield Static(Content("Breaking"), markup=False)
                 breaking = self._draft.get("breaking", "yes") == "yes"
@@ -172,7 +189,13 @@ class ProposeScreen(ModalScreen[int | None]):
         else:
             self._sent = proposal_id
             self._draft.clear()
-            self._say(Content.assemble(("✓ ", GOOD), f"Proposal {proposal_id} ({fields['name']}) is on the chain."))
+            self._say(
+                Content.assemble(
+                    ("✓ ", GOOD),
+                    f"Proposal {proposal_id} ({fields['name']}) is on the chain.",
+                    " Close this form and watch the countdown on the overview.",
+                )
+            )
             for field in self.query(Input):
                 field.disabled = True
             self.query_one("#field-breaking", Checkbox).disabled = True
@@ -197,13 +220,17 @@ class ProposeScreen(ModalScreen[int | None]):
             self._draw_hint(name, fields[name], problems.get(name, ""))
         self._draw_height(problems.get("height", ""))
         words = breaking_words(fields["breaking"])
+        if self._sent is not None:
+            words = ""
         self.query_one("#hint-breaking", Drawn).draw(Content.styled(problems.get("breaking") or words, MUTED))
         submit = self.query_one("#submit", Button)
         submit.disabled = bool(problems) or self._sending or self._sent is not None
         return problems
 
     def _draw_hint(self, name: str, value: str, problem: str) -> None:
-        if name not in self._touched or (problem and not value):
+        if self._sent is not None:
+            hint = Content("")
+        elif name not in self._touched or (problem and not value):
             hint = Content.styled(_GUIDES[name], MUTED)
         elif problem:
             hint = Content.assemble(("✗ ", BAD), problem)
@@ -212,16 +239,31 @@ class ProposeScreen(ModalScreen[int | None]):
         self.query_one(f"#hint-{name}", Drawn).draw(hint)
 
     def _draw_height(self, problem: str) -> None:
+        if self._sent is not None:
+            # On the chain: what would be wrong with sending it again is not worth a word.
+            self.query_one("#hint-height", Drawn).draw(Content(""))
+            return
         value = self.fields()["height"]
+        earliest = self._session.earliest_height(self.snapshot)
+        height = self.snapshot.height if self.snapshot is not None else None
+        suggestion = suggested_height(earliest, height)
+        field = self.query_one("#field-height", Input)
+        if field.placeholder != suggestion:
+            field.placeholder = suggestion
         if not problem:
             problem = self._session.check_proposal(self.fields(), self.snapshot).get("height", "")
-        if problem and value:
+        if not value and earliest is not None:
+            # What would be wrong with a good height too, such as another upgrade, is told before anything is typed.
+            problem = self._session.check_proposal({**self.fields(), "height": str(earliest + 1)}, self.snapshot).get(
+                "height", ""
+            )
+        if problem:
             second = Content.assemble(("✗ ", BAD), problem)
         elif value:
             second = Content.styled("✓ far enough ahead", GOOD)
         else:
             second = Content.styled(_GUIDES["height"], MUTED)
-        ahead, least = height_facts(value, self.snapshot, self.now)
+        ahead, least = height_facts(value, self.snapshot, self.now), least_facts(earliest)
         self.query_one("#hint-height", Drawn).draw(stacked(ahead, Content.styled(least, MUTED), second))
 
     def _say(self, content: Content) -> None:
@@ -237,7 +279,7 @@ def confirm_body(fields: dict[str, str], session: Session, snapshot: Snapshot | 
     shown = {name: untrusted(value) for name, value in fields.items()}
     rows = (
         ("name", shown["name"]),
-        ("height H", f"{shown['height']}, {height_facts(fields['height'], snapshot, now)[0]}"),
+        ("height H", f"{shown['height']}, {height_facts(fields['height'], snapshot, now)}"),
         ("url", shown["url"]),
         ("sha256", shown["hash"].removeprefix("sha256:")),
         ("breaking", breaking_words(fields["breaking"])),

@@ -33,20 +33,26 @@ def power_terms(upgrade: Upgrade) -> list[Term]:
         terms.append(Term("✓" if more_than_two_thirds(part, total) else "✗", text))
     terms.extend(Term("✗", reason) for reason in upgrade.no_go_reasons if reason not in said)
     if upgrade.go:
-        terms.append(Term("·", f"{upgrade.power_may_fail} power may still fail"))
+        terms.append(Term("·", f"up to {upgrade.power_may_fail} power may still fail"))
     return terms
 
 
 def crossing_terms(chain: ChainView, proposal: Proposal) -> list[Term]:
-    """After H: the power that is back with the new binary, and the power that confirmed the crossing."""
+    """After H: the power that is back with the new binary, and the power that confirmed the crossing.
+
+    Before the crossing is over what is missing is on its way, not failed.
+    """
+    over = proposal.status is ProposalStatus.EXECUTED
     back = power_back(chain, proposal.target_height)
     total = proposal.total_power
     confirmed = f"confirmed {proposal.confirmed_power} of {total}, {2 * total // 3 + 1} needed"
+    missing = "✗" if over else "·"
     return [
         Term(
-            "✓" if back.power >= back.needed else "✗", f"back {back.power} of {back.total} power, {back.needed} needed"
+            "✓" if back.power >= back.needed else missing,
+            f"{'up' if over else 'back'} {back.power} of {back.total} power, {back.needed} needed",
         ),
-        Term("✓" if more_than_two_thirds(proposal.confirmed_power, total) else "✗", confirmed),
+        Term("✓" if more_than_two_thirds(proposal.confirmed_power, total) else missing, confirmed),
     ]
 
 
@@ -55,17 +61,17 @@ def verdict_words(upgrade: Upgrade) -> tuple[str, str, str]:
     proposal = upgrade.proposal
     if proposal.status is ProposalStatus.EXECUTED:
         return " CROSSED ", GOOD, "more than 2/3 confirmed"
-    if proposal.status is ProposalStatus.ABORTED:
+    if proposal.status is ProposalStatus.ABORTED and upgrade.blocks_left is not None and upgrade.blocks_left < 0:
         return " ABORTED ", WARN, "the old binary goes on"
     if proposal.verdict is Verdict.CROSS:
         return " CROSS ", GOOD, f"frozen at {count(proposal.frozen_at)}"
-    if proposal.verdict is Verdict.ABORT:
+    if proposal.verdict is Verdict.ABORT or proposal.status is ProposalStatus.ABORTED:
         return (
             " ABORT ",
             BAD,
             f"frozen at {count(proposal.frozen_at)}" if proposal.frozen_at else "nobody froze in time",
         )
-    until = f"decided at {count(proposal.freeze_height)}"
+    until = f"now; decided at {count(proposal.freeze_height)}"
     return (" GO ", GOOD, until) if upgrade.go else (" NO-GO ", BAD, until)
 
 
@@ -111,7 +117,8 @@ class GoPanel(Drawn):
         if proposal.status is ProposalStatus.SCHEDULED and not crossing:
             terms = power_terms(upgrade)
         elif proposal.status is ProposalStatus.ABORTED or proposal.verdict is Verdict.ABORT:
-            terms = []
+            # Why it was aborted.
+            terms = power_terms(upgrade)[:2]
         else:
             terms = crossing_terms(chain, proposal)
         return [Content.assemble((term.mark, _STYLES[term.mark]), " ", term.text) for term in terms]

@@ -12,7 +12,7 @@ STALE_AFTER_S = 10.0
 """Seconds without an answer after which a reading is stale, or five blocks if that is longer."""
 
 LIVE_WITHIN_S = 5.0
-"""Below this an age is said as `<5s`: a number that changes each second would only move the eye."""
+"""Below this an age is said as `live`: a number that changes each second would only move the eye."""
 
 CLOCK_SIGN = "◷"
 UNKNOWN = "—"
@@ -27,12 +27,12 @@ class Age:
 
     @property
     def words(self) -> str:
-        """`<5s`, `7s`, `◷ stale 34s` or `—`."""
+        """`live`, `7s old`, `◷ stale 34s` or `—`."""
         if self.seconds is None:
             return UNKNOWN
         if self.stale:
             return f"{CLOCK_SIGN} stale {duration(self.seconds)}"
-        return "<5s" if self.seconds < LIVE_WITHIN_S else duration(self.seconds)
+        return "live" if self.seconds < LIVE_WITHIN_S else f"{duration(self.seconds)} old"
 
 
 def age_of(age_s: float | None, taken_at: float, now: float, block_time_s: float | None = None) -> Age:
@@ -55,6 +55,19 @@ def chain_age(chain: ChainView | None, taken_at: float, now: float) -> Age:
     if chain is None:
         return Age(None, True)
     return age_of(chain.age_s, taken_at, now, chain.block_time_s)
+
+
+def block_silence(chain: ChainView | None, now: float) -> float | None:
+    """Seconds since the newest header's time when that is too long for a chain that moves; None while it moves.
+
+    Args:
+        chain: As read.
+        now: Unix seconds by this machine's clock: a clock that is wrong by seconds does not raise a false alarm.
+    """
+    if chain is None or chain.block_time_unix is None:
+        return None
+    silent = now - chain.block_time_unix
+    return silent if silent >= max(STALE_AFTER_S, 5 * (chain.block_time_s or 0.0)) else None
 
 
 def wall_clock(moment: float | None, now: float) -> str:
@@ -85,6 +98,14 @@ def time_of_day(moment: float | None) -> str:
         return datetime.fromtimestamp(moment, UTC).astimezone().strftime("%H:%M:%S")
     except (ValueError, OverflowError, OSError):
         return UNKNOWN
+
+
+def local_clock(moment: float | None) -> str:
+    """`14:05:10 CEST`: the local time with the name of its zone, where there is no room for UTC beside it."""
+    clock = time_of_day(moment)
+    if clock == UNKNOWN or moment is None:
+        return UNKNOWN
+    return f"{clock} {datetime.fromtimestamp(moment, UTC).astimezone().tzname()}"
 
 
 def count(number: int | None) -> str:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 from textual.content import Content
 
-from console.model import Crossing, FailureCode, NodeState, NodeStatus, Snapshot
-from widgets.drawn import BAD, GOOD, MUTED, STRONG, Drawn, stacked
+from console.model import Crossing, NodeState, NodeStatus, Snapshot
+from console.text import shortened
+from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, Drawn, stacked
 from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, count
+from widgets.readiness_rows import failure_words
+
+_HASH = re.compile(r"[0-9a-fA-F]{64}")
+"""The ends of a hash are enough for a sentence; whole it stands in the log and the proposal."""
 
 _BAD_STATES = {
     NodeState.NEEDS_OPERATOR.value,
@@ -14,25 +21,28 @@ _BAD_STATES = {
     Crossing.MISSED_HALT.value,
     "FAILED",
 }
+_HALTED_ONCE = frozenset(Crossing) - {Crossing.NONE, Crossing.MISSED_HALT, Crossing.NEEDS_OPERATOR}
 _GOOD_STATES = {Crossing.COMMITTED.value, "READY", "ARMED"}
 
 
 def node_note(node: NodeStatus) -> str:
-    """What the controller wants said: its note, the attempt's, or the failure in words."""
+    """What the controller wants said: its note, the attempt's, or the failure in words; hashes by their ends."""
     attempt = node.attempt
-    if node.note:
-        return node.note
-    if attempt is None:
-        return ""
-    if attempt.note:
-        return attempt.note
-    if attempt.failure_code in FailureCode.__members__.values():
-        return FailureCode(attempt.failure_code).words
-    return f"failure code {attempt.failure_code}" if attempt.failure_code else ""
+    # A failure is only news while the crossing has not begun: afterwards the note tells something newer.
+    preparing = attempt is not None and attempt.crossing is Crossing.NONE
+    failure = failure_words(attempt.failure_code) if attempt is not None and preparing else ""
+    of_attempt = attempt.note if attempt is not None else ""
+    if failure and node.note in {"", of_attempt}:
+        return _HASH.sub(_ends, ": ".join(part for part in (failure, of_attempt) if part))
+    return _HASH.sub(_ends, node.note or of_attempt)
+
+
+def _ends(match: re.Match[str]) -> str:
+    return shortened(match.group(), 17)
 
 
 class NodePanel(Drawn):
-    """State, version, generation, process, height, arming and last exit code."""
+    """State, generation, version, process, height, halt and last exit code."""
 
     DEFAULT_CSS = """
     NodePanel {
@@ -53,24 +63,38 @@ class NodePanel(Drawn):
             words = "not known yet" if snapshot is None else "no controller"
             self.draw(stacked(Content.styled(UNKNOWN, STRONG), Content.styled(words, MUTED)))
             return
-        self.head(Content(f"This node: {node.name}"))
-        self.draw(stacked(*_lines(node, snapshot.taken_at, now)))
+        journalled = bool(snapshot.node_problem)
+        self.head(Content(f"Journal of {node.name} {CLOCK_SIGN}" if journalled else f"This node: {node.name}"))
+        self.draw(stacked(*_lines(node, snapshot.taken_at, now, journalled=journalled)))
 
 
-def _lines(node: NodeStatus, taken_at: float, now: float) -> list[Content]:
-    style = BAD if node.state in _BAD_STATES else GOOD if node.state in _GOOD_STATES else ""
+def _lines(node: NodeStatus, taken_at: float, now: float, *, journalled: bool) -> list[Content]:
+    state = f"{CLOCK_SIGN} {node.state}" if journalled else node.state
+    # A journal's word may be old: it is never shown in the colour of what is.
+    style = WARN if journalled else BAD if node.state in _BAD_STATES else GOOD if node.state in _GOOD_STATES else ""
     age = age_of(node.height_age_s, taken_at, now)
-    height = count(node.height)
+    # Ten columns at 80: a great height gives up its commas for the clock sign.
+    height = count(node.height) if not age.stale or (node.height or 0) < 10_000_000 else str(node.height)
     return [
-        Content.assemble((node.state, f"{STRONG} {style}".strip())),
-        _field("runs", node.version or UNKNOWN),
-        _field("pid", UNKNOWN if node.pid is None else str(node.pid)),
+        Content.assemble((state, f"{STRONG} {style}".strip())),
+        _field("generation", node.generation or UNKNOWN),
+        _field("version", node.version or UNKNOWN),
+        _field("pid", "none" if node.pid is None else str(node.pid)),
         _field("height", height if not age.stale else f"{height} {CLOCK_SIGN}"),
-        _field("halt at", count(node.halt_height) if node.halt_height else "none"),
-        _field("exited", UNKNOWN if node.last_exit_code is None else f"code {node.last_exit_code}"),
-        _field("from", node.generation or UNKNOWN),
+        _halt(node),
+        _field("exit code", UNKNOWN if node.last_exit_code is None else str(node.last_exit_code)),
     ]
 
 
+def _halt(node: NodeStatus) -> Content:
+    attempt = node.attempt
+    if node.halt_height:
+        return _field("halts at", count(node.halt_height))
+    if attempt is not None and attempt.crossing in _HALTED_ONCE:
+        # The halt itself may last for less than a second; that it happened stays readable.
+        return _field("halted at", count(attempt.target_height))
+    return _field("halts at", "not armed")
+
+
 def _field(name: str, value: str) -> Content:
-    return Content.assemble((f"{name:<8}", MUTED), value)
+    return Content.assemble((f"{name:<11}", MUTED), value)

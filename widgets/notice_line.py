@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from console.model import Snapshot
+from console.model import Crossing, NodeStatus, Snapshot
 from widgets.drawn import WARN, Drawn
 from widgets.node_panel import node_note
 
@@ -16,27 +16,39 @@ def notice(snapshot: Snapshot | None) -> str:
     """
     if snapshot is None:
         return ""
+    if snapshot.node is not None and snapshot.node_problem:
+        note = snapshot.node.note.rstrip(".")
+        if not note:
+            return f"{snapshot.node.name}: {snapshot.node_problem}"
+        return f"{snapshot.node.name}: {note}. Start it: `upgrade-console node run`."
     if snapshot.node is not None and node_note(snapshot.node):
         return f"{snapshot.node.name}: {node_note(snapshot.node)}"
     if snapshot.node is None and snapshot.node_problem:
         return f"No node here: {snapshot.node_problem}"
-    if snapshot.chain is not None and (snapshot.chain.problem or snapshot.chain_problem):
-        return f"Chain: {snapshot.chain.problem or snapshot.chain_problem}"
+    if snapshot.node is not None and _crosses(snapshot.node):
+        # Endpoints that fall silent at the halt are the plan; the countdown counts the seconds of silence.
+        return ""
+    if snapshot.chain is not None and (snapshot.chain_problem or snapshot.chain.problem):
+        # The first is the newest attempt's; the second came with the last answer.
+        return f"Chain: {snapshot.chain_problem or snapshot.chain.problem}"
     return ""
 
 
+def _crosses(node: NodeStatus) -> bool:
+    crossing = node.attempt.crossing if node.attempt is not None else Crossing.NONE
+    return crossing is not Crossing.NONE and not crossing.ended
+
+
 class NoticeLine(Drawn):
-    """Takes a row only while there is something to say."""
+    """One row that is always there, so that nothing moves when a node restarts; two for a long sentence."""
 
     DEFAULT_CSS = """
-    NoticeLine { height: auto; max-height: 2; padding: 0 1; display: none; }
-    NoticeLine.-said { display: block; }
+    NoticeLine { height: auto; min-height: 1; max-height: 2; padding: 0 1; }
     """
 
     def show(self, snapshot: Snapshot | None) -> None:
-        """Draw the sentence, or give the row back."""
+        """Draw the sentence, or leave the row empty."""
         sentence = notice(snapshot)
         content = Content.assemble(("! ", WARN), (sentence, WARN)) if sentence else Content("")
         if self.draw(content):
-            self.set_class(bool(sentence), "-said")
             self.refresh(layout=True)

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from console.model import ChainView, Crossing, Proposal, ProposalStatus, Snapshot, Upgrade, Verdict
 from console.text import duration
-from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, count, wall_clock
+from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, block_silence, count, local_clock, wall_clock
 
 
 class Phase(StrEnum):
@@ -83,7 +83,7 @@ def outlook(snapshot: Snapshot | None, now: float) -> Outlook:
     if upgrade is None:
         return _nothing_pending(snapshot, now, "Press p to propose an upgrade.")
     proposal = upgrade.proposal
-    if proposal.status in _OVER:
+    if proposal.status in _OVER and not _halts_still(snapshot, proposal):
         return _over(snapshot, proposal, now)
     if _reached(snapshot, upgrade):
         return _after_target(snapshot, chain, proposal, now)
@@ -99,12 +99,21 @@ _OVER = {
 }
 
 
+def _aborts(proposal: Proposal) -> bool:
+    return proposal.verdict is Verdict.ABORT or proposal.status is ProposalStatus.ABORTED
+
+
+def _halts_still(snapshot: Snapshot, proposal: Proposal) -> bool:
+    # The registry calls it aborted at the freeze, blocks before the armed nodes stop for it.
+    return proposal.status is ProposalStatus.ABORTED and (snapshot.height or 0) <= proposal.target_height
+
+
 def _title(proposal: Proposal) -> str:
     return f"{proposal.name} · proposal {proposal.id} · block {count(proposal.target_height)}"
 
 
 def _reached(snapshot: Snapshot, upgrade: Upgrade) -> bool:
-    if upgrade.proposal.status is not ProposalStatus.SCHEDULED:
+    if upgrade.proposal.status not in {ProposalStatus.SCHEDULED, ProposalStatus.ABORTED}:
         return False
     if upgrade.blocks_left is not None and upgrade.blocks_left <= 0:
         return True
@@ -131,11 +140,28 @@ def _last_block(snapshot: Snapshot, now: float) -> str:
     return f"last block {wall_clock(moment, now)}"
 
 
+def _blocks(number: int) -> str:
+    return f"{count(number)} block{'' if number == 1 else 's'}"
+
+
+def _answering(chain: ChainView) -> str:
+    """How much power answers now, in words, as a help to whoever asks why no block comes."""
+    there = {node.consensus_address for node in chain.nodes if node.reachable}
+    total = sum(validator.power for validator in chain.validators)
+    part = sum(validator.power for validator in chain.validators if validator.consensus_address in there)
+    return f"{part} of {total} power answers, {2 * total // 3 + 1} needed for a block"
+
+
+def _stalled(snapshot: Snapshot, now: float) -> bool:
+    """Whether endpoints answer but no block comes."""
+    return not _height_line(snapshot, now) and block_silence(snapshot.chain, now) is not None
+
+
 def _silence(snapshot: Snapshot, now: float) -> str:
     moment = snapshot.chain.block_time_unix if snapshot.chain is not None else None
     if moment is None:
         return "no block time known"
-    return f"no block for {duration(now - moment)} · last {wall_clock(moment, now)}"
+    return f"no block for {duration(now - moment)}, since {local_clock(moment)}"
 
 
 def _no_chain(snapshot: Snapshot, now: float) -> Outlook:
@@ -161,21 +187,24 @@ def _no_chain(snapshot: Snapshot, now: float) -> Outlook:
 
 def _nothing_pending(snapshot: Snapshot, now: float, sentence: str, tone: str = "") -> Outlook:
     stale = _height_line(snapshot, now)
+    stalled = snapshot.chain is not None and _stalled(snapshot, now)
     number = UNKNOWN if stale or snapshot.height is None else str(snapshot.height)
+    when = _silence(snapshot, now) if stalled else _last_block(snapshot, now)
     return Outlook(
         Phase.NOTHING_PENDING,
         "No upgrade is pending",
         number,
         ("current", "height"),
-        f"{stale} at block {count(snapshot.height)}" if stale else _last_block(snapshot, now),
-        sentence,
-        "warning" if stale else tone,
+        f"{stale} at block {count(snapshot.height)}" if stale else when,
+        f"{_answering(snapshot.chain)}." if stalled and snapshot.chain is not None else sentence,
+        "warning" if stale else "error" if stalled else tone,
     )
 
 
 def _over(snapshot: Snapshot, proposal: Proposal, now: float) -> Outlook:
     calm = _nothing_pending(snapshot, now, "")
     target = count(proposal.target_height)
+    trouble = f" {calm.sentence}" if calm.sentence else ""
     if proposal.status is ProposalStatus.EXECUTED:
         return Outlook(
             Phase.COMMITTED,
@@ -183,7 +212,8 @@ def _over(snapshot: Snapshot, proposal: Proposal, now: float) -> Outlook:
             calm.number,
             calm.caption,
             calm.when,
-            f"{proposal.name} executes every block since {target}. Press p to propose the next upgrade.",
+            f"{proposal.name} executes every block since {target}."
+            + (trouble or " Press p to propose the next upgrade."),
             calm.tone or "success",
         )
     if proposal.status is ProposalStatus.ABORTED:
@@ -193,7 +223,8 @@ def _over(snapshot: Snapshot, proposal: Proposal, now: float) -> Outlook:
             calm.number,
             calm.caption,
             calm.when,
-            f"{proposal.name} was aborted at block {target}; the old binary goes on. Press p to propose again.",
+            f"{proposal.name} was aborted at block {target}; the old binary goes on."
+            + (trouble or " Press p to propose again."),
             "warning",
         )
     word = proposal.status.name.lower()
@@ -206,27 +237,28 @@ def _after_target(snapshot: Snapshot, chain: ChainView, proposal: Proposal, now:
     height = snapshot.height if snapshot.height is not None else chain.height
     if height > target and not stale:
         return _moving_again(snapshot, proposal, height, now)
-    if proposal.verdict is Verdict.ABORT:
+    if _aborts(proposal):
         return Outlook(
             Phase.HALTED,
             f"HALTED · verdict ABORT · block {count(target)}",
             str(height),
             ("halted", "height"),
             stale or _silence(snapshot, now),
-            f"Every node stopped before executing {count(target)}; each starts the old binary again.",
+            f"Armed nodes stop before executing block {count(target)} and start the old binary again.",
             "warning",
         )
     back = power_back(chain, target)
     when = stale or _silence(snapshot, now)
     if back.power == 0:
-        decision = "each starts" if proposal.verdict is Verdict.CROSS else "with the verdict CROSS each starts"
+        # Who has halted answers nobody: of the others only the rule is known.
+        verdict = "" if proposal.verdict is Verdict.CROSS else ", if the verdict is CROSS,"
         return Outlook(
             Phase.HALTED,
             f"HALTED · {proposal.name} · block {count(target)}",
             f"0/{back.total}",
             ("power", "back"),
             when,
-            f"Every node stopped before executing block {count(target)}; {decision} {proposal.name}.",
+            f"Nodes stop before executing block {count(target)} and{verdict} start {proposal.name}.",
             "warning",
         )
     return Outlook(
@@ -243,14 +275,18 @@ def _after_target(snapshot: Snapshot, chain: ChainView, proposal: Proposal, now:
 
 def _moving_again(snapshot: Snapshot, proposal: Proposal, height: int, now: float) -> Outlook:
     past = height - proposal.target_height
-    if proposal.verdict is Verdict.ABORT:
-        sentence = f"The verdict was ABORT: the old binary goes on, {past} blocks past {count(proposal.target_height)}."
+    stalled = _stalled(snapshot, now)
+    when = _silence(snapshot, now) if stalled else _last_block(snapshot, now)
+    if _aborts(proposal):
+        sentence = (
+            f"The verdict was ABORT: the old binary goes on, {_blocks(past)} past {count(proposal.target_height)}."
+        )
         return Outlook(
             Phase.ABORTED,
             f"ABORTED · {proposal.name} · block {count(proposal.target_height)}",
             str(height),
             ("current", "height"),
-            _last_block(snapshot, now),
+            when,
             sentence,
             "warning",
         )
@@ -259,10 +295,12 @@ def _moving_again(snapshot: Snapshot, proposal: Proposal, height: int, now: floa
         f"CROSSED · {proposal.name} · block {count(proposal.target_height)}",
         str(height),
         ("current", "height"),
-        _last_block(snapshot, now),
-        f"The chain goes on, {past} blocks past {count(proposal.target_height)}; "
+        when,
+        f"{_answering(snapshot.chain)}; the chain stands {_blocks(past)} past {count(proposal.target_height)}."
+        if stalled and snapshot.chain is not None
+        else f"The chain goes on, {_blocks(past)} past {count(proposal.target_height)}; "
         f"{proposal.confirmed_power} of {proposal.total_power} power has confirmed {proposal.name}.",
-        "success",
+        "error" if stalled else "success",
     )
 
 
@@ -281,15 +319,18 @@ def _before_target(snapshot: Snapshot, chain: ChainView, upgrade: Upgrade, now: 
             f"The chain does not answer; {proposal.name} at block {target} stands as it was.",
             "warning",
         )
-    frozen = proposal.frozen_at > 0
+    frozen = proposal.frozen_at > 0 or _aborts(proposal)
+    stalled = _stalled(snapshot, now)
     return Outlook(
         Phase.FROZEN if frozen else _phase_before(proposal),
         _title(proposal),
         str(upgrade.blocks_left),
         ("block" if upgrade.blocks_left == 1 else "blocks", "to go"),
-        _time_left(snapshot, upgrade, now),
-        _what_will_happen(proposal, upgrade.blocks_left, target),
-        "warning" if frozen and proposal.verdict is Verdict.ABORT else "",
+        _silence(snapshot, now) if stalled else _time_left(snapshot, upgrade, now),
+        f"{_answering(chain)}; {proposal.name} at block {target} waits for it."
+        if stalled
+        else _what_will_happen(proposal, upgrade.blocks_left, target),
+        "error" if stalled else "warning" if _aborts(proposal) else "",
     )
 
 
@@ -305,10 +346,10 @@ def _time_left(snapshot: Snapshot, upgrade: Upgrade, now: float) -> str:
 
 
 def _what_will_happen(proposal: Proposal, left: int, target: str) -> str:
+    if _aborts(proposal):
+        return f"Verdict ABORT: at block {target} armed nodes stop and start the old binary again."
     if proposal.status is not ProposalStatus.SCHEDULED:
         return f"Not scheduled yet ({proposal.status.name.lower()}): until then nothing happens at block {target}."
-    if proposal.verdict is Verdict.ABORT:
-        return f"Verdict ABORT: at block {target} nodes stop and start the old binary again."
     if proposal.verdict is Verdict.CROSS:
         return f"Verdict CROSS: nodes stop before executing block {target}, then start {proposal.name}."
     if proposal.breaking:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from console.model import ChainView, FailureCode, NodeHeight, Proposal, ProposalStatus, Snapshot, ValidatorReadiness
 from console.text import duration, percent, shortened
-from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, count, time_of_day
+from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, chain_age, count, time_of_day
 
 DOWN_AFTER_S = 10.0
-"""Seconds of silence after which a node is called not reachable with its age."""
+"""Seconds of silence after which a node is called silent; before that it may just be restarting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Row:
 
 
 def readiness_rows(snapshot: Snapshot | None, now: float) -> tuple[Row, ...]:
-    """Rows in the chain's order; empty until a chain answered.
+    """Rows by power and then by name; empty until a chain answered.
 
     Args:
         snapshot: None before the first reading.
@@ -45,11 +46,15 @@ def readiness_rows(snapshot: Snapshot | None, now: float) -> tuple[Row, ...]:
     readiness = chain.readiness if proposal and chain.readiness and chain.readiness.proposal_id == proposal.id else None
     total = sum(validator.power for validator in chain.validators)
     by_consensus = {node.consensus_address: node for node in chain.nodes}
+    stale = chain_age(chain, snapshot.taken_at, now).stale
     rows = []
-    for validator in chain.validators:
+    # Not by address, which is the chain's order within one power: nobody knows addresses by heart.
+    for validator in sorted(chain.validators, key=lambda each: (-each.power, _natural(each.moniker), each.address)):
         said = readiness.of(validator.address) if readiness is not None else None
         node = by_consensus.get(validator.consensus_address)
         state, tone = _state(said, node, proposal, chain, snapshot.taken_at, now)
+        if stale and CLOCK_SIGN not in state:
+            state, tone = f"{CLOCK_SIGN} {state}", "bad" if tone == "bad" else "warn"
         rows.append(
             Row(
                 address=validator.address,
@@ -67,6 +72,11 @@ def readiness_rows(snapshot: Snapshot | None, now: float) -> tuple[Row, ...]:
     return tuple(rows)
 
 
+def _natural(name: str) -> list[tuple[int, str]]:
+    """`node2` before `node10`."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]{1,9})", name)]
+
+
 def _ready(said: ValidatorReadiness | None) -> str:
     if said is None:
         return UNKNOWN
@@ -76,7 +86,9 @@ def _ready(said: ValidatorReadiness | None) -> str:
 
 
 def failure_words(code: int) -> str:
-    """A failure code in words; a number this version does not know is shown as a number."""
+    """A failure code in words; a number this version does not know is shown as a number; 0 is nothing."""
+    if code == 0:
+        return ""
     try:
         return FailureCode(code).words
     except ValueError:
@@ -92,21 +104,29 @@ def _state(
     now: float,
 ) -> tuple[str, str]:
     reached = proposal is not None and chain.height >= proposal.target_height
+    if node is not None and not node.reachable:
+        # First of all: what a validator said before it fell silent is no news of it.
+        return _silence(node, taken_at, now)
+    behind = chain.height - node.height if node is not None else 0
     if said is not None and said.confirmed_at:
-        return "crossed", "good"
-    if reached and proposal is not None and node is not None and node.reachable:
+        return (f"crossed, {count(behind)} behind", "warn") if behind > 2 else ("crossed", "good")
+    if reached and proposal is not None and node is not None:
         if node.app_height >= proposal.target_height:
             return ("back", "good") if proposal.status is ProposalStatus.SCHEDULED else ("running", "")
         if node.app_height == proposal.target_height - 1:
             return f"halted at {count(proposal.target_height)}", "warn"
     if said is not None and said.failure_code and not said.ready:
         return failure_words(said.failure_code), "bad"
-    if node is not None and not node.reachable:
-        age = age_of(node.age_s, taken_at, now)
-        return (f"silent {CLOCK_SIGN} {duration(age.seconds)}" if age.seconds else "not reachable"), "bad"
-    if node is not None and chain.height - node.height > 2:
-        return f"behind by {count(chain.height - node.height)}", "warn"
+    if behind > 2:
+        return f"behind by {count(behind)}", "warn"
     return _signals(said)
+
+
+def _silence(node: NodeHeight, taken_at: float, now: float) -> tuple[str, str]:
+    seconds = age_of(node.age_s, taken_at, now).seconds or 0.0
+    if seconds < DOWN_AFTER_S:
+        return f"no answer {CLOCK_SIGN} {duration(seconds)}", "warn"
+    return f"silent {CLOCK_SIGN} {duration(seconds)}", "bad"
 
 
 def _signals(said: ValidatorReadiness | None) -> tuple[str, str]:

@@ -10,24 +10,24 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import DataTable
 
-from console.model import Snapshot
-from widgets.moments import UNKNOWN
+from console.model import ProposalStatus, Snapshot
+from widgets.moments import CLOCK_SIGN, UNKNOWN, chain_age
 from widgets.readiness_rows import Row, readiness_rows
 
-_WIDE = 73
+_WIDE = 76
 """Columns from which the share and the seconds are shown as well."""
 
 
 def columns_for(width: int) -> tuple[tuple[str, str, int], ...]:
     """Columns as (field, heading, width) for a table of `width` columns; widths hold the gap that follows."""
     if width >= _WIDE:
-        rest = max(20, width - 14 - 8 - 7 - 9 - 9 - 6)
+        rest = max(20, width - 14 - 8 - 7 - 9 - 12 - 6)
         return (
             ("name", "Validator", 14),
             ("power", "Power", 8),
             ("share", "Share", 7),
             ("version", "Version", 9),
-            ("ready_since", "Ready", 9),
+            ("ready_since", "Ready since", 12),
             ("armed", "Armed", 6),
             ("state", "State", rest),
         )
@@ -79,6 +79,8 @@ class ReadinessTable(DataTable[Text]):
     def show(self, snapshot: Snapshot | None, now: float) -> None:
         """Draw the rows at `now`, Unix seconds."""
         heading = _heading(snapshot)
+        if snapshot is not None and chain_age(snapshot.chain, snapshot.taken_at, now).stale:
+            heading = f"{heading} {CLOCK_SIGN}"
         if heading != self._heading:
             self._heading = heading
             self.border_title = Content(heading)
@@ -133,8 +135,12 @@ class ReadinessTable(DataTable[Text]):
 
 def _heading(snapshot: Snapshot | None) -> str:
     if snapshot is None or snapshot.chain is None:
-        return f"Readiness {UNKNOWN}"
+        return f"Ready: {UNKNOWN}"
     upgrade = snapshot.upgrade
     if upgrade is None:
         return f"Validators: {len(snapshot.chain.validators)}"
-    return f"Readiness: {upgrade.ready_count} of {upgrade.validator_count} validators"
+    of = f"of {upgrade.validator_count} validators"
+    if upgrade.proposal.status is ProposalStatus.EXECUTED:
+        entries = snapshot.chain.readiness.validators if snapshot.chain.readiness is not None else ()
+        return f"Crossed: {sum(1 for entry in entries if entry.confirmed_at)} {of}"
+    return f"Ready: {upgrade.ready_count} {of}"

@@ -5,10 +5,7 @@ The first wall is `console.text.untrusted` where text enters. This one holds whe
 
 from __future__ import annotations
 
-import re
-import sys
 import unicodedata
-from functools import lru_cache
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -18,28 +15,18 @@ from textual.filter import LineFilter
 _BARRED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 
 
-@lru_cache(maxsize=1)
-def _barred() -> re.Pattern[str]:
-    ranges: list[str] = []
-    start: int | None = None
-    for code in range(sys.maxunicode + 2):
-        inside = code <= sys.maxunicode and unicodedata.category(chr(code)) in _BARRED_CATEGORIES
-        if inside and start is None:
-            start = code
-        elif not inside and start is not None:
-            ranges.append(f"\\U{start:08x}-\\U{code - 1:08x}")
-            start = None
-    return re.compile("[" + "".join(ranges) + "]")
-
-
-def _replacement(match: re.Match[str]) -> str:
+def _drawable(character: str) -> str:
+    if unicodedata.category(character) not in _BARRED_CATEGORIES:
+        return character
     # The width stays what the layout counted with, or every later column of the line would move.
-    return "·" * max(0, cell_len(match.group()))
+    return "·" * max(0, cell_len(character))
 
 
 def barred_free(text: str) -> str:
     """The text without any character that a terminal would obey, hide or reorder."""
-    return _barred().sub(_replacement, text)
+    # What is barred is never printable, and nearly every line is printable: one look in C, and no table of Unicode
+    # that the first frame would have to wait for.
+    return text if text.isprintable() else "".join(map(_drawable, text))
 
 
 class SecondWall(LineFilter):
@@ -47,6 +34,6 @@ class SecondWall(LineFilter):
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """Return the line with barred characters replaced, width unchanged."""
-        if not _barred().search("".join(segment.text for segment in segments)):
+        if all(segment.text.isprintable() for segment in segments):
             return segments
         return [Segment(barred_free(segment.text), segment.style) for segment in segments]

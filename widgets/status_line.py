@@ -9,9 +9,9 @@ from textual import events
 from textual.content import Content
 
 from console.model import Snapshot
-from console.text import shortened
+from console.text import duration, shortened
 from widgets.drawn import BAD, MUTED, WARN, Drawn
-from widgets.moments import chain_age, count
+from widgets.moments import block_silence, chain_age, count
 
 _GAP = "  "
 
@@ -38,12 +38,16 @@ def status_parts(snapshot: Snapshot | None, network: str, *, read_only: bool, no
         parts.append(Part("chain does not answer", 7, BAD))
     else:
         seconds = chain.block_time_s
-        parts.append(Part("block time —" if seconds is None else f"{seconds:.1f}s/block", 4))
+        silent = block_silence(chain, now)
+        if silent is not None and not chain_age(chain, snapshot.taken_at, now).stale:
+            parts.append(Part(f"no block for {duration(silent)}", 6, BAD))
+        else:
+            parts.append(Part("block time —" if seconds is None else f"{seconds:.1f}s/block", 4))
         peers = max((node.peers for node in chain.nodes if node.reachable), default=0)
-        parts.append(Part(f"{peers} peers", 2))
+        parts.append(Part(f"{peers} peer{'' if peers == 1 else 's'}", 2))
         age = chain_age(chain, snapshot.taken_at, now)
         parts.append(Part(f"RPC {age.words}", 7, WARN if age.stale else ""))
-    if snapshot.node is None:
+    if snapshot.node is None or snapshot.node_problem:
         parts.append(Part("no controller", 5, WARN))
     return parts
 

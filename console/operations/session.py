@@ -12,7 +12,7 @@ from console.errors import ConsoleError, InputError
 from console.model import NodeStatus, Snapshot
 from console.operations import logs
 from console.operations.node import NodeControl, act
-from console.operations.propose import check_fields, request_of
+from console.operations.propose import check_fields, earliest_height, request_of
 from console.operations.ready import signal_ready
 from console.ports import PlanSource, ProposeRequest, Signals
 from console.settings import NetworkSettings, NodeSettings
@@ -108,6 +108,12 @@ class ConsoleSession:
     def check_proposal(self, fields: dict[str, str], snapshot: Snapshot | None) -> dict[str, str]:
         """Check the propose form as typed; see `console.operations.propose.check_fields`."""
         return check_fields(fields, snapshot)
+
+    def earliest_height(self, snapshot: Snapshot | None) -> int | None:
+        """The first target height that a proposal sent now can have; None while the chain does not tell."""
+        if snapshot is None or snapshot.chain is None or snapshot.height is None:
+            return None
+        return earliest_height(snapshot.chain, snapshot.height)
 
     async def propose(self, fields: dict[str, str]) -> int:
         """Send the proposal of the form, checked once more against the newest Snapshot.

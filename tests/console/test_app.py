@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -194,6 +195,13 @@ async def test_hostile_text_neither_crashes_nor_reaches_the_terminal(first_wall:
         await app.switch_mode("logs")
         await pilot.pause()
         assert harmless(screen_text(app).replace("\n", ""))
+        await app.switch_mode("overview")
+        await pilot.press("n")  # refused with a foreign sentence
+        await pilot.pause()
+        assert harmless(screen_text(app).replace("\n", ""))
+        shown = replace(shown, node_problem="")
+        session.feed.put_nowait(shown)
+        await _drawn(pilot, app, shown)
         for key, kind in (("n", "NodeMenuScreen"), ("r", "ConfirmScreen"), ("p", "ProposeScreen")):
             await app.switch_mode("overview")
             await pilot.press(key)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from textual.widgets import Footer, Input
 
@@ -163,3 +165,20 @@ async def test_the_cursor_stays_on_its_proposal_when_a_newer_one_appears() -> No
 async def test_every_mode_explains_itself() -> None:
     for kind in ModeScreen.__subclasses__():
         assert len(kind.EXPLANATION) > 60
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)])
+async def test_a_notice_moves_no_panel_above_it(size: tuple[int, int]) -> None:
+    session = FakeSession(fakes.go())
+    app = UpgradeConsoleApp(session)
+    async with app.run_test(size=size) as pilot:
+        await settled(pilot)
+        names = ("countdown", "go", "readiness", "node")
+        before = {name: app.screen.query_one(f"#{name}").region for name in names}
+        base = fakes.go()
+        assert session.feed is not None
+        session.feed.put_nowait(replace(base, chain_problem="1 of 4 nodes does not answer: node4 " * 4))
+        await until(pilot, lambda: "does not answer" in screen_text(app), "the notice")
+        await pilot.pause()
+        assert {name: app.screen.query_one(f"#{name}").region for name in names} == before
+        assert "exit code" in screen_text(app)

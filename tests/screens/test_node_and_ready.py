@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from textual.widgets import Button
 
@@ -63,3 +65,23 @@ async def test_three_presses_open_one_menu() -> None:
         await pilot.press("n", "n", "n")
         await pilot.pause()
         assert sum(isinstance(screen, NodeMenuScreen) for screen in app.screen_stack) == 1
+
+
+async def test_a_journals_word_is_marked_and_offers_no_node_menu() -> None:
+    base = fakes.committed()
+    app = UpgradeConsoleApp(FakeSession(replace(base, node_problem="no controller answers in /run")))
+    async with app.run_test() as pilot:
+        await settled(pilot)
+        text = screen_text(app)
+        assert "◷ COMMITTED" in text
+        assert "Journal of node1 ◷" in text
+        await pilot.press("n")
+        await until(pilot, lambda: "no controller answers in /run" in screen_text(app), "the reason")
+        assert isinstance(app.screen, OverviewScreen)
+
+
+async def test_a_halt_of_a_moment_stays_readable() -> None:
+    app = UpgradeConsoleApp(FakeSession(fakes.waiting_for_quorum()))
+    async with app.run_test() as pilot:
+        await settled(pilot)
+        assert "halted at  1,300" in screen_text(app)

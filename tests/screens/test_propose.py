@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Button, Checkbox, Input
 
@@ -10,7 +11,7 @@ from console.app import UpgradeConsoleApp
 from console.errors import ChainError
 from screens.confirm import ConfirmScreen
 from screens.overview import OverviewScreen
-from screens.propose import ProposeScreen, height_facts
+from screens.propose import ProposeScreen, height_facts, suggested_height
 from tests import fakes
 from tests.fakes import HASH, NOW, URL, FakeSession
 from tests.pilot import screen_text, settled, until
@@ -60,7 +61,7 @@ async def test_problems_appear_while_typing_and_bar_the_way() -> None:
         assert not submit.disabled
         text = screen_text(app)
         assert "123 blocks ahead ≈ 2m 03s, 08:55:23 UTC" in text
-        assert "at least 20 blocks ahead: 1,297 or higher" in text
+        assert "the first possible now is 1,298" in text
 
 
 async def test_the_confirm_step_shows_everything_and_sends_once() -> None:
@@ -169,12 +170,39 @@ async def test_a_height_becomes_too_low_while_the_form_is_open() -> None:
 
 @pytest.mark.parametrize("text", ["", "abc", "-5", "1e9", "٣", "9" * 30, "99999999999999999999", "1", "1277"])
 def test_height_facts_of_any_text(text: str) -> None:
-    ahead, least = height_facts(text, fakes.go(), NOW)
-    assert ahead
-    assert least == "at least 20 blocks ahead: 1,297 or higher"
+    assert height_facts(text, fakes.go(), NOW)
+
+
+@pytest.mark.parametrize(
+    ("earliest", "height", "shown"),
+    [(1298, 1277, "such as 1310"), (1300, 1279, "such as 1310"), (1301, 1280, "such as 1320"), (None, None, "")],
+)
+def test_the_suggested_height_is_round_and_leaves_room(earliest: int | None, height: int | None, shown: str) -> None:
+    assert suggested_height(earliest, height) == shown
+
+
+async def test_what_bars_every_height_is_told_before_one_is_typed() -> None:
+    app = UpgradeConsoleApp(FakeSession(fakes.go(), problems=lambda _fields: {"height": "one upgrade at a time"}))
+    async with app.run_test() as pilot:
+        form = await _open(pilot)
+        assert "✗ one upgrade at a time" in screen_text(app)
+        assert form.query_one("#field-height", Input).placeholder == "such as 1310"
+
+
+async def test_what_is_typed_ahead_of_a_tab_lands_in_its_own_field() -> None:
+    """A slow link delivers keys in one piece; the Tab among them takes effect before the next key is given away."""
+    app = UpgradeConsoleApp(FakeSession(fakes.go()))
+    async with app.run_test() as pilot:
+        form = await _open(pilot)
+        for key in (*"v9", "tab", *"1400", "tab", *"url", "tab", *"abc"):
+            app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: form.query_one("#field-hash", Input).value == "abc", "the last field")
+        assert form.query_one("#field-url", Input).value == "url"
+        assert form.query_one("#field-height", Input).value == "1400"
+        assert form.query_one("#field-name", Input).value == "v9"
 
 
 def test_height_facts_without_or_with_an_old_chain() -> None:
-    assert "not known" in height_facts("1400", None, NOW)[0]
-    assert "not known" in height_facts("1400", fakes.chain_down(), NOW)[0]
-    assert height_facts("1400", fakes.stale(), NOW)[0] == "◷ the chain's height is old: 1,277"
+    assert "not known" in height_facts("1400", None, NOW)
+    assert "not known" in height_facts("1400", fakes.chain_down(), NOW)
+    assert height_facts("1400", fakes.stale(), NOW) == "◷ the chain's height is old: 1,277"

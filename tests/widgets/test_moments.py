@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
+from tests import fakes
 from tests.fakes import NOW
-from widgets.moments import age_of, count, time_of_day, wall_clock
+from widgets.moments import age_of, block_silence, count, local_clock, time_of_day, wall_clock
 
 
 @pytest.mark.parametrize(
     ("age", "passed", "block", "words"),
     [
-        (0.4, 0.0, 1.0, "<5s"),
-        (0.4, 7.0, 1.0, "7s"),
+        (0.4, 0.0, 1.0, "live"),
+        (0.4, 7.0, 1.0, "7s old"),
         (0.4, 34.0, 1.0, "◷ stale 34s"),
-        (34.0, 0.0, 12.0, "34s"),
+        (34.0, 0.0, 12.0, "34s old"),
         (61.0, 0.0, 12.0, "◷ stale 1m 01s"),
         (None, 0.0, None, "—"),
     ],
@@ -38,6 +40,7 @@ def test_wall_clock_shows_both_elsewhere(monkeypatch: pytest.MonkeyPatch) -> Non
     time.tzset()
     assert wall_clock(NOW, NOW) == "17:53:20 XST (08:53:20 UTC)"
     assert time_of_day(NOW) == "17:53:20"
+    assert local_clock(NOW) == "17:53:20 XST"
 
 
 def test_wall_clock_has_a_date_when_far_away() -> None:
@@ -48,6 +51,20 @@ def test_wall_clock_has_a_date_when_far_away() -> None:
 def test_moments_beyond_the_calendar_are_unknown(moment: float | None) -> None:
     assert wall_clock(moment, NOW) == "—"
     assert time_of_day(moment) == "—"
+    assert local_clock(moment) == "—"
+
+
+@pytest.mark.parametrize(
+    ("passed", "block", "silent"), [(9.0, 1.0, None), (10.5, 1.0, 11.0), (40.0, 12.0, None), (70.0, 12.0, 70.5)]
+)
+def test_a_chain_is_silent_after_ten_seconds_or_five_blocks(passed: float, block: float, silent: float | None) -> None:
+    chain = replace(fakes.chain(1200), block_time_s=block)
+    assert block_silence(chain, NOW + passed) == silent
+
+
+def test_a_chain_whose_headers_are_ahead_of_this_clock_is_not_silent() -> None:
+    assert block_silence(fakes.chain(1200), NOW - 300) is None
+    assert block_silence(None, NOW) is None
 
 
 def test_count() -> None:

@@ -46,7 +46,19 @@ def test_nothing_is_extrapolated_past_stale() -> None:
 
 def test_an_abort_says_what_the_nodes_will_do() -> None:
     view = outlook(fakes.frozen(Verdict.ABORT), NOW)
-    assert view.sentence == "Verdict ABORT: at block 1,300 nodes stop and start the old binary again."
+    assert view.sentence == "Verdict ABORT: at block 1,300 armed nodes stop and start the old binary again."
+
+
+def test_an_aborted_plan_still_counts_down_to_the_stop_of_the_armed_nodes() -> None:
+    entry = fakes.proposal(fakes.ALL_READY, verdict=Verdict.ABORT, status=ProposalStatus.ABORTED, frozen_at=1295)
+    before = outlook(fakes.snapshot(fakes.chain(1297, (entry,), fakes.ALL_READY), None), NOW)
+    assert (before.phase, before.number) == (Phase.FROZEN, "3")
+    assert "armed nodes stop and start the old binary again" in before.sentence
+    at_the_halt = outlook(fakes.snapshot(fakes.chain(1300, (entry,), fakes.ALL_READY), None), NOW)
+    assert (at_the_halt.phase, at_the_halt.title) == (Phase.HALTED, "HALTED · verdict ABORT · block 1,300")
+    after = outlook(fakes.snapshot(fakes.chain(1301, (entry,), fakes.ALL_READY), None), NOW)
+    assert after.phase is Phase.ABORTED
+    assert "the old binary goes on" in after.sentence
 
 
 def test_quorum_is_counted_by_power_that_executed_h_and_answers() -> None:
@@ -72,6 +84,24 @@ def test_a_halt_is_seen_when_no_rpc_answers_any_more() -> None:
     view = outlook(last_seen, NOW)
     assert view.phase is Phase.HALTED
     assert view.when == "◷ last seen 40s ago"
+
+
+def _without_blocks(shown: Snapshot, seconds: float) -> Snapshot:
+    assert shown.chain is not None
+    return replace(shown, chain=replace(shown.chain, block_time_unix=NOW - seconds))
+
+
+@pytest.mark.parametrize("shown", [fakes.idle(), fakes.go(), fakes.committed()])
+def test_a_chain_that_answers_but_makes_no_block_is_said_to_stand(shown: Snapshot) -> None:
+    view = outlook(_without_blocks(shown, 65), NOW)
+    assert view.when == "no block for 1m 05s, since 08:52:15 UTC"
+    assert "40 of 40 power answers, 27 needed for a block" in view.sentence
+    assert view.tone == "error"
+
+
+def test_one_block_is_one_block() -> None:
+    entry = fakes.proposal(fakes.ALL_READY, verdict=Verdict.CROSS, frozen_at=1295)
+    assert "1 block past" in outlook(fakes.snapshot(fakes.chain(1301, (entry,), fakes.ALL_READY), None), NOW).sentence
 
 
 def test_after_the_crossing_while_confirmations_come_in() -> None:

@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
-from console.model import Verdict
+from console.model import Crossing, FailureCode, Preparation, Verdict
+from console.text import UntrustedText
 from tests import fakes
 from tests.fakes import NOW
 from widgets.go_panel import crossing_terms, power_terms, verdict_words
+from widgets.node_panel import node_note
 from widgets.notice_line import notice
 from widgets.readiness_rows import readiness_rows
 from widgets.readiness_table import columns_for
@@ -35,6 +37,46 @@ def test_rows_at_the_halt_and_after() -> None:
         "silent ◷ 40s",
     ]
     assert {row.state for row in readiness_rows(fakes.committed(), NOW)} == {"crossed"}
+
+
+def test_a_crossing_that_was_confirmed_does_not_hide_a_node_that_is_down_or_lags() -> None:
+    shown = fakes.committed()
+    assert shown.chain is not None
+    nodes = fakes.node_heights(1312, (1312,) * 4, down=(0,))
+    lagging = (*nodes[:3], replace(nodes[3], height=1302))
+    rows = readiness_rows(replace(shown, chain=replace(shown.chain, nodes=lagging)), NOW)
+    assert [(row.state, row.tone) for row in rows] == [
+        ("silent ◷ 40s", "bad"),
+        ("crossed", "good"),
+        ("crossed", "good"),
+        ("crossed, 10 behind", "warn"),
+    ]
+
+
+def test_what_validators_said_long_ago_is_marked_as_old() -> None:
+    assert {(row.state, row.tone) for row in readiness_rows(fakes.stale(), NOW)} == {("◷ ready and armed", "warn")}
+
+
+def test_a_node_that_restarts_is_no_alarm_yet() -> None:
+    shown = fakes.go()
+    assert shown.chain is not None
+    quiet = replace(shown.chain.nodes[0], reachable=False, age_s=3.0)
+    restarting = replace(shown, chain=replace(shown.chain, nodes=(quiet, *shown.chain.nodes[1:])))
+    assert (readiness_rows(restarting, NOW)[0].state, readiness_rows(restarting, NOW)[0].tone) == (
+        "no answer ◷ 3s",
+        "warn",
+    )
+    assert readiness_rows(restarting, NOW + 7)[0].tone == "bad"
+
+
+def test_rows_stand_by_power_and_then_by_name_as_people_count() -> None:
+    names = ("node10", "node9", "node2", "alone")
+    validators = tuple(
+        replace(each, moniker=UntrustedText(name), power=25 if name == "alone" else 5)
+        for each, name in zip(fakes.validators(), names, strict=True)
+    )
+    rows = readiness_rows(fakes.snapshot(replace(fakes.chain(1210), validators=validators), None), NOW)
+    assert [row.name for row in rows] == ["alone", "node2", "node9", "node10"]
 
 
 def test_a_failure_code_of_a_later_version_is_shown_as_a_number() -> None:
@@ -70,7 +112,7 @@ def test_terms_of_no_go_name_each_failing_number_once() -> None:
 def test_terms_of_go_say_how_much_may_fail() -> None:
     upgrade = fakes.go().upgrade
     assert upgrade is not None
-    assert power_terms(upgrade)[-1].text == "13 power may still fail"
+    assert power_terms(upgrade)[-1].text == "up to 13 power may still fail"
     assert verdict_words(upgrade)[0] == " GO "
 
 
@@ -86,8 +128,18 @@ def test_crossing_terms() -> None:
     assert shown.chain is not None
     terms = crossing_terms(shown.chain, shown.chain.proposals[0])
     assert [(term.mark, term.text) for term in terms] == [
-        ("✗", "back 20 of 40 power, 27 needed"),
-        ("✗", "confirmed 0 of 40, 27 needed"),
+        ("·", "back 20 of 40 power, 27 needed"),
+        ("·", "confirmed 0 of 40, 27 needed"),
+    ]
+
+
+def test_after_the_crossing_missing_power_is_a_failure() -> None:
+    shown = fakes.committed()
+    assert shown.chain is not None
+    down = replace(shown.chain, nodes=fakes.node_heights(1312, (1312,) * 4, down=(0, 1)))
+    assert [(term.mark, term.text) for term in crossing_terms(down, down.proposals[0])] == [
+        ("✗", "up 20 of 40 power, 27 needed"),
+        ("✓", "confirmed 40 of 40, 27 needed"),
     ]
 
 
@@ -109,3 +161,44 @@ def test_the_notice_says_which_half_is_missing() -> None:
     base = fakes.go()
     assert base.node is not None
     assert notice(replace(base, node=replace(base.node, note="disk is full"))) == "node1: disk is full"
+
+
+def test_a_journal_that_speaks_for_a_controller_is_said_to_do_so() -> None:
+    base = fakes.go()
+    assert base.node is not None
+    journalled = replace(base, node=replace(base.node, note="the controller does not run"), node_problem="nobody there")
+    assert notice(journalled) == "node1: the controller does not run. Start it: `upgrade-console node run`."
+    assert "no controller" in [part.text for part in status_parts(journalled, "devnet", read_only=False, now=NOW)]
+    assert notice(replace(base, node_problem="it did not answer")) == "node1: it did not answer"
+
+
+def test_a_failure_is_told_in_words_and_with_short_hashes_until_the_crossing_begins() -> None:
+    note = f"the bytes of http://a/b have sha256 {fakes.HASH}"
+    failed = fakes.attempt(Preparation.FAILED, failure=FailureCode.HASH_MISMATCH, note=note)
+    told = "hash does not match: the bytes of http://a/b have sha256 9f86d081…b0f00a08"
+    assert node_note(fakes.node(1250, failed)) == told
+    assert node_note(fakes.node(1250, failed, note=note)) == told
+    later = replace(failed, crossing=Crossing.RESUMED_OLD, note="the old binary goes on")
+    assert node_note(fakes.node(1301, later, note="the old binary goes on")) == "the old binary goes on"
+
+
+def test_the_newest_trouble_of_the_chain_is_told() -> None:
+    base = fakes.go()
+    assert base.chain is not None
+    old = replace(base, chain=replace(base.chain, problem="1 of 4 nodes does not answer"))
+    assert notice(old) == "Chain: 1 of 4 nodes does not answer"
+    assert notice(replace(old, chain_problem="no endpoint answers")) == "Chain: no endpoint answers"
+
+
+def test_silence_during_the_own_crossing_is_no_notice() -> None:
+    assert notice(replace(fakes.halted(), chain_problem="no endpoint answers")) == ""
+    assert notice(replace(fakes.committed(), chain_problem="no endpoint answers")) == "Chain: no endpoint answers"
+
+
+def test_a_chain_without_blocks_is_told_on_the_status_line() -> None:
+    texts = [part.text for part in status_parts(fakes.go(), "devnet", read_only=False, now=NOW + 9)]
+    assert "1.0s/block" in texts
+    stalled = fakes.go()
+    assert stalled.chain is not None
+    stalled = replace(stalled, chain=replace(stalled.chain, block_time_unix=NOW - 65))
+    assert "no block for 1m 05s" in [part.text for part in status_parts(stalled, "devnet", read_only=False, now=NOW)]

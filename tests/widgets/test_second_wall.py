@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 
 from hypothesis import given, settings
@@ -33,6 +34,12 @@ def test_any_text_comes_out_harmless_and_as_wide(text: str) -> None:
     shown = barred_free(text)
     assert harmless(shown)
     assert sum(cell_len(character) for character in shown) == sum(max(0, cell_len(character)) for character in text)
+
+
+def test_every_barred_character_goes() -> None:
+    everything = "".join(map(chr, range(sys.maxunicode + 1)))
+    assert harmless(barred_free(everything))
+    assert barred_free(harmless_part := "".join(filter(harmless, everything))) == harmless_part
 
 
 def test_ordinary_lines_are_passed_on_untouched() -> None:

@@ -105,6 +105,17 @@ async def test_a_proposal_is_checked_against_the_newest_snapshot(tmp_path: Path)
     assert [request.height for request in world.proposed] == [200]
 
 
+async def test_the_first_possible_height_is_the_one_that_the_check_accepts(tmp_path: Path) -> None:
+    session = a_session(World(tmp_path, []))
+    assert session.earliest_height(None) is None
+    assert session.earliest_height(a_snapshot(None)) is None
+    shown = a_snapshot(a_chain(120))
+    earliest = session.earliest_height(shown)
+    assert earliest is not None
+    assert session.check_proposal({**GOOD, "height": str(earliest)}, shown) == {}
+    assert "too near" in session.check_proposal({**GOOD, "height": str(earliest - 1)}, shown)["height"]
+
+
 async def test_read_only_changes_nothing(tmp_path: Path) -> None:
     world = World(tmp_path, [a_snapshot(a_chain(120))])
     session = a_session(world, read_only=True)
