@@ -9,7 +9,7 @@ from console.cli.node import node_lines
 from console.cli.printing import complain, print_json
 from console.cli.sources import Target, explained, load_target, observing
 from console.errors import BadAnswer, ChainError, EndpointDown
-from console.model import ChainView, Snapshot, Upgrade
+from console.model import ChainView, ProposalStatus, Snapshot, Upgrade
 from console.operations.status import failure_words, status_document
 from console.text import duration, percent, shortened
 
@@ -95,14 +95,15 @@ def _upgrade_lines(upgrade: Upgrade) -> list[str]:
     if upgrade.blocks_left is not None and upgrade.blocks_left > 0:
         eta = "unknown" if upgrade.eta_s is None else f"~{duration(upgrade.eta_s)}"
         lines.append(f"Blocks left: {upgrade.blocks_left}, ETA: {eta}")
-    lines.append("GO" if upgrade.go else f"NO-GO: {'; '.join(upgrade.no_go_reasons)}")
+    if proposal.status is ProposalStatus.SCHEDULED:
+        lines.append("GO" if upgrade.go else f"NO-GO: {'; '.join(upgrade.no_go_reasons)}")
     lines += [f"Release: sha256:{proposal.release_hash}", f"         {proposal.release_url}"]
     return lines
 
 
 def _validator_lines(chain: ChainView) -> list[str]:
     lines = [f"{'VALIDATOR':<14} {'ADDRESS':<13} {'POWER':>8}  {'READY':<9} {'ARMED':<9} VERSION"]
-    for validator in chain.validators:
+    for validator in sorted(chain.validators, key=lambda entry: (-entry.power, entry.moniker)):
         entry = None if chain.readiness is None else chain.readiness.of(validator.address)
         node = next((each for each in chain.nodes if each.consensus_address == validator.consensus_address), None)
         version = "down" if node is not None and not node.reachable else node.version if node is not None else "—"
