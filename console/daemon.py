@@ -69,7 +69,8 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
 
     def end(number: int) -> None:
         asked.append(number)
-        work.cancel()
+        if len(asked) == 1:
+            work.cancel()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

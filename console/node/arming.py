@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from console.errors import NodeError
-from console.model import Arming, Attempt, Preparation, more_than_two_thirds
+from console.model import Arming, Attempt, Crossing, Preparation, Verdict, more_than_two_thirds
 from console.node.attempts import AttemptBook
 from console.node.generation import Generation, Generations
 from console.node.journal import Journal
@@ -50,6 +50,27 @@ class Armer:
         self._journal = journal
         self._shape = shape
 
+    def for_start(self, *, automatic: bool) -> int:
+        """H that a start of the node now is armed for, durable: a node that is down anyway needs no turn.
+
+        Never one that the application has executed already (DESIGN §4.5). Raises JournalError.
+        """
+        height = self._runs.application_height()
+        attempt = self._book.open
+        if (
+            automatic
+            and attempt is not None
+            and attempt.breaking
+            and attempt.crossing is Crossing.NONE
+            and attempt.verdict is not Verdict.ABORT
+            and self._journal.armed_for != attempt.target_height
+            and height is not None
+            and height < attempt.target_height
+        ):
+            self._journal.arm(attempt)
+        armed_for = self._journal.armed_for
+        return 0 if height is not None and height >= armed_for else armed_for
+
     async def step(self, reading: PlanReading, consensus: ConsensusReading | None) -> None:
         """Arm when it is due. Raises NodeError."""
         attempt = self._book.open
@@ -72,6 +93,8 @@ class Armer:
         if consensus is None or reading.readiness is None or reading.readiness.proposal_id != attempt.proposal_id:
             return False
         if not attempt.breaking and attempt.preparation is not Preparation.READY:
+            return False
+        if attempt.verdict is Verdict.ABORT:
             return False
         if max(reading.height, consensus.height) >= attempt.target_height - 2:
             return False
@@ -111,6 +134,6 @@ class Armer:
         self._book.change(arming=Arming.ARMED)
 
     def _displayed(self, generation: Generation, environment: dict[str, str]) -> int | None:
-        command = [str(generation.binary), *self._shape.config_display()]
-        done = run_command(command, environment, _DISPLAY_DEADLINE_S)
+        arguments = self._shape.config_display()
+        done = run_command(generation.binary, generation.sha256, arguments, environment, _DISPLAY_DEADLINE_S)
         return self._shape.displayed_halt_height(done.stdout) if done.returncode == 0 else None

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from console.model import Arming, Attempt, Proposal, ProposalStatus, Verdict
+from console.model import Arming, Attempt, Crossing, Proposal, ProposalStatus, Verdict
 from console.node.journal import Journal
 from console.ports import PlanReading
 
@@ -75,10 +75,21 @@ class AttemptBook:
         return next((entry for entry in reading.proposals if entry.id == attempt.proposal_id), None)
 
     def learn_verdict(self, proposal: Proposal) -> None:
-        """Keep the verdict as soon as the chain has one; it never changes afterwards. Raises JournalError."""
+        """Keep the verdict as soon as the chain has one; it never changes afterwards. Raises JournalError.
+
+        A plan that was withdrawn is an ABORT. Before its halt it ends at once, to make room for the next plan; a run
+        that is armed for it still halts, and is started again without.
+        """
         attempt = self.open
-        if attempt is not None and attempt.verdict is Verdict.NONE and proposal.verdict is not Verdict.NONE:
+        if attempt is None or attempt.verdict is not Verdict.NONE:
+            return
+        if proposal.verdict is not Verdict.NONE:
             self.change(verdict=proposal.verdict)
+        elif proposal.status in {ProposalStatus.CANCELLED, ProposalStatus.REJECTED}:
+            if attempt.crossing is Crossing.NONE:
+                self.change(verdict=Verdict.ABORT, crossing=Crossing.RESUMED_OLD, note="the plan was withdrawn")
+            else:
+                self.change(verdict=Verdict.ABORT)
 
     @property
     def armed(self) -> bool:
@@ -90,8 +101,11 @@ def plan_to_open(reading: PlanReading, latest: Attempt | None, current_sha256: s
     """The proposal that a node without an open attempt should take up, or None.
 
     That is the scheduled one, or the newest that crossed without us: then this node has something to catch up or has
-    missed its halt. Proposals up to the latest attempt's are done with.
+    missed its halt. Proposals up to the latest attempt's are done with. A node that the operator has to look after
+    takes up nothing: a new plan must not start it.
     """
+    if latest is not None and latest.crossing in {Crossing.MISSED_HALT, Crossing.NEEDS_OPERATOR}:
+        return None
     done = 0 if latest is None else latest.proposal_id
     fresh = [entry for entry in reading.proposals if entry.id > done]
     for proposal in fresh:

@@ -6,25 +6,23 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-from console.errors import ChainError, JournalError, NodeError
-from console.model import Arming, Attempt, Crossing, NodeRun, NodeStatus, Proposal, Verdict, shown_state
+from console.errors import ConsoleError, JournalError, NodeError
+from console.model import Arming, Attempt, Crossing, NodeStatus, Proposal, shown_state
 from console.node.arming import Armer
 from console.node.attempts import AttemptBook
 from console.node.crossing import Crosser
-from console.node.evidence import HALT_EXIT_CODE
-from console.node.exits import ExitMeaning, Judgement, RunEnd, judge, missed_halt
 from console.node.faults import FaultPoints
-from console.node.generation import Generations, folder_name
+from console.node.generation import Generations
 from console.node.journal import Journal
+from console.node.keeper import CROSSER_DECIDES, Keeper
 from console.node.preparation import Preparer
 from console.node.runs import NodeRuns
-from console.node.runtime.shim import ExitRecord, ShimRuntime, run_command
+from console.node.runtime.shim import ShimRuntime, run_command
 from console.node.shape import NodeShape
-from console.node.signer_guard import SignerStateError
 from console.node.speaker import Speaker
 from console.ports import ConsensusReading, PeerView, PlanReading, PlanSource, Signals
 from console.settings import NodeSettings
@@ -32,11 +30,6 @@ from console.text import UntrustedText, untrusted
 
 _LOG = logging.getLogger(__name__)
 
-CRASHES_MAX = 5
-"""Crashes within `CRASH_WINDOW_S` after which the operator is called."""
-CRASH_WINDOW_S = 600.0
-_BACKOFF_FIRST_S = 1.0
-_BACKOFF_LAST_S = 60.0
 _FRESH_S = 3.0
 """Seconds for which a reading of consensus counts as present."""
 _VERSION_DEADLINE_S = 20.0
@@ -80,12 +73,12 @@ class Controller:
         self._pace_s = min(1.0, max(0.1, (block_time_s or 1.0) / 4))
         self._wake = asyncio.Event()
         self._acting = asyncio.Lock()
+        self._adopted = asyncio.Event()
         self._reading: PlanReading | None = None
         self._asked_chain = False
         self._consensus: ConsensusReading | None = None
         self._consensus_at = 0.0
-        self._crashes: list[float] = []
-        self._restart_at: float | None = None
+        self._consensus_run = 0
         self._versions: dict[str, UntrustedText] = {}
         self._trouble = ""
         arguments = tuple(argument.replace("{home}", str(node.home)) for argument in node.arguments)
@@ -97,6 +90,7 @@ class Controller:
         self._preparer = Preparer(self._book, self._generations, node.state_dir / "downloads", node.mirror)
         self._armer = Armer(node.address, self._book, self._runs, self._generations, journal, shape)
         self._crosser = Crosser(node.address, self._book, self._runs, self._generations, peers)
+        self._keeper = Keeper(node, journal, self._book, self._runs, self._generations, self._armer, faults)
         self._speaker = Speaker(node.address, self._book, journal, self._runs, peers, signals, self._notify)
 
     async def run(self) -> None:
@@ -107,10 +101,12 @@ class Controller:
             JournalError: The journal cannot be written.
         """
         await self._runs.adopt()
+        self._adopted.set()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._watch_plans())
                 tasks.create_task(self._watch_consensus())
+                tasks.create_task(self._watch_version())
                 tasks.create_task(self._drive())
         finally:
             await self._preparer.close()
@@ -119,9 +115,17 @@ class Controller:
 
     # --- commands of the operator ---
 
+    @asynccontextmanager
+    async def _command(self) -> AsyncIterator[None]:
+        """One command at a time, and none before the node that may run already is found."""
+        await self._adopted.wait()
+        async with self._acting:
+            yield
+
     async def start(self) -> NodeStatus:
         """Start the node and let automation go on. Raises NodeError when that would be wrong."""
-        async with self._acting:
+        async with self._command():
+            self._keeper.judge_end()
             attempt = self._book.attempt
             if attempt is not None and attempt.crossing is Crossing.MISSED_HALT:
                 raise NodeError(
@@ -129,37 +133,35 @@ class Controller:
                     safe="it was not started",
                     next_step="bring back its state from before that height",
                 )
-            if attempt is not None and attempt.crossing is Crossing.HALTED and attempt.verdict is not Verdict.ABORT:
+            self._journal.set_meta("stopped_by_operator", "")
+            await self._keeper.start_by_operator()
+            attempt = self._book.open
+            if attempt is not None and attempt.crossing in CROSSER_DECIDES:
+                await self._crosser.step(None)
+                attempt = self._book.open
+            self._notify()
+            if attempt is not None and attempt.crossing is Crossing.HALTED:
                 raise NodeError(
                     f"the node waits at its halt before height {attempt.target_height}: {attempt.note or 'crossing'}",
                     safe="it was not started, because the old binary would halt again",
                 )
-            self._journal.set_meta("stopped_by_operator", "")
-            self._journal.set_meta("needs_operator", "")
-            self._journal.set_meta("stays_down", "")
-            self._crashes.clear()
-            self._restart_at = None
-            await self._start_current()
-            self._notify()
         return self.status()
 
     async def stop(self) -> NodeStatus:
         """Stop the node; no automation starts it again. Raises NodeError."""
-        async with self._acting:
+        async with self._command():
             self._journal.set_meta("stopped_by_operator", "1")
             await self._runs.stop()
-            self._consensus = None
             self._notify()
         return self.status()
 
     async def restart(self) -> NodeStatus:
         """Stop and start with the same binary and the same halt height. Raises NodeError."""
-        async with self._acting:
+        async with self._command():
             if self._runs.live is None:
                 raise NodeError("the node does not run", next_step="use start")
             await self._runs.stop()
-            self._consensus = None
-            await self._start_current()
+            await self._keeper.start_current()
             self._notify()
         return self.status()
 
@@ -175,7 +177,6 @@ class Controller:
         live = self._runs.live
         attempt = self._book.attempt
         observation = self._journal.observation
-        ended = [entry for entry in self._journal.runs(5) if entry.ended_at is not None]
         needs_operator = self._journal.meta("needs_operator") or ""
         try:
             current = self._generations.current()
@@ -198,7 +199,7 @@ class Controller:
             app_height=None if observation is None else observation.app_height,
             height_age_s=None if observation is None else 0.0 if fresh else max(0.0, time.time() - observation.read_at),
             halt_height=run.halt_height if run is not None and live is not None else 0,
-            last_exit_code=ended[0].exit_code if ended else None,
+            last_exit_code=self._runs.last_exit_code,
             exe_sha256="" if live is None else live.exe_sha256,
             attempt=attempt,
             controller_pid=os.getpid(),
@@ -218,34 +219,54 @@ class Controller:
 
     async def _watch_plans(self) -> None:
         while True:
-            try:
-                self._reading = await self._plans.read(own_node_only=self._runs.live is not None)
-            except ChainError:
-                with suppress(ChainError):
-                    self._reading = await self._plans.read(own_node_only=False)
+            reading = await self._read_plans(own_node_only=self._runs.live is not None)
+            self._reading = reading or await self._read_plans(own_node_only=False) or self._reading
             self._asked_chain = True
             self._wake.set()
             await asyncio.sleep(self._pace_s if self._book.open is not None else 1.0)
 
+    async def _read_plans(self, *, own_node_only: bool) -> PlanReading | None:
+        try:
+            return await self._plans.read(own_node_only=own_node_only)
+        except ConsoleError:
+            return None
+        except Exception:
+            # An answer from outside must not end the one who supervises the node.
+            _LOG.exception("plans cannot be read")
+            return None
+
     async def _watch_consensus(self) -> None:
         while True:
-            run = self._runs.run
+            live = self._runs.live
             pause = _CONSENSUS_S
-            if self._runs.live is not None and run is not None:
-                try:
-                    consensus = await self._peers.own()
-                except ChainError:
+            if live is not None:
+                consensus = await self._read_own()
+                if consensus is None:
                     # Until the node's RPC opens nothing answers, so nothing is asked too often.
                     pause = _OPENING_S
-                else:
-                    if self._runs.live is not None and self._runs.run == run:
-                        self._consensus = consensus
-                        self._consensus_at = time.monotonic()
-                        self._journal.observe(consensus.height, consensus.app_height, consensus.version)
-                        self._notify()
+                elif self._runs.live is live:
+                    self._consensus = consensus
+                    self._consensus_at = time.monotonic()
+                    self._consensus_run = live.run_id
+                    self._journal.observe(consensus.height, consensus.app_height, consensus.version)
+                    self._notify()
             else:
                 pause = _OPENING_S
             await asyncio.sleep(pause)
+
+    async def _read_own(self) -> ConsensusReading | None:
+        try:
+            return await self._peers.own()
+        except ConsoleError:
+            return None
+        except Exception:
+            _LOG.exception("the node's consensus cannot be read")
+            return None
+
+    async def _watch_version(self) -> None:
+        while True:
+            await self._learn_version()
+            await asyncio.sleep(_CONSENSUS_S)
 
     async def _drive(self) -> None:
         while True:
@@ -257,14 +278,15 @@ class Controller:
                     self._trouble = ""
                 except JournalError:
                     raise
-                except (NodeError, OSError) as error:
-                    if str(error) != self._trouble:
-                        _LOG.warning("%s", error)
-                    self._trouble = str(error)
+                except Exception as error:
+                    known = isinstance(error, ConsoleError | OSError)
+                    trouble = str(error) if known else f"the controller failed: {type(error).__name__}: {error}"
+                    if trouble != self._trouble:
+                        _LOG.warning("%s", trouble, exc_info=None if known else error)
+                    self._trouble = trouble
                     self._changed()
 
     async def _step(self) -> None:
-        self._learn_version()
         reading = self._reading
         proposal: Proposal | None = None
         if reading is not None:
@@ -274,129 +296,48 @@ class Controller:
         if self._runs.unjudged is not None:
             if not self._asked_chain:
                 return
-            self._judge(*self._runs.unjudged)
-        if self._journal.meta("stopped_by_operator") or self._journal.meta("needs_operator"):
+            self._keeper.judge_end()
+        if self._journal.meta("stopped_by_operator"):
+            # Still running when we were killed between the word and the deed.
+            await self._runs.stop()
+            return
+        if self._journal.meta("needs_operator"):
             return
         consensus = self._fresh_consensus()
-        self._notice_missed_halt(consensus)
-        await self._keep_running()
+        self._keeper.notice_passed_height(consensus)
+        await self._keeper.keep_running()
         if self._node.automatic:
             self._preparer.ensure()
+            if reading is not None:
+                # Before the steps that may fail: being ready is said even where arming does not work.
+                self._speaker.step(reading, proposal, consensus)
             attempt = self._book.open
             if reading is not None and attempt is not None and attempt.crossing is Crossing.NONE:
                 await self._armer.step(reading, consensus)
             await self._crosser.step(self._fresh_consensus())
-            if reading is not None:
-                self._speaker.step(reading, proposal, self._fresh_consensus())
 
     def _fresh_consensus(self) -> ConsensusReading | None:
         """The latest reading, when it is of the present run and not old."""
-        run = self._runs.run
-        if self._runs.live is None or run is None or self._consensus is None:
+        live = self._runs.live
+        if live is None or live.run_id != self._consensus_run or time.monotonic() - self._consensus_at >= _FRESH_S:
             return None
-        age = time.monotonic() - self._consensus_at
-        return self._consensus if age < _FRESH_S and time.time() - age >= run.started_at else None
+        return self._consensus
 
-    # --- steps ---
+    # --- what runs ---
 
-    def _judge(self, run: NodeRun, record: ExitRecord | None, log: bytes) -> None:
-        self._runs.unjudged = None
-        end = RunEnd(
-            generation=run.generation,
-            halt_height=run.halt_height,
-            exit_code=None if record is None else record.code,
-            asked=self._journal.end_asked(run.id) or (record is not None and record.asked),
-            log=log,
-            app_height=self._runs.application_height(),
-        )
-        self._consensus = None
-        judgement = judge(end, self._book.open, restart_on_error=self._node.restart_on_error)
-        _LOG.info("the node ended: %s (%s)", judgement.meaning.value, judgement.why)
-        self._journal.record("end-judged", self._book.open, meaning=judgement.meaning.name, why=judgement.why)
-        self._act_on(judgement, end)
-        self._notify()
-
-    def _act_on(self, judgement: Judgement, end: RunEnd) -> None:
-        match judgement.meaning:
-            case ExitMeaning.HALTED:
-                self._book.change(crossing=Crossing.HALTED, note="")
-            case ExitMeaning.MISSED_HALT:
-                self._book.change(crossing=Crossing.MISSED_HALT, note=judgement.why)
-            case ExitMeaning.FAILED_TRY:
-                self._book.change(crossing=Crossing.SWITCHED, note=f"the new binary ended with {judgement.why}")
-            case ExitMeaning.SAME_RUN_AGAIN | ExitMeaning.CRASHED:
-                self._plan_restart(judgement.why)
-            case ExitMeaning.STAYS_DOWN:
-                hint = " (a usage error or a panic, not a halt)" if end.exit_code == HALT_EXIT_CODE else ""
-                self._journal.set_meta("stays_down", f"the node ended with {judgement.why}{hint} and stays down")
-            case ExitMeaning.ASKED:
-                pass
-
-    def _plan_restart(self, why: str) -> None:
-        now = time.monotonic()
-        self._crashes = [at for at in self._crashes if now - at < CRASH_WINDOW_S] + [now]
-        if len(self._crashes) >= CRASHES_MAX:
-            self._journal.set_meta(
-                "needs_operator", f"the node ended {len(self._crashes)} times in ten minutes, last with {why}"
-            )
-            return
-        self._restart_at = now + min(_BACKOFF_LAST_S, _BACKOFF_FIRST_S * 2 ** (len(self._crashes) - 1))
-
-    def _notice_missed_halt(self, consensus: ConsensusReading | None) -> None:
-        attempt = self._book.open
-        run = self._runs.run
-        if attempt is None or attempt.crossing is not Crossing.NONE or run is None:
-            return
-        height = self._runs.application_height() if consensus is None else consensus.app_height
-        if height is None or height < attempt.target_height or run.generation == folder_name(attempt.name):
-            return
-        if attempt.verdict is Verdict.ABORT:
-            self._book.change(
-                crossing=Crossing.RESUMED_OLD, note="the verdict was ABORT; this node was not armed and went on"
-            )
-        elif missed_halt(attempt, height) and attempt.verdict is Verdict.CROSS:
-            self._book.change(
-                crossing=Crossing.MISSED_HALT,
-                note=f"height {attempt.target_height} ran under old rules: this node was not armed",
-            )
-
-    async def _keep_running(self) -> None:
-        """Start the node when nothing speaks against it: after our own start, and after a crash."""
-        attempt = self._book.attempt
-        if self._runs.live is not None or self._journal.meta("stays_down"):
-            return
-        if attempt is not None and attempt.crossing is Crossing.MISSED_HALT:
-            return
-        if attempt is not None and not attempt.crossing.ended and attempt.crossing is not Crossing.NONE:
-            # Between the halt and the end of the crossing the crosser decides.
-            return
-        if self._restart_at is not None and time.monotonic() < self._restart_at:
-            return
-        self._restart_at = None
+    async def _learn_version(self) -> None:
         try:
-            await self._start_current()
-        except SignerStateError as error:
-            self._journal.set_meta("needs_operator", str(error))
-            raise
-        except NodeError as error:
-            self._plan_restart(str(error))
-            raise
-
-    async def _start_current(self) -> None:
-        """Start the current generation as the journal says: armed for H, unless H is already executed."""
-        armed_for = self._journal.armed_for
-        height = self._runs.application_height()
-        if armed_for and height is not None and height >= armed_for:
-            armed_for = 0
-        await self._runs.start(self._generations.current(), armed_for)
-
-    def _learn_version(self) -> None:
-        current = self._generations.current()
-        if current.sha256 in self._versions:
+            current = self._generations.current()
+            if current.sha256 in self._versions:
+                return
+            command = (current.binary, current.sha256, ("--version",))
+            done = await asyncio.to_thread(run_command, *command, {"PATH": "/usr/bin:/bin"}, _VERSION_DEADLINE_S)
+        except (NodeError, OSError):
+            # Said by the step that needs the binary.
             return
-        done = run_command([str(current.binary), "--version"], {"PATH": "/usr/bin:/bin"}, _VERSION_DEADLINE_S)
         words = done.stdout.split()
         self._versions[current.sha256] = untrusted(words[-1] if words and done.returncode == 0 else "", 64)
+        self._notify()
 
 
 def open_attempt_words(attempt: Attempt | None) -> str:

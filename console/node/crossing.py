@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import time
 
 from console.errors import ChainError, NodeError
 from console.model import Attempt, Crossing, Preparation, Verdict
 from console.node.attempts import AttemptBook
 from console.node.generation import Generations, folder_name
 from console.node.runs import NodeRuns
+from console.node.signer_guard import SignerStateError
 from console.ports import ConsensusReading, PeerView
 
 _LOG = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ class Crosser:
         if attempt.tries_left <= 0:
             self._book.change(
                 crossing=Crossing.NEEDS_OPERATOR,
-                note="the new binary did not start in any of its tries; everything is kept as it is",
+                note=f"the new binary did not start in any of its tries; everything is kept as it is ({attempt.note})",
             )
             return
         self._book.change(crossing=Crossing.STARTING, tries_left=attempt.tries_left - 1)
@@ -111,17 +111,18 @@ class Crosser:
     async def _start_new(self, attempt: Attempt) -> None:
         try:
             await self._runs.start(self._generations.generation(folder_name(attempt.name)), 0)
+        except SignerStateError as error:
+            self._book.change(crossing=Crossing.NEEDS_OPERATOR, note=str(error))
         except NodeError as error:
             self._book.change(crossing=Crossing.SWITCHED, note=str(error))
 
     async def _await_replay(self, attempt: Attempt, consensus: ConsensusReading | None) -> None:
-        run = self._runs.run
-        if self._runs.live is None or run is None:
+        if self._runs.live is None:
             # The controller was killed between the decision and the start: that try is spent.
             self._book.change(crossing=Crossing.SWITCHED, note="a start was interrupted")
         elif consensus is not None and consensus.app_height >= attempt.target_height:
             self._book.change(crossing=Crossing.WAITING_FOR_QUORUM, note="")
-        elif time.time() - run.started_at > STARTUP_S:
+        elif self._runs.age_s > STARTUP_S:
             _LOG.warning("the new binary's RPC does not answer after %d seconds", STARTUP_S)
             await self._runs.stop()
             self._book.change(

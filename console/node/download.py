@@ -101,11 +101,14 @@ def mirrored(url: str, mirror: str) -> str:
     """The same file name under the operator's mirror; the chain's URL when there is no mirror."""
     if not mirror:
         return url
-    return f"{mirror.rstrip('/')}/{urlsplit(url).path.rsplit('/', 1)[-1]}"
+    return f"{mirror.rstrip('/')}/{url.partition('?')[0].partition('#')[0].rsplit('/', 1)[-1]}"
 
 
 def _refuse_unsafe(url: str) -> None:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise _failed(url, f"that is no URL ({error})") from error
     loopback = parts.hostname in {"127.0.0.1", "::1", "localhost"}
     if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
         raise _failed(url, "only https is allowed, and http to this machine itself")

@@ -10,6 +10,7 @@ from console.model import Attempt
 HALT_EXIT_CODE = 2
 """Fendermint's `AppExitCode::Halt`; also clap's usage error and Go's panic, so alone it proves nothing."""
 
+_COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
 _HALT_LINE = re.compile(rb"Stopping node due to reaching halt height\s.*?height=(\d+)")
 
 
@@ -41,7 +42,8 @@ class HaltEvidence:
 
 def halt_lines(log: bytes) -> frozenset[int]:
     """Heights of all halt lines in what a run wrote."""
-    return frozenset(int(match.group(1)) for match in _HALT_LINE.finditer(log) if len(match.group(1)) < 20)
+    plain = _COLOUR.sub(b"", log)
+    return frozenset(int(match.group(1)) for match in _HALT_LINE.finditer(plain) if len(match.group(1)) < 20)
 
 
 def halt_evidence(

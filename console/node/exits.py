@@ -7,7 +7,6 @@ from enum import StrEnum
 
 from console.model import Attempt, Crossing, Verdict
 from console.node.evidence import HaltEvidence, halt_evidence, wrong_app_hash
-from console.node.generation import folder_name
 
 
 class ExitMeaning(StrEnum):
@@ -26,7 +25,8 @@ class ExitMeaning(StrEnum):
 class RunEnd:
     """The end of one run."""
 
-    generation: str
+    exe_sha256: str
+    """Of the binary that ran."""
     halt_height: int
     exit_code: int | None
     asked: bool
@@ -40,6 +40,10 @@ class Judgement:
 
     meaning: ExitMeaning
     why: str
+
+
+_NEW_RUNS = frozenset({Crossing.SWITCHED, Crossing.STARTING, Crossing.WAITING_FOR_QUORUM, Crossing.PROBATION})
+"""Where the attempt is when the new binary ends."""
 
 
 def judge(end: RunEnd, attempt: Attempt | None, *, restart_on_error: bool) -> Judgement:
@@ -74,12 +78,13 @@ def judge(end: RunEnd, attempt: Attempt | None, *, restart_on_error: bool) -> Ju
 
 
 def _within_attempt(end: RunEnd, attempt: Attempt, evidence: HaltEvidence) -> Judgement | None:
-    on_new = end.generation == folder_name(attempt.name)
-    if attempt.crossing in {Crossing.STARTING, Crossing.WAITING_FOR_QUORUM, Crossing.PROBATION} and on_new:
+    on_new = end.exe_sha256 == attempt.release_hash
+    # SWITCHED and HALTED are what the judgement itself leads to: after a kill it is made again.
+    if attempt.crossing in _NEW_RUNS and on_new:
         return None if end.asked else Judgement(ExitMeaning.FAILED_TRY, f"exit code {end.exit_code}")
-    if attempt.crossing is not Crossing.NONE or on_new:
+    if attempt.crossing not in {Crossing.NONE, Crossing.HALTED}:
         return None
-    if missed_halt(attempt, end.app_height):
+    if attempt.crossing is Crossing.NONE and not on_new and missed_halt(attempt, end.app_height):
         why = "the network's app hash differs from ours" if wrong_app_hash(end.log) else "it was not armed"
         return Judgement(ExitMeaning.MISSED_HALT, f"height {attempt.target_height} ran under old rules: {why}")
     if not end.asked and evidence.halted:

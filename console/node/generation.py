@@ -95,6 +95,8 @@ class Generations:
             NodeError: The bytes changed on the way, or a running generation would be replaced.
             OSError: The disk refused.
         """
+        if name == GENESIS or name.startswith(".") or "/" in name or not name:
+            raise NodeError(f"{name!r} cannot be the folder of an upgrade", safe="nothing was staged")
         target = self._folder(name)
         beside = target.with_name(f".{name}.new")
         if target.exists() and self.current().name == name:

@@ -69,6 +69,7 @@ class Journal:
     def __init__(self, path: Path, *, read_only: bool = False, faults: FaultPoints | None = None) -> None:
         self._faults = faults or FaultPoints("")
         self._path = path
+        self._read_only = read_only
         try:
             mode = "ro" if read_only else "rwc"
             self._db = sqlite3.connect(f"file:{path}?mode={mode}", uri=True, isolation_level=None)
@@ -111,16 +112,33 @@ class Journal:
                 safe="the step that needed it was not taken",
                 next_step="free disk space or mend the disk",
             ) from error
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+
+    def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[sqlite3.Row]:
+        """Read. A fact that cannot be read is never taken for one that is not there. Raises JournalError."""
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            if self._read_only and "no such table" in str(error):
+                # A reader may come before the controller has made its tables.
+                return []
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, why: object) -> JournalError:
+        return JournalError(
+            f"the journal {self._path} cannot be read: {why}",
+            safe="nothing is guessed from it",
+            next_step="look at the disk, then restore or move the journal away by hand",
+        )
 
     # --- small facts ---
 
     def meta(self, key: str) -> str | None:
-        """A fact by name, or None."""
-        try:
-            row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        except sqlite3.OperationalError:
-            return None
-        return None if row is None else str(row["value"])
+        """A fact by name, or None. Raises JournalError."""
+        rows = self._rows("SELECT value FROM meta WHERE key = ?", (key,))
+        return str(rows[0]["value"]) if rows else None
 
     def set_meta(self, key: str, value: str) -> None:
         """Set a fact, durably. Raises JournalError."""
@@ -134,8 +152,29 @@ class Journal:
 
     @property
     def armed_for(self) -> int:
-        """H that the next start of the node gets, 0 for none (DESIGN §4.5)."""
-        return int(self.meta("armed_for") or 0)
+        """H that the next start of the node gets, 0 for none (DESIGN §4.5). Raises JournalError."""
+        text = self.meta("armed_for") or "0"
+        if not text.isdecimal():
+            raise self._unreadable(f"armed_for is {text!r}")
+        return int(text)
+
+    @property
+    def signer_mark(self) -> tuple[int, int, int] | None:
+        """Highest (height, round, step) that the signer state ever had; None before the first. Raises JournalError."""
+        text = self.meta("signer_hrs")
+        try:
+            if text is None:
+                return None
+            height, turn, step = json.loads(text)
+            return int(height), int(turn), int(step)
+        except (ValueError, TypeError) as error:
+            raise self._unreadable(f"signer_hrs is {text!r}") from error
+
+    def raise_signer_mark(self, found: tuple[int, int, int]) -> None:
+        """Keep a signer state if it is the highest: the mark never falls. Raises JournalError."""
+        high = self.signer_mark
+        if high is None or found > high:
+            self.set_meta("signer_hrs", json.dumps(found))
 
     def observe(self, height: int, app_height: int, version: str) -> None:
         """Keep the node's heights, so that they are known when it is down. Raises JournalError."""
@@ -146,9 +185,12 @@ class Journal:
 
     @property
     def observation(self) -> Observation | None:
-        """The last kept heights."""
+        """The last kept heights. Raises JournalError."""
         text = self.meta("observation")
-        return None if text is None else Observation(**json.loads(text))
+        try:
+            return None if text is None else Observation(**json.loads(text))
+        except (ValueError, TypeError) as error:
+            raise self._unreadable(f"the observation is {text!r}") from error
 
     # --- attempts ---
 
@@ -228,18 +270,18 @@ class Journal:
         return self._attempt("SELECT id, document FROM attempt WHERE proposal_id = ?", (proposal_id,))
 
     def _attempt(self, query: str, values: tuple[object, ...]) -> Attempt | None:
+        rows = self._rows(query, values)
         try:
-            row = self._db.execute(query, values).fetchone()
-        except sqlite3.OperationalError:
-            return None
-        return None if row is None else attempt_from_json({**json.loads(row["document"]), "id": row["id"]})
+            return attempt_from_json({**json.loads(rows[0]["document"]), "id": rows[0]["id"]}) if rows else None
+        except (ValueError, TypeError) as error:
+            raise self._unreadable(error) from error
 
     # --- what was said to the chain ---
 
     def said(self, attempt: Attempt, what: str) -> str | None:
         """The value last said for `what` (ready, armed, failure, confirm, freeze), None when nothing was."""
-        row = self._db.execute("SELECT value FROM said WHERE attempt = ? AND what = ?", (attempt.id, what)).fetchone()
-        return None if row is None else str(row["value"])
+        rows = self._rows("SELECT value FROM said WHERE attempt = ? AND what = ?", (attempt.id, what))
+        return str(rows[0]["value"]) if rows else None
 
     def say(self, attempt: Attempt, what: str, value: str) -> None:
         """Record that the chain has it. Raises JournalError."""
@@ -272,8 +314,8 @@ class Journal:
 
     def end_asked(self, run_id: int) -> bool:
         """Whether `ask_end` was called for the run."""
-        row = self._db.execute("SELECT asked FROM run WHERE id = ?", (run_id,)).fetchone()
-        return row is not None and bool(row["asked"])
+        rows = self._rows("SELECT asked FROM run WHERE id = ?", (run_id,))
+        return bool(rows and rows[0]["asked"])
 
     def close_run(self, run_id: int, exit_code: int | None) -> None:
         """Record the end of a run. Raises JournalError."""
@@ -285,23 +327,13 @@ class Journal:
             self._put_event(None, "run-ended", {"run": run_id, "code": exit_code})
 
     def runs(self, limit: int = 2) -> tuple[NodeRun, ...]:
-        """The newest runs, newest first."""
-        try:
-            rows = self._db.execute("SELECT * FROM run ORDER BY id DESC LIMIT ?", (limit,)).fetchall()
-        except sqlite3.OperationalError:
-            return ()
-        return tuple(
-            NodeRun(
-                row["id"],
-                row["generation"],
-                row["halt_height"],
-                row["exe_sha256"],
-                row["started_at"],
-                row["ended_at"],
-                row["exit_code"],
-            )
-            for row in rows
-        )
+        """The newest runs, newest first. Raises JournalError."""
+        return tuple(_node_run(row) for row in self._rows("SELECT * FROM run ORDER BY id DESC LIMIT ?", (limit,)))
+
+    def run(self, run_id: int) -> NodeRun | None:
+        """One run. Raises JournalError."""
+        rows = self._rows("SELECT * FROM run WHERE id = ?", (run_id,))
+        return _node_run(rows[0]) if rows else None
 
     # --- events ---
 
@@ -318,10 +350,22 @@ class Journal:
 
     def events(self, since: int = 0, limit: int = 500) -> list[dict[str, Any]]:
         """Events after a sequence number, oldest first."""
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT seq, at, attempt, kind, detail FROM event WHERE seq > ? ORDER BY seq LIMIT ?", (since, limit)
-        ).fetchall()
+        )
         return [{**dict(row), "detail": json.loads(row["detail"])} for row in rows]
+
+
+def _node_run(row: sqlite3.Row) -> NodeRun:
+    return NodeRun(
+        row["id"],
+        row["generation"],
+        row["halt_height"],
+        row["exe_sha256"],
+        row["started_at"],
+        row["ended_at"],
+        row["exit_code"],
+    )
 
 
 def _plain(value: object) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
@@ -23,6 +24,14 @@ SOCKET_NAME = "control.sock"
 def encode(message: dict[str, Any]) -> bytes:
     """One message as one line."""
     return json.dumps(message, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+
+
+def newest_that_fit(entries: Sequence[Any], limit: int = MAX_LINE // 2) -> list[Any]:
+    """The last entries that fit into `limit` bytes of a message, in their order: escaped, one byte may become six."""
+    kept = len(entries)
+    while kept and (limit := limit - len(encode({"": entries[kept - 1]}))) >= 0:
+        kept -= 1
+    return list(entries[kept:])
 
 
 def decode(line: bytes) -> dict[str, Any]:

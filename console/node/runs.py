@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 from collections.abc import Callable
-from contextlib import suppress
 
 from console.errors import HeldByOther, NodeError
 from console.model import NodeRun
@@ -17,7 +15,7 @@ from console.node.generation import Generation
 from console.node.journal import Journal
 from console.node.runtime.shim import ExitRecord, LiveRun, RunSpec, ShimRuntime
 from console.node.shape import HALT_VARIABLE, NodeShape
-from console.node.signer_guard import Hrs, check_not_lower, read_hrs
+from console.node.signer_guard import SignerStateError, check_not_lower, read_hrs
 
 _LOG = logging.getLogger(__name__)
 
@@ -68,15 +66,20 @@ class NodeRuns:
         except TimeoutError as error:
             raise NodeError("a start of the node is stuck", safe="nothing was started") from error
         recorded = self._runtime.recorded()
-        run = self.run
-        if recorded is not None and run is not None and recorded.run_id == run.id and run.ended_at is None:
-            if self._runtime.shim_alive(recorded) or self._runtime.lock_held():
-                self.live = recorded
+        # By its record and not the newest row: a start that was refused leaves a row too.
+        known = None if recorded is None else self._journal.run(recorded.run_id)
+        if recorded is not None and known is not None:
+            alive = self._runtime.shim_alive(recorded) or self._runtime.node_alive(recorded)
+            if alive or (known.ended_at is None and self._runtime.lock_held()):
+                self.run, self.live = known, recorded
                 self._watch(recorded)
                 _LOG.info("adopted the running node, pid %d", recorded.child_pid)
                 return
-            self._note_end(recorded, self._runtime.exit_record(run.id))
-            return
+            if known.ended_at is None:
+                self.run = known
+                self._note_end(recorded, self._runtime.exit_record(known.id))
+                return
+        run = self.run
         if self._runtime.lock_held():
             raise HeldByOther(
                 "a process that this controller did not start holds the node's lock",
@@ -100,6 +103,8 @@ class NodeRuns:
         """
         if self.live is not None:
             return
+        if self.unjudged is not None:
+            raise NodeError("the end of the last run is not judged yet", safe="nothing was started")
         self._guard_signer()
         run = self._journal.open_run(generation.name, halt_height, generation.sha256)
         self.run = run
@@ -133,21 +138,45 @@ class NodeRuns:
             return
         self._journal.ask_end(self.run.id)
         self._faults.reach("before-stop")
-        if self._waiter is not None:
-            self._waiter.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._waiter
+        await self.close()
         record = await self._runtime.stop(live)
         self._note_end(live, record)
-        self.unjudged = None
+        self.judged()
         _LOG.info("stopped the node, exit code %s", None if record is None else record.code)
 
     async def close(self) -> None:
         """Stop watching; the node goes on."""
         if self._waiter is not None:
             self._waiter.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._waiter
+            await asyncio.wait({self._waiter})
+
+    def judged(self) -> None:
+        """Close the run that ended, after its judgement was acted on: a kill before leaves it to be judged again.
+
+        Raises:
+            JournalError: The end is still there to be judged.
+        """
+        if self.unjudged is None:
+            return
+        run, record, _ = self.unjudged
+        self._keep_signer_mark()
+        self._journal.close_run(run.id, None if record is None else record.code)
+        self.unjudged = None
+        self._refresh()
+
+    @property
+    def last_exit_code(self) -> int | None:
+        """Exit code of the last run that ended."""
+        if self.unjudged is not None:
+            record = self.unjudged[1]
+            return None if record is None else record.code
+        ended = (entry for entry in self._journal.runs(5) if entry.ended_at is not None)
+        return next((entry.exit_code for entry in ended), None)
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the running node was started; 0 when it does not run."""
+        return 0.0 if self.live is None else self._runtime.age_s(self.live)
 
     def environment(self, halt_height: int) -> dict[str, str]:
         """The node's whole environment: ours, without what would arm it by accident, and H when there is one."""
@@ -174,10 +203,15 @@ class NodeRuns:
         return stored if stored is not None else None if observation is None else observation.app_height
 
     def _guard_signer(self) -> None:
-        mark = self._journal.meta("signer_hrs")
-        high: Hrs | None = None if mark is None else tuple(json.loads(mark))
-        found = check_not_lower(self._shape.signer_state(), high)
-        self._journal.set_meta("signer_hrs", json.dumps(found))
+        self._journal.raise_signer_mark(check_not_lower(self._shape.signer_state(), self._journal.signer_mark))
+
+    def _keep_signer_mark(self) -> None:
+        try:
+            found = read_hrs(self._shape.signer_state())
+        except SignerStateError:
+            # Said at the next start, which is refused for it.
+            return
+        self._journal.raise_signer_mark(found)
 
     def _watch(self, live: LiveRun) -> None:
         async def wait() -> None:
@@ -191,12 +225,8 @@ class NodeRuns:
         run = self.run
         if run is None or run.id != live.run_id:
             return
-        self._journal.close_run(run.id, None if record is None else record.code)
-        with suppress(NodeError):
-            self._journal.set_meta("signer_hrs", json.dumps(read_hrs(self._shape.signer_state())))
         self.live = None
         self.unjudged = (run, record, self._runtime.log_since(live.log_offset))
-        self._refresh()
 
     def _refresh(self) -> None:
         runs = self._journal.runs(1)

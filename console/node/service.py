@@ -91,7 +91,7 @@ class ControllerService:
             if _peer_uid(writer) not in {os.getuid(), 0}:
                 return
             while line := await reader.readline():
-                await self._answer(line, writer)
+                await self._answer(line, reader, writer)
         except (OSError, ValueError):
             # A client that went away, or a line over the limit: its own connection ends, nothing else.
             pass
@@ -99,7 +99,7 @@ class ControllerService:
             self._connections.discard(task)
             writer.close()
 
-    async def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, line: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             request = protocol.decode(line)
         except NodeError as error:
@@ -111,7 +111,7 @@ class ControllerService:
         if not isinstance(parameters, dict):
             parameters = {}
         if method == "subscribe":
-            await self._stream(writer)
+            await self._stream(reader, writer)
             return
         handlers: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
             "status": self._status,
@@ -129,13 +129,27 @@ class ControllerService:
             return
         try:
             result = await handler(parameters)
-        except (ConsoleError, TypeError, ValueError) as error:
+        except (ConsoleError, OSError, TypeError, ValueError) as error:
             problem = {"code": protocol.REFUSED, "message": str(error)}
             await _send(writer, {"jsonrpc": "2.0", "id": number, "error": problem})
             return
         await _send(writer, {"jsonrpc": "2.0", "id": number, "result": result})
 
-    async def _stream(self, writer: asyncio.StreamWriter) -> None:
+    async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Tell every change until the subscriber goes; when nothing changes, only its silence tells that it went."""
+        tasks = [asyncio.create_task(self._tell(writer)), asyncio.create_task(_end_of(reader))]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception) and not isinstance(result, OSError):
+                _LOG.error("a subscriber's stream ended: %s", result)
+        raise ConnectionResetError("the stream ended")
+
+    async def _tell(self, writer: asyncio.StreamWriter) -> None:
         sent: NodeStatus | None = None
         with self._bell.listen() as changed:
             while not writer.is_closing():
@@ -176,7 +190,9 @@ class ControllerService:
         return {"lines": tail(self._run_dir / f"{source}.log", count)}
 
     async def _events(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        return {"events": self._journal.events(int(parameters.get("since", 0)), 100)}
+        events = self._journal.events(int(parameters.get("since", 0)), 100)
+        # The oldest that fit: the next page begins after the last of them.
+        return {"events": protocol.newest_that_fit(events[::-1])[::-1]}
 
 
 def tail(path: Path, lines: int) -> list[str]:
@@ -189,9 +205,9 @@ def tail(path: Path, lines: int) -> list[str]:
             raw = stream.read(budget).splitlines()
     except FileNotFoundError:
         return []
-    if end > budget:
+    if end > budget and len(raw) > 1:
         raw = raw[1:]
-    return [str(untrusted(line, _MAX_LINE_SHOWN)) for line in raw[-lines:]]
+    return protocol.newest_that_fit([str(untrusted(line, _MAX_LINE_SHOWN)) for line in raw[-lines:]])
 
 
 def _peer_uid(writer: asyncio.StreamWriter) -> int:
@@ -199,6 +215,11 @@ def _peer_uid(writer: asyncio.StreamWriter) -> int:
     peer: socket.socket = writer.get_extra_info("socket")
     raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     return int(struct.unpack("3i", raw)[1])
+
+
+async def _end_of(reader: asyncio.StreamReader) -> None:
+    while await reader.read(1024):
+        pass
 
 
 async def _send(writer: asyncio.StreamWriter, message: dict[str, Any]) -> None:

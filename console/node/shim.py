@@ -56,6 +56,7 @@ def verified_descriptor(path: str, wanted: str) -> int:
         digest.update(chunk)
     os.lseek(descriptor, 0, os.SEEK_SET)
     if digest.hexdigest() != wanted:
+        os.close(descriptor)
         raise OSError(errno.EPERM, f"sha256 of {path} is {digest.hexdigest()}, not {wanted}")
     return descriptor
 
@@ -90,8 +91,12 @@ def signal_all(number: int) -> None:
             pass
 
 
-def start(spec: dict[str, object]) -> tuple[int, int]:
-    """Take the lock, verify, fork and execute; returns (pid, size of the log before). Raises OSError."""
+def start(spec: dict[str, object]) -> tuple[int, int, int]:
+    """Take the lock, verify and fork; returns (pid, size of the log before, gate). Raises OSError.
+
+    The child executes when it reads a byte from the gate, and ends when the gate is closed: nothing runs that is not
+    recorded, even if the disk is full or the shim is killed here.
+    """
     lock = os.open(str(spec["lock"]), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     descriptor = verified_descriptor(str(spec["binary"]), str(spec["sha256"]))
@@ -101,10 +106,15 @@ def start(spec: dict[str, object]) -> tuple[int, int]:
     os.set_inheritable(lock, True)
     os.set_inheritable(descriptor, True)
     offset = os.fstat(log).st_size
+    if signal.SIGTERM in signal.sigpending():
+        raise OSError(errno.ECANCELED, "asked to stop before it was started")
+    gate, opener = os.pipe()
     child = os.fork()
     if child:
-        return child, offset
+        os.close(gate)
+        return child, offset, opener
     try:
+        os.close(opener)
         os.setpgid(0, 0)
         signal.pthread_sigmask(signal.SIG_SETMASK, set())
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -112,6 +122,8 @@ def start(spec: dict[str, object]) -> tuple[int, int]:
         for target, source in ((0, nothing), (1, log), (2, log)):
             os.dup2(source, target)
         os.chdir(str(spec["folder"]))
+        if not os.read(gate, 1):
+            os._exit(127)
         arguments = [str(spec["binary"]), *spec["arguments"]]  # type: ignore[misc]
         os.execve(f"/proc/self/fd/{descriptor}", arguments, spec["environment"])  # type: ignore[arg-type]
     except BaseException as error:
@@ -152,6 +164,19 @@ def reap(child: int, grace_s: float) -> tuple[int | None, bool, bool]:
             signal_all(signal.SIGTERM)
 
 
+def keep_record(path: str, document: dict[str, object]) -> None:
+    """Write the exit record. On a full disk wait for space, holding the lock; a SIGTERM gives the record up."""
+    while True:
+        try:
+            write_durably(path, document)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                return
+        if signal.sigtimedwait(SIGNALS - {signal.SIGCHLD}, 1.0) is not None:
+            return
+
+
 def main() -> int:
     """Run the node once; exits 0 when it ran and its exit record was written."""
     with open(sys.argv[1]) as stream:
@@ -162,7 +187,7 @@ def main() -> int:
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     ending: dict[str, object] = {"run_id": spec["run_id"], "code": None, "asked": False, "unclean": False}
     try:
-        child, offset = start(spec)
+        child, offset, gate = start(spec)
     except OSError as error:
         write_durably(record, {**ending, "problem": str(error), "ended_at": time.time()})
         return 1
@@ -176,10 +201,19 @@ def main() -> int:
         "log_offset": offset,
         "started_at": time.time(),
     }
-    write_durably(os.path.join(spec["run_dir"], "node.json"), running)
+    problem = ""
+    try:
+        write_durably(os.path.join(spec["run_dir"], "node.json"), running)
+        os.write(gate, b"\n")
+    except OSError as error:
+        problem = f"the run cannot be recorded: {error}"
+    os.close(gate)
     code, asked, killed = reap(child, float(spec["grace_s"]))
-    ending |= {"code": code, "asked": asked, "unclean": killed, "problem": "", "ended_at": time.time()}
-    write_durably(record, ending)
+    ending["ended_at"] = time.time()
+    if problem:
+        write_durably(record, {**ending, "problem": problem})
+        return 1
+    keep_record(record, {**ending, "code": code, "asked": asked, "unclean": killed, "problem": ""})
     return 0
 
 

@@ -87,9 +87,8 @@ class Speaker:
         """Stop; what the chain does not have yet is said again after a restart."""
         for task in self._tasks.values():
             task.cancel()
-        for task in self._tasks.values():
-            with suppress(asyncio.CancelledError):
-                await task
+        if self._tasks:
+            await asyncio.wait(self._tasks.values())
 
     def _word_ahead(self, attempt: Attempt, reading: PlanReading) -> bool:
         """Whether a word is due soon that must not wait for a signer: ready, armed, and near H−F the freeze."""
@@ -165,6 +164,8 @@ class Speaker:
                 self._journal.record(f"refused-{what}", attempt, reason=str(error))
         except ConsoleError as error:
             _LOG.warning("could not say %s: %s", what, error)
+        except Exception:
+            _LOG.exception("could not say %s", what)
         else:
             self._journal.say(attempt, what, value)
             _LOG.info("the chain has our word: %s", what)

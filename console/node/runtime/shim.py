@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +19,14 @@ from console.errors import HeldByOther, NodeError
 from console.files import write_durably
 from console.node import shim as shim_program
 
+_LOG = logging.getLogger(__name__)
+
 LOCK_NAME = "upgrade-console.lock"
 """The one-signer lock in the node's home."""
 
 _POLL_S = 0.02
-_START_DEADLINE_S = 10.0
+_START_DEADLINE_S = 60.0
+"""Seconds until a start is recorded: the shim reads and hashes the whole binary before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,7 @@ class ShimRuntime:
         Raises:
             HeldByOther: Something of this node still lives and holds the lock.
             NodeError: The binary is not the verified one, or the shim failed.
+            TimeoutError: It took too long; nothing of it lives.
         """
         self._refuse_when_held()
         self._exit_path(spec.run_id).unlink(missing_ok=True)
@@ -111,21 +117,30 @@ class ShimRuntime:
             close_fds=True,
             env=_marked(spec.environment),
         )
-        async with asyncio.timeout(_START_DEADLINE_S):
-            while True:
-                live = self.recorded()
-                if live is not None and live.run_id == spec.run_id:
-                    return live
-                record = self.exit_record(spec.run_id)
-                if record is not None:
-                    process.wait()
-                    raise NodeError(
-                        f"the node was not started: {record.problem or 'it ended at once'}",
-                        safe="nothing of it runs",
-                    )
-                if process.poll() is not None and self.exit_record(spec.run_id) is None:
-                    raise NodeError("the node was not started: its shim ended without a record")
-                await asyncio.sleep(_POLL_S)
+        try:
+            async with asyncio.timeout(_START_DEADLINE_S):
+                return await self._started(spec.run_id, process)
+        except TimeoutError:
+            # Or it would come up later, when nobody expects it.
+            process.terminate()
+            await asyncio.to_thread(process.wait)
+            raise
+
+    async def _started(self, run_id: int, process: subprocess.Popen[bytes]) -> LiveRun:
+        while True:
+            live = self.recorded()
+            if live is not None and live.run_id == run_id:
+                return live
+            record = self.exit_record(run_id)
+            if record is not None:
+                process.wait()
+                raise NodeError(
+                    f"the node was not started: {record.problem or 'it ended at once'}",
+                    safe="nothing of it runs",
+                )
+            if process.poll() is not None and self.exit_record(run_id) is None:
+                raise NodeError("the node was not started: its shim ended without a record")
+            await asyncio.sleep(_POLL_S)
 
     async def settle(self) -> None:
         """Wait until a start that a killed controller left half done is one or the other: recorded, or ended.
@@ -200,7 +215,11 @@ class ShimRuntime:
         # A killed shim leaves the node running, and with it the lock.
         while self.lock_held():
             await asyncio.sleep(0.2)
-        return self.exit_record(live.run_id)
+        try:
+            return self.exit_record(live.run_id)
+        except NodeError as error:
+            _LOG.warning("the exit code of the node is lost: %s", error)
+            return None
 
     async def stop(self, live: LiveRun) -> ExitRecord | None:
         """Stop the run by SIGTERM, SIGKILL after its grace; returns when nothing of it lives any more."""
@@ -209,6 +228,10 @@ class ShimRuntime:
         elif self.node_alive(live):
             _kill(live.child_pid, signal.SIGTERM)
         return await self.ended(live)
+
+    def age_s(self, live: LiveRun) -> float:
+        """Seconds since the node's process was forked, whatever was done to the clock of the day meanwhile."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - live.child_started / os.sysconf("SC_CLK_TCK")
 
     def environment_of(self, live: LiveRun) -> dict[str, str]:
         """The environment that the node's process was executed with, from `/proc` (facts/ipc.md §1.4).
@@ -231,12 +254,14 @@ class ShimRuntime:
             with (self._run_dir / "node.log").open("rb") as stream:
                 end = stream.seek(0, os.SEEK_END)
                 stream.seek(max(min(offset, end), end - limit))
-                return stream.read()
-        except FileNotFoundError:
+                return stream.read(limit)
+        except OSError:
             return b""
 
     def _refuse_when_held(self) -> None:
-        if self.lock_held():
+        live = self.recorded()
+        # The lock's file may have been deleted; whoever holds it then lives all the same.
+        if self.lock_held() or (live is not None and (self.shim_alive(live) or self.node_alive(live))):
             raise HeldByOther(
                 f"a process of this node still runs and holds {self._lock}",
                 safe="a second node was not started",
@@ -294,16 +319,22 @@ async def _gone(pid: int, started: int) -> None:
 
 
 def run_command(
-    arguments: Sequence[str], environment: Mapping[str, str], deadline_s: float
+    binary: Path, sha256: str, arguments: Sequence[str], environment: Mapping[str, str], deadline_s: float
 ) -> subprocess.CompletedProcess[str]:
-    """Run a short command of the node's binary (`--version`, `config display`) with a deadline.
+    """Run a short command of a binary (`--version`, `config display`) with a deadline, its bytes verified before.
 
     Raises:
-        NodeError: It could not be run or did not end in time.
+        NodeError: Its bytes are not the verified ones, or it could not be run or did not end in time.
     """
     try:
+        descriptor = shim_program.verified_descriptor(str(binary), sha256)
+    except OSError as error:
+        raise NodeError(f"{binary} is not run: {error}", safe="nothing unverified was executed") from error
+    try:
         return subprocess.run(
-            list(arguments),
+            [str(binary), *arguments],
+            executable=f"/proc/self/fd/{descriptor}",
+            pass_fds=(descriptor,),
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -313,4 +344,6 @@ def run_command(
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise NodeError(f"cannot run {arguments[0]}: {error}") from error
+        raise NodeError(f"cannot run {binary}: {error}") from error
+    finally:
+        os.close(descriptor)

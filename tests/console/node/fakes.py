@@ -57,8 +57,11 @@ class FakeChain:
     network_up: bool = True
     version: str = "v0.1.5"
     refuse: Exception | None = None
+    reads: int = 0
+    """How often plans were asked for."""
 
     async def read(self, *, own_node_only: bool) -> PlanReading:
+        self.reads += 1
         if own_node_only and not self.own_up():
             raise EndpointDown("our node is down")
         if not self.network_up and not self.own_up():

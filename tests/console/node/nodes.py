@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 
 from console.files import sha256_of
 from console.node.generation import GENESIS, Generation, Generations
+from console.node.runtime.shim import ShimRuntime
 
 DAEMON = "noded"
 
@@ -68,3 +71,34 @@ def starts(home: Path) -> list[str]:
     """`version halt_height` of each start, in order."""
     log = home / "starts.log"
     return [line.split(" ", 1)[1] for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def living(*words: Path) -> dict[int, str]:
+    """Processes (pid: command line) that have one of these paths, or a path below one, in their command line."""
+    prefixes = tuple(os.fsencode(word) for word in words)
+    found = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit() and int(name) != os.getpid():
+            try:
+                arguments = Path(f"/proc/{name}/cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if any(argument.startswith(prefixes) for argument in arguments):
+                found[int(name)] = b" ".join(arguments).decode("utf-8", "replace")
+    return found
+
+
+async def end_all(runtime: ShimRuntime, state_dir: Path, home: Path) -> None:
+    """Stop the node as a controller does, then kill and report whatever of it is left."""
+    await runtime.settle()
+    live = runtime.recorded()
+    if live is not None:
+        await runtime.stop(live)
+    left = living(state_dir / "run" / "start.json", home)
+    for pid in left:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    assert not left, f"left behind: {left}"
+    assert not runtime.lock_held()

@@ -33,7 +33,7 @@ ATTEMPT = Attempt(
     note="",
 )
 
-HALT = RunEnd(generation="genesis", halt_height=100, exit_code=2, asked=False, log=LINE, app_height=99)
+HALT = RunEnd(exe_sha256="00" * 32, halt_height=100, exit_code=2, asked=False, log=LINE, app_height=99)
 
 
 def meaning(end: RunEnd, attempt: Attempt | None = ATTEMPT, restart_on_error: bool = False) -> ExitMeaning:
@@ -77,7 +77,7 @@ def test_a_usage_error_of_an_armed_node_is_no_halt() -> None:
     ],
 )
 def test_outside_an_upgrade_the_policy_decides(code: int | None, restart: bool, expected: ExitMeaning) -> None:
-    end = RunEnd("genesis", 0, code, asked=False, log=b"", app_height=70)
+    end = RunEnd("00" * 32, 0, code, asked=False, log=b"", app_height=70)
     assert meaning(end, None, restart) is expected
 
 
@@ -87,7 +87,7 @@ def test_an_asked_end_means_nothing_else() -> None:
 
 def test_an_old_binary_past_the_height_missed_its_halt_unless_the_network_aborted() -> None:
     log = b'E CONSENSUS FAILURE!!! err="wrong Block.Header.AppHash. Expected A, got B"'
-    end = RunEnd("genesis", 0, 1, asked=False, log=log, app_height=100)
+    end = RunEnd("00" * 32, 0, 1, asked=False, log=log, app_height=100)
     assert wrong_app_hash(log)
     assert meaning(end) is ExitMeaning.MISSED_HALT
     assert meaning(end, dataclasses.replace(ATTEMPT, verdict=Verdict.ABORT)) is ExitMeaning.STAYS_DOWN
@@ -95,4 +95,20 @@ def test_an_old_binary_past_the_height_missed_its_halt_unless_the_network_aborte
 
 def test_the_end_of_the_new_binary_is_a_failed_try() -> None:
     attempt = dataclasses.replace(ATTEMPT, crossing=Crossing.STARTING)
-    assert meaning(RunEnd("v0.2.0", 0, 101, asked=False, log=b"", app_height=99), attempt) is ExitMeaning.FAILED_TRY
+    end = RunEnd(ATTEMPT.release_hash, 0, 101, asked=False, log=b"", app_height=99)
+    assert meaning(end, attempt) is ExitMeaning.FAILED_TRY
+    # The same judgement again, after a kill between acting on it and closing the run.
+    assert meaning(end, dataclasses.replace(attempt, crossing=Crossing.SWITCHED)) is ExitMeaning.FAILED_TRY
+
+
+def test_a_halt_is_judged_again_after_a_kill() -> None:
+    assert meaning(HALT, dataclasses.replace(ATTEMPT, crossing=Crossing.HALTED)) is ExitMeaning.HALTED
+
+
+def test_a_release_that_runs_already_halts_too_when_it_is_proposed_again() -> None:
+    assert meaning(dataclasses.replace(HALT, exe_sha256=ATTEMPT.release_hash)) is ExitMeaning.HALTED
+
+
+def test_colours_do_not_hide_the_halt_line() -> None:
+    coloured = LINE.replace(b"height=100", b"\x1b[3mheight\x1b[0m\x1b[2m=\x1b[0m100")
+    assert halt_lines(coloured) == {100}

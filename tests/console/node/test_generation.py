@@ -90,3 +90,11 @@ def test_the_running_generation_is_not_replaced(tmp_path: Path) -> None:
 )
 def test_plan_names_become_folders_as_in_cosmovisor(plan: str, folder: str) -> None:
     assert folder_name(plan) == folder
+
+
+@pytest.mark.parametrize("name", ["..", ".", "", "genesis", ".hidden", "../../etc"])
+def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+    home = nodes.make_home(tmp_path / "home")
+    with pytest.raises(NodeError, match="cannot be the folder"):
+        staged(tmp_path, home, name)
+    assert Generations(home, nodes.DAEMON).current().binary.is_file()

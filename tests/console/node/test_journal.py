@@ -103,3 +103,46 @@ def test_reading_only_writes_nothing(tmp_path: Path) -> None:
     reader = Journal(path, read_only=True)
     with pytest.raises((JournalError, sqlite3.Error)):
         reader.set_meta("a", "b")
+
+
+def test_what_cannot_be_read_is_not_taken_for_missing(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.db")
+    journal.set_meta("stopped_by_operator", "1")
+    journal._db.execute("ALTER TABLE meta RENAME TO elsewhere")
+    with pytest.raises(JournalError, match="cannot be read"):
+        journal.meta("stopped_by_operator")
+    journal._db.execute("DROP TABLE run")
+    with pytest.raises(JournalError, match="cannot be read"):
+        journal.runs()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "fact"),
+    [
+        ("armed_for", "a hundred", "armed_for"),
+        ("observation", "{", "observation"),
+        ("observation", '{"height": 1}', "observation"),
+        ("signer_hrs", "7", "signer_mark"),
+        ("signer_hrs", "[1, 2]", "signer_mark"),
+    ],
+)
+def test_a_damaged_fact_is_said(tmp_path: Path, key: str, value: str, fact: str) -> None:
+    journal = Journal(tmp_path / "journal.db")
+    journal.set_meta(key, value)
+    with pytest.raises(JournalError, match="cannot be read"):
+        getattr(journal, fact)
+
+
+def test_the_signer_mark_never_falls(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.db")
+    journal.raise_signer_mark((99, 0, 3))
+    journal.raise_signer_mark((98, 5, 3))
+    assert journal.signer_mark == (99, 0, 3)
+
+
+def test_a_change_that_fails_half_way_leaves_no_open_transaction(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.db")
+    with pytest.raises(UnicodeEncodeError):
+        journal.set_meta("version", "\ud800")
+    journal.set_meta("version", "v0.2.0")
+    assert journal.meta("version") == "v0.2.0"

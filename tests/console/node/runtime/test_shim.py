@@ -12,7 +12,8 @@ import pytest
 
 from console.errors import HeldByOther, NodeError
 from console.files import sha256_of
-from console.node.runtime.shim import LiveRun, RunSpec, ShimRuntime, alive
+from console.node.runtime import shim as module
+from console.node.runtime.shim import LiveRun, RunSpec, ShimRuntime, alive, run_command
 
 
 @pytest.fixture
@@ -131,6 +132,92 @@ async def test_the_environment_of_the_process_itself_is_read(runtime: ShimRuntim
     await runtime.stop(live)
     with pytest.raises(NodeError):
         runtime.environment_of(live)
+
+
+@pytest.mark.anyio
+async def test_what_cannot_be_recorded_does_not_run(runtime: ShimRuntime, tmp_path: Path) -> None:
+    touched = tmp_path / "touched"
+    # As on a full disk: the record cannot be written.
+    (tmp_path / "run" / "node.json.new").symlink_to("/dev/full")
+    with pytest.raises(NodeError, match="cannot be recorded"):
+        await runtime.start(spec(tmp_path, f"touch {touched}; exec sleep 100"))
+    assert not touched.exists()
+    assert not runtime.lock_held()
+
+
+@pytest.mark.anyio
+async def test_a_shim_killed_before_its_record_leaves_nothing(runtime: ShimRuntime, tmp_path: Path) -> None:
+    touched = tmp_path / "touched"
+    waiting = tmp_path / "run" / "node.json.new"
+    # Opening a pipe for writing waits for a reader, so the shim stands between its fork and its record.
+    os.mkfifo(waiting)
+    start = asyncio.create_task(runtime.start(spec(tmp_path, f"touch {touched}; exec sleep 100")))
+    await until(lambda: len(runtime._shims()) == 2)
+    for pid in sorted(runtime._shims())[:1]:
+        os.kill(pid, signal.SIGKILL)
+    with pytest.raises(NodeError, match="without a record"):
+        await start
+    await until(lambda: not runtime.lock_held())
+    assert not touched.exists()
+
+
+@pytest.mark.anyio
+async def test_on_a_full_disk_the_exit_code_waits_for_space(runtime: ShimRuntime, tmp_path: Path) -> None:
+    beside = tmp_path / "run" / "exit.1.json.new"
+    beside.symlink_to("/dev/full")
+    live = await runtime.start(spec(tmp_path, "exit 2"))
+    await until(lambda: not runtime.node_alive(live))
+    with pytest.raises(HeldByOther):
+        await runtime.start(spec(tmp_path, "exit 0", run_id=2))
+    beside.unlink()
+    record = await runtime.ended(live)
+    assert record is not None
+    assert record.code == 2
+
+
+@pytest.mark.anyio
+async def test_a_start_that_takes_too_long_does_not_come_up_later(
+    runtime: ShimRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_START_DEADLINE_S", 0.0)
+    with pytest.raises(TimeoutError):
+        await runtime.start(spec(tmp_path, "exec sleep 100"))
+    assert runtime._shims() == []
+    assert not runtime.lock_held()
+
+
+@pytest.mark.anyio
+async def test_an_exit_record_that_is_damaged_is_a_lost_one(runtime: ShimRuntime, tmp_path: Path) -> None:
+    live = await runtime.start(spec(tmp_path, "exit 2"))
+    await runtime.ended(live)
+    (tmp_path / "run" / "exit.1.json").write_text("{")
+    assert await runtime.ended(live) is None
+
+
+@pytest.mark.anyio
+async def test_the_age_of_a_run_is_not_the_clocks(runtime: ShimRuntime, tmp_path: Path) -> None:
+    live = await runtime.start(spec(tmp_path, "exec sleep 100"))
+    assert -1.0 < runtime.age_s(live) < 10.0
+    await runtime.stop(live)
+
+
+@pytest.mark.anyio
+async def test_a_second_node_is_refused_although_the_lock_was_deleted(runtime: ShimRuntime, tmp_path: Path) -> None:
+    live = await runtime.start(spec(tmp_path, "exec sleep 100"))
+    (tmp_path / module.LOCK_NAME).unlink()
+    with pytest.raises(HeldByOther):
+        await runtime.start(spec(tmp_path, "exit 0", run_id=2))
+    await runtime.stop(live)
+
+
+def test_a_command_runs_verified_bytes_only(tmp_path: Path) -> None:
+    binary = tmp_path / "node"
+    binary.write_text('#!/bin/sh\necho "$1"\n')
+    binary.chmod(0o755)
+    done = run_command(binary, sha256_of(binary), ("--version",), {"PATH": "/usr/bin:/bin"}, 10.0)
+    assert done.stdout == "--version\n"
+    with pytest.raises(NodeError, match="sha256"):
+        run_command(binary, "0" * 64, ("--version",), {}, 10.0)
 
 
 def test_a_recycled_pid_is_not_taken_for_the_run() -> None:
