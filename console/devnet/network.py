@@ -17,7 +17,6 @@ from typing import NamedTuple, TypeVar
 
 from console.devnet import processes
 from console.devnet.controllers import Controllers, SocketControllers, shim_and_node
-from console.devnet.creation import CREATION_STEPS, choose, create
 from console.devnet.folder import FolderLock, remove, require_devnet, require_usable
 from console.devnet.layout import Layout
 from console.devnet.options import UpOptions
@@ -78,6 +77,9 @@ async def up(options: UpOptions, controllers: Controllers | None = None) -> Asyn
         DevnetError: Not Linux, a devnet already runs there, the folder is somebody else's, an option contradicts what
             is kept, a port is taken, or it did not come up in time.
     """
+    # What builds and writes a network: the console's first frame asks this module only whether one runs.
+    from console.devnet.creation import CREATION_STEPS, choose, create
+
     if sys.platform != "linux":
         raise DevnetError("the devnet runs on Linux only", next_step="connect the console to another network")
     seam = controllers or SocketControllers()

@@ -22,6 +22,8 @@ from eth_typing import Address, BlockNumber, Hash32
 from eth_utils.crypto import keccak
 from eth_utils.exceptions import ValidationError
 
+from console.devnet.evm.nesting import NestingState
+
 BASE_FEE = 100
 """Wei per gas in every block: the floor of a subnet (facts/ipc.md §4)."""
 GAS_LIMIT = 10_000_000_000
@@ -120,7 +122,7 @@ def open_state(
         chain_id=chain_id,
         base_fee_per_gas=BASE_FEE,
     )
-    return ShanghaiState(db, context, Hash32(root))
+    return NestingState(db, context, Hash32(root))
 
 
 def decode(raw: bytes, chain_id: int) -> Transaction:

@@ -133,7 +133,8 @@ def test_kill_catch_up_and_quorum(network: TestNetwork, evm: FakeEvm) -> None:
     eventually(
         "it signs again", lambda: any(line["height"] > back_at and line["step"] == 3 for line in nodes[0].signed())
     )
-    address = nodes[0].rpc("status")["result"]["validator_info"]["address"]
+    told = eventually("it tells its address", lambda: nodes[0].rpc("status"))
+    address = told["result"]["validator_info"]["address"]
 
     def signs() -> bool:
         commit = nodes[1].rpc("commit")["result"]["signed_header"]["commit"]
