@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Sequence
 
 import pexpect
 import pyte
@@ -20,9 +21,10 @@ class Terminal:
     Args:
         arguments: Of `upgrade-console`.
         columns: Of the terminal; `rows` too.
+        command: What is run with the arguments: the program of this environment, or of another.
     """
 
-    def __init__(self, *arguments: str, columns: int = 80, rows: int = 24) -> None:
+    def __init__(self, *arguments: str, columns: int = 80, rows: int = 24, command: Sequence[str] = COMMAND) -> None:
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self.bytes_read = 0
@@ -31,7 +33,7 @@ class Terminal:
         environment = {**os.environ, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
         environment.pop("COLORTERM", None)
         self.process = pexpect.spawn(
-            COMMAND[0], [*COMMAND[1:], *arguments], dimensions=(rows, columns), env=environment, timeout=5
+            command[0], [*command[1:], *arguments], dimensions=(rows, columns), env=environment, timeout=5
         )  # without an encoding, so that it reads bytes
 
     def read(self, seconds: float = 0.1) -> None:

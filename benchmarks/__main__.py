@@ -1,0 +1,68 @@
+"""`python -m benchmarks [--json] [NAME …]`: measure one after the other, and print figures with the machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Protocol
+
+from benchmarks import downtime, first_frame, idle_bytes, machine, status_time
+from benchmarks.devnet import BenchmarkError
+
+
+class Result(Protocol):
+    """A frozen dataclass of figures in seconds, bytes per second or blocks."""
+
+    def lines(self) -> list[str]:
+        """For a person."""
+        ...
+
+
+TITLES = {
+    "downtime": "Downtime of an upgrade, four validators",
+    "first-frame": "Start-up to the first frame, 80x24",
+    "idle-bytes": "Written to an idle terminal",
+    "status-time": "A headless status",
+}
+MEASURES: dict[str, Callable[[], Result]] = {
+    "downtime": downtime.measure,
+    "first-frame": first_frame.measure,
+    "idle-bytes": idle_bytes.measure,
+    "status-time": status_time.measure,
+}
+
+
+def main() -> int:
+    """Run the benchmarks that the arguments name, all without arguments. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description="Figures of the real program on this machine.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MEASURES)} (default: all)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.names if name not in MEASURES]
+    if unknown:
+        parser.error(f"no benchmark is called {unknown[0]}")
+
+    described = machine.describe()
+    document: dict[str, object] = {"machine": asdict(described)}
+    # With --json a person still sees what goes on, beside the object.
+    told = sys.stderr if arguments.json else sys.stdout
+    print(*described.lines(), sep="\n", file=told, flush=True)
+    for name in arguments.names or MEASURES:
+        print(f"\n{TITLES[name]}", file=told, flush=True)
+        try:
+            result = MEASURES[name]()
+        except BenchmarkError as error:
+            print(f"benchmarks: {name}: {error}", file=sys.stderr)
+            return 1
+        print(*(f"  {line}" for line in result.lines()), sep="\n", file=told, flush=True)
+        document[name] = asdict(result)  # type: ignore[call-overload]
+    if arguments.json:
+        print(json.dumps(document, indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
