@@ -48,8 +48,13 @@ class AttemptBook:
         after = self._journal.change(attempt, **changes)
         if after != attempt:
             self._attempt = after
-            words = ", ".join(f"{key} {getattr(value, 'name', value)}" for key, value in changes.items() if value != "")
-            _LOG.info("upgrade %s #%d: %s", after.name, after.proposal_id, words)
+            words = ", ".join(
+                f"{key.replace('_', ' ')} {getattr(value, 'name', value)}"
+                for key, value in changes.items()
+                if value != getattr(attempt, key) and value not in {"", 0}
+            )
+            if words:
+                _LOG.info("upgrade %s #%d: %s", after.name, after.proposal_id, words)
             self._changed()
         return after
 

@@ -113,7 +113,8 @@ class Journal:
                 next_step="free disk space or mend the disk",
             ) from error
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
             raise
 
     def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[sqlite3.Row]:

@@ -7,6 +7,7 @@ import os
 import signal
 from pathlib import Path
 
+from console.errors import NodeError
 from console.files import sha256_of
 from console.node.generation import GENESIS, Generation, Generations
 from console.node.runtime.shim import ShimRuntime
@@ -90,10 +91,14 @@ def living(*words: Path) -> dict[int, str]:
 
 async def end_all(runtime: ShimRuntime, state_dir: Path, home: Path) -> None:
     """Stop the node as a controller does, then kill and report whatever of it is left."""
-    await runtime.settle()
-    live = runtime.recorded()
-    if live is not None:
-        await runtime.stop(live)
+    try:
+        await runtime.settle()
+        live = runtime.recorded()
+        if live is not None:
+            await runtime.stop(live)
+    except (NodeError, TimeoutError):
+        # What could not be stopped is killed, and reported.
+        pass
     left = living(state_dir / "run" / "start.json", home)
     for pid in left:
         try:

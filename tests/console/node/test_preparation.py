@@ -118,9 +118,15 @@ async def test_bytes_given_by_hand_are_not_overtaken_by_a_download(desk: Desk, m
     real = asyncio.to_thread
 
     async def meddled(function: Callable[..., object], /, *args: object) -> object:
-        # As the drive loop does, at whatever moment.
+        # As the drive loop does, at whatever moment; and whatever is downloaded fails.
         desk.preparer.ensure()
-        return await real(function, *args)
+        await asyncio.sleep(0)
+        for future in desk.asked.values():
+            if not future.done():
+                future.set_exception(ReleaseError("no such file", code=FailureCode.DOWNLOAD_FAILED))
+        done = await real(function, *args)
+        await asyncio.sleep(0)
+        return done
 
     monkeypatch.setattr(asyncio, "to_thread", meddled)
     await desk.preparer.give("v0.2.0", desk.given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from console.errors import HeldByOther, NodeError
 from console.files import sha256_of
+from console.node import shim as program
 from console.node.runtime import shim as module
 from console.node.runtime.shim import LiveRun, RunSpec, ShimRuntime, alive, run_command
 
@@ -161,29 +163,45 @@ async def test_a_shim_killed_before_its_record_leaves_nothing(runtime: ShimRunti
     assert not touched.exists()
 
 
-@pytest.mark.anyio
-async def test_on_a_full_disk_the_exit_code_waits_for_space(runtime: ShimRuntime, tmp_path: Path) -> None:
-    beside = tmp_path / "run" / "exit.1.json.new"
+def test_on_a_full_disk_the_exit_record_waits_for_space(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    record = tmp_path / "exit.1.json"
+    beside = tmp_path / "exit.1.json.new"
     beside.symlink_to("/dev/full")
-    live = await runtime.start(spec(tmp_path, "exit 2"))
-    await until(lambda: not runtime.node_alive(live))
-    with pytest.raises(HeldByOther):
-        await runtime.start(spec(tmp_path, "exit 0", run_id=2))
-    beside.unlink()
-    record = await runtime.ended(live)
-    assert record is not None
-    assert record.code == 2
+    waits: list[float] = []
+
+    def no_signal(_: object, timeout: float) -> None:
+        waits.append(timeout)
+        if len(waits) == 2:
+            beside.unlink()
+
+    monkeypatch.setattr(signal, "sigtimedwait", no_signal)
+    program.keep_record(str(record), {"code": 2})
+    assert json.loads(record.read_text()) == {"code": 2}
+    assert len(waits) == 2
+
+
+def test_an_exit_record_that_cannot_be_written_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program.keep_record(str(tmp_path / "gone" / "exit.1.json"), {"code": 2})
+    (tmp_path / "exit.1.json.new").symlink_to("/dev/full")
+    monkeypatch.setattr(signal, "sigtimedwait", lambda *_: signal.SIGTERM)
+    program.keep_record(str(tmp_path / "exit.1.json"), {"code": 2})
+    assert not (tmp_path / "exit.1.json").exists()
 
 
 @pytest.mark.anyio
 async def test_a_start_that_takes_too_long_does_not_come_up_later(
     runtime: ShimRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_START_DEADLINE_S", 0.0)
-    with pytest.raises(TimeoutError):
-        await runtime.start(spec(tmp_path, "exec sleep 100"))
+    touched = tmp_path / "touched"
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_START_DEADLINE_S", 0.0)
+        with pytest.raises(TimeoutError):
+            await runtime.start(spec(tmp_path, f"touch {touched}; exec sleep 100"))
+    live = await runtime.start(spec(tmp_path, "exec sleep 100", run_id=2))
+    assert runtime._shims()[0] == live.shim_pid
+    await runtime.stop(live)
     assert runtime._shims() == []
-    assert not runtime.lock_held()
+    assert not touched.exists()
 
 
 @pytest.mark.anyio
