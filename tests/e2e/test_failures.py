@@ -93,7 +93,8 @@ def test_one_controller_off_before_arming_and_one_after(devnet: Devnet) -> None:
     """30 of 40 are ready and armed; node3 is never armed, node4 halts and nobody brings it back for a while."""
     devnet.up()
     assert devnet.verb("stop-controller", "node3").code == 0
-    height = devnet.propose()
+    # Long enough that node4's controller is off before H, on a busy machine too.
+    height = devnet.propose(lead=70)
     armed = ("node1", "node2", "node4")
     devnet.eventually("three are armed", devnet.all_are("ARMED", *armed))
     address = devnet.node("node4")["address"]
@@ -104,6 +105,7 @@ def test_one_controller_off_before_arming_and_one_after(devnet: Devnet) -> None:
 
     devnet.eventually("node4 said that it is armed", on_chain)
     assert devnet.verb("stop-controller", "node4").code == 0
+    assert devnet.status()["height"] < height - 1, "too late for this story"
 
     devnet.eventually(
         "two cross and wait for power", devnet.all_are("WAITING_FOR_QUORUM", "node1", "node2"), deadline_s=60
