@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from console.model import NodeStatus, Proposal, Readiness, ReleaseKind, Snapshot
+from console.model import NodeStatus, Proposal, Readiness, ReleaseKind, Snapshot, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,10 @@ class Signals(Protocol):
     async def ready(self, proposal_id: int, release_hash: str) -> None: ...
     async def armed(self, proposal_id: int, height: int) -> None: ...
     async def failure(self, proposal_id: int, code: int) -> None: ...
-    async def freeze(self, proposal_id: int) -> None: ...
+    async def freeze(self, proposal_id: int) -> Verdict:
+        """Have the verdict stored; what it is, or NONE when somebody else had it stored before."""
+        ...
+
     async def confirm(self, proposal_id: int, exe_hash: str, app_hash: str) -> None: ...
 
 

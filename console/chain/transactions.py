@@ -9,9 +9,10 @@ import hashlib
 import re
 from collections.abc import Sequence
 
-from console.chain.receipts import Receipt, created_proposal
+from console.chain.receipts import Receipt, created_proposal, frozen_verdict
 from console.chain.writer import RECEIPT_DEADLINE_S, RegistryWriter, Transaction, describe_call
 from console.errors import ContractRefused, InputError, SettingsError
+from console.model import Verdict
 from console.ports import KeyReference
 from console.settings import NetworkSettings, NodeSettings
 from console.text import untrusted
@@ -52,6 +53,7 @@ class RegistrySignals:
 
     def __init__(self, network: NetworkSettings, node: NodeSettings, *, deadline_s: float = RECEIPT_DEADLINE_S) -> None:
         self._node = node
+        self._registry = network.registry
         self._writer = RegistryWriter(network, (node.ethereum_rpc, *network.ethereum_rpc), deadline_s=deadline_s)
 
     async def prepare(self) -> None:
@@ -73,9 +75,10 @@ class RegistrySignals:
         """Say why the preparation failed."""
         await self._say("reportFailure", (proposal_id, code), said="FailureUnchanged")
 
-    async def freeze(self, proposal_id: int) -> None:
-        """Have the verdict stored."""
-        await self._say("freeze", (proposal_id,), said="AlreadyFrozen")
+    async def freeze(self, proposal_id: int) -> Verdict:
+        """Have the verdict stored; what it is, or NONE when somebody else had it stored before."""
+        receipt = await self._say("freeze", (proposal_id,), said="AlreadyFrozen")
+        return Verdict.NONE if receipt is None else frozen_verdict(receipt, self._registry)
 
     async def confirm(self, proposal_id: int, exe_hash: str, app_hash: str) -> None:
         """Say that H+1 is committed with the new release.
@@ -98,17 +101,18 @@ class RegistrySignals:
         """End a waiting signer and close the connections."""
         await self._writer.close()
 
-    async def _say(self, function: str, args: Sequence[object], *, said: str) -> None:
+    async def _say(self, function: str, args: Sequence[object], *, said: str) -> Receipt | None:
         key = self._node.operator_key
         if key is None:
             raise SettingsError(
                 f"node {self._node.name} has no operator key in the settings", next_step="set operator_key of the node"
             )
         try:
-            await self._writer.send(key, function, args)
+            return await self._writer.send(key, function, args)
         except ContractRefused as refused:
             if refused.name != said:
                 raise
+            return None
 
 
 def _bytes32(digits: str, what: str) -> bytes:

@@ -75,7 +75,7 @@ class Speaker:
         if reading.height < attempt.freeze_height - 1:
             self._say_before_freeze(attempt, consensus)
         elif self._freeze_due(attempt, proposal, reading):
-            self._say(attempt, "freeze", "1", lambda: self._signals.freeze(attempt.proposal_id))
+            self._say(attempt, "freeze", "1", lambda: self._freeze(attempt))
 
     def prepare(self) -> None:
         """Have a signer waiting, so that the next word follows at once."""
@@ -119,6 +119,15 @@ class Speaker:
         order = arming_order(attempt.proposal_id, [entry.address for entry in reading.readiness.validators])
         place = order.index(self._address) if self._address in order else len(order)
         return attempt.freeze_height + min(place, 2) <= reading.height < attempt.target_height - 2
+
+    async def _freeze(self, attempt: Attempt) -> None:
+        """Freeze, and keep the verdict that the receipt tells: at short block times the node may halt before another
+        look at the chain, and when nobody has looked, nobody would ever know."""
+        verdict = await self._signals.freeze(attempt.proposal_id)
+        opened = self._book.open
+        unknown = opened is not None and opened.id == attempt.id and opened.verdict is Verdict.NONE
+        if unknown and verdict is not Verdict.NONE:
+            self._book.change(verdict=verdict)
 
     def _confirm(self, attempt: Attempt) -> Callable[[], Awaitable[None]]:
         async def confirm() -> None:

@@ -57,6 +57,8 @@ class FakeChain:
     network_up: bool = True
     version: str = "v0.1.5"
     refuse: Exception | None = None
+    freezes_to: Verdict = Verdict.NONE
+    """What the receipt of our freeze says."""
     reads: int = 0
     """How often plans were asked for."""
 
@@ -118,8 +120,9 @@ class FakeChain:
             raise self.refuse
         self.said.append((what, value))
 
-    async def freeze(self, proposal_id: int) -> None:
+    async def freeze(self, proposal_id: int) -> Verdict:
         await self._say("freeze", proposal_id)
+        return self.freezes_to
 
     async def failure(self, proposal_id: int, code: int) -> None:
         await self._say("failure", code)

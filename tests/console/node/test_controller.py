@@ -217,3 +217,14 @@ async def test_it_is_too_late_is_not_said_again(bench: Bench) -> None:
                 await asyncio.sleep(0.01)
         journal.close()
     assert bench.chain.said == []
+
+
+async def test_the_verdict_of_our_own_freeze_is_known_without_another_look(bench: Bench) -> None:
+    """Nobody may have the time to read the chain between the freeze and the halt; then the receipt must do."""
+    bench.chain.freezes_to = Verdict.CROSS
+    async with bench.controller() as controller:
+        await armed_and_ready(bench, controller)
+        bench.chain.height = 97
+        await until(controller, lambda _: ("freeze", 1) in bench.chain.said)
+        bench.halt()
+        await until(controller, crossing(Crossing.STARTING))

@@ -48,7 +48,7 @@ class FakeSignals:
     async def failure(self, proposal_id: int, code: int) -> None:
         raise AssertionError
 
-    async def freeze(self, proposal_id: int) -> None:
+    async def freeze(self, proposal_id: int) -> Verdict:
         raise AssertionError
 
     async def confirm(self, proposal_id: int, exe_hash: str, app_hash: str) -> None:
