@@ -12,7 +12,7 @@ WINDOW_S = 20.0
 SETTLE_S = 5.0
 """Seconds after the first values: log and ages come to rest."""
 PAUSE = "45s"
-"""A block time longer than settling and window: between two blocks the chain answers, and nothing changes."""
+"""A block time longer than settling and window: the chain answers, and only the age of its last block changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +25,14 @@ class IdleBytes:
     moving_blocks: int
     """Blocks within the window."""
     paused_bytes_per_s: float
-    """No new block; chain, nodes and controller go on answering."""
+    """No new block; chain, nodes and controllers go on answering, and the last block's age is counted in seconds."""
 
     def lines(self) -> list[str]:
         """For a person."""
         return [
             f"{COLUMNS}x{ROWS}, overview, over {self.window_s:g} s each",
             f"a block every second  {self.moving_bytes_per_s:7.0f} bytes/s ({self.moving_blocks} blocks)",
-            f"nothing changing      {self.paused_bytes_per_s:7.0f} bytes/s",
+            f"no new block          {self.paused_bytes_per_s:7.0f} bytes/s",
         ]
 
 
