@@ -7,6 +7,11 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The first text that hypothesis draws in a clean checkout builds its table of Unicode, which is slow and no fault.
+settings.register_profile("ours", derandomize=True, deadline=None, suppress_health_check=(HealthCheck.too_slow,))
+settings.load_profile("ours")
 
 # Textual reads these at import, before any fixture runs (facts/tui.md C10).
 for _name in ("TEXTUAL_THEME", "TEXTUAL_ANIMATIONS", "TEXTUAL_COLOR_SYSTEM", "TEXTUAL"):

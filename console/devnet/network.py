@@ -22,7 +22,7 @@ from console.devnet.layout import Layout
 from console.devnet.options import UpOptions
 from console.devnet.ports import PortBook, require_free
 from console.devnet.processes import ProcessIdentity
-from console.devnet.ready import conditions, last_line, until_all
+from console.devnet.ready import DEADLINE_S, READY_HEIGHT, conditions, last_line, until_all
 from console.devnet.record import EVM, RELEASES, Record, controller_of
 from console.devnet.status import DevnetStatus, status
 from console.errors import ControllerDown, DevnetError, NodeError
@@ -113,7 +113,9 @@ async def up(options: UpOptions, controllers: Controllers | None = None) -> Asyn
             yield Step(done, total, f"starting {len(record.validators)} validators")
             done += 1
             record = _start_all(layout, record, seam)
-            async for text in until_all(wanted, layout, record):
+            # The first blocks of a slow chain take their time.
+            deadline_s = DEADLINE_S + (READY_HEIGHT + 2) * record.block_time_ms / 1000
+            async for text in until_all(wanted, layout, record, deadline_s=deadline_s):
                 yield Step(done, total, text)
                 done += 1
         except BaseException:
