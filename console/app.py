@@ -314,18 +314,6 @@ class UpgradeConsoleApp(App[int]):
         self.notify(sentence, severity=severity, timeout=timeout, markup=False)  # type: ignore[arg-type]
 
 
-def run_console(session: Session, theme: str = "dark", theme_folders: Iterable[Path] = ()) -> int:
-    """Run the console in this terminal until the operator leaves.
-
-    Returns:
-        The exit code: 0 left, 10 left and the devnet is to be stopped, 1 crashed (its traceback is on stderr),
-        129 hung up, 143 terminated.
-    """
-    app = UpgradeConsoleApp(session, theme, theme_folders)
-    result = app.run()
-    return result if result is not None else (app.return_code or 0)
-
-
 def _textual_theme(values: ThemeValues) -> Theme:
     return Theme(
         name=values.name,
