@@ -11,39 +11,31 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from console.errors import SettingsError
+from console.node_settings import NodeSettings
 from console.ports import KeyReference
+from console.setting_kinds import KEY, http_url, texts_of
+from console.settings_table import SETTINGS, Setting, nearest, quoted
+
+__all__ = [
+    "DEVNET",
+    "KINDS",
+    "NetworkSettings",
+    "NodeSettings",
+    "config_file",
+    "default_devnet_folder",
+    "devnet_up_command",
+    "load_network",
+    "parse_network",
+    "state_folder",
+]
+
+KINDS = ("ipc", "cosmos")
+"""Kinds of network."""
 
 DEVNET = "devnet"
 """The network name that this tool can bring up by itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class NodeSettings:
-    """A node that this machine runs."""
-
-    name: str
-    home: Path
-    state_dir: Path
-    """The controller's folder: journal, run/control.sock, logs."""
-    daemon: str
-    """Name of the binary in every `bin/` of the home's cosmovisor layout."""
-    arguments: tuple[str, ...]
-    """Arguments of a start; `{home}` is replaced."""
-    address: str
-    """The validator's checksummed Ethereum address."""
-    cometbft_rpc: str
-    ethereum_rpc: str
-    operator_key: KeyReference | None
-    """Key that signs readiness for this validator."""
-    mirror: str = ""
-    """A base URL to download releases from instead of the chain's URL; bytes are checked all the same."""
-    automatic: bool = True
-    """Whether the controller acts on scheduled plans by itself."""
-    restart_on_error: bool = False
-    """Whether exit code 1 outside an upgrade starts the node again (strategy document §2.1.2: default no)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +44,15 @@ class NetworkSettings:
 
     name: str
     kind: str
+    """One of `KINDS`."""
     chain_id: str
     evm_chain_id: int
+    """0 on a Cosmos chain without an EVM."""
     registry: str
-    """Checksummed address of the UpgradeRegistry."""
+    """Checksummed address of the UpgradeRegistry; empty on a Cosmos chain without one."""
     cometbft_rpc: tuple[str, ...]
     ethereum_rpc: tuple[str, ...]
+    """Empty on a Cosmos chain without an EVM."""
     proposer_key: KeyReference | None
     nodes: tuple[NodeSettings, ...]
     folder: Path | None = None
@@ -143,20 +138,21 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None) -> Netw
     """
     where = f"network {name}"
     kind = _text(table, "kind", where, default="ipc")
-    if kind != "ipc":
-        raise SettingsError(f"{where}: kind {kind!r} is not supported yet (supported: ipc)")
+    if kind not in KINDS:
+        raise SettingsError(f"{where}: kind {kind!r} is not supported (supported: {', '.join(KINDS)})")
+    needs_evm = kind == "ipc"
     nodes = _table(table.get("nodes", {}), f"{where}.nodes")
     return NetworkSettings(
         name=name,
         kind=kind,
         chain_id=_text(table, "chain_id", where),
-        evm_chain_id=_integer(table, "evm_chain_id", where),
-        registry=_address(table, "registry", where),
+        evm_chain_id=_integer(table, "evm_chain_id", where) if needs_evm or "evm_chain_id" in table else 0,
+        registry=_address(table, "registry", where) if needs_evm or table.get("registry", "") != "" else "",
         cometbft_rpc=_urls(table, "cometbft_rpc", where),
-        ethereum_rpc=_urls(table, "ethereum_rpc", where),
-        proposer_key=_key(table, "proposer_key"),
+        ethereum_rpc=_urls(table, "ethereum_rpc", where) if needs_evm or table.get("ethereum_rpc", []) != [] else (),
+        proposer_key=_key(table, "proposer_key", where),
         nodes=tuple(
-            _parse_node(node_name, _table(node, f"{where}.nodes.{node_name}"), where)
+            _parse_node(node_name, _table(node, f"{where}.nodes.{node_name}"), where, kind)
             for node_name, node in nodes.items()
         ),
         folder=folder,
@@ -164,24 +160,56 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None) -> Netw
     )
 
 
-def _parse_node(name: str, table: dict[str, Any], where: str) -> NodeSettings:
+def _parse_node(name: str, table: dict[str, Any], where: str, network_kind: str) -> NodeSettings:
     where = f"{where}, node {name}"
-    home = Path(_text(table, "home", where)).expanduser()
-    default_state = str(state_folder() / name)
-    return NodeSettings(
-        name=name,
-        home=home,
-        state_dir=Path(_text(table, "state_dir", where, default=default_state)).expanduser(),
-        daemon=_text(table, "daemon", where),
-        arguments=tuple(_texts(table, "arguments", where)),
-        address=_address(table, "address", where),
-        cometbft_rpc=_url(_text(table, "cometbft_rpc", where), "cometbft_rpc", where),
-        ethereum_rpc=_url(_text(table, "ethereum_rpc", where), "ethereum_rpc", where),
-        operator_key=_key(table, "operator_key"),
-        mirror=_text(table, "mirror", where, default=""),
-        automatic=bool(table.get("automatic", True)),
-        restart_on_error=bool(table.get("restart_on_error", False)),
-    )
+    _refuse_unknown(table, where)
+    values: dict[str, Any] = {
+        "state_dir": state_folder() / name,
+        "arguments": (),
+        "operator_key": None,
+        "shape": "embedded",
+    }
+    if network_kind == "cosmos":
+        values |= {"address": "", "ethereum_rpc": "", "shape": "cosmos"}
+    written = {}
+    for setting in SETTINGS:
+        key = _key_used(setting, table, where)
+        if key is not None:
+            written[setting.key] = _decoded(setting, key, table[key], where)
+    values |= written
+    for key in ("home", "daemon", "cometbft_rpc", "address", "ethereum_rpc"):
+        if key not in values or (network_kind == "ipc" and values[key] == ""):
+            raise SettingsError(f"{where}: {key} must be a text that is not empty")
+    if network_kind == "ipc":
+        _address(values, "address", where)
+    if (values["shape"] == "cosmos") != (network_kind == "cosmos"):
+        raise SettingsError(f"{where}: shape {values['shape']!r} does not go with a network of kind {network_kind!r}")
+    return NodeSettings(name=name, written=frozenset(written), **values)
+
+
+def _refuse_unknown(table: dict[str, Any], where: str) -> None:
+    known = [key for setting in SETTINGS for key in setting.file_keys]
+    for key in table:
+        if key not in known:
+            raise SettingsError(
+                f"{where}: there is no setting {quoted(key)}{nearest(key, known)}",
+                next_step="mend the name, or take the line out",
+            )
+
+
+def _key_used(setting: Setting, table: dict[str, Any], where: str) -> str | None:
+    found = [key for key in setting.file_keys if key in table]
+    if len(found) > 1:
+        raise SettingsError(f"{where}: {' and '.join(found)} are one setting", next_step="keep one of them")
+    return found[0] if found else None
+
+
+def _decoded(setting: Setting, key: str, value: object, where: str) -> Any:
+    try:
+        return setting.kind.decode(value)
+    except ValueError as error:
+        told = f", not {quoted(value)}" if isinstance(value, str | int | float) else ""
+        raise SettingsError(f"{where}: {key} must be {error}{told}") from error
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -205,11 +233,11 @@ def _text(table: dict[str, Any], key: str, where: str, default: str | None = Non
     return value
 
 
-def _texts(table: dict[str, Any], key: str, where: str) -> list[str]:
-    value = table.get(key, [])
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise SettingsError(f"{where}: {key} must be a list of texts")
-    return list(value)
+def _texts(table: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
+    try:
+        return texts_of(table.get(key, []))
+    except ValueError as error:
+        raise SettingsError(f"{where}: {key} must be {error}") from error
 
 
 def _integer(table: dict[str, Any], key: str, where: str) -> int:
@@ -244,12 +272,15 @@ def _urls(table: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
 
 
 def _url(value: str, key: str, where: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise SettingsError(f"{where}: {key} {value!r} is not an http or https URL")
-    return value
+    try:
+        return http_url(value)
+    except ValueError as error:
+        raise SettingsError(f"{where}: {key} {value!r} is not {error}") from error
 
 
-def _key(table: dict[str, Any], key: str) -> KeyReference | None:
-    value = table.get(key)
-    return KeyReference(Path(value).expanduser()) if isinstance(value, str) and value else None
+def _key(table: dict[str, Any], key: str, where: str) -> KeyReference | None:
+    try:
+        found: KeyReference | None = KEY.decode(table.get(key, ""))
+    except ValueError as error:
+        raise SettingsError(f"{where}: {key} must be {error}") from error
+    return found

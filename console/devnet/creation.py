@@ -36,6 +36,8 @@ from console.errors import DevnetError
 from console.files import write_durably
 
 EVM_CHAIN_ID = 31337
+ROLLBACK_SPACE_MARGIN = "64 MiB"
+"""Room beside a rollback point: a devnet's node holds megabytes, and laptops are full."""
 CREATION_STEPS = 4
 """Number of steps that `create` tells."""
 
@@ -130,6 +132,9 @@ def settings_text(layout: Layout, record: Record) -> str:
             "cometbft_rpc": validator.cometbft_rpc,
             "ethereum_rpc": validator.ethereum_rpc,
             "operator_key": str(layout.operator_key(validator.name)),
+            # The devnet's releases are scripts for this machine's Python (console.devnet.build).
+            "allow_scripts": True,
+            "rollback_space_margin_bytes": ROLLBACK_SPACE_MARGIN,
         }
     return tomlkit.dumps(
         {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tomlkit
@@ -10,7 +11,7 @@ import tomlkit
 from console.errors import SettingsError
 from console.settings import load_network
 
-GOOD = {
+GOOD: dict[str, Any] = {
     "chain_id": "calibration-1",
     "evm_chain_id": 314159,
     "registry": "0x" + "ab" * 20,
@@ -98,3 +99,79 @@ def test_an_unknown_node_names_the_known_ones(config: Path) -> None:
     write(config)
     with pytest.raises(SettingsError, match=r"no node 'val-9' \(known: val-1\)"):
         load_network("calibration").node("val-9")
+
+
+def write_node(path: Path, network: dict[str, Any] | None = None, **changes: Any) -> None:
+    node = {**GOOD["nodes"]["val-1"], **changes}
+    write(path, **(network or {}), nodes={"val-1": {key: each for key, each in node.items() if each is not None}})
+
+
+def test_a_node_says_all_that_it_can(config: Path, tmp_path: Path) -> None:
+    write_node(
+        config,
+        shape="fendermint",
+        runtime="systemd",
+        companions={"cometbft": "/usr/bin/cometbft"},
+        environment={"RUST_LOG": "info"},
+        auto_apply=False,
+        binary_registry="https://mirror.example/releases",
+        binary_path="~/releases",
+        max_downtime="90s",
+        startup_timeout_s=5,
+        skip_upgrade_heights=[700, 500, 700],
+        rollback_space_margin_bytes="64 MiB",
+    )
+    node = load_network("calibration").node(None)
+    assert (node.shape, node.runtime) == ("fendermint", "systemd")
+    assert node.companions == {"cometbft": Path("/usr/bin/cometbft")}
+    assert node.environment == {"RUST_LOG": "info"}
+    assert not node.automatic
+    assert node.mirror == "https://mirror.example/releases"
+    assert node.binary_path == Path.home() / "releases"
+    assert (node.max_downtime_s, node.startup_timeout_s) == (90.0, 5.0)
+    assert node.skip_upgrade_heights == (500, 700)
+    assert node.rollback_space_margin_bytes == 64 << 20
+    assert {"automatic", "mirror", "max_downtime_s"} <= node.written
+    assert "keep_points" not in node.written
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"restart_on_eror": True}, r"there is no setting 'restart_on_eror' \(did you mean restart_on_error\?\)"),
+        ({"automatic": "yes"}, "network calibration, node val-1: automatic must be true or false, not 'yes'"),
+        ({"automatic": 1}, "automatic must be true or false, not 1"),
+        ({"auto_apply": True, "automatic": False}, "automatic and auto_apply are one setting"),
+        ({"max_downtime_s": "5 minutes"}, "max_downtime_s must be a duration"),
+        ({"max_downtime": True}, "max_downtime must be a duration"),
+        ({"home": "node"}, "home must be an absolute path, not 'node'"),
+        ({"home": None}, "home must be a text"),
+        ({"address": ""}, "address must be a text"),
+        ({"address": "0xzz"}, "not an address"),
+        ({"ethereum_rpc": None}, "ethereum_rpc must be a text"),
+        ({"operator_key": 5}, "operator_key must be a text"),
+        ({"shape": "cosmos"}, "does not go with a network of kind 'ipc'"),
+        ({"environment": {"FM_HALT_HEIGHT": "7"}}, "without FM_HALT_HEIGHT"),
+        ({"upgrade": {"auto_apply": True}}, "there is no setting 'upgrade'"),
+    ],
+)
+def test_a_wrong_value_of_a_node_names_table_and_key(config: Path, changes: dict[str, Any], words: str) -> None:
+    write_node(config, **changes)
+    with pytest.raises(SettingsError, match=words):
+        load_network("calibration")
+
+
+def test_a_cosmos_network_needs_no_evm(config: Path) -> None:
+    node = {"home": "/srv/gaia", "daemon": "gaiad", "cometbft_rpc": "http://127.0.0.1:26657"}
+    table = {"kind": "cosmos", "chain_id": "cosmoshub-4", "cometbft_rpc": ["http://127.0.0.1:26657"]}
+    config.write_text(tomlkit.dumps({"networks": {"hub": {**table, "nodes": {"val-1": node}}}}))
+    network = load_network("hub")
+    assert (network.kind, network.registry, network.evm_chain_id, network.ethereum_rpc) == ("cosmos", "", 0, ())
+    found = network.node(None)
+    assert (found.shape, found.address, found.ethereum_rpc) == ("cosmos", "", "")
+
+
+def test_a_cosmos_node_is_of_the_cosmos_shape(config: Path) -> None:
+    write_node(config, {"kind": "cosmos"}, shape="embedded")
+    with pytest.raises(SettingsError, match="shape 'embedded' does not go with a network of kind 'cosmos'"):
+        load_network("calibration")

@@ -70,6 +70,8 @@ def test_a_created_devnet_is_what_the_settings_say(place: Path) -> None:
         assert node.home == layout.node(node.name).home
         assert node.state_dir.is_dir()
         assert node.arguments == ("node", "start", "--home", "{home}")
+        assert node.allow_scripts
+        assert node.rollback_space_margin_bytes < 1 << 30
         assert node.address == keys.validator_key(number).address
         assert node.operator_key is not None
         assert Account.from_key(node.operator_key.path.read_text().strip()).address == keys.operator_key(number).address

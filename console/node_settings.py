@@ -1,0 +1,85 @@
+"""The settings of one node, as a value; what each means and when it takes effect is in `console.settings_table`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from console.ports import KeyReference
+
+Shape = Literal["embedded", "fendermint", "cosmos"]
+Runtime = Literal["shim", "docker", "systemd"]
+
+GIB = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """A node that this machine runs. Durations are in seconds, sizes in bytes."""
+
+    name: str
+    home: Path
+    state_dir: Path
+    """The controller's folder: journal, run/control.sock, logs."""
+    daemon: str
+    """Name of the binary in every `bin/` of the home's cosmovisor layout."""
+    arguments: tuple[str, ...]
+    """Arguments of a start; `{home}` is replaced."""
+    address: str
+    """The validator's checksummed Ethereum address; may be empty on Cosmos chains."""
+    cometbft_rpc: str
+    ethereum_rpc: str
+    """Empty on Cosmos chains that have none."""
+    operator_key: KeyReference | None
+    """Key that signs readiness for this validator."""
+    mirror: str = ""
+    automatic: bool = True
+    """Whether the controller acts on scheduled plans by itself."""
+    restart_on_error: bool = False
+
+    shape: Shape = "embedded"
+    runtime: Runtime = "shim"
+    companions: Mapping[str, Path] = field(default_factory=dict, hash=False)
+    """Absolute paths of programs that are started with the node and are not part of a generation, by daemon."""
+    environment: Mapping[str, str] = field(default_factory=dict, hash=False)
+    allow_scripts: bool = False
+    disable_recase: bool = False
+
+    auto_download: bool = True
+    binary_path: Path | None = None
+    """File, or folder of files, to take release bytes from before anything is downloaded."""
+    query_interval_blocks: int = 1
+    """Holds in IDLE; from PLANNED on every block is read."""
+    skip_upgrade_heights: tuple[int, ...] = ()
+
+    backup_enabled: bool = True
+    backup_dir: Path | None = None
+    """None: `<state_dir>/backups`; use `points_dir`."""
+    keep_points: int = 2
+    rollback_on_failure: bool = True
+    rollback_space_margin_bytes: int = 2 * GIB
+
+    max_downtime_s: float = 300.0
+    """0: no limit."""
+    startup_timeout_s: float = 60.0
+    shutdown_grace_s: float = 60.0
+    restart_delay_s: float = 0.0
+    preupgrade_max_retries: int = 0
+    preupgrade_deadline_s: float = 300.0
+    custom_preupgrade: str = ""
+    """Path inside `<home>/cosmovisor`; empty: none."""
+
+    written: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
+    """Keys that the network's file says; the others have their defaults."""
+
+    @property
+    def points_dir(self) -> Path:
+        """Folder of the rollback points."""
+        return self.backup_dir or self.state_dir / "backups"
+
+    @property
+    def automatic_rollback(self) -> bool:
+        """Whether a failed start may be rolled back by itself: not without a rollback point (DESIGN §4, rule 9)."""
+        return self.rollback_on_failure and self.backup_enabled

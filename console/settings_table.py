@@ -1,0 +1,318 @@
+"""The one table of a node's settings: names, kinds, when a change takes effect, meaning; docs and checks read it."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from console import setting_kinds as kinds
+from console.errors import InputError
+from console.node_settings import NodeSettings
+from console.setting_kinds import Kind
+from console.text import untrusted
+
+
+class Effect(Enum):
+    """When a changed setting takes effect; the value is the short word for it."""
+
+    AT_ONCE = "at once"
+    NODE_START = "node start"
+    CONTROLLER_START = "controller start"
+    FILE = "settings file"
+
+    @property
+    def sentence(self) -> str:
+        """What the operator has to do for it, and what stays as it is meanwhile."""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    Effect.AT_ONCE: "`config set` changes it while node and controller run.",
+    Effect.NODE_START: "`config set` keeps it; it holds from the node's next start, and nothing is restarted for it.",
+    Effect.CONTROLLER_START: "`config set` keeps it; it holds when the controller is started again. The node runs on.",
+    Effect.FILE: "It is read from the settings file only. Stop node and controller outside an upgrade, edit it there,"
+    " and start both again.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting of a node: its key in the node's table is also the field's name in NodeSettings."""
+
+    key: str
+    kind: Kind
+    effect: Effect
+    meaning: str
+    """One sentence for the operator."""
+    aliases: tuple[str, ...] = ()
+    """Other names: keys of the same table, and with a dot those of the strategy document §2.1."""
+    shown_default: str = ""
+    """Words for a default that depends on something else."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name by which `config get|set` knows it."""
+        return (self.key, *self.aliases)
+
+    @property
+    def file_keys(self) -> tuple[str, ...]:
+        """The names that a node's table may use."""
+        return tuple(name for name in self.names if "." not in name)
+
+    def needs_reason(self, value: Any) -> bool:
+        """Whether setting this value is a choice that the operator must give a reason for (DESIGN §4, rule 9)."""
+        return self.key == "backup_enabled" and value is False
+
+    def of(self, node: NodeSettings) -> Any:
+        """Its value."""
+        return getattr(node, self.key)
+
+    def shown(self, node: NodeSettings) -> str:
+        """Its value as text that `config set` takes."""
+        return self.kind.show(self.of(node))
+
+
+@dataclass(frozen=True, slots=True)
+class SettingChange:
+    """A setting that is, or would be, changed; the values are texts as `config set` takes them."""
+
+    key: str
+    old: str
+    new: str
+
+
+_ONCE, _NODE, _CONTROLLER, _FILE = Effect.AT_ONCE, Effect.NODE_START, Effect.CONTROLLER_START, Effect.FILE
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "home",
+        kinds.PATH,
+        _FILE,
+        "The node's home, with `cosmovisor/` in it.",
+        ("data_dir", "fendermint.data_dir"),
+    ),
+    Setting(
+        "state_dir",
+        kinds.PATH,
+        _FILE,
+        "The controller's folder: journal, socket, logs, what was set live.",
+        shown_default="`$XDG_STATE_HOME/upgrade-console/NODE`",
+    ),
+    Setting("daemon", kinds.DAEMON, _FILE, "Name of the binary in every `bin/`."),
+    Setting("arguments", kinds.TEXTS, _FILE, "Arguments of a start; `{home}` is replaced.", shown_default="`[]`"),
+    Setting("address", kinds.LINE, _FILE, "The validator's address; may be empty on Cosmos chains."),
+    Setting("cometbft_rpc", kinds.URL, _CONTROLLER, "The node's own CometBFT RPC."),
+    Setting(
+        "ethereum_rpc", kinds.OPTIONAL_URL, _CONTROLLER, "The node's own Ethereum RPC; not needed on Cosmos chains."
+    ),
+    Setting(
+        "operator_key",
+        kinds.KEY,
+        _CONTROLLER,
+        "File of the key that signs readiness; without one the controller says nothing to the chain.",
+        shown_default="none",
+    ),
+    Setting(
+        "shape",
+        kinds.choice("embedded", "fendermint", "cosmos"),
+        _FILE,
+        "Which programs are the node: one that embeds all (`ipc-cli node start`), `fendermint run` with its"
+        " companions, or a Cosmos daemon (the default on Cosmos chains).",
+    ),
+    Setting("runtime", kinds.choice("shim", "docker", "systemd"), _FILE, "What runs the node's processes."),
+    Setting(
+        "companions",
+        kinds.COMPANIONS,
+        _FILE,
+        'Absolute paths of programs that do not change with a release, as `{ cometbft = "/usr/bin/cometbft" }`.',
+    ),
+    Setting(
+        "environment",
+        kinds.ENVIRONMENT,
+        _FILE,
+        "Further variables for the node. `FM_HALT_HEIGHT` is refused: the controller sets it. No place for secrets.",
+    ),
+    Setting(
+        "allow_scripts",
+        kinds.BOOLEAN,
+        _FILE,
+        "Whether a release may be a script with an interpreter of this machine, as the devnet's is.",
+    ),
+    Setting(
+        "disable_recase",
+        kinds.BOOLEAN,
+        _FILE,
+        "Keep capitals of a plan's name in its folder's name; Cosmovisor's `COSMOVISOR_DISABLE_RECASE`.",
+    ),
+    Setting(
+        "automatic",
+        kinds.BOOLEAN,
+        _ONCE,
+        "Act on scheduled plans without being asked; false: watch only.",
+        ("auto_apply", "upgrade.auto_apply"),
+    ),
+    Setting(
+        "auto_download",
+        kinds.BOOLEAN,
+        _ONCE,
+        "Download releases; false: take them from `binary_path` and `node add-upgrade` only.",
+        ("fendermint.auto_download",),
+    ),
+    Setting(
+        "binary_path",
+        kinds.OPTIONAL_PATH,
+        _ONCE,
+        "File, or folder of files, to take release bytes from first; they are checked against the chain all the same.",
+        ("fendermint.binary_path",),
+    ),
+    Setting(
+        "mirror",
+        kinds.OPTIONAL_URL,
+        _ONCE,
+        "Base URL to download from instead of the chain's URL; bytes are checked all the same.",
+        ("binary_registry", "fendermint.binary_registry"),
+    ),
+    Setting(
+        "query_interval_blocks",
+        kinds.whole(1, 10_000),
+        _ONCE,
+        "Blocks between two looks for plans while the node is IDLE; from PLANNED on every block is read.",
+    ),
+    Setting(
+        "skip_upgrade_heights",
+        kinds.HEIGHTS,
+        _ONCE,
+        "Heights whose upgrade is not done on a Cosmos chain, as the node's own `--unsafe-skip-upgrades`.",
+    ),
+    Setting(
+        "backup_enabled",
+        kinds.BOOLEAN,
+        _ONCE,
+        "Take a rollback point before the switch. Off needs a reason, and switches automatic rollback off too.",
+        ("upgrade.backup_enabled",),
+    ),
+    Setting(
+        "backup_dir",
+        kinds.OPTIONAL_PATH,
+        _CONTROLLER,
+        "Folder of the rollback points; on the file system of the home they cost least.",
+        shown_default="`<state_dir>/backups`",
+    ),
+    Setting("keep_points", kinds.whole(1, 100), _ONCE, "Rollback points kept; that of an open attempt always is."),
+    Setting(
+        "rollback_on_failure",
+        kinds.BOOLEAN,
+        _ONCE,
+        "After the last failed start flip back by itself where that is safe; the node then stays parked.",
+        ("upgrade.rollback_on_failure",),
+    ),
+    Setting(
+        "rollback_space_margin_bytes",
+        kinds.SIZE,
+        _ONCE,
+        "Room that must be left beside a rollback point; with less the node is not armed.",
+    ),
+    Setting(
+        "max_downtime_s",
+        kinds.seconds(0),
+        _ONCE,
+        "Longest time down in an upgrade before the operator is called; nothing is forced. 0: no limit.",
+        ("max_downtime", "upgrade.max_downtime"),
+    ),
+    Setting("startup_timeout_s", kinds.seconds(1), _ONCE, "Time a start has until its RPC answers and it moves."),
+    Setting(
+        "shutdown_grace_s", kinds.seconds(1), _NODE, "Time between SIGTERM and SIGKILL for every process of the node."
+    ),
+    Setting("restart_delay_s", kinds.seconds(0), _ONCE, "Pause between the end of the old binary and what follows."),
+    Setting(
+        "restart_on_error",
+        kinds.BOOLEAN,
+        _ONCE,
+        "Whether exit code 1 outside an upgrade starts the node again (strategy document §2.1.2: no).",
+    ),
+    Setting(
+        "preupgrade_max_retries",
+        kinds.whole(0, 1000),
+        _ONCE,
+        "How often `pre-upgrade` is tried again after exit code 31.",
+    ),
+    Setting("preupgrade_deadline_s", kinds.seconds(1), _ONCE, "Time that one `pre-upgrade` or script has."),
+    Setting(
+        "custom_preupgrade",
+        kinds.INSIDE_COSMOVISOR,
+        _ONCE,
+        "Script inside `<home>/cosmovisor` to run before the switch, with the plan's name and height.",
+        shown_default="none",
+    ),
+)
+"""Every setting of a node, in the order in which they are shown."""
+
+
+def find_setting(name: str) -> Setting:
+    """The setting of a name or an alias, as `max_downtime_s`, `auto_apply` or `upgrade.auto_apply`.
+
+    Raises:
+        InputError: There is none; the sentence names the nearest.
+    """
+    for setting in SETTINGS:
+        if name in setting.names:
+            return setting
+    names = [known for setting in SETTINGS for known in setting.names]
+    raise InputError(
+        f"there is no setting {quoted(name)}{nearest(name, names)}",
+        safe="nothing was changed",
+        next_step="`upgrade-console node config get` lists them",
+    )
+
+
+def parse_value(setting: Setting, text: str) -> Any:
+    """The value of a typed text.
+
+    Raises:
+        InputError: It is not acceptable.
+    """
+    try:
+        return setting.kind.parse(text)
+    except ValueError as error:
+        raise InputError(f"{setting.key} must be {error}, not {quoted(text)}", safe="nothing was changed") from error
+
+
+def default_text(setting: Setting) -> str:
+    """The default in words for the documentation: code, words, or `required`."""
+    if setting.shown_default:
+        return setting.shown_default
+    field = next(each for each in dataclasses.fields(NodeSettings) if each.name == setting.key)
+    if field.default_factory is not dataclasses.MISSING:
+        value = field.default_factory()
+    elif field.default is not dataclasses.MISSING:
+        value = field.default
+    else:
+        return "required"
+    text = setting.kind.show(value)
+    return f"`{text}`" if text else "none"
+
+
+def settings_markdown() -> str:
+    """What the operator guide says of settings: when a change takes effect, then the table."""
+    lines = [f"- *{effect.value}*: {effect.sentence}" for effect in Effect]
+    lines += ["", "| setting | default | changes | meaning |", "|---|---|---|---|"]
+    for setting in SETTINGS:
+        aliases = ", ".join(f"`{alias}`" for alias in setting.aliases)
+        meaning = setting.meaning + (f" Also {aliases}." if aliases else "")
+        cells = (f"`{setting.key}`", default_text(setting), setting.effect.value, meaning)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """` (did you mean …?)` with the most similar known name, empty when none is similar."""
+    found = difflib.get_close_matches(name[:100], known, n=1, cutoff=0.6)
+    return f" (did you mean {found[0]}?)" if found else ""
+
+
+def quoted(value: object) -> str:
+    """A value as a message shows it."""
+    return untrusted(repr(value), 80)
