@@ -5,10 +5,14 @@ CPython. The key's path comes in the request and the key itself from its file: n
 output or messages.
 
     {"key": {"path": "/…/node1-operator.key"}, "transaction": {…}}  ->  {"raw": "0x…", "hash": "0x…", "from": "0x…"}
+    {"key": {"path": "/…/node1-operator.key"}, "statement": {…}}    ->  {"signature": "0x…", "from": "0x…"}
     {"key": {"path": "/…/node1-operator.key"}}                      ->  {"from": "0x…"}
     anything that is refused                                        ->  {"error": "one sentence"}, exit code 1
 
-With the argument `address` it does not prepare for signing and answers requests of the second form only.
+A statement is `{"text": …, "from": "0x…"}`, `from` being optional; only the canonical texts of `console.node.abort`
+are signed, as personal messages (EIP-191), so that no signature of this kind can mean anything else.
+
+With the argument `address` it does not prepare for signing and answers requests of the last form only.
 """
 
 from __future__ import annotations
@@ -87,14 +91,19 @@ def _answer(line: str, *, signing: bool) -> dict[str, str]:
         raise Refused("the request is not JSON") from None
     key = request.get("key") if isinstance(request, dict) else None
     path = key.get("path") if isinstance(key, dict) else None
-    if not isinstance(path, str) or not path or not set(request) <= {"key", "transaction"}:
+    if not isinstance(path, str) or not path or not set(request) <= {"key", "transaction", "statement"}:
         raise Refused("the request does not name a key file")
-    transaction = request.get("transaction")
-    if transaction is None:
+    transaction, statement = request.get("transaction"), request.get("statement")
+    if transaction is None and statement is None:
         return {"from": _address(_read_key(path))}
     if not signing:
         raise Refused("this signer was started for an address only")
     # Everything that can be refused without the key is refused before it is read.
+    if statement is not None:
+        if transaction is not None:
+            raise Refused("the request holds a transaction and a statement")
+        text, sender = _checked_statement(statement)
+        return _sign_statement(_read_key(path), text, sender)
     fields, sender = _checked(transaction)
     return _sign(_read_key(path), fields, sender)
 
@@ -143,8 +152,7 @@ def _checked(transaction: object) -> tuple[dict[str, Any], str | None]:
         raise Refused("the transaction is not an object")
     fields: dict[str, Any] = dict(transaction)
     sender = fields.pop("from", None)
-    if sender is not None and (not isinstance(sender, str) or not _ADDRESS.fullmatch(sender)):
-        raise Refused("`from` of the transaction is not an address")
+    _check_sender(sender, "transaction")
     if set(fields) not in (_LEGACY, _DYNAMIC):
         raise Refused("the transaction has not exactly the fields of a legacy or an EIP-1559 transaction")
     for name in sorted(set(fields) - {"to", "data"}):
@@ -164,14 +172,49 @@ def _checked(transaction: object) -> tuple[dict[str, Any], str | None]:
     return fields, sender
 
 
+def _check_sender(sender: object, what: str) -> None:
+    if sender is not None and (not isinstance(sender, str) or not _ADDRESS.fullmatch(sender)):
+        raise Refused(f"`from` of the {what} is not an address")
+
+
+def _checked_statement(statement: object) -> tuple[str, str | None]:
+    from console.node.abort import StatementError, parse_text
+
+    if not isinstance(statement, dict) or not {"text"} <= set(statement) <= {"text", "from"}:
+        raise Refused("the statement has not exactly the fields of a statement")
+    text, sender = statement["text"], statement.get("from")
+    _check_sender(sender, "statement")
+    try:
+        # What reads back as the same text can be nothing else than an abort of one plan.
+        if not isinstance(text, str) or parse_text(text).text() != text:
+            raise Refused("only the text of an abort statement is signed")
+    except StatementError:
+        raise Refused("only the text of an abort statement is signed") from None
+    return text, sender
+
+
+def _sign_statement(secret: bytes, text: str, sender: str | None) -> dict[str, str]:
+    from eth_account import Account
+    from eth_account.messages import encode_defunct
+
+    address = _own_address(secret, sender)
+    signed = Account.sign_message(encode_defunct(text=text), secret)
+    return {"signature": "0x" + bytes(signed.signature).hex(), "from": address}
+
+
+def _own_address(secret: bytes, sender: str | None) -> str:
+    address = _address(secret)
+    if sender is not None and sender.lower() != address.lower():
+        raise Refused(f"the key is that of {address}, not of {sender}")
+    return address
+
+
 def _sign(secret: bytes, fields: dict[str, Any], sender: str | None) -> dict[str, str]:
     from eth_account import Account
 
     from console.chain.address import checksummed
 
-    address = _address(secret)
-    if sender is not None and sender.lower() != address.lower():
-        raise Refused(f"the key is that of {address}, not of {sender}")
+    address = _own_address(secret, sender)
     signed = Account.sign_transaction({**fields, "to": checksummed(fields["to"])}, secret)
     return {
         "raw": "0x" + bytes(signed.raw_transaction).hex(),

@@ -33,6 +33,16 @@ class Signed:
     """Checksummed address of the key."""
 
 
+@dataclass(frozen=True, slots=True)
+class SignedText:
+    """A signed statement."""
+
+    signature: str
+    """0x hex of 65 bytes: a personal message (EIP-191)."""
+    signer: str
+    """Checksummed address of the key."""
+
+
 class SignerProcess:
     """Starts `python -m console.signer`, one process per answer.
 
@@ -66,6 +76,24 @@ class SignerProcess:
         assert process is not None
         answer = await self._ask(process, {"key": {"path": str(key.path)}, "transaction": dict(transaction)})
         return Signed(_hex(answer, "raw"), _hex(answer, "hash", 32), _hex(answer, "from", 20))
+
+    async def sign_statement(self, key: KeyReference, text: str, sender: str | None = None) -> SignedText:
+        """Have the text of an abort statement signed; the signer signs no other text (console.node.abort).
+
+        Args:
+            key: Where the signer finds the key.
+            text: The canonical text of a statement.
+            sender: The address that must be the key's; any when not given.
+
+        Raises:
+            SignerError: It refused, failed or took too long.
+        """
+        await self.prepare()
+        process, self._waiting = self._waiting, None
+        assert process is not None
+        statement = {"text": text} if sender is None else {"text": text, "from": sender}
+        answer = await self._ask(process, {"key": {"path": str(key.path)}, "statement": statement})
+        return SignedText(_hex(answer, "signature", 65), _hex(answer, "from", 20))
 
     async def address(self, key: KeyReference) -> str:
         """Checksummed address of a key. Raises SignerError."""

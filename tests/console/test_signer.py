@@ -14,12 +14,14 @@ from typing import Any
 
 import pytest
 from eth_account import Account
+from eth_account.messages import encode_defunct
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console import signer
 from console.chain.signing import SignerProcess
 from console.errors import SignerError
+from console.node.abort import Member, Plan, SignedStatement, Statement, parse_text, verify_statement
 from console.ports import KeyReference
 
 SECRET = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
@@ -96,6 +98,91 @@ class TestSigns:
         done = run({"key": {"path": str(key)}, "transaction": DYNAMIC}, "address")
         assert done.returncode == 1
         assert "address only" in json.loads(done.stdout)["error"]
+
+
+class TestStatements:
+    PLAN = Plan("ipc-test-1", TARGET, 7, "v0.2.0", 500)
+
+    @property
+    def text(self) -> str:
+        return Statement(self.PLAN, ADDRESS, 500).text()
+
+    def test_the_text_of_an_abort_statement_is_signed_as_a_personal_message(self, key: Path) -> None:
+        done = run({"key": {"path": str(key)}, "statement": {"text": self.text, "from": ADDRESS}})
+        assert done.returncode == 0
+        found = json.loads(done.stdout)
+        assert found["from"] == ADDRESS
+        statement = SignedStatement(parse_text(self.text), found["signature"])
+        assert verify_statement(statement, Member(1, "")) == ADDRESS
+        assert Account.recover_message(encode_defunct(text=self.text), signature=found["signature"]) == ADDRESS
+
+    def test_the_console_gets_it_through_the_process(self, key: Path) -> None:
+        async def scenario() -> None:
+            process = SignerProcess()
+            await process.prepare()
+            signed = await process.sign_statement(KeyReference(key), self.text, ADDRESS)
+            assert signed.signer == ADDRESS
+            assert process._waiting is None
+            with pytest.raises(SignerError, match="only the text of an abort statement is signed"):
+                await process.sign_statement(KeyReference(key), "send all my money")
+
+        asyncio.run(scenario())
+
+    def test_no_other_text_is_signed(self, key: Path) -> None:
+        text = self.text
+        others: list[object] = [
+            "",
+            "hello",
+            text + "\n",
+            text + "\nmore",
+            " " + text,
+            text.replace("ABORT", "CROSS"),
+            text.replace("statement 1", "statement 2"),
+            text.replace(TARGET.lower(), TARGET),
+            text.replace("target height: 500", "target height: 0500"),
+            "0x" + "00" * 32,
+            None,
+            1,
+            [text],
+        ]
+        for other in others:
+            sentence = refused({"key": {"path": str(key)}, "statement": {"text": other}})
+            assert sentence == "only the text of an abort statement is signed"
+
+    @pytest.mark.parametrize("statement", ["x", {}, {"text": "x", "more": 1}, {"from": ADDRESS}, [], 0, False, ""])
+    def test_other_shapes_are_refused(self, key: Path, statement: object) -> None:
+        refused({"key": {"path": str(key)}, "statement": statement})
+
+    def test_another_key_than_the_named_one_does_not_sign(self, key: Path) -> None:
+        sentence = refused({"key": {"path": str(key)}, "statement": {"text": self.text, "from": OTHER}})
+        assert sentence == f"the key is that of {ADDRESS}, not of {OTHER}"
+        assert "not an address" in refused({"key": {"path": str(key)}, "statement": {"text": self.text, "from": 1}})
+
+    def test_a_transaction_beside_it_is_refused(self, key: Path) -> None:
+        both = {"key": {"path": str(key)}, "statement": {"text": self.text}, "transaction": DYNAMIC}
+        assert "a transaction and a statement" in refused(both)
+
+    def test_a_signer_for_an_address_only_signs_none(self, key: Path) -> None:
+        done = run({"key": {"path": str(key)}, "statement": {"text": self.text}}, "address")
+        assert done.returncode == 1
+        assert "address only" in json.loads(done.stdout)["error"]
+
+    def test_a_wrong_text_is_refused_before_the_key_is_read(self, tmp_path: Path) -> None:
+        request = {"key": {"path": str(tmp_path / "none.key")}, "statement": {"text": "hello"}}
+        assert "only the text" in refused(request)
+
+    @settings(derandomize=True, deadline=None, max_examples=200)
+    @given(st.data())
+    def test_any_change_of_the_text_leaves_a_statement_or_is_refused(self, data: st.DataObject) -> None:
+        text = self.text
+        at = data.draw(st.integers(0, len(text)))
+        changed = text[:at] + data.draw(st.text(max_size=3)) + text[at + data.draw(st.integers(0, 3)) :]
+        try:
+            checked, _ = signer._checked_statement({"text": changed})
+        except signer.Refused:
+            return
+        assert parse_text(checked).text() == changed
+        assert checked.splitlines()[1] == "action: ABORT"
 
 
 class TestRefusesTheKeyFile:
