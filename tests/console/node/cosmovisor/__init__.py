@@ -1,0 +1,1 @@
+"""Tests of Cosmovisor's settings, files and layout."""
