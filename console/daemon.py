@@ -9,16 +9,22 @@ import logging.handlers
 import os
 import signal
 import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from console.chain.ipc import CometPeers, RegistryPlans
-from console.chain.transactions import RegistrySignals
+from console.chain.peers import CometPeers
 from console.errors import ConsoleError, HeldByOther, NodeError
+from console.model import PlanOrigin
+from console.node.ballast import Ballast
 from console.node.bell import Bell
 from console.node.controller import Controller, open_attempt_words
 from console.node.faults import FaultPoints
 from console.node.journal import Journal
+from console.node.live_settings import LiveSettings
+from console.node.parts import parts_of
 from console.node.service import ControllerService
+from console.ports import PeerView, PlanSource, Signals
 from console.settings import NetworkSettings, NodeSettings
 
 _LOG = logging.getLogger(__name__)
@@ -45,17 +51,22 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
     lock = _controller_lock(node.state_dir / "controller.lock")
     _log_to(run_dir / "controller.log")
     faults = FaultPoints.from_environment()
-    journal = Journal(node.state_dir / "journal.db", faults=faults)
+    ballast = Ballast(node.state_dir)
+    journal = Journal(node.state_dir / "journal.db", faults=faults, make_room=ballast.drop)
+    live = LiveSettings(node, journal.record)
+    if live.problem:
+        _LOG.warning("%s", live.problem)
+    await asyncio.to_thread(ballast.ensure)
     bell = Bell()
-    signals = RegistrySignals(network, node)
-    plans = RegistryPlans(network, node)
-    peers = CometPeers(network, node)
+    chain = await _chain_of(network, live.settings, journal)
+    parts = parts_of(lambda: live.settings, journal, faults)
     controller = Controller(
-        node,
+        lambda: live.settings,
         journal,
-        plans,
-        peers,
-        signals,
+        chain.plans,
+        chain.peers,
+        chain.signals,
+        parts,
         block_time_s=network.block_time_s,
         changed=bell.ring,
         faults=faults,
@@ -89,12 +100,42 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
         raise _first(known) from group
     finally:
         await service.close()
-        for closing in (plans.close, peers.close, signals.close):
+        for closing in chain.closing:
             await closing()
         journal.close()
         os.close(lock)
     _LOG.info("controller of %s ends; the node goes on", node.name)
     return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """The controller's seams to one chain."""
+
+    plans: PlanSource
+    peers: PeerView
+    signals: Signals
+    closing: tuple[Callable[[], Awaitable[None]], ...]
+
+
+async def _chain_of(network: NetworkSettings, node: NodeSettings, journal: Journal) -> _Chain:
+    """The seams for the network's kind; what only one kind needs is imported for that kind."""
+    peers = CometPeers(network, node)
+    if network.kind == "cosmos":
+        from console.chain.xupgrade import UpgradeModulePlans, UpgradePlan
+        from console.node.silence import SilentSignals
+
+        latest = journal.latest_attempt()
+        known: tuple[UpgradePlan, ...] = ()
+        if latest is not None and latest.origin is PlanOrigin.CHAIN:
+            known = (UpgradePlan(str(latest.name), latest.target_height, str(latest.release_url)),)
+        upgrades = UpgradeModulePlans(network, node, known=known)
+        return _Chain(upgrades, peers, SilentSignals(), (upgrades.close, peers.close))
+    from console.chain.plans import RegistryPlans
+    from console.chain.transactions import RegistrySignals
+
+    plans, signals = RegistryPlans(network, node), RegistrySignals(network, node)
+    return _Chain(plans, peers, signals, (plans.close, peers.close, signals.close))
 
 
 def _controller_lock(path: Path) -> int:

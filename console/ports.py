@@ -47,6 +47,8 @@ class ConsensusReading:
     total_power: int
     own_signature: bool
     """Whether the asked validator's signature is in the last commit."""
+    own_power: int
+    """Power of our validator in consensus; 0 for a node that is none."""
 
 
 class PlanSource(Protocol):

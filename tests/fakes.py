@@ -174,6 +174,8 @@ def attempt(
         failure_code=failure,
         tries_left=3,
         note=note,
+        generation="v0.2.0",
+        generation_hash=HASH,
     )
 
 

@@ -73,6 +73,7 @@ class CometPeers:
             signed_power=sum(entry.power for entry in validators.validators if entry.consensus_address in signers),
             total_power=validators.total_power,
             own_signature=ours is not None and ours.consensus_address in signers,
+            own_power=0 if ours is None else ours.power,
         )
 
     async def highest_peer(self) -> int | None:

@@ -10,6 +10,7 @@ from console.model.node import (
     NodeRun,
     NodeState,
     NodeStatus,
+    PlanOrigin,
     Preparation,
     shown_state,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "NodeRun",
     "NodeState",
     "NodeStatus",
+    "PlanOrigin",
     "Preparation",
     "Proposal",
     "ProposalStatus",

@@ -34,12 +34,17 @@ class Crossing(StrEnum):
     NONE = ""
     HALTED = "HALTED"
     QUIESCED = "QUIESCED"
+    BACKED_UP = "BACKED_UP"
     SWITCHED = "SWITCHED"
     STARTING = "STARTING"
     WAITING_FOR_QUORUM = "WAITING_FOR_QUORUM"
     PROBATION = "PROBATION"
     COMMITTED = "COMMITTED"
     RESUMED_OLD = "RESUMED_OLD"
+    ROLLBACK = "ROLLBACK"
+    RESTORED = "RESTORED"
+    FLIPPED_BACK = "FLIPPED_BACK"
+    PARKED = "PARKED"
     MISSED_HALT = "MISSED_HALT"
     NEEDS_OPERATOR = "NEEDS_OPERATOR"
 
@@ -49,9 +54,26 @@ class Crossing(StrEnum):
         return self in {
             Crossing.COMMITTED,
             Crossing.RESUMED_OLD,
+            Crossing.PARKED,
             Crossing.MISSED_HALT,
             Crossing.NEEDS_OPERATOR,
         }
+
+    @property
+    def waits_for_operator(self) -> bool:
+        """Whether only the operator leads on from here: nothing is started and no plan is taken up."""
+        return self in {Crossing.PARKED, Crossing.MISSED_HALT, Crossing.NEEDS_OPERATOR}
+
+
+class PlanOrigin(StrEnum):
+    """Who made the plan."""
+
+    REGISTRY = "registry"
+    """Controllers arm, the registry's verdict decides."""
+    CHAIN = "chain"
+    """The chain stops every node at the plan's height by itself (x/upgrade)."""
+    OPERATOR = "operator"
+    """A swap by hand, of this node alone."""
 
 
 class NodeState(StrEnum):
@@ -89,11 +111,35 @@ class Attempt:
     """Starts of the new binary that remain."""
     note: str
     """One sentence on why the attempt is where it is; empty when the state says it."""
+    origin: PlanOrigin = PlanOrigin.REGISTRY
+    generation: str = ""
+    """Folder of the generation that crosses: the plan's own, or what the operator chose for the same H."""
+    generation_hash: str = ""
+    """sha256 of its binary; empty until it is known (a chain's plan without a checksum)."""
+    left: str = ""
+    """Generation that ran before the switch: where a rollback flips back to."""
+    rollback_point: str = ""
+    """Name of the complete rollback point of this crossing; empty for none."""
+    arming_point: str = ""
+    """Name of the rollback point that was taken at the arming restart; empty for none."""
+    without_point: str = ""
+    """Why this crossing has no rollback point: the operator's choice; it switches automatic rollback off."""
+    new_app_height: int = 0
+    """Highest height that the new binary was seen to have executed; 0 for none."""
+    beyond_return: bool = False
+    """A verified commit for H+1 was seen (zone Z2): nothing leads back."""
+    grace_blocks: int = 0
+    """Blocks after H for which the old release may go on; 0 for none known."""
 
     @property
     def freeze_height(self) -> int:
         """H − F."""
         return self.target_height - self.freeze_blocks
+
+    @property
+    def halts_itself(self) -> bool:
+        """Whether nobody arms and no verdict is waited for."""
+        return self.origin is not PlanOrigin.REGISTRY
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +187,10 @@ class NodeStatus:
     controller_pid: int
     note: str
     """One sentence for the operator; empty when nothing needs saying."""
+    paused: str = ""
+    """Why automation is paused; empty when it is not."""
+    alarm: str = ""
+    """Why the operator is called; empty when nobody is."""
 
 
 def shown_state(attempt: Attempt | None, *, running: bool, stopped_by_operator: bool, needs_operator: bool) -> str:

@@ -91,6 +91,10 @@ class Proposal:
     """Power that is both ready and armed."""
     confirmed_power: int
     total_power: int
+    halts_itself: bool = False
+    """The chain itself arms and decides, as x/upgrade does: no signals, no freeze, no verdict to wait for."""
+    grace_blocks: int = 0
+    """Blocks after H for which the release says that the old one may go on; 0 where it says none."""
 
     @property
     def freeze_height(self) -> int:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from console.errors import NodeError
 from console.model import Arming, Attempt, Crossing, Preparation, Verdict, more_than_two_thirds
 from console.node.attempts import AttemptBook
 from console.node.generation import Generation, Generations
 from console.node.journal import Journal
+from console.node.rollback_point import RollbackPoints
 from console.node.runs import NodeRuns
 from console.node.runtime.shim import run_command
 from console.node.shape import HALT_VARIABLE, NodeShape
 from console.node.turns import arming_turns, current_turn
 from console.ports import ConsensusReading, PlanReading
+from console.settings import NodeSettings
 
 _LOG = logging.getLogger(__name__)
 
@@ -26,24 +29,27 @@ class Armer:
     """Arms the node for the open attempt.
 
     Args:
-        address: Our validator's checksummed address.
+        settings: The node's settings of the moment.
         book: The attempt.
         runs: The node's runs.
         generations: To find the binary that runs.
         journal: Where the decision is durable before the node is stopped.
         shape: What kind of node it is.
+        points: Rollback points: the node is down for a moment anyway.
     """
 
     def __init__(
         self,
-        address: str,
+        settings: Callable[[], NodeSettings],
         book: AttemptBook,
         runs: NodeRuns,
         generations: Generations,
         journal: Journal,
         shape: NodeShape,
+        points: RollbackPoints,
     ) -> None:
-        self._address = address
+        self._settings = settings
+        self._points = points
         self._book = book
         self._runs = runs
         self._generations = generations
@@ -61,6 +67,8 @@ class Armer:
             automatic
             and attempt is not None
             and attempt.breaking
+            and not attempt.halts_itself
+            and attempt.arming is not Arming.DISARMED
             and attempt.crossing is Crossing.NONE
             and attempt.verdict is not Verdict.ABORT
             and self._journal.armed_for != attempt.target_height
@@ -74,37 +82,90 @@ class Armer:
     async def step(self, reading: PlanReading, consensus: ConsensusReading | None) -> None:
         """Arm when it is due. Raises NodeError."""
         attempt = self._book.open
-        if attempt is None or attempt.arming is Arming.ARMED or self._runs.live is None:
+        if attempt is None or attempt.arming is not Arming.WAITING_TURN or self._runs.live is None:
+            return
+        if attempt.halts_itself:
             return
         run = self._runs.run
         if run is not None and run.halt_height == attempt.target_height:
             await self._prove(attempt)
-            return
-        if not self._due(attempt, reading, consensus):
-            return
+        elif self._due(attempt, reading, consensus):
+            self._check_space()
+            await self._restart_armed(attempt)
+
+    async def arm_by_hand(self, reason: str) -> None:
+        """Arm now, whoever's turn it is. Raises NodeError: there is nothing to arm for, or it is too late."""
+        attempt = self._book.open
+        height = self._runs.application_height()
+        if attempt is None or attempt.halts_itself or attempt.crossing is not Crossing.NONE:
+            raise NodeError("there is no plan to arm for", safe="nothing was changed")
+        if height is None or height >= attempt.target_height - 1:
+            raise NodeError(
+                f"the application is at height {height}, too late to arm for {attempt.target_height}",
+                safe="nothing was changed",
+            )
+        self._check_space()
+        attempt = self._book.lead_on(reason, arming=Arming.WAITING_TURN)
+        await self._restart_armed(attempt)
+
+    async def _restart_armed(self, attempt: Attempt) -> None:
         generation = self._generations.current()
         self._journal.arm(attempt)
         _LOG.info("arming for height %d: restarting the node", attempt.target_height)
         await self._runs.stop()
+        await self._take_point(attempt, generation)
         await self._runs.start(generation, attempt.target_height)
         await self._prove(attempt)
 
+    def _check_space(self) -> None:
+        """Room for a rollback point is looked for before the node is touched (DESIGN §4.3). Raises NodeError."""
+        if not self._settings().backup_enabled:
+            return
+        need = self._points.space_needed()
+        if not need.enough:
+            raise NodeError(
+                f"not armed: {need.sentence}", safe="the node was not touched", next_step="free space on that disk"
+            )
+
+    async def _take_point(self, attempt: Attempt, generation: Generation) -> None:
+        """Take a rollback point while the node is down. Without one it is armed all the same: a halt matters more."""
+        if not self._settings().backup_enabled:
+            return
+        name = f"arming-{attempt.id}"
+        try:
+            await asyncio.to_thread(
+                self._points.take,
+                name,
+                app_height=self._runs.application_height(),
+                generation=generation.name,
+                exe_sha256=generation.sha256,
+            )
+        except (NodeError, OSError) as error:
+            _LOG.warning("no rollback point at the arming: %s", error)
+            self._journal.record("no-arming-point", attempt, why=str(error))
+            return
+        self._book.change(arming_point=name)
+
     def _due(self, attempt: Attempt, reading: PlanReading, consensus: ConsensusReading | None) -> bool:
-        if consensus is None or reading.readiness is None or reading.readiness.proposal_id != attempt.proposal_id:
+        if consensus is None or attempt.verdict is Verdict.ABORT:
             return False
         if not attempt.breaking and attempt.preparation is not Preparation.READY:
             return False
-        if attempt.verdict is Verdict.ABORT:
+        if consensus.catching_up:
+            # It signs nothing now, and may have to cross several halts before it does.
+            return consensus.height < attempt.target_height - 2
+        if reading.readiness is None or reading.readiness.proposal_id != attempt.proposal_id:
             return False
         if max(reading.height, consensus.height) >= attempt.target_height - 2:
             return False
         powers = {entry.address: entry.power for entry in reading.readiness.validators}
-        if self._address in powers and reading.height < attempt.freeze_height:
+        address = self._settings().address
+        if address in powers and reading.height < attempt.freeze_height:
             armed_at = {entry.address: entry.armed_at for entry in reading.readiness.validators}
             turns = arming_turns(attempt.proposal_id, powers)
-            if self._address not in current_turn(turns, armed_at, attempt.scheduled_at, reading.height):
+            if address not in current_turn(turns, armed_at, attempt.scheduled_at, reading.height):
                 return False
-        return self._network_stays(powers.get(self._address, 0), sum(powers.values()), consensus)
+        return self._network_stays(powers.get(address, 0), sum(powers.values()), consensus)
 
     def _network_stays(self, own: int, total: int, consensus: ConsensusReading) -> bool:
         """Whether more than 2/3 stays without us; a validator that holds 1/3 or more pauses the chain anyway."""

@@ -6,7 +6,8 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from console.model import Arming, Attempt, Crossing, Proposal, ProposalStatus, Verdict
+from console.model import Arming, Attempt, Crossing, PlanOrigin, Proposal, ProposalStatus, Verdict
+from console.node.generation import folder_name
 from console.node.journal import Journal
 from console.ports import PlanReading
 
@@ -24,7 +25,10 @@ class AttemptBook:
     def __init__(self, journal: Journal, changed: Callable[[], None]) -> None:
         self._journal = journal
         self._changed = changed
-        self._attempt = journal.latest_attempt()
+        attempts = journal.attempts()
+        self._attempt = attempts[0] if attempts else None
+        self._planned = next((entry for entry in attempts if entry.origin is not PlanOrigin.OPERATOR), None)
+        """The newest attempt that came from a plan: a swap by hand does not make old plans new."""
 
     @property
     def attempt(self) -> Attempt | None:
@@ -48,6 +52,8 @@ class AttemptBook:
         after = self._journal.change(attempt, **changes)
         if after != attempt:
             self._attempt = after
+            if after.origin is not PlanOrigin.OPERATOR:
+                self._planned = after
             words = ", ".join(
                 f"{key.replace('_', ' ')} {getattr(value, 'name', value)}"
                 for key, value in changes.items()
@@ -58,26 +64,59 @@ class AttemptBook:
             self._changed()
         return after
 
-    def follow(self, reading: PlanReading, current_sha256: str) -> Proposal | None:
+    def follow(self, reading: PlanReading, current_sha256: str, executed: int | None) -> Proposal | None:
         """Take up a plan that the chain shows, and return the proposal of the attempt in progress.
 
         Args:
             reading: What the plan source said.
             current_sha256: Of the current generation's binary, so that a release that runs already is no plan.
+            executed: Last height that our application executed, None when it is not known.
 
         Raises:
             JournalError: The attempt could not be opened.
         """
         if self.open is None:
-            proposal = plan_to_open(reading, self._attempt, current_sha256)
+            proposal = plan_to_open(reading, self._planned, current_sha256, executed) if self._free else None
             if proposal is not None:
-                self._attempt = self._journal.open_attempt(proposal)
-                _LOG.info("upgrade %s #%d is planned for height %d", proposal.name, proposal.id, proposal.target_height)
-                self._changed()
+                self.take_up(proposal, PlanOrigin.CHAIN if proposal.halts_itself else PlanOrigin.REGISTRY)
         attempt = self.open
-        if attempt is None:
+        if attempt is None or attempt.origin is PlanOrigin.OPERATOR:
             return None
-        return next((entry for entry in reading.proposals if entry.id == attempt.proposal_id), None)
+        proposal = next((entry for entry in reading.proposals if _same_plan(entry, attempt)), None)
+        if proposal is not None and proposal.halts_itself and proposal.status is ProposalStatus.CANCELLED:
+            self._end_withdrawn(attempt)
+        return proposal
+
+    @property
+    def _free(self) -> bool:
+        """Whether a plan may be taken up: not while the operator has to look after this node."""
+        return self._attempt is None or not self._attempt.crossing.waits_for_operator
+
+    def _end_withdrawn(self, attempt: Attempt) -> None:
+        """End an attempt whose plan the chain has cancelled or replaced; the same plan may come again."""
+        if attempt.crossing is Crossing.NONE:
+            self.change(verdict=Verdict.NONE, crossing=Crossing.RESUMED_OLD, note="the plan was withdrawn")
+
+    def take_up(self, proposal: Proposal, origin: PlanOrigin) -> Attempt:
+        """Open an attempt for a plan. Raises JournalError."""
+        attempt = self._journal.open_attempt(proposal, origin, folder_name(proposal.name))
+        self._attempt = attempt
+        if origin is not PlanOrigin.OPERATOR:
+            self._planned = attempt
+        _LOG.info("upgrade %s #%d is planned for height %d", proposal.name, proposal.id, proposal.target_height)
+        self._changed()
+        return attempt
+
+    def lead_on(self, reason: str, **changes: Any) -> Attempt:
+        """A change that the operator decided, with the reason; the count against going round begins anew.
+
+        Raises:
+            JournalError: Nothing was changed.
+        """
+        attempt = self._attempt
+        assert attempt is not None, "there is no attempt to change"
+        self._journal.record("led-on", attempt, reason=reason)
+        return self.change(**changes)
 
     def learn_verdict(self, proposal: Proposal) -> None:
         """Keep the verdict as soon as the chain has one; it never changes afterwards. Raises JournalError.
@@ -102,22 +141,46 @@ class AttemptBook:
         return self._attempt is not None and self._attempt.arming is Arming.ARMED
 
 
-def plan_to_open(reading: PlanReading, latest: Attempt | None, current_sha256: str) -> Proposal | None:
+def _same_plan(proposal: Proposal, attempt: Attempt) -> bool:
+    return proposal.id == attempt.proposal_id and str(proposal.name) == str(attempt.name)
+
+
+def _done_with(proposal: Proposal, latest: Attempt | None) -> bool:
+    """Whether our newest planned attempt is past this plan. A chain's plan has no number, and may come again."""
+    if latest is None:
+        return False
+    if proposal.halts_itself:
+        withdrawn = latest.crossing is Crossing.RESUMED_OLD and latest.verdict is Verdict.NONE
+        return not withdrawn and proposal.target_height <= latest.target_height
+    return proposal.id <= latest.proposal_id
+
+
+def plan_to_open(
+    reading: PlanReading, latest: Attempt | None, current_sha256: str, executed: int | None
+) -> Proposal | None:
     """The proposal that a node without an open attempt should take up, or None.
 
-    That is the scheduled one, or the newest that crossed without us: then this node has something to catch up or has
-    missed its halt. Proposals up to the latest attempt's are done with. A node that the operator has to look after
-    takes up nothing: a new plan must not start it.
+    A node that catches up crosses every halt in order: the lowest height that the network crossed and that this node
+    has not executed. Else it is the scheduled one, else the newest that crossed without us: then this node has
+    missed its halt.
+
+    Args:
+        reading: What the plan source said.
+        latest: The newest attempt that came from a plan.
+        current_sha256: Of the current generation's binary.
+        executed: Last height that our application executed, None when it is not known.
     """
-    if latest is not None and latest.crossing in {Crossing.MISSED_HALT, Crossing.NEEDS_OPERATOR}:
-        return None
-    done = 0 if latest is None else latest.proposal_id
-    fresh = [entry for entry in reading.proposals if entry.id > done]
-    for proposal in fresh:
-        if proposal.status is ProposalStatus.SCHEDULED:
-            return proposal
-    for proposal in fresh:
-        if proposal.verdict is Verdict.CROSS and proposal.breaking:
-            # Only the newest crossing counts: when its release runs here, the older ones are behind us too.
-            return proposal if proposal.release_hash != current_sha256 else None
-    return None
+    fresh = [entry for entry in reading.proposals if not _done_with(entry, latest)]
+    if any(entry.halts_itself for entry in fresh):
+        # Such a chain stops every node at its plan, and no node can be past it without the release.
+        return next((entry for entry in fresh if entry.status is ProposalStatus.SCHEDULED), None)
+    crossed = [entry for entry in fresh if entry.verdict is Verdict.CROSS and entry.breaking]
+    # When the release of one runs here, it and those before it are behind us.
+    behind = max((entry.id for entry in crossed if entry.release_hash == current_sha256), default=None)
+    if behind is not None:
+        crossed = [entry for entry in crossed if entry.id > behind]
+    ahead = [entry for entry in crossed if executed is not None and entry.target_height > executed]
+    if ahead:
+        return min(ahead, key=lambda entry: entry.target_height)
+    scheduled = next((entry for entry in fresh if entry.status is ProposalStatus.SCHEDULED), None)
+    return scheduled or max(crossed, key=lambda entry: entry.id, default=None)

@@ -6,23 +6,26 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import suppress
 
 from console.errors import ConsoleError, JournalError, NodeError
 from console.model import Arming, Attempt, Crossing, NodeStatus, Proposal, shown_state
 from console.node.arming import Armer
 from console.node.attempts import AttemptBook
+from console.node.chain_halt import ChainHalt, ChainHalts, halt_is_proven
 from console.node.crossing import Crosser
 from console.node.faults import FaultPoints
-from console.node.generation import Generations
+from console.node.generation import folder_name
 from console.node.journal import Journal
-from console.node.keeper import CROSSER_DECIDES, Keeper
+from console.node.keeper import Keeper
+from console.node.operator_commands import PAUSED, STOPPED_BY_OPERATOR, Commands
+from console.node.parts import Parts
 from console.node.preparation import Preparer
+from console.node.resync import Resyncer
+from console.node.returning import Returner
 from console.node.runs import NodeRuns
-from console.node.runtime.shim import ShimRuntime, run_command
-from console.node.shape import NodeShape
+from console.node.runtime.shim import run_command
 from console.node.speaker import Speaker
 from console.ports import ConsensusReading, PeerView, PlanReading, PlanSource, Signals
 from console.settings import NodeSettings
@@ -43,11 +46,12 @@ class Controller:
     """One node's controller.
 
     Args:
-        node: The node's settings.
+        settings: The node's settings of the moment; what lies where is read from them once.
         journal: Its journal.
         plans: Where plans come from.
         peers: Consensus as our node and others show it.
         signals: What is said to the chain.
+        parts: The pieces that differ between nodes.
         block_time_s: Expected seconds per block, for the pace of polling only.
         changed: Called when the status may have changed.
         faults: Fault points.
@@ -55,43 +59,72 @@ class Controller:
 
     def __init__(
         self,
-        node: NodeSettings,
+        settings: Callable[[], NodeSettings],
         journal: Journal,
         plans: PlanSource,
         peers: PeerView,
         signals: Signals,
+        parts: Parts,
         *,
         block_time_s: float | None,
         changed: Callable[[], None],
         faults: FaultPoints,
     ) -> None:
-        self._node = node
+        node = settings()
+        self._settings = settings
         self._journal = journal
         self._plans = plans
         self._peers = peers
         self._changed = changed
-        self._pace_s = min(1.0, max(0.1, (block_time_s or 1.0) / 4))
+        self._block_time_s = block_time_s or 1.0
+        self._pace_s = min(1.0, max(0.1, self._block_time_s / 4))
         self._wake = asyncio.Event()
-        self._acting = asyncio.Lock()
-        self._adopted = asyncio.Event()
         self._reading: PlanReading | None = None
         self._asked_chain = False
+        self._plans_wanted = asyncio.Event()
+        self._halt: ChainHalt | None = None
+        self._chain_halts = parts.chain_halts
         self._consensus: ConsensusReading | None = None
         self._consensus_at = 0.0
         self._consensus_run = 0
         self._versions: dict[str, UntrustedText] = {}
         self._trouble = ""
-        arguments = tuple(argument.replace("{home}", str(node.home)) for argument in node.arguments)
-        shape = NodeShape(node.home, arguments)
-        self._runtime = ShimRuntime(node.state_dir / "run", node.home)
-        self._generations = Generations(node.home, node.daemon)
-        self._book = AttemptBook(journal, self._notify)
-        self._runs = NodeRuns(journal, self._runtime, shape, self._notify, faults)
-        self._preparer = Preparer(self._book, self._generations, node.state_dir / "downloads", node.mirror)
-        self._armer = Armer(node.address, self._book, self._runs, self._generations, journal, shape)
-        self._crosser = Crosser(node.address, self._book, self._runs, self._generations, peers)
-        self._keeper = Keeper(node, journal, self._book, self._runs, self._generations, self._armer, faults)
-        self._speaker = Speaker(node.address, self._book, journal, self._runs, peers, signals, self._notify)
+        self._shape = shape = parts.shape
+        self._generations = generations = parts.generations
+        self._points = points = parts.points
+        self._book = book = AttemptBook(journal, self._notify)
+        self._runs = runs = NodeRuns(
+            journal,
+            parts.runtime,
+            shape,
+            self._notify,
+            faults,
+            refuse_foreign=parts.refuse_foreign,
+            extra_environment=lambda: settings().environment,
+            grace_s=lambda: settings().shutdown_grace_s,
+        )
+        self._preparer = Preparer(book, generations, node.state_dir / "downloads", settings, shape)
+        self._armer = Armer(settings, book, runs, generations, journal, shape, points)
+        returner = Returner(settings, book, runs, generations, points, shape)
+        self._crosser = Crosser(settings, book, runs, generations, points, peers, returner, parts.pre_upgrade, shape)
+        self._keeper = Keeper(settings, journal, book, runs, generations, self._armer, faults)
+        self._speaker = Speaker(node.address, book, journal, runs, peers, signals, self._notify)
+        self._resyncer = Resyncer(journal, book, runs, generations, points)
+        self._watch_after = parts.after_upgrade
+        self.commands = Commands(
+            journal,
+            book,
+            runs,
+            generations,
+            points,
+            self._preparer,
+            self._armer,
+            self._keeper,
+            self._crosser,
+            returner,
+            self._resyncer,
+            self._notify,
+        )
 
     async def run(self) -> None:
         """Work until cancelled; the node goes on without us.
@@ -101,75 +134,22 @@ class Controller:
             JournalError: The journal cannot be written.
         """
         await self._runs.adopt()
-        self._adopted.set()
+        if self._runs.live is None:
+            # A restore that was cut short left data on its way.
+            await asyncio.to_thread(self._points.finish_restore)
+        self.commands.adopted.set()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._watch_plans())
                 tasks.create_task(self._watch_consensus())
                 tasks.create_task(self._watch_version())
                 tasks.create_task(self._drive())
+                if self._chain_halts is not None:
+                    tasks.create_task(self._watch_chain_halt(self._chain_halts))
         finally:
             await self._preparer.close()
             await self._speaker.close()
             await self._runs.close()
-
-    # --- commands of the operator ---
-
-    @asynccontextmanager
-    async def _command(self) -> AsyncIterator[None]:
-        """One command at a time, and none before the node that may run already is found."""
-        await self._adopted.wait()
-        async with self._acting:
-            yield
-
-    async def start(self) -> NodeStatus:
-        """Start the node and let automation go on. Raises NodeError when that would be wrong."""
-        async with self._command():
-            self._keeper.judge_end()
-            attempt = self._book.attempt
-            if attempt is not None and attempt.crossing is Crossing.MISSED_HALT:
-                raise NodeError(
-                    f"this node executed height {attempt.target_height} under old rules and cannot go on",
-                    safe="it was not started",
-                    next_step="bring back its state from before that height",
-                )
-            self._journal.set_meta("stopped_by_operator", "")
-            await self._keeper.start_by_operator()
-            attempt = self._book.open
-            if attempt is not None and attempt.crossing in CROSSER_DECIDES:
-                await self._crosser.step(None)
-                attempt = self._book.open
-            self._notify()
-            if attempt is not None and attempt.crossing is Crossing.HALTED:
-                raise NodeError(
-                    f"the node waits at its halt before height {attempt.target_height}: {attempt.note or 'crossing'}",
-                    safe="it was not started, because the old binary would halt again",
-                )
-        return self.status()
-
-    async def stop(self) -> NodeStatus:
-        """Stop the node; no automation starts it again. Raises NodeError."""
-        async with self._command():
-            self._journal.set_meta("stopped_by_operator", "1")
-            await self._runs.stop()
-            self._notify()
-        return self.status()
-
-    async def restart(self) -> NodeStatus:
-        """Stop and start with the same binary and the same halt height. Raises NodeError."""
-        async with self._command():
-            if self._runs.live is None:
-                raise NodeError("the node does not run", next_step="use start")
-            await self._runs.stop()
-            await self._keeper.start_current()
-            self._notify()
-        return self.status()
-
-    async def add_upgrade(self, name: str, binary: Path) -> NodeStatus:
-        """Take the bytes of the open plan from the operator. Raises NodeError."""
-        await self._preparer.give(name, binary)
-        self._notify()
-        return self.status()
 
     def status(self) -> NodeStatus:
         """The node's status now; reads no file but the switch of the generations."""
@@ -185,11 +165,11 @@ class Controller:
             generation, sha256, needs_operator = "", "", str(error)
         fresh = live is not None and self._fresh_consensus() is not None
         return NodeStatus(
-            name=self._node.name,
+            name=self._settings().name,
             state=shown_state(
                 attempt,
                 running=live is not None,
-                stopped_by_operator=bool(self._journal.meta("stopped_by_operator")),
+                stopped_by_operator=bool(self._journal.meta(STOPPED_BY_OPERATOR)),
                 needs_operator=bool(needs_operator),
             ),
             generation=generation,
@@ -204,12 +184,23 @@ class Controller:
             attempt=attempt,
             controller_pid=os.getpid(),
             note=self._note(needs_operator),
+            paused=self._journal.meta(PAUSED) or "",
+            alarm=self._alarm(needs_operator),
         )
 
     def _note(self, needs_operator: str) -> str:
         attempt = self._book.attempt
         of_attempt = "" if attempt is None else attempt.note
         return needs_operator or self._trouble or self._journal.meta("stays_down") or of_attempt
+
+    def _alarm(self, needs_operator: str) -> str:
+        """Why the operator is called; empty when nobody is."""
+        attempt = self._book.attempt
+        if needs_operator:
+            return needs_operator
+        if attempt is not None and attempt.crossing.waits_for_operator:
+            return f"{attempt.crossing.value}: {attempt.note}"
+        return self._watch_after.alarm
 
     # --- loops ---
 
@@ -219,11 +210,28 @@ class Controller:
 
     async def _watch_plans(self) -> None:
         while True:
-            reading = await self._read_plans(own_node_only=self._runs.live is not None)
+            consensus = self._fresh_consensus()
+            # A node that catches up does not know yet what the network has planned.
+            own_only = self._runs.live is not None and not (consensus is not None and consensus.catching_up)
+            reading = await self._read_plans(own_node_only=own_only)
             self._reading = reading or await self._read_plans(own_node_only=False) or self._reading
             self._asked_chain = True
             self._wake.set()
-            await asyncio.sleep(self._pace_s if self._book.open is not None else 1.0)
+            self._plans_wanted.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._plans_wanted.wait(), self._plan_pause_s())
+
+    def _plan_pause_s(self) -> float:
+        """Seconds until plans are read again: every block from PLANNED on, in IDLE as the settings say."""
+        if self._book.open is not None:
+            return self._pace_s
+        return max(1.0, self._settings().query_interval_blocks * self._block_time_s)
+
+    async def _watch_chain_halt(self, halts: ChainHalts) -> None:
+        async for halt in halts.changes():
+            self._halt = halt
+            self._plans_wanted.set()
+            self._wake.set()
 
     async def _read_plans(self, *, own_node_only: bool) -> PlanReading | None:
         try:
@@ -272,7 +280,7 @@ class Controller:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            async with self._acting:
+            async with self.commands.acting:
                 try:
                     await self._step()
                     self._trouble = ""
@@ -287,17 +295,19 @@ class Controller:
                     self._changed()
 
     async def _step(self) -> None:
-        reading = self._reading
+        reading = self._known_plans()
         proposal: Proposal | None = None
         if reading is not None:
-            proposal = self._book.follow(reading, self._generations.current().sha256)
+            proposal = self._book.follow(reading, self._generations.current().sha256, self._runs.application_height())
             if proposal is not None:
                 self._book.learn_verdict(proposal)
         if self._runs.unjudged is not None:
             if not self._asked_chain:
                 return
-            self._keeper.judge_end()
-        if self._journal.meta("stopped_by_operator"):
+            self._keeper.judge_end(self._halt)
+        if self._resyncer.under_way:
+            await self._resyncer.go_on()
+        if self._journal.meta(STOPPED_BY_OPERATOR):
             # Still running when we were killed between the word and the deed.
             await self._runs.stop()
             return
@@ -305,16 +315,62 @@ class Controller:
             return
         consensus = self._fresh_consensus()
         self._keeper.notice_passed_height(consensus)
-        await self._keeper.keep_running()
-        if self._node.automatic:
-            self._preparer.ensure()
-            if reading is not None:
-                # Before the steps that may fail: being ready is said even where arming does not work.
-                self._speaker.step(reading, proposal, consensus)
-            attempt = self._book.open
-            if reading is not None and attempt is not None and attempt.crossing is Crossing.NONE:
-                await self._armer.step(reading, consensus)
-            await self._crosser.step(self._fresh_consensus())
+        if self._asked_chain:
+            await self._keeper.keep_running()
+        if self._settings().automatic and not self._journal.meta(PAUSED):
+            await self._go_on(reading, proposal, consensus)
+        await self._after(consensus)
+
+    async def _go_on(
+        self, reading: PlanReading | None, proposal: Proposal | None, consensus: ConsensusReading | None
+    ) -> None:
+        """What automation does, and a pause keeps it from doing."""
+        self._preparer.ensure()
+        if reading is not None:
+            # Before the steps that may fail: being ready is said even where arming does not work.
+            self._speaker.step(reading, proposal, consensus)
+        attempt = self._book.open
+        if reading is not None and attempt is not None and attempt.crossing is Crossing.NONE:
+            await self._armer.step(reading, consensus)
+        await self.commands.go_on_by_hand()
+        self._notice_chain_halt()
+        await self._crosser.step(self._fresh_consensus())
+
+    def _known_plans(self) -> PlanReading | None:
+        """What the chain showed, and what its node wrote at its halt."""
+        reading, halt = self._reading, self._halt
+        if halt is None or not self._shape.halts_itself:
+            return reading
+        executed = self._runs.application_height()
+        behind = executed is not None and executed >= halt.height
+        if behind or self._generations.current().name == folder_name(halt.name):
+            # A file that an upgrade of before has left.
+            return reading
+        if halt.height in self._settings().skip_upgrade_heights:
+            return reading
+        plan = halt.proposal()
+        if reading is None:
+            return PlanReading(plan.target_height, (plan,), None)
+        others = tuple(entry for entry in reading.proposals if entry.id != plan.id)
+        return PlanReading(reading.height, (plan, *others), reading.readiness)
+
+    def _notice_chain_halt(self) -> None:
+        """Notice that a node of a chain that stops by itself stands at its halt, alive (facts/cosmos.md §4.4)."""
+        attempt, halt, live, run = self._book.open, self._halt, self._runs.live, self._runs.run
+        if halt is None or live is None or run is None or attempt is None or not halt.names(attempt):
+            return
+        if attempt.crossing is not Crossing.NONE or run.exe_sha256 == attempt.generation_hash:
+            return
+        consensus = self._fresh_consensus()
+        app_height = None if consensus is None else consensus.app_height
+        log = self._runs.log_of_run()
+        if halt_is_proven(halt, started_at=run.started_at, app_height=app_height, log=log):
+            self._journal.record("chain-halt", attempt, height=halt.height)
+            self._book.change(crossing=Crossing.HALTED, note="")
+
+    async def _after(self, consensus: ConsensusReading | None) -> None:
+        """What is watched during and after the upgrade, and what follows from it."""
+        await self._watch_after.step(self._book.attempt, self._runs, consensus, self._peers)
 
     def _fresh_consensus(self) -> ConsensusReading | None:
         """The latest reading, when it is of the present run and not old."""

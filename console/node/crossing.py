@@ -2,41 +2,81 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
+from collections.abc import Awaitable, Callable
 
 from console.errors import ChainError, NodeError
 from console.model import Attempt, Crossing, Preparation, Verdict
 from console.node.attempts import AttemptBook
-from console.node.generation import Generations, folder_name
+from console.node.generation import Generation, Generations
+from console.node.returning import Returner
+from console.node.rollback_point import RollbackPoints
 from console.node.runs import NodeRuns
+from console.node.shape import NodeShape
 from console.node.signer_guard import SignerStateError
 from console.ports import ConsensusReading, PeerView
+from console.settings import NodeSettings
 
 _LOG = logging.getLogger(__name__)
 
-STARTUP_S = 60.0
-"""Seconds that a new binary may take until its RPC answers; replay and migration are in it."""
+_RETRY_S = 5.0
+"""Seconds between two tries of a step that failed and may be done again."""
+_PROOF_S = 0.5
+"""Seconds between two looks for the proof: each costs a few requests."""
+_TRY_PAUSES_S = (0.0, 1.0, 3.0)
+"""Seconds before the first, second and third start of the new binary."""
+
+PreUpgrade = Callable[[Attempt, Generation], Awaitable[None]]
+"""Runs the new binary's pre-upgrade before the switch; raises NodeError when it fails."""
 
 
 class Crosser:
     """Takes the open attempt from HALTED to its end.
 
     Args:
-        address: Our validator's checksummed address.
+        settings: The node's settings of the moment.
         book: The attempt.
         runs: The node's runs.
         generations: The layout on disk and its switch.
+        points: Rollback points.
         peers: Consensus as our node and its peers show it.
+        returner: The way back.
+        pre_upgrade: What runs before the switch.
+        shape: What kind of node it is.
+        clock: Monotonic seconds.
     """
 
     def __init__(
-        self, address: str, book: AttemptBook, runs: NodeRuns, generations: Generations, peers: PeerView
+        self,
+        settings: Callable[[], NodeSettings],
+        book: AttemptBook,
+        runs: NodeRuns,
+        generations: Generations,
+        points: RollbackPoints,
+        peers: PeerView,
+        returner: Returner,
+        pre_upgrade: PreUpgrade,
+        shape: NodeShape,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._address = address
+        self._settings = settings
         self._book = book
         self._runs = runs
         self._generations = generations
+        self._points = points
         self._peers = peers
+        self._returner = returner
+        self._pre_upgrade = pre_upgrade
+        self._shape = shape
+        self._clock = clock
+        self._not_before = 0.0
+        self._waits_for: Crossing | None = None
+
+    def hurry(self) -> None:
+        """Forget pauses: the operator has changed something."""
+        self._not_before = 0.0
 
     async def step(self, consensus: ConsensusReading | None) -> None:
         """Go on as far as possible; every state is durable before its side effect.
@@ -51,6 +91,10 @@ class Crosser:
             attempt = self._book.open
             if attempt is None or attempt.crossing is Crossing.NONE:
                 return
+            if self._waits_for is not attempt.crossing:
+                self._waits_for, self._not_before = None, 0.0
+            if self._clock() < self._not_before:
+                return
             await self._one(attempt, consensus)
             if self._book.attempt is None or self._book.attempt.crossing is attempt.crossing:
                 return
@@ -60,7 +104,9 @@ class Crosser:
             case Crossing.HALTED:
                 await self._leave_halt(attempt)
             case Crossing.QUIESCED:
-                self._switch(attempt)
+                await self._back_up(attempt)
+            case Crossing.BACKED_UP:
+                await self._switch(attempt)
             case Crossing.SWITCHED:
                 await self._try_new(attempt)
             case Crossing.STARTING:
@@ -69,13 +115,17 @@ class Crosser:
                 await self._await_commit(attempt, consensus)
             case Crossing.PROBATION:
                 await self._prove(attempt, consensus)
+            case Crossing.ROLLBACK | Crossing.RESTORED | Crossing.FLIPPED_BACK:
+                await self._returner.step(attempt)
+
+    def _pause(self, attempt: Attempt, seconds: float) -> None:
+        self._waits_for, self._not_before = attempt.crossing, self._clock() + seconds
+
+    # --- from the halt to the switch ---
 
     async def _leave_halt(self, attempt: Attempt) -> None:
         if attempt.verdict is Verdict.ABORT:
-            self._book.change(
-                crossing=Crossing.RESUMED_OLD, note="the verdict is ABORT: the old binary goes on, halt cleared"
-            )
-            await self._runs.start(self._generations.current(), 0)
+            await self._returner.resume_old("the verdict is ABORT: the old binary goes on, halt cleared")
         elif attempt.verdict is Verdict.NONE:
             self._book.change(note="halted; the verdict is not known yet, asking the network")
         elif attempt.preparation not in {Preparation.STAGED, Preparation.READY}:
@@ -83,50 +133,98 @@ class Crosser:
                 note=f"halted before {attempt.target_height}; the new release is not staged: give its bytes "
                 f"with `upgrade-console node add-upgrade {attempt.name} FILE`"
             )
-        elif self._runs.quiet:
-            self._book.change(crossing=Crossing.QUIESCED, note="")
+        else:
+            await self._quiesce(attempt)
 
-    def _switch(self, attempt: Attempt) -> None:
-        staged = self._generations.staged(folder_name(attempt.name), attempt.release_hash)
+    async def _quiesce(self, attempt: Attempt) -> None:
+        staged = await asyncio.to_thread(self._generations.staged, attempt.generation, attempt.generation_hash)
         if staged is None:
             self._book.change(
                 preparation=Preparation.PLANNED,
-                crossing=Crossing.HALTED,
                 note="the staged bytes are not the verified ones any more: fetching them again",
             )
             return
-        self._generations.switch(staged)
+        self._runs.prepare(staged)
+        # A node of a chain that stops by itself lives on at its halt (facts/cosmos.md §4.4).
+        await self._runs.stop()
+        if self._runs.quiet:
+            self._book.change(crossing=Crossing.QUIESCED, left=self._generations.current().name, note="")
+
+    async def _back_up(self, attempt: Attempt) -> None:
+        if attempt.without_point or not self._settings().backup_enabled:
+            without = attempt.without_point or "backup_enabled is off"
+            self._book.change(crossing=Crossing.BACKED_UP, without_point=without)
+            return
+        name = f"crossing-{attempt.id}"
+        left = self._generations.generation(attempt.left) if attempt.left else self._generations.current()
+        stored = self._shape.application_height()
+        try:
+            await asyncio.to_thread(
+                self._points.take,
+                name,
+                # Its halt is proven, so what cannot be read is known.
+                app_height=stored if stored is not None else attempt.target_height - 1,
+                generation=left.name,
+                exe_sha256=left.sha256,
+            )
+        except (NodeError, OSError) as error:
+            self._pause(attempt, _RETRY_S)
+            raise NodeError(
+                f"there is no rollback point yet: {error}",
+                safe="the old binary is in place and the node is down, at its halt",
+                next_step="free space, or cross without one with "
+                '`upgrade-console node resume --without-rollback-point "REASON"`',
+            ) from error
+        self._book.change(crossing=Crossing.BACKED_UP, rollback_point=name, left=left.name, note="")
+
+    async def _switch(self, attempt: Attempt) -> None:
+        generation = self._generations.generation(attempt.generation)
+        try:
+            await self._pre_upgrade(attempt, generation)
+        except NodeError as error:
+            self._book.change(
+                crossing=Crossing.PARKED,
+                note=f"pre-upgrade failed, nothing was switched and the node is down: {error}",
+            )
+            return
+        self._generations.switch(generation)
         self._book.change(crossing=Crossing.SWITCHED)
+
+    # --- the new binary ---
 
     async def _try_new(self, attempt: Attempt) -> None:
         if attempt.tries_left <= 0:
-            self._book.change(
-                crossing=Crossing.NEEDS_OPERATOR,
-                note=f"the new binary did not start in any of its tries; everything is kept as it is ({attempt.note})",
-            )
+            self._returner.give_up(attempt, attempt.note or "it did not start")
+            return
+        pause = _TRY_PAUSES_S[min(max(0, len(_TRY_PAUSES_S) - attempt.tries_left), len(_TRY_PAUSES_S) - 1)]
+        if pause and self._waits_for is not attempt.crossing:
+            self._pause(attempt, pause)
             return
         self._book.change(crossing=Crossing.STARTING, tries_left=attempt.tries_left - 1)
         await self._start_new(attempt)
 
     async def _start_new(self, attempt: Attempt) -> None:
         try:
-            await self._runs.start(self._generations.generation(folder_name(attempt.name)), 0)
+            await self._runs.start(self._generations.generation(attempt.generation), 0)
         except SignerStateError as error:
             self._book.change(crossing=Crossing.NEEDS_OPERATOR, note=str(error))
         except NodeError as error:
             self._book.change(crossing=Crossing.SWITCHED, note=str(error))
 
     async def _await_replay(self, attempt: Attempt, consensus: ConsensusReading | None) -> None:
+        timeout_s = self._settings().startup_timeout_s
         if self._runs.live is None:
             # The controller was killed between the decision and the start: that try is spent.
             self._book.change(crossing=Crossing.SWITCHED, note="a start was interrupted")
         elif consensus is not None and consensus.app_height >= attempt.target_height:
-            self._book.change(crossing=Crossing.WAITING_FOR_QUORUM, note="")
-        elif self._runs.age_s > STARTUP_S:
-            _LOG.warning("the new binary's RPC does not answer after %d seconds", STARTUP_S)
+            self._book.change(crossing=Crossing.WAITING_FOR_QUORUM, new_app_height=consensus.app_height, note="")
+        elif self._runs.age_s > timeout_s:
+            silent = consensus is None
+            why = "its RPC did not answer" if silent else f"its application did not execute {attempt.target_height}"
+            _LOG.warning("the new binary: %s within %d seconds", why, timeout_s)
             await self._runs.stop()
             self._book.change(
-                crossing=Crossing.SWITCHED, note=f"the new binary did not come up within {STARTUP_S:.0f} seconds"
+                crossing=Crossing.SWITCHED, note=f"the new binary did not come up within {timeout_s:.0f} s: {why}"
             )
 
     async def _await_commit(self, attempt: Attempt, consensus: ConsensusReading | None) -> None:
@@ -136,18 +234,24 @@ class Crosser:
             await self._peers.verified_commit(attempt.target_height + 1)
         except ChainError as error:
             _LOG.info("no verified commit after the upgrade yet: %s", error)
+            self._pause(attempt, _PROOF_S)
             return
-        self._book.change(crossing=Crossing.PROBATION, note="")
+        self._book.change(crossing=Crossing.PROBATION, beyond_return=True, note="")
 
     async def _prove(self, attempt: Attempt, consensus: ConsensusReading | None) -> None:
-        """COMMITTED: beyond return, our signature in a commit, our app hash the network's (DESIGN §4)."""
+        """COMMITTED: beyond return, our signature in a commit, our app hash the network's (DESIGN §4).
+
+        A node that is no validator, or that is still catching up, has no signature to show.
+        """
         if consensus is None or consensus.app_height <= attempt.target_height + 1:
             return
+        self._pause(attempt, _PROOF_S)
         try:
             signers = await self._peers.verified_commit(consensus.app_height)
             await self._peers.agreed_app_hash(attempt.target_height)
         except ChainError as error:
             _LOG.info("not proven yet: %s", error)
             return
-        if self._address in signers:
+        signs = consensus.own_power > 0 and not consensus.catching_up
+        if not signs or self._settings().address in signers:
             self._book.change(crossing=Crossing.COMMITTED, note="")

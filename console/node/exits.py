@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from console.model import Attempt, Crossing, Verdict
+from console.model import Attempt, Crossing, PlanOrigin, Verdict
 from console.node.evidence import HaltEvidence, halt_evidence, wrong_app_hash
 
 
@@ -32,6 +32,8 @@ class RunEnd:
     asked: bool
     log: bytes
     app_height: int | None
+    chain_halt: bool = False
+    """Whether the chain's own plan file names this attempt's plan (a chain that stops its nodes by itself)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def judge(end: RunEnd, attempt: Attempt | None, *, restart_on_error: bool) -> Ju
 
 
 def _within_attempt(end: RunEnd, attempt: Attempt, evidence: HaltEvidence) -> Judgement | None:
-    on_new = end.exe_sha256 == attempt.release_hash
+    on_new = end.exe_sha256 == attempt.generation_hash
     # SWITCHED and HALTED are what the judgement itself leads to: after a kill it is made again.
     if attempt.crossing in _NEW_RUNS and on_new:
         return None if end.asked else Judgement(ExitMeaning.FAILED_TRY, f"exit code {end.exit_code}")
@@ -89,6 +91,8 @@ def _within_attempt(end: RunEnd, attempt: Attempt, evidence: HaltEvidence) -> Ju
         return Judgement(ExitMeaning.MISSED_HALT, f"height {attempt.target_height} ran under old rules: {why}")
     if not end.asked and evidence.halted:
         return Judgement(ExitMeaning.HALTED, evidence.words())
+    if attempt.origin is PlanOrigin.CHAIN and end.chain_halt and not on_new:
+        return Judgement(ExitMeaning.HALTED, f"the chain's plan file names {attempt.name} at {attempt.target_height}")
     return None
 
 
@@ -96,6 +100,7 @@ def missed_halt(attempt: Attempt, app_height: int | None) -> bool:
     """Whether an old binary that stands at `app_height` has executed H although the network crossed."""
     return (
         attempt.breaking
+        and attempt.origin is PlanOrigin.REGISTRY
         and attempt.verdict is Verdict.CROSS
         and app_height is not None
         and app_height >= attempt.target_height

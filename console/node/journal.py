@@ -10,37 +10,23 @@ import dataclasses
 import json
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from console.errors import JournalError
-from console.model import Arming, Attempt, Crossing, NodeRun, Preparation, Proposal, Verdict
+from console.model import Arming, Attempt, Crossing, NodeRun, PlanOrigin, Preparation, Proposal, Verdict
 from console.node.faults import FaultPoints
+from console.node.journal_schema import FROM_SCHEMA_1, SCHEMA, TABLES
 from console.node.protocol import attempt_from_json, attempt_to_json
-
-SCHEMA = 1
-
-_TABLES = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS attempt (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, proposal_id INTEGER NOT NULL UNIQUE, document TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS run (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, generation TEXT NOT NULL, halt_height INTEGER NOT NULL,
-  exe_sha256 TEXT NOT NULL, started_at REAL NOT NULL, asked INTEGER NOT NULL DEFAULT 0,
-  ended_at REAL, exit_code INTEGER) STRICT;
-CREATE TABLE IF NOT EXISTS said (
-  attempt INTEGER NOT NULL, what TEXT NOT NULL, value TEXT NOT NULL, at REAL NOT NULL,
-  PRIMARY KEY (attempt, what)) STRICT;
-CREATE TABLE IF NOT EXISTS event (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, attempt INTEGER, kind TEXT NOT NULL,
-  detail TEXT NOT NULL) STRICT;
-"""
+from console.node.table import MOST_WRITES, may_follow
 
 TRIES = 3
 """Starts of a new binary before the operator is called."""
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +47,22 @@ class Journal:
         path: `journal.db`; its folder must exist.
         read_only: Open for reading only, as console and command line do when no controller runs.
         faults: Fault points around each change of an attempt.
+        make_room: Called on a full disk; whether there is room now.
 
     Raises:
         JournalError: It cannot be opened, is damaged, or comes from a newer version.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False, faults: FaultPoints | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        read_only: bool = False,
+        faults: FaultPoints | None = None,
+        make_room: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._faults = faults or FaultPoints("")
+        self._make_room = make_room
         self._path = path
         self._read_only = read_only
         try:
@@ -77,16 +72,7 @@ class Journal:
             if not read_only:
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=FULL")
-                self._db.executescript(_TABLES)
-            found = self.meta("schema")
-            if found is None and not read_only:
-                self.set_meta("schema", str(SCHEMA))
-            elif found is not None and int(found) > SCHEMA:
-                raise JournalError(
-                    f"the journal {path} was written by a newer version (schema {found}, this one knows {SCHEMA})",
-                    safe="nothing was changed",
-                    next_step="use the newer upgrade-console",
-                )
+            self._open_schema()
         except (sqlite3.Error, ValueError) as error:
             raise JournalError(
                 f"the journal {path} cannot be read: {error}",
@@ -94,28 +80,66 @@ class Journal:
                 next_step="look at the disk, then restore or move the journal away by hand",
             ) from error
 
+    def _open_schema(self) -> None:
+        known = self._rows("SELECT name FROM sqlite_master WHERE name = 'meta'")
+        found = self.meta("schema") if known else None
+        if found is not None and int(found) > SCHEMA:
+            raise JournalError(
+                f"the journal {self._path} was written by a newer version (schema {found}, this one knows {SCHEMA})",
+                safe="nothing was changed",
+                next_step="use the newer upgrade-console",
+            )
+        if self._read_only:
+            return
+        if found == "1":
+
+            def migrate() -> None:
+                for statement in FROM_SCHEMA_1.split(";"):
+                    self._db.execute(statement)
+                self._put_meta("schema", str(SCHEMA))
+
+            self._write(migrate)
+        self._db.executescript(TABLES)
+        if found is None:
+            self.set_meta("schema", str(SCHEMA))
+
     def close(self) -> None:
         """Close the database."""
         self._db.close()
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _write(self, steps: Callable[[], T]) -> T:
+        """One durable transaction. On a full disk it is tried once more with the ballast's room (facts/safety.md §3).
+
+        Raises:
+            JournalError: Nothing was written.
+        """
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield
-            self._db.execute("COMMIT")
+            return self._transaction(steps)
         except sqlite3.Error as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise JournalError(
-                f"the journal {self._path} cannot be written: {error}",
-                safe="the step that needed it was not taken",
-                next_step="free disk space or mend the disk",
-            ) from error
+            if not (_is_full(error) and self._make_room()):
+                raise self._unwritable(error) from error
+        try:
+            return self._transaction(steps)
+        except sqlite3.Error as error:
+            raise self._unwritable(error) from error
+
+    def _transaction(self, steps: Callable[[], T]) -> T:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            result = steps()
+            self._db.execute("COMMIT")
+            return result
         except BaseException:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
+
+    def _unwritable(self, error: sqlite3.Error) -> JournalError:
+        return JournalError(
+            f"the journal {self._path} cannot be written: {error}",
+            safe="the step that needed it was not taken",
+            next_step="free disk space or mend the disk",
+        )
 
     def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[sqlite3.Row]:
         """Read. A fact that cannot be read is never taken for one that is not there. Raises JournalError."""
@@ -143,8 +167,7 @@ class Journal:
 
     def set_meta(self, key: str, value: str) -> None:
         """Set a fact, durably. Raises JournalError."""
-        with self._writing():
-            self._put_meta(key, value)
+        self._write(lambda: self._put_meta(key, value))
 
     def _put_meta(self, key: str, value: str) -> None:
         self._db.execute(
@@ -180,9 +203,16 @@ class Journal:
     def observe(self, height: int, app_height: int, version: str) -> None:
         """Keep the node's heights, so that they are known when it is down. Raises JournalError."""
         document = json.dumps({"height": height, "app_height": app_height, "read_at": time.time()})
-        with self._writing():
+
+        def write() -> None:
             self._put_meta("observation", document)
             self._put_meta("version", version)
+
+        self._write(write)
+
+    def observe_restored(self, app_height: int) -> None:
+        """Keep that older data is in place: the application stands at this height now. Raises JournalError."""
+        self.observe(app_height, app_height, self.meta("version") or "")
 
     @property
     def observation(self) -> Observation | None:
@@ -195,8 +225,14 @@ class Journal:
 
     # --- attempts ---
 
-    def open_attempt(self, proposal: Proposal) -> Attempt:
-        """Begin an attempt: freeze the plan's parameters. Raises JournalError."""
+    def open_attempt(self, proposal: Proposal, origin: PlanOrigin, generation: str) -> Attempt:
+        """Begin an attempt: freeze the plan's parameters. Raises JournalError.
+
+        Args:
+            proposal: The plan.
+            origin: Who made it.
+            generation: Folder of the generation that it asks for.
+        """
         attempt = Attempt(
             id=0,
             proposal_id=proposal.id,
@@ -211,69 +247,106 @@ class Journal:
             preparation=Preparation.PLANNED,
             arming=Arming.WAITING_TURN,
             crossing=Crossing.NONE,
-            verdict=Verdict.NONE,
+            verdict=Verdict.NONE if origin is PlanOrigin.REGISTRY else Verdict.CROSS,
             failure_code=0,
             tries_left=TRIES,
             note="",
+            origin=origin,
+            generation=generation,
+            generation_hash=proposal.release_hash,
+            grace_blocks=proposal.grace_blocks,
         )
-        self._faults.reach("before-planned")
-        with self._writing():
+
+        def write() -> int:
             cursor = self._db.execute(
                 "INSERT INTO attempt (proposal_id, document) VALUES (?, ?)",
                 (proposal.id, json.dumps(attempt_to_json(attempt))),
             )
             number = int(cursor.lastrowid or 0)
             self._put_event(number, "planned", {"proposal": proposal.id, "height": proposal.target_height})
+            return number
+
+        self._faults.reach("before-planned")
+        number = self._write(write)
         self._faults.reach("after-planned")
         return dataclasses.replace(attempt, id=number)
 
     def change(self, attempt: Attempt, **changes: Any) -> Attempt:
         """Change an attempt, durably, and record the event; the fault points carry the new state's name.
 
-        A crossing to SWITCHED or RESUMED_OLD, and a disarming, clear the armed height in the same transaction: after a
-        flip either way it is 0 (DESIGN §4.5).
+        A crossing to where the other binary is in place, and a disarming, clear the armed height in the same
+        transaction: after a flip either way it is 0 (DESIGN §4.5).
 
         Raises:
-            JournalError: Nothing was changed.
+            JournalError: Nothing was changed: it cannot be written, or no row of the table leads there.
         """
         after = dataclasses.replace(attempt, **changes)
         if after == attempt:
             return attempt
+        _refuse_what_no_row_allows(attempt, after)
         names = _changed_names(attempt, after)
-        for name in names:
-            self._faults.reach(f"before-{name}")
-        with self._writing():
+        entering = after.crossing is not attempt.crossing and not after.crossing.ended
+        if entering and self._crossings_entered(attempt) >= MOST_WRITES:
+            after = dataclasses.replace(
+                attempt,
+                crossing=Crossing.NEEDS_OPERATOR,
+                note=f"this upgrade went through {MOST_WRITES} states without an end; last: {attempt.note or names[0]}",
+            )
+            names = _changed_names(attempt, after)
+
+        def write() -> None:
             self._db.execute(
                 "UPDATE attempt SET document = ? WHERE id = ?", (json.dumps(attempt_to_json(after)), after.id)
             )
-            if after.crossing in {Crossing.SWITCHED, Crossing.RESUMED_OLD} or after.arming is Arming.DISARMED:
+            if after.crossing in _CLEARS_ARMING or after.arming is Arming.DISARMED:
                 self._put_meta("armed_for", "0")
-            detail = {key: _plain(value) for key, value in changes.items()}
+            detail = {key: _plain(getattr(after, key)) for key in changes}
             self._put_event(after.id, "+".join(names) or "changed", detail)
+
+        for name in names:
+            self._faults.reach(f"before-{name}")
+        self._write(write)
         for name in names:
             self._faults.reach(f"after-{name}")
         return after
 
+    def _crossings_entered(self, attempt: Attempt) -> int:
+        """Crossing states entered since the operator last led this attempt on."""
+        rows = self._rows(
+            "SELECT kind FROM event WHERE attempt = ? AND seq > "
+            "(SELECT coalesce(max(seq), 0) FROM event WHERE attempt = ? AND kind = 'led-on')",
+            (attempt.id, attempt.id),
+        )
+        return sum(1 for row in rows if not _CROSSING_WORDS.isdisjoint(str(row["kind"]).split("+")))
+
     def arm(self, attempt: Attempt) -> None:
         """Decide to arm for the attempt's H: durable before the node is stopped. Raises JournalError."""
-        self._faults.reach("before-arming")
-        with self._writing():
+
+        def write() -> None:
             self._put_meta("armed_for", str(attempt.target_height))
             self._put_event(attempt.id, "arming", {"height": attempt.target_height})
+
+        self._faults.reach("before-arming")
+        self._write(write)
         self._faults.reach("after-arming")
 
+    def attempts(self, limit: int = 20) -> tuple[Attempt, ...]:
+        """The newest attempts, newest first. Raises JournalError."""
+        rows = self._rows("SELECT id, document FROM attempt ORDER BY id DESC LIMIT ?", (limit,))
+        return tuple(self._read_attempt(row) for row in rows)
+
+    def next_hand_number(self) -> int:
+        """A number for a swap by hand. Raises JournalError."""
+        rows = self._rows("SELECT count(*) AS done FROM attempt WHERE proposal_id < 0")
+        return int(rows[0]["done"]) + 1
+
     def latest_attempt(self) -> Attempt | None:
-        """The newest attempt."""
-        return self._attempt("SELECT id, document FROM attempt ORDER BY id DESC LIMIT 1", ())
+        """The newest attempt. Raises JournalError."""
+        return next(iter(self.attempts(1)), None)
 
-    def attempt_for(self, proposal_id: int) -> Attempt | None:
-        """The attempt of one proposal."""
-        return self._attempt("SELECT id, document FROM attempt WHERE proposal_id = ?", (proposal_id,))
-
-    def _attempt(self, query: str, values: tuple[object, ...]) -> Attempt | None:
-        rows = self._rows(query, values)
+    def _read_attempt(self, row: sqlite3.Row) -> Attempt:
         try:
-            return attempt_from_json({**json.loads(rows[0]["document"]), "id": rows[0]["id"]}) if rows else None
+            return attempt_from_json({**json.loads(row["document"]), "id": row["id"]})
         except (ValueError, TypeError) as error:
             raise self._unreadable(error) from error
 
@@ -286,7 +359,8 @@ class Journal:
 
     def say(self, attempt: Attempt, what: str, value: str) -> None:
         """Record that the chain has it. Raises JournalError."""
-        with self._writing():
+
+        def write() -> None:
             self._db.execute(
                 "INSERT INTO said VALUES (?, ?, ?, ?) ON CONFLICT(attempt, what) DO UPDATE "
                 "SET value = excluded.value, at = excluded.at",
@@ -294,24 +368,28 @@ class Journal:
             )
             self._put_event(attempt.id, f"said-{what}", {"value": value})
 
+        self._write(write)
+
     # --- runs ---
 
     def open_run(self, generation: str, halt_height: int, exe_sha256: str) -> NodeRun:
         """Record a run before it is started. Raises JournalError."""
         started_at = time.time()
-        with self._writing():
+
+        def write() -> int:
             cursor = self._db.execute(
                 "INSERT INTO run (generation, halt_height, exe_sha256, started_at) VALUES (?, ?, ?, ?)",
                 (generation, halt_height, exe_sha256, started_at),
             )
             number = int(cursor.lastrowid or 0)
             self._put_event(None, "run", {"run": number, "generation": generation, "halt_height": halt_height})
-        return NodeRun(number, generation, halt_height, exe_sha256, started_at, None, None)
+            return number
+
+        return NodeRun(self._write(write), generation, halt_height, exe_sha256, started_at, None, None)
 
     def ask_end(self, run_id: int) -> None:
         """Record that we are about to stop this run, so that its end is not taken for the node's own."""
-        with self._writing():
-            self._db.execute("UPDATE run SET asked = 1 WHERE id = ?", (run_id,))
+        self._write(lambda: self._db.execute("UPDATE run SET asked = 1 WHERE id = ?", (run_id,)))
 
     def end_asked(self, run_id: int) -> bool:
         """Whether `ask_end` was called for the run."""
@@ -320,12 +398,15 @@ class Journal:
 
     def close_run(self, run_id: int, exit_code: int | None) -> None:
         """Record the end of a run. Raises JournalError."""
-        with self._writing():
+
+        def write() -> None:
             self._db.execute(
                 "UPDATE run SET ended_at = ?, exit_code = ? WHERE id = ? AND ended_at IS NULL",
                 (time.time(), exit_code, run_id),
             )
             self._put_event(None, "run-ended", {"run": run_id, "code": exit_code})
+
+        self._write(write)
 
     def runs(self, limit: int = 2) -> tuple[NodeRun, ...]:
         """The newest runs, newest first. Raises JournalError."""
@@ -340,8 +421,7 @@ class Journal:
 
     def record(self, kind: str, attempt: Attempt | None = None, **detail: Any) -> None:
         """Record an event that is no change of state. Raises JournalError."""
-        with self._writing():
-            self._put_event(None if attempt is None else attempt.id, kind, detail)
+        self._write(lambda: self._put_event(None if attempt is None else attempt.id, kind, detail))
 
     def _put_event(self, attempt: int | None, kind: str, detail: dict[str, Any]) -> None:
         self._db.execute(
@@ -355,6 +435,25 @@ class Journal:
             "SELECT seq, at, attempt, kind, detail FROM event WHERE seq > ? ORDER BY seq LIMIT ?", (since, limit)
         )
         return [{**dict(row), "detail": json.loads(row["detail"])} for row in rows]
+
+
+_CROSSING_WORDS = frozenset(state.value.lower() for state in Crossing if state.value)
+_CLEARS_ARMING = frozenset({Crossing.SWITCHED, Crossing.RESUMED_OLD, Crossing.FLIPPED_BACK, Crossing.PARKED})
+
+
+def _refuse_what_no_row_allows(before: Attempt, after: Attempt) -> None:
+    for part in ("preparation", "arming", "crossing"):
+        found, wanted = getattr(before, part), getattr(after, part)
+        if not may_follow(found, wanted):
+            raise JournalError(
+                f"no rule leads from {found.value or 'no crossing'} to {wanted.value or 'no crossing'}",
+                safe="nothing was changed",
+                next_step="report this as a defect of upgrade-console",
+            )
+
+
+def _is_full(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
 
 
 def _node_run(row: sqlite3.Row) -> NodeRun:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from console.errors import NodeError
-from console.model import Crossing, Verdict
+from console.model import Crossing, PlanOrigin, Verdict
 from console.node.arming import Armer
 from console.node.attempts import AttemptBook
+from console.node.chain_halt import ChainHalt, halt_is_proven
 from console.node.evidence import HALT_EXIT_CODE
 from console.node.exits import ExitMeaning, Judgement, RunEnd, judge, missed_halt
 from console.node.faults import FaultPoints
@@ -21,17 +23,26 @@ from console.settings import NodeSettings
 
 _LOG = logging.getLogger(__name__)
 
-CROSSER_DECIDES = frozenset({Crossing.HALTED, Crossing.QUIESCED, Crossing.SWITCHED, Crossing.STARTING})
+CROSSER_DECIDES = frozenset(
+    {
+        Crossing.HALTED,
+        Crossing.QUIESCED,
+        Crossing.BACKED_UP,
+        Crossing.SWITCHED,
+        Crossing.STARTING,
+        Crossing.ROLLBACK,
+        Crossing.RESTORED,
+        Crossing.FLIPPED_BACK,
+    }
+)
 """Where only the crosser starts the node: which binary, and that it is not armed, belongs to the state."""
-
-_OPERATOR_DECIDES = frozenset({Crossing.MISSED_HALT, Crossing.NEEDS_OPERATOR})
 
 
 class Keeper:
     """Keeps one node running outside the crossing.
 
     Args:
-        node: The node's settings.
+        settings: The node's settings of the moment.
         journal: Where what was decided is durable.
         book: The attempt.
         runs: The node's runs.
@@ -42,7 +53,7 @@ class Keeper:
 
     def __init__(
         self,
-        node: NodeSettings,
+        settings: Callable[[], NodeSettings],
         journal: Journal,
         book: AttemptBook,
         runs: NodeRuns,
@@ -50,7 +61,7 @@ class Keeper:
         armer: Armer,
         faults: FaultPoints,
     ) -> None:
-        self._node = node
+        self._settings = settings
         self._journal = journal
         self._book = book
         self._runs = runs
@@ -59,8 +70,11 @@ class Keeper:
         self._faults = faults
         self._restarts = Restarts()
 
-    def judge_end(self) -> None:
+    def judge_end(self, chain_halt: ChainHalt | None = None) -> None:
         """Judge the end of a run and act on it, if there is one; after a kill before the end of this, again.
+
+        Args:
+            chain_halt: What the chain's own plan file says.
 
         Raises:
             JournalError: The end is still there to be judged.
@@ -76,9 +90,12 @@ class Keeper:
             # The shim knows whether it was told to stop; the journal only that we were about to tell it.
             asked=self._journal.end_asked(run.id) if record is None else record.asked,
             log=log,
-            app_height=self._runs.application_height(),
+            app_height=(app_height := self._runs.application_height()),
+            chain_halt=chain_halt is not None
+            and chain_halt.names(self._book.open)
+            and halt_is_proven(chain_halt, started_at=run.started_at, app_height=app_height, log=log),
         )
-        judgement = judge(end, self._book.open, restart_on_error=self._node.restart_on_error)
+        judgement = judge(end, self._book.open, restart_on_error=self._settings().restart_on_error)
         _LOG.info("the node ended: %s (%s)", judgement.meaning.value, judgement.why)
         self._journal.record("end-judged", self._book.open, meaning=judgement.meaning.name, why=judgement.why)
         self._act_on(judgement, end)
@@ -92,7 +109,7 @@ class Keeper:
             case ExitMeaning.MISSED_HALT:
                 self._book.change(crossing=Crossing.MISSED_HALT, note=judgement.why)
             case ExitMeaning.FAILED_TRY:
-                self._book.change(crossing=Crossing.SWITCHED, note=f"the new binary ended with {judgement.why}")
+                self._act_on_failed_try(judgement.why)
             case ExitMeaning.SAME_RUN_AGAIN | ExitMeaning.CRASHED:
                 self._plan_restart(judgement.why)
             case ExitMeaning.STAYS_DOWN:
@@ -100,6 +117,14 @@ class Keeper:
                 self._journal.set_meta("stays_down", f"the node ended with {judgement.why}{hint} and stays down")
             case ExitMeaning.ASKED:
                 pass
+
+    def _act_on_failed_try(self, why: str) -> None:
+        attempt = self._book.open
+        if attempt is not None and attempt.beyond_return:
+            # Forward only: it is started again as any node that crashed, and never rolled back.
+            self._plan_restart(why)
+        else:
+            self._book.change(crossing=Crossing.SWITCHED, note=f"the new binary ended with {why}")
 
     def _plan_restart(self, why: str) -> None:
         if too_many := self._restarts.crashed(why):
@@ -122,10 +147,14 @@ class Keeper:
             self._book.change(
                 crossing=Crossing.RESUMED_OLD, note="the verdict was ABORT; this node was not armed and went on"
             )
-        elif attempt.verdict is Verdict.CROSS and run.exe_sha256 == attempt.release_hash:
+        elif attempt.verdict is Verdict.CROSS and run.exe_sha256 == attempt.generation_hash:
             # Switched by hand, or a journal that was lost: what is left is the proof.
             if consensus is not None:
                 self._book.change(crossing=Crossing.WAITING_FOR_QUORUM, note="the release runs here already")
+        elif attempt.origin is PlanOrigin.CHAIN:
+            self._book.change(
+                crossing=Crossing.RESUMED_OLD, note="the chain went on past the plan's height: it was skipped"
+            )
         elif attempt.verdict is Verdict.CROSS and not attempt.breaking:
             self._book.change(
                 crossing=Crossing.RESUMED_OLD, note="the upgrade is not breaking; this node was not ready and went on"
@@ -141,7 +170,7 @@ class Keeper:
         attempt = self._book.attempt
         if self._runs.live is not None or self._journal.meta("stays_down") or not self._restarts.due:
             return
-        if attempt is not None and attempt.crossing in CROSSER_DECIDES | _OPERATOR_DECIDES:
+        if attempt is not None and (attempt.crossing in CROSSER_DECIDES or attempt.crossing.waits_for_operator):
             return
         try:
             await self.start_current()
@@ -165,9 +194,9 @@ class Keeper:
         if (
             attempt is not None
             and attempt.crossing is Crossing.NEEDS_OPERATOR
-            and self._generations.current().sha256 == attempt.release_hash
+            and self._generations.current().sha256 == attempt.generation_hash
         ):
-            attempt = self._book.change(crossing=Crossing.SWITCHED, tries_left=TRIES, note="")
+            attempt = self._book.lead_on("start", crossing=Crossing.SWITCHED, tries_left=TRIES, note="")
         if attempt is None or attempt.crossing not in CROSSER_DECIDES:
             await self.start_current()
 
@@ -175,4 +204,4 @@ class Keeper:
         """Start the current generation, armed as the journal and the open plan say. Raises NodeError."""
         generation = self._generations.current()
         if self._runs.live is None:
-            await self._runs.start(generation, self._armer.for_start(automatic=self._node.automatic))
+            await self._runs.start(generation, self._armer.for_start(automatic=self._settings().automatic))

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,17 @@ from console.errors import JournalError, NodeError, ReleaseError
 from console.files import sha256_of
 from console.model import Attempt, FailureCode, Preparation, ReleaseKind
 from console.node.attempts import AttemptBook
+from console.node.cosmovisor.plan_info import Address, choose, parse_plan_info, this_platform
 from console.node.download import download, mirrored
 from console.node.generation import Generations, folder_name
-from console.node.runtime.shim import run_command
+from console.node.preflight import PreflightRequest, run_preflight
+from console.node.shape import NodeShape
+from console.settings import NodeSettings
 
 _LOG = logging.getLogger(__name__)
 
 _RETRY_FIRST_S = 2.0
 _RETRY_LAST_S = 60.0
-_VERSION_DEADLINE_S = 20.0
 
 
 class _Superseded(NodeError):
@@ -35,14 +38,23 @@ class Preparer:
         book: The attempt.
         generations: Where it is staged.
         downloads: Folder for files on their way.
-        mirror: Base URL to fetch from instead of the chain's URL; empty for none.
+        settings: The node's settings of the moment.
+        shape: What kind of node it is.
     """
 
-    def __init__(self, book: AttemptBook, generations: Generations, downloads: Path, mirror: str) -> None:
+    def __init__(
+        self,
+        book: AttemptBook,
+        generations: Generations,
+        downloads: Path,
+        settings: Callable[[], NodeSettings],
+        shape: NodeShape,
+    ) -> None:
         self._book = book
         self._generations = generations
         self._downloads = downloads
-        self._mirror = mirror
+        self._settings = settings
+        self._shape = shape
         self._task: asyncio.Task[None] | None = None
         self._attempt_id = 0
         self._giving = asyncio.Lock()
@@ -59,16 +71,48 @@ class Preparer:
         before, self._attempt_id = self._task, attempt.id
         self._task = asyncio.get_running_loop().create_task(self._until_ready(attempt.id, before))
 
-    async def give(self, name: str, binary: Path) -> None:
+    async def give(self, name: str, binary: Path, *, force: bool = False) -> None:
         """Take the release's bytes from the operator.
+
+        For a plan whose hash the chain names they must be those bytes. Where the chain names none, giving them is the
+        operator's word for them, and it is kept with them (DESIGN §4.2).
+
+        Args:
+            name: The plan's name.
+            binary: The file.
+            force: Replace other bytes of that name which were never run.
 
         Raises:
             NodeError: There is no such plan, or the bytes are not the ones that the chain names.
         """
         attempt = self._book.open
-        if attempt is None or folder_name(name) != folder_name(attempt.name):
-            planned = "none" if attempt is None else str(attempt.name)
+        if attempt is not None and folder_name(name) != folder_name(attempt.name):
+            attempt = None
+        if attempt is None and not self._shape.halts_itself:
+            opened = self._book.open
+            planned = "none" if opened is None else str(opened.name)
             raise NodeError(f"there is no open plan named {name!r} (open plan: {planned})", safe="nothing was changed")
+        found = await self._hash_of(binary)
+        if attempt is not None and attempt.release_hash and found != attempt.release_hash:
+            raise NodeError(
+                f"{binary} has sha256 {found}, the chain says {attempt.release_hash}", safe="nothing was changed"
+            )
+        async with self._giving:
+            await self.close()
+            if attempt is None:
+                await asyncio.to_thread(self._stage_ahead, name, binary, found, force)
+                return
+            copy = self._downloads / f"{found}.given"
+            try:
+                self._downloads.mkdir(parents=True, exist_ok=True)
+                await asyncio.to_thread(shutil.copyfile, binary, copy)
+            except OSError as error:
+                raise NodeError(f"cannot copy {binary}: {error}", safe="nothing was changed") from error
+            self._change(attempt.id, preparation=Preparation.VERIFIED, generation_hash=found, failure_code=0, note="")
+            await self._stage(self._mine(attempt.id), copy, str(binary))
+            await self._preflight(self._mine(attempt.id))
+
+    async def _hash_of(self, binary: Path) -> str:
         try:
             # Anything but a file could be read for ever.
             found = await asyncio.to_thread(sha256_of, binary) if binary.is_file() else None
@@ -76,21 +120,12 @@ class Preparer:
             raise NodeError(f"cannot read {binary}: {error}", safe="nothing was changed") from error
         if found is None:
             raise NodeError(f"cannot read {binary}: there is no such file", safe="nothing was changed")
-        if found != attempt.release_hash:
-            raise NodeError(
-                f"{binary} has sha256 {found}, the chain says {attempt.release_hash}", safe="nothing was changed"
-            )
-        async with self._giving:
-            await self.close()
-            copy = self._downloads / f"{found}.given"
-            try:
-                self._downloads.mkdir(parents=True, exist_ok=True)
-                await asyncio.to_thread(shutil.copyfile, binary, copy)
-            except OSError as error:
-                raise NodeError(f"cannot copy {binary}: {error}", safe="nothing was changed") from error
-            self._change(attempt.id, preparation=Preparation.VERIFIED, failure_code=0, note="")
-            await self._stage(attempt, copy, str(binary))
-            await self._preflight(attempt)
+        return found
+
+    def _stage_ahead(self, name: str, binary: Path, sha256: str, force: bool) -> None:
+        """Stage bytes for a plan that the chain does not have yet, on the operator's word."""
+        with self._staging:
+            self._generations.stage_file(folder_name(name), binary, sha256, f"given: {binary}", force=force)
 
     async def close(self) -> None:
         """Stop; what was begun is begun again by `ensure`."""
@@ -147,17 +182,51 @@ class Preparer:
                 "the plan names a release manifest, which this version cannot verify",
                 code=FailureCode.UNSUPPORTED_RELEASE,
             )
-        staged = self._generations.staged(folder_name(attempt.name), attempt.release_hash)
+        if not attempt.generation_hash:
+            attempt = self._learn_hash(attempt)
+        staged = await asyncio.to_thread(self._generations.staged, attempt.generation, attempt.generation_hash)
         if staged is None:
-            if attempt.preparation is not Preparation.FAILED:
-                self._change(attempt.id, preparation=Preparation.FETCHING)
-            url = mirrored(attempt.release_url, self._mirror)
-            verified = await download(url, attempt.release_hash, self._downloads)
-            self._change(attempt.id, preparation=Preparation.VERIFIED, failure_code=0, note="")
-            await self._stage(attempt, verified, url)
+            await self._fetch(attempt)
         elif attempt.preparation is not Preparation.STAGED:
             self._change(attempt.id, preparation=Preparation.STAGED, failure_code=0, note="")
-        await self._preflight(attempt)
+        await self._preflight(self._mine(attempt.id))
+
+    def _learn_hash(self, attempt: Attempt) -> Attempt:
+        """The hash of a chain's plan: of the bytes that somebody vouched for, or of its one binary with a checksum.
+
+        Raises:
+            ReleaseError: Neither is there.
+        """
+        staged = next((entry for entry in self._generations.all() if entry.name == attempt.generation), None)
+        if staged is not None and staged.complete and staged.sha256:
+            self._change(attempt.id, generation_hash=staged.sha256)
+            return self._mine(attempt.id)
+        promised = _promised_binary(attempt.release_url)
+        if promised is not None and promised.checksum is not None:
+            self._change(attempt.id, generation_hash=promised.checksum.digest)
+            return self._mine(attempt.id)
+        in_place = "is in its folder, but nobody vouched for it" if staged is not None else "is not staged"
+        raise ReleaseError(
+            f"the binary of {attempt.name} {in_place}",
+            code=FailureCode.DOWNLOAD_FAILED,
+            next_step=f"give it with `upgrade-console node add-upgrade {attempt.name} FILE`",
+        )
+
+    async def _fetch(self, attempt: Attempt) -> None:
+        settings = self._settings()
+        if not settings.auto_download:
+            raise ReleaseError(
+                f"the release {attempt.name} is not staged, and auto_download is off",
+                code=FailureCode.DOWNLOAD_FAILED,
+                next_step=f"give its bytes with `upgrade-console node add-upgrade {attempt.name} FILE`",
+            )
+        if attempt.preparation is not Preparation.FAILED:
+            self._change(attempt.id, preparation=Preparation.FETCHING)
+        promised = _promised_binary(attempt.release_url) if attempt.halts_itself else None
+        url = mirrored(attempt.release_url if promised is None else promised.url, settings.mirror)
+        verified = await download(url, attempt.generation_hash, self._downloads)
+        self._change(attempt.id, preparation=Preparation.VERIFIED, failure_code=0, note="")
+        await self._stage(attempt, verified, url)
 
     async def _stage(self, attempt: Attempt, verified: Path, origin: str) -> None:
         try:
@@ -167,24 +236,35 @@ class Preparer:
         self._change(attempt.id, preparation=Preparation.STAGED, failure_code=0, note="")
 
     def _publish(self, attempt: Attempt, verified: Path, origin: str) -> None:
-        name = folder_name(attempt.name)
+        name = attempt.generation
         with self._staging:
-            if self._generations.staged(name, attempt.release_hash) is None:
-                self._generations.stage(name, verified, attempt.release_hash, origin)
+            if self._generations.staged(name, attempt.generation_hash) is None:
+                self._generations.stage(name, verified, attempt.generation_hash, origin)
         verified.unlink(missing_ok=True)
 
     async def _preflight(self, attempt: Attempt) -> None:
-        """Run the staged binary's `--version` before anything is stopped."""
-        generation = self._generations.generation(folder_name(attempt.name))
-        command = (generation.binary, attempt.release_hash, ("--version",))
-        try:
-            done = await asyncio.to_thread(run_command, *command, {"PATH": "/usr/bin:/bin"}, _VERSION_DEADLINE_S)
-        except NodeError as error:
-            raise ReleaseError(str(error), code=FailureCode.PREFLIGHT_FAILED) from error
-        if done.returncode != 0:
-            raise ReleaseError(
-                f"the staged binary's --version ended with code {done.returncode}",
-                code=FailureCode.PREFLIGHT_FAILED,
-                safe="it was not started",
-            )
+        """Check the staged binary before anything is stopped, and that there is room for a rollback point."""
+        generation = self._generations.generation(attempt.generation)
+        request = PreflightRequest(
+            binary=generation.binary,
+            sha256=attempt.generation_hash,
+            version=("version",) if self._shape.halts_itself else ("--version",),
+            config_display=self._shape.config_display() if self._shape.name == "fendermint" else (),
+            allow_script=self._settings().allow_scripts,
+        )
+        report = await asyncio.to_thread(run_preflight, request)
+        report.raise_on_failure()
         self._change(attempt.id, preparation=Preparation.READY, failure_code=0, note="")
+
+
+def _promised_binary(info: str) -> Address | None:
+    """Where a chain's plan says that this platform's binary itself is, under its sha256; None when it does not.
+
+    An archive's checksum is not the binary's, and without a checksum nothing is downloaded (DESIGN §4.2).
+    """
+    try:
+        address = choose(parse_plan_info(info), this_platform(), must_have_checksum=True)
+    except NodeError:
+        return None
+    plain = not address.archive and address.checksum is not None and address.checksum.algorithm == "sha256"
+    return address if plain else None

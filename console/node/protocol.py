@@ -6,17 +6,28 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from console.errors import NodeError
-from console.model import Arming, Attempt, Crossing, NodeStatus, Preparation, Verdict
+from console.model import Arming, Attempt, Crossing, NodeStatus, PlanOrigin, Preparation, Verdict
+from console.node.generation import folder_name
+from console.settings_table import SettingChange
 from console.text import untrusted
+
+if TYPE_CHECKING:
+    from console.node.live_settings import LiveSetting
 
 MAX_LINE = 64 * 1024
 """Bytes of one message; a longer one ends the connection."""
 
 REFUSED = -32000
 """Error code of a request that was understood and refused; its message is a sentence for the operator."""
+
+NOT_JSON = -32700
+UNKNOWN_METHOD = -32601
+BAD_PARAMETERS = -32602
+DEFECT = -32603
+"""JSON-RPC's own codes."""
 
 SOCKET_NAME = "control.sock"
 
@@ -42,7 +53,7 @@ def decode(line: bytes) -> dict[str, Any]:
     """
     try:
         message = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NodeError("the other end of the control socket did not send JSON") from error
     if not isinstance(message, dict):
         raise NodeError("the other end of the control socket did not send a JSON object")
@@ -59,7 +70,7 @@ def attempt_to_json(attempt: Attempt) -> dict[str, Any]:
 
 
 def attempt_from_json(document: dict[str, Any]) -> Attempt:
-    """The reverse of `attempt_to_json`.
+    """The reverse of `attempt_to_json`; what an older version did not write has its default.
 
     Raises:
         NodeError: A value is missing or unknown, for example from a newer version.
@@ -73,10 +84,39 @@ def attempt_from_json(document: dict[str, Any]) -> Attempt:
                 "arming": Arming(document["arming"]),
                 "crossing": Crossing(document["crossing"]),
                 "verdict": Verdict(document["verdict"]),
+                "origin": PlanOrigin(document.get("origin", PlanOrigin.REGISTRY)),
+                # The first version had the plan's own release only.
+                "generation": document.get("generation") or folder_name(str(document["name"])),
+                "generation_hash": document.get("generation_hash", document["release_hash"]),
             }
         )
     except (KeyError, TypeError, ValueError) as error:
         raise NodeError(f"an upgrade attempt is not understood ({error}), is it from a newer version?") from error
+
+
+def settings_to_json(settings: Sequence[LiveSetting], problem: str) -> dict[str, Any]:
+    """Settings in force as plain JSON values, and why what was set here is not obeyed."""
+    return {"settings": [setting_to_json(setting) for setting in settings], "problem": problem}
+
+
+def setting_to_json(setting: LiveSetting) -> dict[str, Any]:
+    """One setting as plain JSON values; enums by value."""
+    return {field.name: _plain(getattr(setting, field.name)) for field in dataclasses.fields(setting)}
+
+
+def changes_to_json(changes: Sequence[SettingChange]) -> dict[str, Any]:
+    """Changes of settings as plain JSON values."""
+    return {"changes": [dataclasses.asdict(change) for change in changes]}
+
+
+def changes_from_json(document: dict[str, Any]) -> tuple[SettingChange, ...]:
+    """The reverse of `changes_to_json`. Raises NodeError."""
+    try:
+        return tuple(
+            SettingChange(str(change["key"]), str(change["old"]), str(change["new"])) for change in document["changes"]
+        )
+    except (KeyError, TypeError) as error:
+        raise NodeError(f"the controller's answer is not understood ({error})") from error
 
 
 def status_to_json(status: NodeStatus) -> dict[str, Any]:

@@ -61,7 +61,7 @@ class Speaker:
     def step(self, reading: PlanReading, proposal: Proposal | None, consensus: ConsensusReading | None) -> None:
         """Say what is due now; nothing is waited for."""
         attempt = self._book.attempt
-        if attempt is None:
+        if attempt is None or attempt.halts_itself:
             return
         self._hear(attempt, reading)
         if attempt.crossing is Crossing.COMMITTED:

@@ -16,6 +16,7 @@ from console.node.controller import Controller
 from console.node.faults import FaultPoints
 from console.node.generation import Generations
 from console.node.journal import Journal
+from console.node.parts import parts_of
 from console.node.runtime.shim import ShimRuntime
 from console.settings import NodeSettings
 from tests.console.node import nodes
@@ -43,6 +44,8 @@ class Bench:
             cometbft_rpc="http://127.0.0.1:9",
             ethereum_rpc="http://127.0.0.1:9",
             operator_key=None,
+            rollback_space_margin_bytes=0,
+            allow_scripts=True,
         )
 
     def node_runs(self) -> bool:
@@ -67,15 +70,17 @@ class Bench:
     @asynccontextmanager
     async def controller(self) -> AsyncIterator[Controller]:
         journal = Journal(self.state_dir / "journal.db")
+        faults = FaultPoints("")
         controller = Controller(
-            self.node,
+            lambda: self.node,
             journal,
             self.chain,
             self.chain,
             FakeSignals(self.chain),
+            parts_of(lambda: self.node, journal, faults),
             block_time_s=0.4,
             changed=Bell().ring,
-            faults=FaultPoints(""),
+            faults=faults,
         )
         task = asyncio.create_task(controller.run())
         try:
@@ -106,6 +111,12 @@ async def until(
     return controller.status()
 
 
+async def asked(controller: Controller, action: str) -> NodeStatus:
+    """Have a command done; the status afterwards."""
+    await getattr(controller.commands, action)()
+    return controller.status()
+
+
 def crossing(word: Crossing) -> Callable[[NodeStatus], bool]:
     return lambda status: status.attempt is not None and status.attempt.crossing is word
 
@@ -119,5 +130,5 @@ async def armed_and_ready(bench: Bench, controller: Controller) -> None:
     bench.chain.armed_at = dict.fromkeys(OTHERS, 51)
     bench.plan()
     await until(controller, lambda status: status.attempt is not None)
-    await controller.add_upgrade("v0.2.0", bench.given)
+    await controller.commands.add_upgrade("v0.2.0", bench.given)
     await until(controller, lambda status: armed(status) and OWN in bench.chain.armed_at)

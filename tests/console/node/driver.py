@@ -18,6 +18,7 @@ from console.node import controller as controller_module
 from console.node.controller import Controller
 from console.node.faults import FaultPoints
 from console.node.journal import Journal
+from console.node.parts import parts_of
 from console.node.runtime.shim import ShimRuntime
 from console.ports import ConsensusReading, PlanReading
 from console.settings import NodeSettings
@@ -38,6 +39,8 @@ def settings(folder: Path) -> NodeSettings:
         cometbft_rpc="http://127.0.0.1:9",
         ethereum_rpc="http://127.0.0.1:9",
         operator_key=None,
+        rollback_space_margin_bytes=0,
+        allow_scripts=True,
     )
 
 
@@ -100,12 +103,14 @@ async def drive(folder: Path) -> None:
     chain = FileChain(folder)
     journal = Journal(folder / "state" / "journal.db", faults=faults)
     nothing: Callable[[], None] = lambda: None  # noqa: E731
+    node = settings(folder)
     controller = Controller(
-        settings(folder),
+        lambda: node,
         journal,
         chain,
         chain,
         FakeSignals(chain),
+        parts_of(lambda: node, journal, faults),
         block_time_s=0.4,
         changed=nothing,
         faults=faults,

@@ -101,6 +101,7 @@ class FakeChain:
             signed_power=40,
             total_power=40,
             own_signature=True,
+            own_power=10,
         )
 
     async def highest_peer(self) -> int | None:

@@ -13,7 +13,7 @@ from console.model import Crossing, ProposalStatus, Verdict
 from console.node.journal import Journal
 from console.node.journalled import journalled_status
 from tests.console.node import nodes
-from tests.console.node.bench import Bench, armed, armed_and_ready, crossing, until
+from tests.console.node.bench import Bench, armed, armed_and_ready, asked, crossing, until
 from tests.console.node.fakes import OTHERS
 
 pytestmark = pytest.mark.anyio
@@ -84,10 +84,10 @@ async def test_not_staged_it_halts_waits_and_crosses_when_given_the_bytes(bench:
         wrong = bench.given.with_name("wrong")
         wrong.write_text("other bytes")
         with pytest.raises(NodeError, match="sha256"):
-            await controller.add_upgrade("v0.2.0", wrong)
+            await controller.commands.add_upgrade("v0.2.0", wrong)
         with pytest.raises(NodeError, match="waits at its halt"):
-            await controller.start()
-        await controller.add_upgrade("v0.2.0", bench.given)
+            await asked(controller, "start")
+        await controller.commands.add_upgrade("v0.2.0", bench.given)
         await until(controller, crossing(Crossing.STARTING))
     assert bench.generation() == "v0.2.0"
 
@@ -115,7 +115,7 @@ async def test_an_unarmed_node_that_ran_past_the_height_missed_its_halt(bench: B
         status = await until(controller, crossing(Crossing.MISSED_HALT))
         assert status.state == "MISSED_HALT"
         with pytest.raises(NodeError, match="old rules"):
-            await controller.start()
+            await asked(controller, "start")
     assert len(nodes.starts(bench.home)) == 1
 
 
@@ -141,7 +141,7 @@ async def test_a_running_node_is_adopted(bench: Bench) -> None:
     assert len(nodes.starts(bench.home)) == 1
 
 
-async def test_a_new_binary_that_never_lives_ends_with_the_operator(bench: Bench) -> None:
+async def test_a_new_binary_that_never_lives_is_rolled_back_and_parked(bench: Bench) -> None:
     script = (
         '#!/bin/sh\ncase "$1" in --version) echo v0.2.0; exit 0;; esac\necho "$$ bad 0" >> {home}/starts.log\nexit 1\n'
     )
@@ -150,20 +150,23 @@ async def test_a_new_binary_that_never_lives_ends_with_the_operator(bench: Bench
         await armed_and_ready(bench, controller)
         bench.amend(verdict=Verdict.CROSS, frozen_at=96)
         bench.halt()
-        status = await until(controller, crossing(Crossing.NEEDS_OPERATOR))
+        status = await until(controller, crossing(Crossing.PARKED))
+        with pytest.raises(NodeError, match="parked: the old binary would execute height 100"):
+            await asked(controller, "start")
     assert nodes.starts(bench.home).count("bad 0") == 3
-    assert status.pid is None
+    assert (status.pid, status.generation) == (None, "genesis")
+    assert status.alarm.startswith("PARKED")
 
 
 async def test_the_operators_stop_is_left_by_no_automation(bench: Bench) -> None:
     async with bench.controller() as controller:
         await until(controller, lambda status: status.pid is not None)
-        assert (await controller.stop()).state == "STOPPED_BY_OPERATOR"
+        assert (await asked(controller, "stop")).state == "STOPPED_BY_OPERATOR"
     async with bench.controller() as controller:
         bench.plan()
         status = await until(controller, lambda status: status.attempt is not None)
         assert (status.state, status.pid) == ("STOPPED_BY_OPERATOR", None)
-        assert (await controller.start()).pid is not None
+        assert (await asked(controller, "start")).pid is not None
 
 
 @pytest.mark.parametrize("code", [0, 1])
@@ -188,10 +191,10 @@ async def test_a_signer_state_that_fell_stops_everything(bench: Bench) -> None:
     async with bench.controller() as controller:
         await until(controller, lambda status: status.pid is not None)
         state.write_text('{"height": "99", "round": 0, "step": 3}')
-        await controller.stop()
+        await asked(controller, "stop")
         state.write_text('{"height": "98", "round": 0, "step": 3}')
         with pytest.raises(NodeError, match="already signed height 99"):
-            await controller.start()
+            await asked(controller, "start")
         assert controller.status().pid is None
 
 
@@ -209,7 +212,7 @@ async def test_it_is_too_late_is_not_said_again(bench: Bench) -> None:
         bench.chain.armed_at = dict.fromkeys(OTHERS, 51)
         bench.plan()
         await until(controller, lambda status: status.attempt is not None)
-        await controller.add_upgrade("v0.2.0", bench.given)
+        await controller.commands.add_upgrade("v0.2.0", bench.given)
         await until(controller, armed)
         journal = Journal(bench.state_dir / "journal.db", read_only=True)
         async with asyncio.timeout(10):

@@ -31,6 +31,8 @@ ATTEMPT = Attempt(
     failure_code=0,
     tries_left=3,
     note="",
+    generation="v0.2.0",
+    generation_hash="11" * 32,
 )
 
 HALT = RunEnd(exe_sha256="00" * 32, halt_height=100, exit_code=2, asked=False, log=LINE, app_height=99)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -12,14 +13,18 @@ from pathlib import Path
 import pytest
 
 from console.errors import JournalError
-from console.model import Arming, Crossing, Preparation
+from console.model import Arming, Crossing, PlanOrigin, Preparation
 from console.node.journal import Journal
+from console.node.journal_schema import SCHEMA
+from console.node.protocol import attempt_to_json
+from console.node.table import MOST_WRITES
 from tests.console.node.fakes import proposal
 
 
 def test_an_attempt_survives_and_changes_are_events(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.db")
-    attempt = journal.open_attempt(proposal())
+    attempt = journal.open_attempt(proposal(), PlanOrigin.REGISTRY, "v0.2.0")
+    attempt = journal.change(attempt, preparation=Preparation.STAGED)
     attempt = journal.change(attempt, preparation=Preparation.READY)
     journal.arm(attempt)
     attempt = journal.change(attempt, arming=Arming.ARMED)
@@ -27,28 +32,89 @@ def test_an_attempt_survives_and_changes_are_events(tmp_path: Path) -> None:
     again = Journal(tmp_path / "journal.db")
     assert again.latest_attempt() == attempt
     assert again.armed_for == 100
-    assert [event["kind"] for event in again.events()] == ["planned", "ready", "arming", "armed"]
+    assert [event["kind"] for event in again.events()] == ["planned", "staged", "ready", "arming", "armed"]
 
 
-@pytest.mark.parametrize("state", [Crossing.SWITCHED, Crossing.RESUMED_OLD])
+WAYS = {
+    Crossing.SWITCHED: (Crossing.HALTED, Crossing.QUIESCED, Crossing.BACKED_UP),
+    Crossing.RESUMED_OLD: (Crossing.HALTED,),
+    Crossing.PARKED: (Crossing.HALTED, Crossing.QUIESCED, Crossing.BACKED_UP),
+}
+
+
+@pytest.mark.parametrize("state", WAYS)
 def test_a_flip_either_way_clears_the_armed_height_with_it(tmp_path: Path, state: Crossing) -> None:
     journal = Journal(tmp_path / "journal.db")
-    attempt = journal.open_attempt(proposal())
+    attempt = journal.open_attempt(proposal(), PlanOrigin.REGISTRY, "v0.2.0")
     journal.arm(attempt)
-    journal.change(attempt, crossing=Crossing.HALTED)
+    for step in WAYS[state]:
+        attempt = journal.change(attempt, crossing=step)
     assert journal.armed_for == 100
     journal.change(attempt, crossing=state)
     assert journal.armed_for == 0
+
+
+def test_a_step_that_is_not_in_the_table_is_refused(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.db")
+    attempt = journal.open_attempt(proposal(), PlanOrigin.REGISTRY, "v0.2.0")
+    with pytest.raises(JournalError, match="no rule leads from no crossing to SWITCHED"):
+        journal.change(attempt, crossing=Crossing.SWITCHED)
+    assert journal.latest_attempt() == attempt
+
+
+def test_an_attempt_that_goes_round_for_ever_is_given_to_the_operator(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.db")
+    attempt = journal.open_attempt(proposal(), PlanOrigin.REGISTRY, "v0.2.0")
+    for step in WAYS[Crossing.SWITCHED]:
+        attempt = journal.change(attempt, crossing=step)
+    entered = len(WAYS[Crossing.SWITCHED])
+    while attempt.crossing is not Crossing.NEEDS_OPERATOR:
+        following = Crossing.STARTING if attempt.crossing is Crossing.SWITCHED else Crossing.SWITCHED
+        attempt = journal.change(attempt, crossing=following)
+        entered += 1
+        assert entered <= MOST_WRITES + 1
+    assert entered == MOST_WRITES + 1
+    assert f"{MOST_WRITES} states" in attempt.note
+
+
+def test_a_journal_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    old = sqlite3.connect(path)
+    old.executescript(
+        "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;"
+        "CREATE TABLE attempt (id INTEGER PRIMARY KEY AUTOINCREMENT, proposal_id INTEGER NOT NULL UNIQUE, "
+        "document TEXT NOT NULL) STRICT;"
+        "INSERT INTO meta VALUES ('schema', '1');"
+    )
+    fresh = Journal(tmp_path / "fresh.db")
+    known = attempt_to_json(fresh.open_attempt(proposal(), PlanOrigin.REGISTRY, "v0.2.0"))
+    first_fields = {name: known[name] for name in FIRST_FIELDS}
+    old.execute("INSERT INTO attempt VALUES (1, 1, ?)", (json.dumps(first_fields),))
+    old.commit()
+    old.close()
+    journal = Journal(path)
+    attempt = journal.latest_attempt()
+    assert attempt is not None
+    assert (attempt.id, attempt.proposal_id, attempt.target_height) == (1, 1, 100)
+    assert attempt.generation_hash == attempt.release_hash
+    assert journal.open_attempt(proposal(), PlanOrigin.CHAIN, "v0.2.0").id == 2
+    assert journal.meta("schema") == str(SCHEMA)
+
+
+FIRST_FIELDS = (
+    *("proposal_id", "name", "target_height", "freeze_blocks", "scheduled_at", "release_kind", "release_hash"),
+    *("release_url", "breaking", "preparation", "arming", "crossing", "verdict", "failure_code", "tries_left", "note"),
+)
 
 
 def test_it_is_durable_before_the_next_line(tmp_path: Path) -> None:
     """A process killed right after a change has it; killed right before, it has not."""
     program = (
         "import sys; from pathlib import Path; from console.node.journal import Journal\n"
-        "from console.node.faults import FaultPoints; from console.model import Preparation\n"
+        "from console.node.faults import FaultPoints; from console.model import PlanOrigin, Preparation\n"
         "from tests.console.node.fakes import proposal\n"
         "journal = Journal(Path(sys.argv[1]), faults=FaultPoints(sys.argv[2]))\n"
-        "attempt = journal.open_attempt(proposal())\n"
+        "attempt = journal.open_attempt(proposal(), PlanOrigin.REGISTRY, 'v0.2.0')\n"
         "journal.change(attempt, preparation=Preparation.FETCHING)\n"
     )
     for point, expected in (("before-fetching", Preparation.PLANNED), ("after-fetching", Preparation.FETCHING)):
@@ -84,7 +150,7 @@ def test_a_newer_journal_is_refused(tmp_path: Path) -> None:
 def test_a_full_disk_stops_the_step_and_keeps_the_old_state(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     journal = Journal(path)
-    attempt = journal.open_attempt(proposal())
+    attempt = journal.open_attempt(proposal(), PlanOrigin.REGISTRY, "v0.2.0")
     journal._db.execute("PRAGMA max_page_count = 1")
 
     def fill() -> None:

@@ -16,11 +16,27 @@ from console.node.attempts import AttemptBook
 from console.node.generation import Generations
 from console.node.journal import Journal
 from console.node.preparation import Preparer
+from console.node.shape import NodeShape
 from console.ports import PlanReading
+from console.settings import NodeSettings
 from tests.console.node import nodes
 from tests.console.node.fakes import proposal
 
 pytestmark = pytest.mark.anyio
+
+
+SETTINGS = NodeSettings(
+    name="node1",
+    home=Path("/nowhere"),
+    state_dir=Path("/nowhere"),
+    daemon=nodes.DAEMON,
+    arguments=(),
+    address="",
+    cometbft_rpc="",
+    ethereum_rpc="",
+    operator_key=None,
+    allow_scripts=True,
+)
 
 
 class Desk:
@@ -37,7 +53,9 @@ class Desk:
         self.downloads = folder / "downloads"
         self.downloads.mkdir()
         self.asked: dict[str, asyncio.Future[Path]] = {}
-        self.preparer = Preparer(self.book, Generations(self.home, nodes.DAEMON), self.downloads, "")
+        self.preparer = Preparer(
+            self.book, Generations(self.home, nodes.DAEMON), self.downloads, lambda: SETTINGS, NodeShape(self.home, ())
+        )
 
     async def download(self, url: str, sha256: str, folder: Path) -> Path:
         self.asked[sha256] = asyncio.get_running_loop().create_future()
@@ -45,7 +63,7 @@ class Desk:
 
     def plan(self, number: int, sha256: str, name: str) -> None:
         plan = proposal(id=number, release_hash=sha256, name=name)
-        self.book.follow(PlanReading(60, (plan,), None), "")
+        self.book.follow(PlanReading(60, (plan,), None), "", None)
 
     def deliver(self, source: Path, sha256: str) -> None:
         self.asked[sha256].set_result(Path(shutil.copyfile(source, self.downloads / sha256)))

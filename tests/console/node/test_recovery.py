@@ -13,7 +13,7 @@ from console.model import Arming, Crossing, Preparation, ProposalStatus, Verdict
 from console.node.generation import Generations
 from console.node.journal import Journal
 from tests.console.node import nodes
-from tests.console.node.bench import Bench, armed, armed_and_ready, crossing, until
+from tests.console.node.bench import Bench, armed, armed_and_ready, asked, crossing, until
 from tests.console.node.fakes import OTHERS, OWN, proposal
 
 pytestmark = pytest.mark.anyio
@@ -85,7 +85,7 @@ async def test_a_command_before_the_adoption_waits_for_it(bench: Bench) -> None:
     async with bench.controller() as controller:
         before = await until(controller, lambda status: status.pid is not None)
     async with bench.controller() as controller:
-        assert (await controller.start()).pid == before.pid
+        assert (await asked(controller, "start")).pid == before.pid
     assert len(nodes.starts(bench.home)) == 1
 
 
@@ -97,7 +97,7 @@ async def test_a_start_that_was_refused_later_does_not_hide_the_running_node(ben
     journal.close()
     async with bench.controller() as controller:
         assert (await until(controller, lambda status: status.pid is not None)).pid == before.pid
-        await controller.stop()
+        await asked(controller, "stop")
     assert not bench.node_runs()
 
 
@@ -106,7 +106,7 @@ async def test_a_signer_state_that_fell_while_the_controller_was_away_stops_ever
     async with bench.controller() as controller:
         await until(controller, lambda status: status.pid is not None)
         state.write_text('{"height": "99", "round": 0, "step": 3}')
-        await controller.restart()
+        await asked(controller, "restart")
     await stop_behind_its_back(bench)
     state.write_text('{"height": "98", "round": 0, "step": 3}')
     async with bench.controller() as controller:
@@ -118,10 +118,10 @@ async def test_a_signer_state_that_fell_while_the_controller_was_away_stops_ever
 async def test_a_node_that_is_down_is_armed_by_its_next_start(bench: Bench) -> None:
     async with bench.controller() as controller:
         await until(controller, lambda status: status.height == 60)
-        await controller.stop()
+        await asked(controller, "stop")
         bench.plan()
         await until(controller, lambda status: status.attempt is not None)
-        await controller.start()
+        await asked(controller, "start")
         await until(controller, armed)
     assert nodes.starts(bench.home) == ["v0.1.5 0", "v0.1.5 100"]
 
@@ -129,26 +129,31 @@ async def test_a_node_that_is_down_is_armed_by_its_next_start(bench: Bench) -> N
 # --- the operator's commands in the middle of a crossing ---
 
 
-async def halted(bench: Bench, **changes: object) -> None:
-    """Halt, with a controller that was told to do nothing more; then change its attempt."""
+WAY = (Crossing.HALTED, Crossing.QUIESCED, Crossing.BACKED_UP, Crossing.SWITCHED)
+
+
+async def halted(bench: Bench, crossing_at: Crossing = Crossing.HALTED, **changes: object) -> None:
+    """Halt, with a controller that was told to do nothing more; then lead its attempt on."""
     async with bench.controller() as controller:
         await armed_and_ready(bench, controller)
         bench.halt()
         await until(controller, crossing(Crossing.HALTED))
-        await controller.stop()
+        await asked(controller, "stop")
     journal = journal_of(bench)
     attempt = journal.latest_attempt()
     assert attempt is not None
+    for step in WAY[1 : WAY.index(crossing_at) + 1]:
+        attempt = journal.change(attempt, crossing=step, left="genesis")
     journal.change(attempt, **changes)
     journal.close()
 
 
 async def test_a_start_after_quiesced_goes_on_with_the_crossing(bench: Bench) -> None:
-    await halted(bench, crossing=Crossing.QUIESCED, verdict=Verdict.CROSS)
+    await halted(bench, Crossing.QUIESCED, verdict=Verdict.CROSS)
     Generations(bench.home, nodes.DAEMON).switch(Generations(bench.home, nodes.DAEMON).generation("v0.2.0"))
     bench.chain.network_up = False
     async with bench.controller() as controller:
-        assert (await controller.start()).pid is not None
+        assert (await asked(controller, "start")).pid is not None
         await until(controller, lambda _: len(nodes.starts(bench.home)) == 3)
     assert nodes.starts(bench.home) == ["v0.1.5 0", "v0.1.5 100", "v0.2.0 0"]
 
@@ -156,7 +161,7 @@ async def test_a_start_after_quiesced_goes_on_with_the_crossing(bench: Bench) ->
 async def test_a_start_at_an_aborted_halt_is_not_armed(bench: Bench) -> None:
     await halted(bench, verdict=Verdict.ABORT)
     async with bench.controller() as controller:
-        assert (await controller.start()).pid is not None
+        assert (await asked(controller, "start")).pid is not None
         await until(controller, crossing(Crossing.RESUMED_OLD))
         await until(controller, lambda _: len(nodes.starts(bench.home)) == 3)
     assert nodes.starts(bench.home) == ["v0.1.5 0", "v0.1.5 100", "v0.1.5 0"]
@@ -166,13 +171,13 @@ async def test_a_start_after_a_stop_at_the_halt_lets_the_crossing_go_on(bench: B
     await halted(bench)
     async with bench.controller() as controller:
         with pytest.raises(NodeError, match="waits at its halt"):
-            await controller.start()
+            await asked(controller, "start")
         bench.amend(verdict=Verdict.CROSS, frozen_at=96)
         await until(controller, crossing(Crossing.STARTING))
 
 
 async def test_the_operators_start_gives_a_new_binary_new_tries(bench: Bench) -> None:
-    await halted(bench, crossing=Crossing.SWITCHED, verdict=Verdict.CROSS, tries_left=0)
+    await halted(bench, Crossing.SWITCHED, verdict=Verdict.CROSS, tries_left=0)
     Generations(bench.home, nodes.DAEMON).switch(Generations(bench.home, nodes.DAEMON).generation("v0.2.0"))
     journal = journal_of(bench)
     attempt = journal.latest_attempt()
@@ -180,7 +185,7 @@ async def test_the_operators_start_gives_a_new_binary_new_tries(bench: Bench) ->
     journal.change(attempt, crossing=Crossing.NEEDS_OPERATOR)
     journal.close()
     async with bench.controller() as controller:
-        await controller.start()
+        await asked(controller, "start")
         bench.chain.height = 103
         await until(controller, crossing(Crossing.COMMITTED))
     assert nodes.starts(bench.home)[-1] == "v0.2.0 0"
@@ -219,7 +224,7 @@ async def test_after_a_missed_halt_no_new_plan_starts_the_node(bench: Bench) -> 
 
 
 async def test_after_a_failed_binary_no_automation_starts_it(bench: Bench) -> None:
-    await halted(bench, crossing=Crossing.SWITCHED, verdict=Verdict.CROSS)
+    await halted(bench, Crossing.SWITCHED, verdict=Verdict.CROSS)
     Generations(bench.home, nodes.DAEMON).switch(Generations(bench.home, nodes.DAEMON).generation("v0.2.0"))
     journal = journal_of(bench)
     attempt = journal.latest_attempt()
@@ -292,7 +297,7 @@ async def test_two_upgrades_in_one_life(bench: Bench) -> None:
         status = await until(controller, lambda s: s.attempt is not None and s.attempt.proposal_id == 2)
         assert status.attempt is not None
         assert status.attempt.arming is Arming.WAITING_TURN
-        await controller.add_upgrade("v0.3.0", third)
+        await controller.commands.add_upgrade("v0.3.0", third)
         await until(controller, lambda s: armed(s) and ("armed", 200) in bench.chain.said)
         bench.amend(verdict=Verdict.CROSS, frozen_at=196)
         bench.halt(200)
@@ -358,7 +363,7 @@ async def test_a_node_whose_arming_cannot_be_proven_says_ready_all_the_same(benc
         bench.chain.armed_at = dict.fromkeys(OTHERS, 51)
         bench.plan()
         await until(controller, lambda status: "halt_height None" in status.note)
-        await controller.add_upgrade("v0.2.0", bench.given)
+        await controller.commands.add_upgrade("v0.2.0", bench.given)
         status = await until(controller, lambda _: OWN in bench.chain.ready)
         assert not armed(status)
 
@@ -390,8 +395,8 @@ async def test_a_file_that_is_not_there_is_said_to_the_operator(bench: Bench) ->
         bench.plan()
         await until(controller, lambda status: status.attempt is not None)
         with pytest.raises(NodeError, match="cannot read"):
-            await controller.add_upgrade("v0.2.0", bench.home)
+            await controller.commands.add_upgrade("v0.2.0", bench.home)
         (bench.state_dir / "downloads").mkdir(exist_ok=True)
         (bench.state_dir / "downloads" / f"{bench.sha256}.given").mkdir()
         with pytest.raises(NodeError, match="cannot copy"):
-            await controller.add_upgrade("v0.2.0", bench.given)
+            await controller.commands.add_upgrade("v0.2.0", bench.given)

@@ -1,0 +1,398 @@
+"""What the operator can do to the node: one command at a time, each journalled, none against a rule (DESIGN §4.9)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from console.errors import NodeError
+from console.model import (
+    Arming,
+    Attempt,
+    Crossing,
+    PlanOrigin,
+    Preparation,
+    Proposal,
+    ProposalStatus,
+    ReleaseKind,
+    Verdict,
+)
+from console.node.arming import Armer
+from console.node.attempts import AttemptBook
+from console.node.crossing import Crosser
+from console.node.generation import GENESIS, Generations, folder_name
+from console.node.journal import TRIES, Journal
+from console.node.keeper import CROSSER_DECIDES, Keeper
+from console.node.preparation import Preparer
+from console.node.resync import Resyncer
+from console.node.returning import Returner
+from console.node.rollback_point import RollbackPoint, RollbackPoints
+from console.node.runs import NodeRuns
+from console.text import untrusted
+
+_LOG = logging.getLogger(__name__)
+
+PAUSED = "paused"
+STOPPED_BY_OPERATOR = "stopped_by_operator"
+
+
+class Commands:
+    """The operator's hand on one node. Every command raises NodeError when it is refused, and JournalError.
+
+    Args:
+        journal: Where what was decided is durable.
+        book: The attempt.
+        runs: The node's runs.
+        generations: The layout on disk.
+        points: Rollback points.
+        preparer: Takes bytes.
+        armer: Arms by hand.
+        keeper: Starts the node.
+        crosser: Goes on with a crossing.
+        returner: Leads back.
+        resyncer: Brings back a node that missed its halt.
+        changed: Called after each command.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        book: AttemptBook,
+        runs: NodeRuns,
+        generations: Generations,
+        points: RollbackPoints,
+        preparer: Preparer,
+        armer: Armer,
+        keeper: Keeper,
+        crosser: Crosser,
+        returner: Returner,
+        resyncer: Resyncer,
+        changed: Callable[[], None],
+    ) -> None:
+        self._journal = journal
+        self._book = book
+        self._runs = runs
+        self._generations = generations
+        self._points = points
+        self._preparer = preparer
+        self._armer = armer
+        self._keeper = keeper
+        self._crosser = crosser
+        self._returner = returner
+        self._resyncer = resyncer
+        self._changed = changed
+        self.acting = asyncio.Lock()
+        """Held by whoever acts on the node: a command, or a step of the automation."""
+        self.adopted = asyncio.Event()
+        """Set when the node that may run already is found."""
+
+    @asynccontextmanager
+    async def _command(self, name: str, **detail: object) -> AsyncIterator[None]:
+        """One command at a time, journalled before it acts, and none before the running node is found."""
+        await self.adopted.wait()
+        async with self.acting:
+            self._journal.record(f"operator-{name}", self._book.attempt, **detail)
+            try:
+                yield
+            finally:
+                self._crosser.hurry()
+                self._changed()
+
+    # --- the process ---
+
+    async def start(self) -> None:
+        """Start the node and let automation go on."""
+        async with self._command("start"):
+            self._keeper.judge_end()
+            attempt = self._book.attempt
+            if attempt is not None and attempt.crossing is Crossing.MISSED_HALT:
+                raise NodeError(
+                    f"this node executed height {attempt.target_height} under old rules and cannot go on",
+                    safe="it was not started",
+                    next_step="bring back its state from before that height with `upgrade-console node resync`",
+                )
+            if attempt is not None and attempt.crossing is Crossing.PARKED:
+                await self._start_parked(attempt)
+                return
+            self._journal.set_meta(STOPPED_BY_OPERATOR, "")
+            await self._keeper.start_by_operator()
+            attempt = self._book.open
+            if attempt is not None and attempt.crossing in CROSSER_DECIDES:
+                await self._go_on()
+                attempt = self._book.open
+            if attempt is not None and attempt.crossing is Crossing.HALTED:
+                raise NodeError(
+                    f"the node waits at its halt before height {attempt.target_height}: {attempt.note or 'crossing'}",
+                    safe="it was not started, because the old binary would halt again",
+                )
+
+    async def _start_parked(self, attempt: Attempt) -> None:
+        if not self._returner.may_start_old(attempt):
+            raise NodeError(
+                f"this node is parked: the old binary would execute height {attempt.target_height} under rules that "
+                "the network does not follow",
+                safe="it was not started",
+                next_step="cross with another verified release (`node swap NAME`), or abort together (`node abort`)",
+            )
+        self._journal.set_meta(STOPPED_BY_OPERATOR, "")
+        self._journal.record("led-on", attempt, reason="start")
+        await self._returner.resume_old("the old binary goes on, halt cleared")
+
+    async def stop(self) -> None:
+        """Stop the node; no automation starts it again."""
+        async with self._command("stop"):
+            self._journal.set_meta(STOPPED_BY_OPERATOR, "1")
+            await self._runs.stop()
+
+    async def restart(self) -> None:
+        """Stop and start with the same binary and the same halt height."""
+        async with self._command("restart"):
+            self._must_run()
+            await self._runs.stop()
+            await self._keeper.start_current()
+
+    def _must_run(self) -> None:
+        if self._runs.live is None:
+            raise NodeError("the node does not run", next_step="use start")
+
+    async def _go_on(self) -> None:
+        self._crosser.hurry()
+        await self._crosser.step(None)
+
+    # --- automation ---
+
+    async def pause(self, reason: str) -> None:
+        """Pause every automatic step; the node itself goes on, and what is armed halts."""
+        async with self._command("pause", reason=reason):
+            self._journal.set_meta(PAUSED, reason or "by the operator")
+
+    async def resume(self, *, without_rollback_point: str = "", cross: str = "") -> None:
+        """Let automation go on.
+
+        Args:
+            without_rollback_point: Why the crossing goes on without one; it switches automatic rollback off.
+            cross: Why a halted node that cannot learn the verdict crosses; its signature counts only where more than
+                two thirds do the same.
+        """
+        async with self._command("resume", without_rollback_point=without_rollback_point, cross=cross):
+            attempt = self._book.open
+            if without_rollback_point:
+                if attempt is None or attempt.crossing not in {Crossing.HALTED, Crossing.QUIESCED}:
+                    raise NodeError("no crossing waits for a rollback point here", safe="nothing was changed")
+                self._book.lead_on(without_rollback_point, without_point=without_rollback_point)
+            if cross:
+                if attempt is None or attempt.crossing is not Crossing.HALTED or attempt.verdict is not Verdict.NONE:
+                    raise NodeError("this node does not wait for a verdict at its halt", safe="nothing was changed")
+                self._book.lead_on(cross, verdict=Verdict.CROSS)
+            self._journal.set_meta(PAUSED, "")
+
+    # --- arming ---
+
+    async def arm(self, reason: str) -> None:
+        """Arm now, out of turn and whatever it does to the network: the reason is journalled."""
+        async with self._command("arm", reason=reason):
+            self._must_run()
+            await self._armer.arm_by_hand(_typed(reason, "arming out of turn"))
+
+    async def disarm(self, reason: str) -> None:
+        """Restart without a halt height; automation does not arm for this plan again."""
+        async with self._command("disarm", reason=reason):
+            attempt = self._book.open
+            if attempt is None or attempt.crossing is not Crossing.NONE or attempt.halts_itself:
+                raise NodeError("nothing is armed here", safe="nothing was changed")
+            self._book.lead_on(_typed(reason, "disarming"), arming=Arming.DISARMED)
+            if self._runs.live is not None and self._runs.run is not None and self._runs.run.halt_height:
+                await self._runs.stop()
+                await self._keeper.start_current()
+
+    # --- releases ---
+
+    async def add_upgrade(self, name: str, binary: Path, *, force: bool = False) -> None:
+        """Take the bytes of a release from the operator."""
+        await self.adopted.wait()
+        self._journal.record("operator-add-upgrade", self._book.attempt, name=str(untrusted(name)), file=str(binary))
+        await self._preparer.give(name, binary, force=force)
+        self._crosser.hurry()
+        self._changed()
+
+    async def swap(self, name: str, reason: str) -> None:
+        """Switch to another staged generation: at a halt for the same H, or by hand outside any upgrade."""
+        async with self._command("swap", generation=str(untrusted(name)), reason=reason):
+            generation = self._generations.generation(self._generations.folder_of_plan(name))
+            if not generation.verified and generation.name != GENESIS:
+                raise NodeError(
+                    f"nobody vouched for the bytes of {generation.name}",
+                    safe="nothing was changed",
+                    next_step=f"give them with `upgrade-console node add-upgrade {generation.name} FILE`",
+                )
+            attempt = self._book.attempt
+            if attempt is not None and attempt.crossing in _WAITS_FOR_RELEASE:
+                self._choose(attempt, generation.name, generation.sha256, reason)
+            elif self._book.open is not None:
+                raise NodeError("an upgrade is going on here", safe="nothing was changed")
+            else:
+                await self._swap_by_hand(generation.name, generation.sha256, _typed(reason, "a swap by hand"))
+            self._journal.set_meta(STOPPED_BY_OPERATOR, "")
+            self._journal.set_meta("needs_operator", "")
+            await self._go_on()
+
+    def _choose(self, attempt: Attempt, name: str, sha256: str, reason: str) -> None:
+        current = self._generations.current()
+        if attempt.left and current.name == attempt.generation:
+            raise NodeError(
+                "the new binary of this crossing is in place",
+                safe="nothing was changed",
+                next_step="roll back first with `upgrade-console node rollback`",
+            )
+        if attempt.verdict is not Verdict.CROSS:
+            raise NodeError("the network has not decided to cross", safe="nothing was changed")
+        if current.name == name:
+            raise NodeError(f"{name} is the old binary of this crossing", safe="nothing was changed")
+        self._book.lead_on(
+            _typed(reason, "another release for the same height"),
+            crossing=Crossing.QUIESCED,
+            generation=name,
+            generation_hash=sha256,
+            left=current.name,
+            tries_left=TRIES,
+            note="",
+        )
+
+    async def _swap_by_hand(self, name: str, sha256: str, reason: str) -> None:
+        if self._generations.current().name == name:
+            raise NodeError(f"{name} is the current generation already", safe="nothing was changed")
+        height = self._runs.application_height()
+        if height is None:
+            raise NodeError("the application's height is not known", safe="nothing was changed", next_step="start it")
+        self._journal.record("led-on", None, reason=reason)
+        self._book.take_up(_by_hand(name, sha256, height + 1, self._journal.next_hand_number()), PlanOrigin.OPERATOR)
+        await self.go_on_by_hand()
+
+    async def go_on_by_hand(self) -> None:
+        """Stop the node for a swap by hand that was decided; after a kill, again."""
+        attempt = self._book.open
+        if attempt is None or attempt.origin is not PlanOrigin.OPERATOR or attempt.crossing is not Crossing.NONE:
+            return
+        if attempt.preparation is Preparation.PLANNED:
+            self._book.change(preparation=Preparation.STAGED)
+        await self._runs.stop()
+        self._book.change(crossing=Crossing.HALTED)
+
+    # --- back ---
+
+    async def rollback(self, reason: str) -> None:
+        """Back to the old binary, where the zone allows it; the node ends parked."""
+        async with self._command("rollback", reason=reason):
+            self._returner.roll_back(_typed(reason, "a rollback"))
+            self._journal.set_meta("needs_operator", "")
+            await self._go_on()
+
+    async def abort(self, reason: str) -> None:
+        """The network has agreed to abort: the caller has checked that more than two thirds did."""
+        async with self._command("abort", reason=reason):
+            attempt = self._returner.abort(reason)
+            self._journal.set_meta("needs_operator", "")
+            self._journal.set_meta(STOPPED_BY_OPERATOR, "")
+            if attempt.crossing is Crossing.RESUMED_OLD:
+                await self._returner.resume_old(attempt.note)
+            await self._go_on()
+
+    async def resync(self, reason: str, *, from_genesis: bool) -> None:
+        """Bring a node that missed its halt back to before it."""
+        async with self._command("resync", reason=reason, from_genesis=from_genesis):
+            self._resyncer.begin(reason, from_genesis=from_genesis)
+            self._journal.set_meta(STOPPED_BY_OPERATOR, "")
+            self._journal.set_meta("needs_operator", "")
+            await self._resyncer.go_on()
+            await self._keeper.start_by_operator()
+
+    # --- rollback points ---
+
+    async def backup(self, name: str) -> RollbackPoint:
+        """Take a rollback point now; a node that runs is stopped for it and started again as it was."""
+        async with self._command("backup", point=str(untrusted(name))):
+            if self._book.open is not None and self._book.open.crossing is not Crossing.NONE:
+                raise NodeError("a crossing is going on and takes its own rollback point", safe="nothing was changed")
+            need = self._points.space_needed()
+            if not need.enough:
+                raise NodeError(need.sentence, safe="the node was not touched", next_step="free space")
+            running = self._runs.live is not None
+            await self._runs.stop()
+            try:
+                current = self._generations.current()
+                return await asyncio.to_thread(
+                    self._points.take,
+                    folder_name(name),
+                    app_height=self._runs.application_height(),
+                    generation=current.name,
+                    exe_sha256=current.sha256,
+                )
+            finally:
+                if running:
+                    await self._keeper.start_current()
+
+    async def restore(self, name: str, reason: str) -> None:
+        """Put a rollback point's data back under the binary that made it; the live signer state stays."""
+        async with self._command("restore", point=str(untrusted(name)), reason=reason):
+            _typed(reason, "a restore")
+            point = self._points.find(name)
+            if point is None:
+                raise NodeError(f"there is no complete rollback point {name!r}", safe="nothing was changed")
+            attempt = self._book.attempt
+            if attempt is not None and attempt.beyond_return and point.exe_sha256 != attempt.generation_hash:
+                raise NodeError(
+                    f"the network committed height {attempt.target_height + 1} on the new rules: there is no way back",
+                    safe="nothing was changed",
+                    next_step="use `upgrade-console node resync` for a node that missed its halt",
+                )
+            if self._book.open is not None and self._book.open.crossing is not Crossing.NONE:
+                raise NodeError("a crossing is going on", safe="nothing was changed", next_step="roll it back")
+            if point.exe_sha256 != self._generations.current().sha256:
+                raise NodeError(
+                    f"that point was made by generation {point.generation}, which is not the current one",
+                    safe="nothing was changed",
+                    next_step="roll back, or swap to that generation first",
+                )
+            running = self._runs.live is not None
+            await self._runs.stop()
+            await asyncio.to_thread(self._points.restore, point)
+            self._journal.observe_restored(point.app_height or 0)
+            if running:
+                await self._keeper.start_current()
+
+
+_WAITS_FOR_RELEASE = frozenset({Crossing.HALTED, Crossing.QUIESCED, Crossing.PARKED, Crossing.NEEDS_OPERATOR})
+
+
+def _typed(reason: str, what: str) -> str:
+    if not reason.strip():
+        raise NodeError(f"{what} needs a typed reason", safe="nothing was changed", next_step='add --reason "…"')
+    return reason.strip()
+
+
+def _by_hand(name: str, sha256: str, height: int, number: int) -> Proposal:
+    """A swap by hand as a plan of this node alone, with a number that no chain has."""
+    return Proposal(
+        id=-number,
+        name=untrusted(name),
+        release_kind=ReleaseKind.RAW,
+        release_hash=sha256,
+        release_url=untrusted(""),
+        target_height=height,
+        breaking=False,
+        proposer="",
+        proposed_at=0,
+        scheduled_at=0,
+        status=ProposalStatus.SCHEDULED,
+        verdict=Verdict.CROSS,
+        frozen_at=0,
+        freeze_blocks=0,
+        ready_power=0,
+        armed_power=0,
+        go_power=0,
+        confirmed_power=0,
+        total_power=0,
+    )

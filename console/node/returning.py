@@ -1,0 +1,178 @@
+"""The way back: roll back to PARKED, or the old binary goes on when the network aborted (DESIGN §4, zones)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from console.errors import NodeError
+from console.model import Attempt, Crossing, Verdict
+from console.node.attempts import AttemptBook
+from console.node.generation import Generations
+from console.node.rollback_point import RollbackPoint, RollbackPoints
+from console.node.runs import NodeRuns
+from console.node.shape import NodeShape
+from console.node.signer_guard import SignerStateError
+from console.node.zones import Refusal, ZoneFacts, may_abort, may_roll_back
+from console.settings import NodeSettings
+
+_LOG = logging.getLogger(__name__)
+
+_NOT_ABORTED = frozenset({Crossing.NONE, Crossing.COMMITTED, Crossing.RESUMED_OLD, Crossing.MISSED_HALT})
+"""Where no crossing goes on that could be aborted."""
+
+
+class Returner:
+    """Leads an attempt back.
+
+    Args:
+        settings: The node's settings of the moment.
+        book: The attempt.
+        runs: The node's runs.
+        generations: The layout on disk and its switch.
+        points: Rollback points.
+        shape: What kind of node it is.
+    """
+
+    def __init__(
+        self,
+        settings: Callable[[], NodeSettings],
+        book: AttemptBook,
+        runs: NodeRuns,
+        generations: Generations,
+        points: RollbackPoints,
+        shape: NodeShape,
+    ) -> None:
+        self._settings = settings
+        self._book = book
+        self._runs = runs
+        self._generations = generations
+        self._points = points
+        self._shape = shape
+
+    # --- decisions ---
+
+    def give_up(self, attempt: Attempt, why: str) -> None:
+        """No try of the new binary is left: by zone, automatically where that is allowed. Raises JournalError."""
+        refusal = self._refusal(attempt)
+        if refusal:
+            self._book.change(
+                crossing=Crossing.NEEDS_OPERATOR,
+                note=f"the new binary failed ({why}) and is not rolled back: {refusal}; everything is kept as it is",
+            )
+        else:
+            self._book.change(crossing=Crossing.ROLLBACK, note=f"the new binary failed in all its tries: {why}")
+
+    def _refusal(self, attempt: Attempt) -> str:
+        if not self._settings().rollback_on_failure:
+            return "rollback_on_failure is off"
+        if not attempt.left:
+            return "which binary ran before is not known"
+        if attempt.without_point:
+            return f"there is no rollback point ({attempt.without_point})"
+        found = may_roll_back(self._facts(attempt), network_aborts=False, automatic=True)
+        return found.why if isinstance(found, Refusal) else ""
+
+    def roll_back(self, reason: str) -> Attempt:
+        """The operator's rollback, where the zone allows it. Raises NodeError."""
+        attempt = self._book.attempt
+        may = {Crossing.SWITCHED, Crossing.STARTING, Crossing.WAITING_FOR_QUORUM, Crossing.PROBATION}
+        if attempt is None or attempt.crossing not in may | {Crossing.NEEDS_OPERATOR} or not self._on_new(attempt):
+            raise NodeError(
+                "the new binary is not in place here, so there is nothing to roll back", safe="nothing was changed"
+            )
+        found = may_roll_back(self._facts(attempt), network_aborts=attempt.verdict is Verdict.ABORT, automatic=False)
+        if isinstance(found, Refusal):
+            raise NodeError(f"this node is not rolled back: {found.why}", safe="nothing was changed")
+        return self._book.lead_on(reason, crossing=Crossing.ROLLBACK, note=f"rolled back by the operator: {reason}")
+
+    def abort(self, reason: str) -> Attempt:
+        """The network has agreed to abort: back to the old binary, which then goes on. Raises NodeError.
+
+        Args:
+            reason: Who agreed, for the journal; that more than 2/3 do was checked before.
+        """
+        attempt = self._book.attempt
+        if attempt is None or attempt.crossing in _NOT_ABORTED:
+            raise NodeError(
+                "no crossing is going on here that could be aborted",
+                safe="nothing was changed",
+                next_step="before the halt the chain itself decides",
+            )
+        if not self._on_new(attempt):
+            # The new binary has not run since the halt, or was rolled back already: the application is where it was.
+            if attempt.crossing in {Crossing.PARKED, Crossing.NEEDS_OPERATOR, Crossing.QUIESCED, Crossing.BACKED_UP}:
+                note = f"the network aborted: {reason}"
+                return self._book.lead_on(reason, verdict=Verdict.ABORT, crossing=Crossing.RESUMED_OLD, note=note)
+            return self._book.lead_on(reason, verdict=Verdict.ABORT)
+        found = may_abort(self._facts(attempt), agreed=True)
+        if isinstance(found, Refusal):
+            raise NodeError(f"this node does not go back: {found.why}", safe="nothing was changed")
+        if attempt.crossing in {Crossing.ROLLBACK, Crossing.RESTORED}:
+            return self._book.lead_on(reason, verdict=Verdict.ABORT)
+        return self._book.lead_on(
+            reason, verdict=Verdict.ABORT, crossing=Crossing.ROLLBACK, note=f"the network aborted: {reason}"
+        )
+
+    def may_start_old(self, attempt: Attempt) -> bool:
+        """Whether a parked node's old binary may go on: the network aborted, or the release breaks nothing."""
+        return attempt.verdict is Verdict.ABORT or not attempt.breaking
+
+    def _on_new(self, attempt: Attempt) -> bool:
+        return bool(attempt.left) and self._generations.current().name == attempt.generation
+
+    def _facts(self, attempt: Attempt) -> ZoneFacts:
+        point = self._point(attempt)
+        return ZoneFacts(
+            target_height=attempt.target_height,
+            stored_app_height=self._shape.application_height() if self._runs.live is None else None,
+            new_run_app_height=attempt.new_app_height or None,
+            commit_seen=attempt.beyond_return,
+            complete_point=point is not None and point.app_height == attempt.target_height - 1,
+        )
+
+    def _point(self, attempt: Attempt) -> RollbackPoint | None:
+        return self._points.find(attempt.rollback_point) if attempt.rollback_point else None
+
+    # --- deeds ---
+
+    async def step(self, attempt: Attempt) -> None:
+        """One step of the way back. Raises NodeError: the attempt is where it was."""
+        match attempt.crossing:
+            case Crossing.ROLLBACK:
+                await self._restore(attempt)
+            case Crossing.RESTORED:
+                self._generations.switch(self._generations.generation(attempt.left))
+                self._book.change(crossing=Crossing.FLIPPED_BACK)
+            case Crossing.FLIPPED_BACK if attempt.verdict is Verdict.ABORT:
+                await self.resume_old("the network aborted: the old binary goes on, halt cleared")
+            case Crossing.FLIPPED_BACK:
+                self._book.change(
+                    crossing=Crossing.PARKED, note=f"the node is down, the old binary in place; {attempt.note}"
+                )
+
+    async def _restore(self, attempt: Attempt) -> None:
+        await self._runs.stop()
+        if not self._runs.quiet:
+            return
+        point = self._point(attempt)
+        if point is not None:
+            try:
+                await asyncio.to_thread(self._points.restore, point)
+            except SignerStateError as error:
+                self._book.change(crossing=Crossing.NEEDS_OPERATOR, note=str(error))
+                return
+            except OSError as error:
+                raise NodeError(
+                    f"the rollback point cannot be restored: {error}",
+                    safe="the point is whole and the restore goes on where it stopped",
+                    next_step="free space or mend the disk",
+                ) from error
+        self._book.change(crossing=Crossing.RESTORED)
+
+    async def resume_old(self, note: str) -> None:
+        """Let the old binary go on without a halt. Raises NodeError: it was decided but could not be started."""
+        await self._runs.stop()
+        self._book.change(crossing=Crossing.RESUMED_OLD, note=note)
+        await self._runs.start(self._generations.current(), 0)
