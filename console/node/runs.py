@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
-import os
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from console.errors import HeldByOther, NodeError
 from console.model import NodeRun
-from console.node.faults import VARIABLE as FAULT_VARIABLE
+from console.node.environment import node_environment
 from console.node.faults import FaultPoints
 from console.node.generation import Generation
 from console.node.journal import Journal
-from console.node.runtime.shim import ExitRecord, LiveRun, RunSpec, ShimRuntime
-from console.node.shape import HALT_VARIABLE, NodeShape
+from console.node.runtime.runtime import ExitRecord, LiveRun, PreparedRuntime, RunSpec, Runtime
+from console.node.shape import NodeShape
 from console.node.signer_guard import SignerStateError, check_not_lower, read_hrs
 
 _LOG = logging.getLogger(__name__)
 
 GRACE_S = 60.0
 """Seconds between SIGTERM and SIGKILL: databases flush (facts/safety.md §4)."""
+
+
+FOREIGN_S = 2.0
+"""Seconds for which a look for others that hold the node counts."""
+HAND_OVER_LOOK_S = 60.0
+"""The same from one process of the node to the next."""
 
 
 class NodeRuns:
@@ -32,22 +39,37 @@ class NodeRuns:
         shape: What kind of node it is.
         ended: Called when a run has ended, asked for or not.
         faults: Fault points.
+        refuse_foreign: Called in a thread before each start, with the pids of the run that goes on; raises HeldByOther
+            when something that is not ours holds the node's home, ports or databases.
+        before_start: Called before each start with the sha256 of what would be started; raises NodeError to refuse.
+        extra_environment: Gives the variables that the node gets beside ours; asked at each start.
+        grace_s: Gives the seconds between SIGTERM and SIGKILL; asked at each start.
     """
 
     def __init__(
         self,
         journal: Journal,
-        runtime: ShimRuntime,
+        runtime: Runtime,
         shape: NodeShape,
         ended: Callable[[], None],
         faults: FaultPoints,
+        *,
+        refuse_foreign: Callable[[Collection[int]], None] | None = None,
+        before_start: Callable[[str], Awaitable[None]] | None = None,
+        extra_environment: Callable[[], Mapping[str, str]] | None = None,
+        grace_s: Callable[[], float] | None = None,
     ) -> None:
         self._journal = journal
         self._runtime = runtime
         self._shape = shape
         self._on_end = ended
         self._faults = faults
+        self._refuse_foreign = refuse_foreign
+        self._before_start = before_start
+        self._extra_environment = extra_environment
+        self._grace_s = grace_s
         self._waiter: asyncio.Task[None] | None = None
+        self._looked_for_foreign = float("-inf")
         self.live: LiveRun | None = None
         runs = journal.runs(1)
         self.run: NodeRun | None = runs[0] if runs else None
@@ -91,14 +113,16 @@ class NodeRuns:
             self._journal.close_run(run.id, None)
             self._refresh()
 
-    async def start(self, generation: Generation, halt_height: int) -> None:
+    async def start(self, generation: Generation, halt_height: int, *, looked_within_s: float = FOREIGN_S) -> None:
         """Start the node.
 
         Args:
             generation: What to run; its bytes are verified again by descriptor.
             halt_height: H to arm for, 0 for none.
+            looked_within_s: Seconds for which a look for others that hold the node counts.
 
         Raises:
+            HeldByOther: Something that is not ours holds the node.
             NodeError: Refused or failed; nothing runs.
         """
         if self.live is not None:
@@ -106,21 +130,29 @@ class NodeRuns:
         if self.unjudged is not None:
             raise NodeError("the end of the last run is not judged yet", safe="nothing was started")
         self._guard_signer()
+        if self._before_start is not None:
+            await self._before_start(generation.sha256)
+        await self.look_for_foreign(looked_within_s)
+        # Binaries outside the generation are hashed now; without any there is nothing to wait for.
+        quick = not self._shape.companions
+        spec = (
+            self._spec(generation, halt_height)
+            if quick
+            else await asyncio.to_thread(self._spec, generation, halt_height)
+        )
         run = self._journal.open_run(generation.name, halt_height, generation.sha256)
         self.run = run
         self._faults.reach("before-start")
         try:
-            live = await self._runtime.start(
-                RunSpec(
-                    run_id=run.id,
-                    binary=generation.binary,
-                    sha256=generation.sha256,
-                    arguments=self._shape.arguments,
-                    environment=self.environment(halt_height),
-                    home=self._shape.home,
-                    grace_s=GRACE_S,
+            if self._runtime.lock_held():
+                raise HeldByOther(
+                    "a process of this node still runs and holds its lock",
+                    safe="a second node was not started",
+                    next_step="stop that process first",
                 )
-            )
+            if self._shape.private_tmp is not None:
+                await asyncio.to_thread(self._shape.make_tmp, generation)
+            live = await self._runtime.start(dataclasses.replace(spec, run_id=run.id))
         except (NodeError, TimeoutError) as error:
             self._journal.close_run(run.id, None)
             self._refresh()
@@ -130,6 +162,44 @@ class NodeRuns:
         self._watch(live)
         armed = f", armed for height {halt_height}" if halt_height else ""
         _LOG.info("started %s, pid %d%s", generation.name, live.child_pid, armed)
+        if self._shape.private_tmp is not None:
+            await asyncio.to_thread(self._shape.drop_old_tmp, generation)
+
+    async def look_for_foreign(self, within_s: float = FOREIGN_S) -> None:
+        """Look for others that hold the node, unless that was done within the last seconds.
+
+        At a hand-over a look while the old node still ran counts for longer: with its databases and ports it kept
+        everybody else out. The lock that no start goes past is taken all the same.
+
+        Raises:
+            HeldByOther: There is one.
+        """
+        if time.monotonic() - self._looked_for_foreign < within_s:
+            return
+        if self._refuse_foreign is not None:
+            live = self.live
+            own = () if live is None else (live.shim_pid, live.child_pid, *(entry.pid for entry in live.services))
+            await asyncio.to_thread(self._refuse_foreign, own)
+        self._looked_for_foreign = time.monotonic()
+
+    def prepare(self, generation: Generation) -> None:
+        """Get ready to start this generation soon, while another one still runs; only time is saved by it.
+
+        Where the runtime can: the next shim is there, and has hashed the binaries that it will execute.
+        """
+        if isinstance(self._runtime, PreparedRuntime):
+            try:
+                self._runtime.prepare(self._spec(generation, 0))
+            except NodeError as error:
+                _LOG.info("the start of %s cannot be prepared: %s", generation.name, error)
+
+    def _spec(self, generation: Generation, halt_height: int) -> RunSpec:
+        return RunSpec(
+            run_id=0,
+            services=self._shape.services(generation, self.environment(halt_height)),
+            home=self._shape.home,
+            grace_s=GRACE_S if self._grace_s is None else self._grace_s(),
+        )
 
     async def stop(self) -> None:
         """Stop the node, if it runs; its end is recorded as asked for. Raises JournalError."""
@@ -138,14 +208,19 @@ class NodeRuns:
             return
         self._journal.ask_end(self.run.id)
         self._faults.reach("before-stop")
-        await self.close()
+        await self._unwatch()
         record = await self._runtime.stop(live)
         self._note_end(live, record)
         self.judged()
         _LOG.info("stopped the node, exit code %s", None if record is None else record.code)
 
     async def close(self) -> None:
-        """Stop watching; the node goes on."""
+        """Stop watching, and give up what was prepared; the node goes on."""
+        await self._unwatch()
+        if isinstance(self._runtime, PreparedRuntime):
+            await self._runtime.release()
+
+    async def _unwatch(self) -> None:
         if self._waiter is not None:
             self._waiter.cancel()
             await asyncio.wait({self._waiter})
@@ -179,11 +254,9 @@ class NodeRuns:
         return 0.0 if self.live is None else self._runtime.age_s(self.live)
 
     def environment(self, halt_height: int) -> dict[str, str]:
-        """The node's whole environment: ours, without what would arm it by accident, and H when there is one."""
-        kept = {name: value for name, value in os.environ.items() if name not in {HALT_VARIABLE, FAULT_VARIABLE}}
-        if halt_height:
-            kept[HALT_VARIABLE] = str(halt_height)
-        return kept
+        """The node's whole environment: ours, without what would arm it by accident, the settings', and H if any."""
+        extra = {} if self._extra_environment is None else self._extra_environment()
+        return node_environment(extra) | self._shape.halt_environment(halt_height)
 
     def loaded_environment(self) -> dict[str, str]:
         """The environment that the running process really has. Raises NodeError."""
@@ -202,10 +275,26 @@ class NodeRuns:
         observation = self._journal.observation
         return stored if stored is not None else None if observation is None else observation.app_height
 
+    @property
+    def remote_signer(self) -> str:
+        """Where the node waits for a remote signer, which turns the rules for the state file off; else empty."""
+        return self._shape.remote_signer()
+
+    def log_of_run(self) -> bytes:
+        """What the run that goes on wrote, or that ended and is not judged; empty when there is none."""
+        if self.live is not None:
+            return self._runtime.log_since(self.live.log_offset)
+        return b"" if self.unjudged is None else self.unjudged[2]
+
     def _guard_signer(self) -> None:
+        if self._shape.remote_signer():
+            _LOG.warning("the signer is remote: no file here can show that it does not sign a height twice")
+            return
         self._journal.raise_signer_mark(check_not_lower(self._shape.signer_state(), self._journal.signer_mark))
 
     def _keep_signer_mark(self) -> None:
+        if self._shape.remote_signer():
+            return
         try:
             found = read_hrs(self._shape.signer_state())
         except SignerStateError:

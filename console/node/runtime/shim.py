@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import json
 import logging
@@ -11,66 +12,38 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from console.errors import HeldByOther, NodeError
 from console.files import write_durably
 from console.node import shim as shim_program
+from console.node.runtime.command import run_command
+from console.node.runtime.processes import alive, end_all, gone, kill, lock_holders, readable
+from console.node.runtime.runtime import ExitRecord, LiveRun, LiveService, RunSpec
+from console.node.runtime.standby import Standby
+
+__all__ = ["LOCK_NAME", "ShimRuntime", "alive", "run_command"]
 
 _LOG = logging.getLogger(__name__)
 
 LOCK_NAME = "upgrade-console.lock"
 """The one-signer lock in the node's home."""
 
+LOG_KEPT = 80 << 20
+"""Bytes of node.log that are kept of a run; with those of earlier runs and what comes between two looks, it is about
+200 MiB at most."""
+
+EXIT_RECORDS_KEPT = 20
+
 _POLL_S = 0.02
+_SAFETY_S = 1.0
+"""Seconds between two looks at what we are told of anyway."""
 _START_DEADLINE_S = 60.0
 """Seconds until a start is recorded: the shim reads and hashes the whole binary before."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunSpec:
-    """What to start."""
-
-    run_id: int
-    binary: Path
-    sha256: str
-    arguments: tuple[str, ...]
-    environment: Mapping[str, str]
-    home: Path
-    grace_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class LiveRun:
-    """A run that is going on, named by pids and start times so that a recycled pid is never taken for it."""
-
-    run_id: int
-    shim_pid: int
-    shim_started: int
-    child_pid: int
-    child_started: int
-    exe_sha256: str
-    log_offset: int
-    """Size of node.log in bytes before this run wrote to it."""
-    started_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class ExitRecord:
-    """How a run ended."""
-
-    run_id: int
-    code: int | None
-    """Exit code; negative is minus the signal; None when it was lost or the program never started."""
-    asked: bool
-    """Whether the shim was told to stop the node."""
-    unclean: bool
-    """Whether SIGKILL was needed."""
-    problem: str
-    """Why the program was not started; empty when it ran."""
-    ended_at: float
+_GRACE_S = 60.0
+"""Seconds between SIGTERM and SIGKILL where the run's own are not known."""
 
 
 class ShimRuntime:
@@ -79,68 +52,152 @@ class ShimRuntime:
     Args:
         run_dir: The controller's `run` folder: node.json, exit records, node.log.
         home: The node's home, where the one-signer lock is.
+        log_kept: Bytes of node.log that are kept of a run.
+        app_ends_s: Seconds for the app to end by itself after a companion did.
     """
 
-    def __init__(self, run_dir: Path, home: Path) -> None:
+    def __init__(
+        self, run_dir: Path, home: Path, *, log_kept: int = LOG_KEPT, app_ends_s: float = shim_program.APP_ENDS_S
+    ) -> None:
         self._run_dir = run_dir
         self._lock = home / LOCK_NAME
+        self._log_kept = log_kept
+        self._app_ends_s = app_ends_s
         self._spec_path = run_dir / "start.json"
+        self._standby_path = run_dir / "standby.json"
+        self._standby: Standby | None = None
+        self._shim: subprocess.Popen[bytes] | None = None
+
+    def prepare(self, spec: RunSpec) -> None:
+        """Start the interpreter of the next shim, and let it hash these binaries; it waits for `start`.
+
+        It ends with this process. What goes wrong here is only time lost later.
+        """
+        environment = _marked(spec)
+        standby = self._standby
+        try:
+            if standby is None or standby.environment != environment or standby.process.poll() is not None:
+                self._drop_standby()
+                standby = Standby(self._spawn(environment, shim_program.STANDBY), environment)
+                self._standby = standby
+                pid = standby.process.pid
+                # Until this file is gone nobody takes it for a start.
+                self._standby_path.write_text(json.dumps([pid, shim_program.start_ticks(pid)]))
+            standby.tell([[str(service.binary), service.sha256] for service in spec.services])
+        except OSError as error:
+            _LOG.warning("the next start of the node cannot be prepared: %s", error)
+            self._drop_standby()
+
+    async def release(self) -> None:
+        """End the shim that waits, if there is one."""
+        self._drop_standby()
 
     async def start(self, spec: RunSpec) -> LiveRun:
         """Start the node and return once it is executed.
 
         Raises:
             HeldByOther: Something of this node still lives and holds the lock.
-            NodeError: The binary is not the verified one, or the shim failed.
+            NodeError: A binary is not the verified one, or the shim failed; nothing of the run lives.
             TimeoutError: It took too long; nothing of it lives.
         """
         self._refuse_when_held()
         self._exit_path(spec.run_id).unlink(missing_ok=True)
-        document = {
-            "run_id": spec.run_id,
-            "lock": str(self._lock),
-            "binary": str(spec.binary),
-            "sha256": spec.sha256,
-            "arguments": list(spec.arguments),
-            "environment": dict(spec.environment),
-            "folder": str(spec.home),
-            "run_dir": str(self._run_dir),
-            "grace_s": spec.grace_s,
-        }
-        write_durably(self._spec_path, json.dumps(document).encode())
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-S", shim_program.__file__, str(self._spec_path)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            close_fds=True,
-            env=_marked(spec.environment),
-        )
+        self._write_spec(spec)
+        environment = _marked(spec)
+        process = self._ordered(environment) or self._spawn(environment)
+        self._shim = process
         try:
             async with asyncio.timeout(_START_DEADLINE_S):
-                return await self._started(spec.run_id, process)
+                live = await self._started(spec.run_id, process)
         except TimeoutError:
             # Or it would come up later, when nobody expects it.
             process.terminate()
             await asyncio.to_thread(process.wait)
             raise
+        self._prune(spec.run_id)
+        return live
+
+    def _write_spec(self, spec: RunSpec) -> None:
+        """What the shim is to run, in the shape that its docstring gives."""
+        document = {
+            "run_id": spec.run_id,
+            "lock": str(self._lock),
+            "services": [
+                {
+                    "name": service.name,
+                    "binary": str(service.binary),
+                    "sha256": service.sha256,
+                    "arguments": list(service.arguments),
+                    "environment": _unmarked(service.environment),
+                }
+                for service in spec.services
+            ],
+            "folder": str(spec.home),
+            "run_dir": str(self._run_dir),
+            "grace_s": spec.grace_s,
+            "app_ends_s": self._app_ends_s,
+            "log_kept": self._log_kept,
+        }
+        write_durably(self._spec_path, json.dumps(document).encode())
+
+    def _spawn(self, environment: Mapping[str, str], *words: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", shim_program.__file__, *words, str(self._spec_path)],
+            stdin=subprocess.PIPE if words else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            start_new_session=True,
+            close_fds=True,
+            env=environment,
+        )
+
+    def _ordered(self, environment: Mapping[str, str]) -> subprocess.Popen[bytes] | None:
+        """The shim that waited, told to start; None when there is none for this."""
+        standby, self._standby = self._standby, None
+        if standby is None:
+            return None
+        # From here on it counts as a start, whatever becomes of us.
+        self._standby_path.unlink(missing_ok=True)
+        if standby.environment == environment:
+            try:
+                standby.tell("start")
+                standby.leave()
+                return standby.process
+            except OSError as error:
+                _LOG.info("the prepared shim is gone: %s", error)
+        standby.end()
+        return None
+
+    def _drop_standby(self) -> None:
+        standby, self._standby = self._standby, None
+        if standby is not None:
+            standby.end()
+            self._standby_path.unlink(missing_ok=True)
 
     async def _started(self, run_id: int, process: subprocess.Popen[bytes]) -> LiveRun:
-        while True:
-            live = self.recorded()
-            if live is not None and live.run_id == run_id:
-                return live
-            record = self.exit_record(run_id)
-            if record is not None:
-                process.wait()
-                raise NodeError(
-                    f"the node was not started: {record.problem or 'it ended at once'}",
-                    safe="nothing of it runs",
-                )
-            if process.poll() is not None and self.exit_record(run_id) is None:
-                raise NodeError("the node was not started: its shim ended without a record")
+        """Read what the shim says until all its programs are executed, or it ended."""
+        assert process.stdout is not None
+        said = b""
+        with process.stdout as stream:
+            os.set_blocking(stream.fileno(), False)
+            while (words := stream.read(4096)) != b"":
+                said += words or b""
+                if words is None and not await readable(stream.fileno(), _SAFETY_S) and process.poll() is not None:
+                    break
+        if not said:
+            # It has closed everything, so it is about to be gone.
+            await asyncio.to_thread(process.wait)
+        live = self.recorded()
+        if live is not None and live.run_id == run_id:
+            return live
+        record = self.exit_record(run_id)
+        while self.lock_held() and record is None:
+            # What it forked ends by itself, and nothing of it was executed.
             await asyncio.sleep(_POLL_S)
+        if record is None:
+            raise NodeError("the node was not started: its shim ended without a record")
+        raise NodeError(f"the node was not started: {record.problem or 'it ended at once'}", safe="nothing of it runs")
 
     async def settle(self) -> None:
         """Wait until a start that a killed controller left half done is one or the other: recorded, or ended.
@@ -156,11 +213,15 @@ class ShimRuntime:
                 await asyncio.sleep(_POLL_S)
 
     def _shims(self) -> list[int]:
-        """Pids of the living shims of this node. A forked child has the same command line until it executes."""
+        """Pids of the living shims of this node, without the one that waits for the word to start.
+
+        A forked child has the same command line until it executes.
+        """
         wanted = os.fsencode(self._spec_path)
+        waiting = self._waiting()
         found = []
         for name in os.listdir("/proc"):
-            if name.isdigit():
+            if name.isdigit() and int(name) != waiting:
                 try:
                     arguments = Path(f"/proc/{name}/cmdline").read_bytes().split(b"\0")
                 except OSError:
@@ -169,23 +230,31 @@ class ShimRuntime:
                     found.append(int(name))
         return found
 
-    def recorded(self) -> LiveRun | None:
-        """The run that node.json names, alive or not; None when there is none."""
+    def _waiting(self) -> int | None:
+        """Pid of the shim that waits and was not told to start."""
         try:
-            document = json.loads((self._run_dir / "node.json").read_bytes())
-            return LiveRun(**document)
-        except FileNotFoundError:
+            pid, started = json.loads(self._standby_path.read_bytes())
+            return int(pid) if alive(int(pid), int(started)) else None
+        except (OSError, ValueError, TypeError):
             return None
-        except (ValueError, TypeError) as error:
+
+    def recorded(self) -> LiveRun | None:
+        """The run that node.json names, alive or not; None when there is none. Raises NodeError."""
+        document = _read(self._run_dir / "node.json")
+        if document is None:
+            return None
+        try:
+            services = tuple(LiveService(**service) for service in document.pop("services", ()))
+            return LiveRun(**document, services=services)
+        except (TypeError, AttributeError) as error:
             raise NodeError(f"{self._run_dir / 'node.json'} is not readable: {error}") from error
 
     def exit_record(self, run_id: int) -> ExitRecord | None:
-        """How that run ended; None while it runs or when its record was lost."""
+        """How that run ended; None while it runs or when its record was lost. Raises NodeError."""
+        document = _read(self._exit_path(run_id))
         try:
-            return ExitRecord(**json.loads(self._exit_path(run_id).read_bytes()))
-        except FileNotFoundError:
-            return None
-        except (ValueError, TypeError) as error:
+            return None if document is None else ExitRecord(**document)
+        except TypeError as error:
             raise NodeError(f"{self._exit_path(run_id)} is not readable: {error}") from error
 
     def shim_alive(self, live: LiveRun) -> bool:
@@ -202,7 +271,8 @@ class ShimRuntime:
             return False
         descriptor = os.open(self._lock, os.O_RDWR)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Shared, so that two who look do not take each other for the node.
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
         finally:
@@ -211,10 +281,14 @@ class ShimRuntime:
 
     async def ended(self, live: LiveRun) -> ExitRecord | None:
         """Wait until the run has ended and nothing of it holds the lock; its record, or None when it was lost."""
-        await _gone(live.shim_pid, live.shim_started)
+        await gone(live.shim_pid, live.shim_started)
+        if self._shim is not None and self._shim.pid == live.shim_pid:
+            self._shim.poll()
         # A killed shim leaves the node running, and with it the lock.
+        for pid, started in ((service.pid, service.started) for service in live.services):
+            await gone(pid, started)
         while self.lock_held():
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(_POLL_S)
         try:
             return self.exit_record(live.run_id)
         except NodeError as error:
@@ -224,10 +298,16 @@ class ShimRuntime:
     async def stop(self, live: LiveRun) -> ExitRecord | None:
         """Stop the run by SIGTERM, SIGKILL after its grace; returns when nothing of it lives any more."""
         if self.shim_alive(live):
-            _kill(live.shim_pid, signal.SIGTERM)
-        elif self.node_alive(live):
-            _kill(live.child_pid, signal.SIGTERM)
+            kill(live.shim_pid, signal.SIGTERM)
+        else:
+            # Nobody else is left who would end what the node started.
+            await end_all(lambda: self._left(live), self._grace_s())
         return await self.ended(live)
+
+    def _left(self, live: LiveRun) -> list[int]:
+        """Pids of what lives of a run whose shim does not."""
+        services = [service.pid for service in live.services if alive(service.pid, service.started)]
+        return sorted({*services, *lock_holders(self._lock)})
 
     def age_s(self, live: LiveRun) -> float:
         """Seconds since the node's process was forked, whatever was done to the clock of the day meanwhile."""
@@ -249,11 +329,15 @@ class ShimRuntime:
         return {name.decode("utf-8", "replace"): value.decode("utf-8", "replace") for name, value in pairs}
 
     def log_since(self, offset: int, limit: int = 4 << 20) -> bytes:
-        """What the run wrote to node.log: the last `limit` bytes from `offset` on."""
+        """What the run wrote to node.log: the last `limit` bytes from `offset` on, of what is kept of them."""
         try:
             with (self._run_dir / "node.log").open("rb") as stream:
                 end = stream.seek(0, os.SEEK_END)
-                stream.seek(max(min(offset, end), end - limit))
+                start = max(min(offset, end), end - limit)
+                with contextlib.suppress(OSError):
+                    # Past what was given back to the disk, which would be read as zeros.
+                    start = os.lseek(stream.fileno(), start, os.SEEK_DATA)
+                stream.seek(start)
                 return stream.read(limit)
         except OSError:
             return b""
@@ -268,82 +352,43 @@ class ShimRuntime:
                 next_step="stop that process first",
             )
 
+    def _grace_s(self) -> float:
+        """Of the run that was started last."""
+        try:
+            return float(json.loads(self._spec_path.read_bytes())["grace_s"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return _GRACE_S
+
     def _exit_path(self, run_id: int) -> Path:
         return self._run_dir / f"exit.{run_id}.json"
 
+    def _prune(self, run_id: int) -> None:
+        """Delete the exit records of old runs; they are in the journal."""
+        numbers = (path.name.split(".")[1] for path in self._run_dir.glob("exit.*.json"))
+        found = sorted(int(number) for number in numbers if number.isdigit() and int(number) != run_id)
+        for number in found[: -EXIT_RECORDS_KEPT + 1]:
+            self._exit_path(number).unlink(missing_ok=True)
 
-def alive(pid: int, started: int) -> bool:
-    """Whether the process with that pid and that start time lives and is no zombie."""
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """A JSON object; None when there is no such file. Raises NodeError."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes().rsplit(b")", 1)[1].split()
-    except (OSError, IndexError):
-        return False
-    return stat[0] not in (b"Z", b"X") and int(stat[19]) == started
+        document = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise NodeError(f"{path} is not readable: {error}") from error
+    if not isinstance(document, dict):
+        raise NodeError(f"{path} is not readable: it holds no record")
+    return document
 
 
-def _marked(environment: Mapping[str, str]) -> dict[str, str]:
-    """The shim's own environment: only what names the devnet, so that nothing of it survives unseen."""
-    return {name: value for name, value in environment.items() if name.startswith("UPGRADE_CONSOLE_")}
+def _marked(spec: RunSpec) -> dict[str, str]:
+    """The shim's own environment: only what names the devnet, so that nothing of it survives unseen, and its faults."""
+    kept = {name: value for name, value in spec.app.environment.items() if name.startswith("UPGRADE_CONSOLE_")}
+    fault = os.environ.get(shim_program.FAULT_VARIABLE)
+    return kept if fault is None else {**kept, shim_program.FAULT_VARIABLE: fault}
 
 
-def _kill(pid: int, number: int) -> None:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        pass
-
-
-async def _gone(pid: int, started: int) -> None:
-    """Wait until that process is gone: by pidfd, which cannot mistake a recycled pid once it is open."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except OSError:
-        return
-    try:
-        if not alive(pid, started):
-            return
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
-
-        def readable() -> None:
-            if not future.done():
-                future.set_result(None)
-
-        loop.add_reader(descriptor, readable)
-        try:
-            await future
-        finally:
-            loop.remove_reader(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def run_command(
-    binary: Path, sha256: str, arguments: Sequence[str], environment: Mapping[str, str], deadline_s: float
-) -> subprocess.CompletedProcess[str]:
-    """Run a short command of a binary (`--version`, `config display`) with a deadline, its bytes verified before.
-
-    Raises:
-        NodeError: Its bytes are not the verified ones, or it could not be run or did not end in time.
-    """
-    try:
-        descriptor = shim_program.verified_descriptor(str(binary), sha256)
-    except OSError as error:
-        raise NodeError(f"{binary} is not run: {error}", safe="nothing unverified was executed") from error
-    try:
-        return subprocess.run(
-            [str(binary), *arguments],
-            executable=f"/proc/self/fd/{descriptor}",
-            pass_fds=(descriptor,),
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=deadline_s,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise NodeError(f"cannot run {binary}: {error}") from error
-    finally:
-        os.close(descriptor)
+def _unmarked(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name != shim_program.FAULT_VARIABLE}

@@ -9,7 +9,8 @@ import pytest
 
 from console.node.journal import Journal
 from console.node.journalled import journalled_status
-from console.node.runtime.shim import RunSpec, ShimRuntime
+from console.node.runtime.runtime import RunSpec, ServiceSpec
+from console.node.runtime.shim import ShimRuntime
 from tests.console.node import nodes
 
 pytestmark = pytest.mark.anyio
@@ -25,7 +26,8 @@ async def a_run(folder: Path, line: str) -> ShimRuntime:
     run = journal.open_run(generation.name, 0, generation.sha256)
     journal.close()
     runtime = ShimRuntime(state_dir / "run", home)
-    spec = RunSpec(run.id, generation.binary, generation.sha256, (), {"PATH": "/usr/bin:/bin"}, home, 5.0)
+    app = ServiceSpec("app", generation.binary, generation.sha256, (), {"PATH": "/usr/bin:/bin"})
+    spec = RunSpec(run.id, (app,), home, 5.0)
     live = await runtime.start(spec)
     if "sleep" not in line:
         async with asyncio.timeout(10):

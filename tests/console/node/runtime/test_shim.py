@@ -15,7 +15,8 @@ from console.errors import HeldByOther, NodeError
 from console.files import sha256_of
 from console.node import shim as program
 from console.node.runtime import shim as module
-from console.node.runtime.shim import LiveRun, RunSpec, ShimRuntime, alive, run_command
+from console.node.runtime.runtime import LiveRun, RunSpec, ServiceSpec
+from console.node.runtime.shim import ShimRuntime, alive, run_command
 
 
 @pytest.fixture
@@ -32,15 +33,14 @@ def spec(tmp_path: Path, script: str, run_id: int = 1, grace_s: float = 5.0, sha
     binary = tmp_path / f"node{run_id}"
     binary.write_text(f"#!/bin/sh\n{script}\n")
     binary.chmod(0o755)
-    return RunSpec(
-        run_id=run_id,
+    app = ServiceSpec(
+        name="app",
         binary=binary,
         sha256=sha256 or sha256_of(binary),
         arguments=("node", "start"),
         environment={"PATH": os.environ["PATH"], "FM_HALT_HEIGHT": "42"},
-        home=tmp_path,
-        grace_s=grace_s,
     )
+    return RunSpec(run_id=run_id, services=(app,), home=tmp_path, grace_s=grace_s)
 
 
 async def until(condition: object, deadline_s: float = 10.0) -> None:
