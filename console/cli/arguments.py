@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
+import sys
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,10 +27,24 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         SettingsError: The settings file cannot be read.
     """
     parser = build_parser()
-    arguments = parser.parse_args(argv)
+    given = list(sys.argv[1:] if argv is None else argv)
+    # What stands behind `--` is the daemon's own: argparse would look into it.
+    own, daemon = _split(given)
+    arguments = parser.parse_args(own)
+    if daemon is not None:
+        if arguments.verb != "node" or arguments.action not in {"run", "unit"}:
+            parser.error("only `node run` and `node unit` take arguments for the daemon, after `--`")
+        arguments.daemon_arguments = daemon
     if arguments.verb != DEVNET:
         _choose_network(parser, arguments)
     return arguments
+
+
+def _split(argv: list[str]) -> tuple[list[str], list[str] | None]:
+    if "--" not in argv:
+        return argv, None
+    at = argv.index("--")
+    return argv[:at], argv[at + 1 :]
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -88,6 +104,13 @@ def configured_networks() -> tuple[str, ...]:
 
 
 def _choose_network(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    named = getattr(arguments, "cosmovisor_config", None) is not None
+    if named or getattr(arguments, "daemon_arguments", None) is not None:
+        if arguments.network is not None or arguments.dir is not None:
+            parser.error(
+                "a network of the settings has its own arguments: leave --network out, or what is Cosmovisor's"
+            )
+        return
     if arguments.network is not None:
         if arguments.dir is not None and arguments.network != DEVNET:
             parser.error("--dir is for --network devnet only")
@@ -98,10 +121,17 @@ def _choose_network(parser: argparse.ArgumentParser, arguments: argparse.Namespa
     configured = configured_networks()
     if len(configured) == 1:
         arguments.network = configured[0]
+    elif not configured and arguments.verb == "node" and _is_cosmovisor_home():
+        return
     elif not configured and (default_devnet_folder() / "network.toml").is_file():
         arguments.network = DEVNET
     else:
         parser.error(f"say which network: --network NAME (known: {', '.join([DEVNET, *configured])})")
+
+
+def _is_cosmovisor_home() -> bool:
+    """Whether Cosmovisor's variables name the node (facts/cosmos.md §1.1)."""
+    return bool(os.environ.get("DAEMON_HOME")) and bool(os.environ.get("DAEMON_NAME"))
 
 
 def _verb(module: str, function: str = "run") -> Run:
@@ -150,34 +180,9 @@ def _add_ready(verbs: argparse._SubParsersAction[argparse.ArgumentParser], share
 
 
 def _add_node(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
-    node = verbs.add_parser("node", parents=[shared], help="this machine's node and its controller", allow_abbrev=False)
-    actions = node.add_subparsers(dest="action", metavar="ACTION", required=True)
-    helps = {
-        "run": "run the node's controller in the foreground (a systemd unit in production)",
-        "status": "what the controller says of the node",
-        "start": "start the node",
-        "stop": "stop the node until it is started again by hand",
-        "restart": "stop and start the node with the same binary",
-    }
-    for action, text in helps.items():
-        actions.add_parser(action, parents=[shared], help=text, allow_abbrev=False)
-    logs = actions.add_parser("logs", parents=[shared], help="the node's or the controller's log", allow_abbrev=False)
-    logs.add_argument("-f", "--follow", action="store_true", help="go on as the log grows")
-    logs.add_argument("--source", choices=("node", "controller"), help="only this log (default: both)")
-    logs.add_argument("--lines", type=_count, default=100, metavar="N", help="lines of each log (default: 100)")
-    add = actions.add_parser(
-        "add-upgrade", parents=[shared], help="give the bytes of a release by hand", allow_abbrev=False
-    )
-    add.add_argument("name", metavar="NAME", help="the proposal's name")
-    add.add_argument("file", type=Path, metavar="FILE", help="the binary; its hash must be the proposal's")
-    node.set_defaults(run=_verb("console.cli.node"))
+    from console.cli.node import arguments
 
-
-def _count(value: str) -> int:
-    number = int(value)
-    if number < 0:
-        raise argparse.ArgumentTypeError("must be 0 or more")
-    return number
+    arguments.register(verbs, shared, _verb)
 
 
 def _add_devnet(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:

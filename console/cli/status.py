@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-from console.cli.node import node_lines
+from console.cli.node.showing import node_lines
 from console.cli.printing import complain, print_json
 from console.cli.sources import Target, explained, load_target, observing
 from console.errors import BadAnswer, ChainError, EndpointDown

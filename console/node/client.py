@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,16 @@ from typing import Any
 from console.errors import ControllerDown, NodeError
 from console.model import NodeStatus
 from console.node import protocol
+from console.settings_table import SettingChange
 
 _SHORT_PATH = 100
 """Longest socket path given to the kernel directly; its own limit is 108 bytes on Linux and 104 on macOS."""
 
 _COMMAND_DEADLINE_S = 90.0
 """Seconds for start, stop and restart: a stop may wait for the node's own grace."""
+
+_LONG_DEADLINE_S = 600.0
+"""Seconds for what copies, restores or hashes the node's data, and for what crosses with it."""
 
 
 class NodeClient:
@@ -43,23 +47,108 @@ class NodeClient:
 
     async def start(self) -> NodeStatus:
         """Start the node; also ends STOPPED_BY_OPERATOR. Raises as `status`, and NodeError when refused."""
-        return protocol.status_from_json(await self._ask("start", {}, _COMMAND_DEADLINE_S))
+        return await self._command("start")
 
     async def stop(self) -> NodeStatus:
         """Stop the node until the operator starts it again. Raises as `start`."""
-        return protocol.status_from_json(await self._ask("stop", {}, _COMMAND_DEADLINE_S))
+        return await self._command("stop")
 
     async def restart(self) -> NodeStatus:
         """Stop and start the node with the same binary and the same halt height. Raises as `start`."""
-        return protocol.status_from_json(await self._ask("restart", {}, _COMMAND_DEADLINE_S))
+        return await self._command("restart")
 
-    async def add_upgrade(self, name: str, binary: Path) -> NodeStatus:
-        """Give the bytes of a plan's release by hand; they are checked against the chain's hash.
+    async def pause(self, reason: str) -> NodeStatus:
+        """Pause every automatic step; what is armed halts all the same. Raises as `start`."""
+        return await self._command("pause", reason=reason)
+
+    async def resume(self, *, without_rollback_point: str = "", cross: str = "") -> NodeStatus:
+        """Let automation go on.
+
+        Args:
+            without_rollback_point: Why this crossing goes on without one; empty: it does not.
+            cross: Why a halted node that cannot learn the verdict crosses; empty: it does not.
 
         Raises as `start`.
         """
-        parameters = {"name": name, "path": str(binary.absolute())}
-        return protocol.status_from_json(await self._ask("add_upgrade", parameters, _COMMAND_DEADLINE_S))
+        given = {"without_rollback_point": without_rollback_point, "cross": cross}
+        return await self._command("resume", **{name: value for name, value in given.items() if value})
+
+    async def arm(self, reason: str) -> NodeStatus:
+        """Arm now, out of turn. Raises as `start`."""
+        return await self._command("arm", reason=reason)
+
+    async def disarm(self, reason: str) -> NodeStatus:
+        """Restart without a halt height, for this plan. Raises as `start`."""
+        return await self._command("disarm", reason=reason)
+
+    async def add_upgrade(self, name: str, binary: Path, *, force: bool = False) -> NodeStatus:
+        """Give the bytes of a plan's release by hand; where the chain names a hash, they are checked against it.
+
+        Args:
+            name: The plan's name.
+            binary: The file.
+            force: Replace other bytes of that name that were never run.
+
+        Raises as `start`.
+        """
+        given: dict[str, Any] = {"name": name, "binary": str(binary.absolute())}
+        return await self._long("add_upgrade", **given, **({"force": True} if force else {}))
+
+    async def plan_ahead(self, name: str, height: int, *, force: bool = False) -> NodeStatus:
+        """Write a plan of the operator's own for a height that is still to come. Raises as `start`."""
+        return await self._command("plan_ahead", name=name, height=height, force=force)
+
+    async def swap(self, name: str, reason: str) -> NodeStatus:
+        """Switch to another staged generation. Raises as `start`."""
+        return await self._long("swap", name=name, reason=reason)
+
+    async def rollback(self, reason: str) -> NodeStatus:
+        """Back to the old binary; the node ends parked. Raises as `start`."""
+        return await self._long("rollback", reason=reason)
+
+    async def abort(self, reason: str) -> NodeStatus:
+        """Go back with the network; the caller has checked that more than 2/3 agree. Raises as `start`."""
+        return await self._long("abort", reason=reason)
+
+    async def resync(self, reason: str, *, from_genesis: bool) -> NodeStatus:
+        """Bring a node that missed its halt back to before it. Raises as `start`."""
+        return await self._long("resync", reason=reason, from_genesis=from_genesis)
+
+    async def backup(self, name: str) -> tuple[NodeStatus, dict[str, Any]]:
+        """Take a rollback point; the status afterwards, and the point as `points` shows it. Raises as `start`."""
+        answer = await self._ask("backup", {"name": name}, _LONG_DEADLINE_S)
+        point = answer.get("point")
+        return protocol.status_from_json(answer), point if isinstance(point, dict) else {}
+
+    async def restore(self, name: str, reason: str) -> NodeStatus:
+        """Put a rollback point's data in place; the live signer state stays. Raises as `start`."""
+        return await self._long("restore", name=name, reason=reason)
+
+    async def generations(self) -> list[dict[str, Any]]:
+        """Every generation, genesis first. Raises as `start`."""
+        return _objects(await self._ask("generations", {}, _COMMAND_DEADLINE_S), "generations")
+
+    async def points(self) -> list[dict[str, Any]]:
+        """Every rollback point, newest first, with its age, true cost, method and sentence. Raises as `start`."""
+        return _objects(await self._ask("points", {}, _COMMAND_DEADLINE_S), "points")
+
+    async def verify(self) -> list[dict[str, Any]]:
+        """Have every generation and rollback point read and compared; one finding each. Raises as `start`."""
+        return _objects(await self._ask("verify", {}, _LONG_DEADLINE_S), "findings")
+
+    async def config(self, key: str | None = None) -> dict[str, Any]:
+        """Settings in force, all or one, and why what was set here is not obeyed. Raises as `start`."""
+        return await self._ask("config", {} if key is None else {"key": key}, self._deadline_s)
+
+    async def config_set(self, changes: Mapping[str, str], reason: str = "") -> tuple[SettingChange, ...]:
+        """Set some settings, all or none; what was changed. Raises as `start`."""
+        parameters = {"changes": dict(changes), "reason": reason}
+        return protocol.changes_from_json(await self._ask("config_set", parameters, _COMMAND_DEADLINE_S))
+
+    async def config_unset(self, key: str, reason: str = "") -> tuple[SettingChange, ...]:
+        """Let the settings file say it again; what was changed. Raises as `start`."""
+        parameters = {"key": key, "reason": reason}
+        return protocol.changes_from_json(await self._ask("config_unset", parameters, _COMMAND_DEADLINE_S))
 
     async def log_tail(self, source: str, lines: int) -> list[str]:
         """Last lines of the `node` or `controller` log. Raises as `start`."""
@@ -69,7 +158,7 @@ class NodeClient:
     async def events(self, since: int = 0) -> list[dict[str, Any]]:
         """Journal events after sequence number `since`, oldest first. Raises as `start`."""
         answer = await self._ask("events", {"since": since}, self._deadline_s)
-        return [event for event in answer.get("events", []) if isinstance(event, dict)]
+        return _objects(answer, "events")
 
     async def statuses(self) -> AsyncIterator[NodeStatus]:
         """One status at once, then one at each change.
@@ -85,6 +174,12 @@ class NodeClient:
                 body = message.get("params") if message.get("method") == "status" else message.get("result")
                 if isinstance(body, dict):
                     yield protocol.status_from_json(body)
+
+    async def _command(self, method: str, **parameters: Any) -> NodeStatus:
+        return protocol.status_from_json(await self._ask(method, parameters, _COMMAND_DEADLINE_S))
+
+    async def _long(self, method: str, **parameters: Any) -> NodeStatus:
+        return protocol.status_from_json(await self._ask(method, parameters, _LONG_DEADLINE_S))
 
     async def _ask(self, method: str, parameters: dict[str, Any], deadline_s: float) -> dict[str, Any]:
         try:
@@ -145,3 +240,8 @@ class NodeClient:
             safe="a running node goes on without it",
             next_step="start it with `upgrade-console node run`",
         )
+
+
+def _objects(answer: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    found = answer.get(key)
+    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []

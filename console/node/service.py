@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import pwd
 import socket
 import struct
 from collections.abc import Awaitable, Callable
@@ -12,18 +13,23 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from console.errors import ConsoleError, HeldByOther, NodeError
+from console.errors import ConsoleError, HeldByOther, InputError, NodeError
 from console.model import NodeStatus
 from console.node import protocol
 from console.node.bell import Bell
 from console.node.controller import Controller
+from console.node.inventory import Inventory
 from console.node.journal import Journal
+from console.node.live_settings import LiveSettings
+from console.node.plan_ahead import check_ahead, write_ahead
+from console.node.questions import COMMANDS, Answer, Question, question
 from console.text import untrusted
 
 _LOG = logging.getLogger(__name__)
 
 _MAX_LOG_LINES = 500
 _MAX_LINE_SHOWN = 1000
+_MAX_SENTENCE = 4000
 
 
 class ControllerService:
@@ -32,17 +38,42 @@ class ControllerService:
     Args:
         run_dir: The controller's `run` folder, mode 0700.
         controller: Who acts.
-        journal: For events.
+        journal: For events, and for who asked what.
         bell: Rings when the status may have changed.
+        live: The settings that change while the controller runs; without them `config` is refused.
+        inventory: The generations and rollback points that the controller works with.
     """
 
-    def __init__(self, run_dir: Path, controller: Controller, journal: Journal, bell: Bell) -> None:
+    def __init__(
+        self,
+        run_dir: Path,
+        controller: Controller,
+        journal: Journal,
+        bell: Bell,
+        *,
+        live: LiveSettings | None = None,
+        inventory: Inventory | None = None,
+    ) -> None:
         self._run_dir = run_dir
         self._controller = controller
         self._journal = journal
+        self._live = live
+        self._inventory = inventory
         self._server: asyncio.Server | None = None
         self._bell = bell
         self._connections: set[asyncio.Task[None]] = set()
+        self._own: dict[str, Callable[[dict[str, Any], str], Awaitable[dict[str, Any]]]] = {
+            "status": self._status,
+            "generations": self._generations,
+            "points": self._points,
+            "verify": self._verify,
+            "config": self._config,
+            "config_set": self._config_set,
+            "config_unset": self._config_unset,
+            "plan_ahead": self._plan_ahead,
+            "logs": self._logs,
+            "events": self._events,
+        }
 
     async def open(self) -> None:
         """Begin to answer.
@@ -88,10 +119,12 @@ class ControllerService:
         assert task is not None
         self._connections.add(task)
         try:
-            if _peer_uid(writer) not in {os.getuid(), 0}:
+            uid = _peer_uid(writer)
+            if uid not in {os.getuid(), 0}:
                 return
+            who = user_name(uid)
             while line := await reader.readline():
-                await self._answer(line, reader, writer)
+                await self._answer(line, who, reader, writer)
         except (OSError, ValueError):
             # A client that went away, or a line over the limit: its own connection ends, nothing else.
             pass
@@ -99,41 +132,56 @@ class ControllerService:
             self._connections.discard(task)
             writer.close()
 
-    async def _answer(self, line: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, line: bytes, who: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             request = protocol.decode(line)
         except NodeError as error:
-            await _send(writer, {"jsonrpc": "2.0", "id": None, "error": {"code": -32700, "message": str(error)}})
+            await _refuse(writer, None, protocol.NOT_JSON, str(error))
             return
-        number = request.get("id")
+        given = request.get("id")
+        number = given if isinstance(given, int | str) else None
         method = request.get("method")
-        parameters = request.get("params")
-        if not isinstance(parameters, dict):
-            parameters = {}
         if method == "subscribe":
             await self._stream(reader, writer)
             return
-        handlers: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
-            "status": self._status,
-            "start": self._start,
-            "stop": self._stop,
-            "restart": self._restart,
-            "add_upgrade": self._add_upgrade,
-            "logs": self._logs,
-            "events": self._events,
-        }
-        handler = handlers.get(str(method))
-        if handler is None:
-            problem = {"code": -32601, "message": f"the controller does not know {untrusted(method)}"}
-            await _send(writer, {"jsonrpc": "2.0", "id": number, "error": problem})
+        asked = question(method)
+        if asked is None:
+            await _refuse(
+                writer, number, protocol.UNKNOWN_METHOD, f"the controller does not know {untrusted(method, 80)}"
+            )
             return
         try:
-            result = await handler(parameters)
-        except (ConsoleError, OSError, TypeError, ValueError) as error:
-            problem = {"code": protocol.REFUSED, "message": str(error)}
-            await _send(writer, {"jsonrpc": "2.0", "id": number, "error": problem})
+            parameters = asked.checked(request.get("params"))
+        except InputError as error:
+            await _refuse(writer, number, protocol.BAD_PARAMETERS, str(error))
+            return
+        try:
+            result = await self._done(asked, parameters, who)
+        except (ConsoleError, OSError, ValueError) as error:
+            await _refuse(writer, number, protocol.REFUSED, str(error))
+            return
+        except Exception as error:
+            # A defect of ours must not leave the operator without an answer.
+            _LOG.exception("%s failed", asked.method)
+            sentence = f"the controller failed at {asked.method} ({type(error).__name__}); its log says where"
+            await _refuse(writer, number, protocol.DEFECT, sentence)
             return
         await _send(writer, {"jsonrpc": "2.0", "id": number, "result": result})
+
+    async def _done(self, asked: Question, parameters: dict[str, Any], who: str) -> dict[str, Any]:
+        """Do what was asked; a change is journalled with who asked before it is done."""
+        if asked.changes:
+            _LOG.info("%s asks: %s", who, asked.method)
+            shown = {name: value if isinstance(value, bool | int) else str(value) for name, value in parameters.items()}
+            self._journal.record("asked", method=asked.method, who=who, parameters=shown)
+        if asked.method not in COMMANDS:
+            return await self._own[asked.method](parameters, who)
+        result = await getattr(self._controller.commands, asked.method)(**parameters)
+        answer = protocol.status_to_json(self._controller.status())
+        if asked.answer is Answer.POINT:
+            point = await asyncio.to_thread(self._inventory.point_document, result) if self._inventory else None
+            answer["point"] = point or {"name": result.name}
+        return answer
 
     async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Tell every change until the subscriber goes; when nothing changes, only its silence tells that it went."""
@@ -161,38 +209,70 @@ class ControllerService:
                     params = protocol.status_to_json(status)
                     await _send(writer, {"jsonrpc": "2.0", "method": "status", "params": params})
 
-    async def _status(self, _: dict[str, Any]) -> dict[str, Any]:
+    async def _status(self, _: dict[str, Any], __: str) -> dict[str, Any]:
         return protocol.status_to_json(self._controller.status())
 
-    async def _start(self, _: dict[str, Any]) -> dict[str, Any]:
-        _LOG.info("the operator asks: start")
-        return protocol.status_to_json(await self._controller.start())
+    async def _generations(self, _: dict[str, Any], __: str) -> dict[str, Any]:
+        found = await asyncio.to_thread(self._known_inventory().generation_documents)
+        return {"generations": protocol.newest_that_fit(found)}
 
-    async def _stop(self, _: dict[str, Any]) -> dict[str, Any]:
-        _LOG.info("the operator asks: stop")
-        return protocol.status_to_json(await self._controller.stop())
+    async def _points(self, _: dict[str, Any], __: str) -> dict[str, Any]:
+        found = await asyncio.to_thread(self._known_inventory().point_documents)
+        return {"points": protocol.newest_that_fit(found[::-1])[::-1]}
 
-    async def _restart(self, _: dict[str, Any]) -> dict[str, Any]:
-        _LOG.info("the operator asks: restart")
-        return protocol.status_to_json(await self._controller.restart())
+    async def _verify(self, _: dict[str, Any], __: str) -> dict[str, Any]:
+        found = await asyncio.to_thread(self._known_inventory().verified)
+        return {"findings": protocol.newest_that_fit([finding.to_json() for finding in found])}
 
-    async def _add_upgrade(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        path = Path(str(parameters.get("path", "")))
-        name = str(untrusted(parameters.get("name", "")))
-        _LOG.info("the operator gives %s for %s", untrusted(path), name)
-        return protocol.status_to_json(await self._controller.add_upgrade(name, path))
+    async def _config(self, parameters: dict[str, Any], _: str) -> dict[str, Any]:
+        live = self._known_live()
+        key = parameters.get("key")
+        settings = live.all() if key is None else (live.get(key),)
+        return protocol.settings_to_json(settings, live.problem)
 
-    async def _logs(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        source = parameters.get("source")
-        if source not in {"node", "controller"}:
-            raise NodeError("logs are of the node or of the controller")
-        count = min(max(1, int(parameters.get("lines", 100))), _MAX_LOG_LINES)
-        return {"lines": tail(self._run_dir / f"{source}.log", count)}
+    async def _config_set(self, parameters: dict[str, Any], who: str) -> dict[str, Any]:
+        live = self._known_live()
+        done = live.set_many(parameters["changes"], who=who, reason=parameters.get("reason", ""))
+        self._bell.ring()
+        return protocol.changes_to_json(done)
 
-    async def _events(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        events = self._journal.events(int(parameters.get("since", 0)), 100)
+    async def _config_unset(self, parameters: dict[str, Any], who: str) -> dict[str, Any]:
+        live = self._known_live()
+        done = live.unset(parameters["key"], who=who, reason=parameters.get("reason", ""))
+        self._bell.ring()
+        return protocol.changes_to_json((done,))
+
+    async def _plan_ahead(self, parameters: dict[str, Any], _: str) -> dict[str, Any]:
+        node = self._known_live().settings
+        status = self._controller.status()
+        plan = check_ahead(
+            node,
+            parameters["name"],
+            parameters["height"],
+            app_height=status.app_height,
+            force=parameters.get("force", False),
+        )
+        write_ahead(node, self._journal, plan)
+        return protocol.status_to_json(status)
+
+    async def _logs(self, parameters: dict[str, Any], _: str) -> dict[str, Any]:
+        count = min(max(1, parameters.get("lines", 100)), _MAX_LOG_LINES)
+        return {"lines": tail(self._run_dir / f"{parameters['source']}.log", count)}
+
+    async def _events(self, parameters: dict[str, Any], _: str) -> dict[str, Any]:
+        events = self._journal.events(parameters.get("since", 0), 100)
         # The oldest that fit: the next page begins after the last of them.
         return {"events": protocol.newest_that_fit(events[::-1])[::-1]}
+
+    def _known_inventory(self) -> Inventory:
+        if self._inventory is None:
+            raise NodeError("this controller does not tell what is on its disk", next_step="start it again")
+        return self._inventory
+
+    def _known_live(self) -> LiveSettings:
+        if self._live is None:
+            raise NodeError("this controller has no settings that can be changed", safe="nothing was changed")
+        return self._live
 
 
 def tail(path: Path, lines: int) -> list[str]:
@@ -217,9 +297,23 @@ def _peer_uid(writer: asyncio.StreamWriter) -> int:
     return int(struct.unpack("3i", raw)[1])
 
 
+def user_name(uid: int) -> str:
+    """The user's name, for the journal; its number when the system has no name for it."""
+    try:
+        return str(untrusted(pwd.getpwuid(uid).pw_name, 64))
+    except KeyError:
+        return f"uid {uid}"
+
+
 async def _end_of(reader: asyncio.StreamReader) -> None:
     while await reader.read(1024):
         pass
+
+
+async def _refuse(writer: asyncio.StreamWriter, number: int | str | None, code: int, sentence: str) -> None:
+    # Whatever it quotes, it fits into a message.
+    message = str(untrusted(sentence, _MAX_SENTENCE))
+    await _send(writer, {"jsonrpc": "2.0", "id": number, "error": {"code": code, "message": message}})
 
 
 async def _send(writer: asyncio.StreamWriter, message: dict[str, Any]) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
+import importlib
 import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from console.cli.arguments import parse
+from console.cli.arguments import build_parser, parse
 from tests.console.cli.conftest import Run
 from tests.console.cli.peers import write_settings
 
@@ -83,6 +87,19 @@ def test_a_folder_means_the_devnet(tmp_path: Path) -> None:
         "--network a node",
         "--network a node nonsense",
         "--network a node logs --lines -1",
+        "--network a node status -- start",
+        "--network a node run -- start",
+        "--network a status -- start",
+        "--network a node run --cosmovisor-config /c.toml",
+        "--network a node add-upgrade v2",
+        "--network a node add-upgrade v2 /f --height 0",
+        "--network a node swap --reason r",
+        "--network a node restore --reason r",
+        "--network a node full-node",
+        "--network a node config nonsense",
+        "--network a node config set",
+        "--network a node version -o yaml",
+        "--network a node events --since -1",
         "--network a node logs --source elsewhere",
         "--network a status extra",
         "--net a status",
@@ -110,9 +127,111 @@ def test_every_verb_of_the_issue_is_there() -> None:
     assert found.not_breaking is True
     found = parse(["--network", "a", "ready", "--proposal", "3", "--validator-address", "0xab"])
     assert (found.proposal, found.validator_address) == (3, "0xab")
-    for action in ("run", "status", "start", "stop", "restart"):
-        assert parse(["--network", "a", "node", action]).action == action
     found = parse(["--network", "a", "node", "logs", "-f", "--source", "controller", "--lines", "7"])
     assert (found.follow, found.source, found.lines) == (True, "controller", 7)
-    found = parse(["--network", "a", "node", "add-upgrade", "v0.2.0", "/tmp/f"])
-    assert (found.name, found.file) == ("v0.2.0", Path("/tmp/f"))
+    found = parse(["--network", "a", "node", "add-upgrade", "v0.2.0", "/tmp/f", "--force", "--height", "9"])
+    assert (found.name, found.file, found.force, found.height) == ("v0.2.0", Path("/tmp/f"), True, 9)
+    found = parse(["--network", "a", "node", "config", "set", "automatic=false", "--reason", "r", "--json"])
+    assert (found.config_action, found.changes, found.reason, found.json) == ("set", ["automatic=false"], "r", True)
+    found = parse(["--network", "a", "node", "abort", "--with", "-", "--yes-network", "a"])
+    assert (found.lines, found.yes_network, found.statement) == ("-", "a", False)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "init",
+        "init:--adopt:--unit:u:--binary:/b:--dry-run",
+        "init:--give-back",
+        "leave",
+        "run",
+        "unit:--as-user:node",
+        "full-node:--home:/new",
+        "status",
+        "list",
+        "doctor",
+        "verify",
+        "version:-o:json:--cosmovisor-only",
+        "logs",
+        "events",
+        "start",
+        "stop",
+        "restart",
+        "pause:--reason:r",
+        "resume:--without-rollback-point:r:--cross:r",
+        "arm",
+        "disarm",
+        "swap:v2",
+        "rollback",
+        "abort:--statement",
+        "add-batch-upgrade:--upgrade-file:/c.csv",
+        "add-batch-upgrade:--upgrade-list:a",
+        "show-upgrade-info",
+        "prepare-upgrade",
+        "resync:--from-genesis",
+        "backup",
+        "backup:p1",
+        "restore:p1",
+        "config",
+        "config:get",
+        "config:get:automatic",
+        "config:import:/f",
+    ],
+)
+def test_every_node_verb_of_the_issue_is_there(line: str) -> None:
+    found = parse(["--network", "a", "node", *line.split(":")])
+    assert found.action == line.split(":")[0]
+    assert callable(found.run)
+
+
+def test_every_node_verb_leads_to_a_function_that_exists() -> None:
+    from console.cli.node import arguments
+
+    seen: list[tuple[str, str]] = []
+    parser = argparse.ArgumentParser()
+    arguments.register(parser.add_subparsers(), argparse.ArgumentParser(add_help=False), _noted(seen))
+    assert len(seen) == 30
+    for module, function in seen:
+        assert callable(getattr(importlib.import_module(module), function)), (module, function)
+
+
+def _noted(seen: list[tuple[str, str]]) -> Callable[[str, str], Callable[[argparse.Namespace], int]]:
+    def verb(module: str, function: str) -> Callable[[argparse.Namespace], int]:
+        seen.append((module, function))
+        return lambda _: 0
+
+    return verb
+
+
+def test_what_stands_behind_two_dashes_is_the_daemons_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_settings(URL, URL, name="calibration")
+    found = parse(["node", "run", "--json", "--", "start", "--json", "--", "--x"])
+    assert found.daemon_arguments == ["start", "--json", "--", "--x"]
+    assert found.network is None
+    assert parse(["node", "run", "--cosmovisor-config", "/c.toml"]).network is None
+    assert parse(["node", "run"]).network == "calibration"
+
+
+def test_cosmovisors_variables_name_the_node_where_no_network_is_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAEMON_HOME", "/home/x/.simapp")
+    monkeypatch.setenv("DAEMON_NAME", "simd")
+    assert parse(["node", "status"]).network is None
+    with pytest.raises(SystemExit):
+        parse(["status"])
+    write_settings(URL, URL, name="calibration")
+    assert parse(["node", "status"]).network == "calibration"
+
+
+def test_the_operator_guide_names_every_node_verb() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "operator-guide.md").read_text("utf-8")
+    section = guide.partition("\n## Verbs\n")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`([a-z-]+)", section))
+    node = next(
+        action.choices["node"]
+        for action in build_parser()._actions
+        if isinstance(action, argparse._SubParsersAction) and "node" in action.choices
+    )
+    verbs = next(action.choices for action in node._actions if isinstance(action, argparse._SubParsersAction))
+    assert set(verbs) - named == set()
+    for name, parser in verbs.items():
+        assert parser.description, name

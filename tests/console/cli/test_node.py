@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from console.node.journal import Journal
 from tests.console.cli.conftest import Run, RunAsync
 from tests.console.cli.peers import controller, write_settings
 from tests.console.operations.examples import a_node_status
@@ -43,7 +44,62 @@ async def test_each_verb_asks_its_question(cli_beside: RunAsync, tmp_path: Path)
         "pid": 4242,
         "height": 120,
         "last_exit_code": None,
+        "halt_height": 0,
+        "paused": "",
+        "alarm": "",
+        "note": "all is well",
+        "upgrade": None,
     }
+
+
+DANGEROUS = ("arm", "disarm", "swap v2", "rollback", "restore p1", "resync", "resync --from-genesis")
+
+
+@pytest.mark.anyio
+async def test_a_dangerous_verb_says_what_it_does_before_it_is_done(cli_beside: RunAsync, tmp_path: Path) -> None:
+    asked: list[str] = []
+    async with controller(tmp_path / "state", a_node_status(), asked):
+        for line in DANGEROUS:
+            verb = line.split()[0]
+            outcome = await cli_beside("node", *line.split(), "--reason", "practice")
+            assert outcome.code == 0, outcome
+            first = outcome.out.splitlines()[0]
+            assert first.startswith(f"{verb}: "), first
+            assert "node1 of testnet" in first
+            as_json = await cli_beside("node", *line.split(), "--reason", "practice", "--json")
+            assert json.loads(as_json.out)["state"] == "IDLE"
+    assert asked == [line.split()[0] for line in DANGEROUS for _ in range(2)]
+
+
+@pytest.mark.parametrize("line", DANGEROUS)
+def test_a_dangerous_verb_without_a_reason_asks_nobody(cli: Run, line: str) -> None:
+    cli("node", *line.split()).refused_with("needs a reason", "nothing was changed")
+    cli("node", *line.split(), "--reason", " ").refused_with("needs a reason")
+
+
+@pytest.mark.anyio
+async def test_verbs_of_automation_and_points_ask_their_questions(cli_beside: RunAsync, tmp_path: Path) -> None:
+    asked: list[str] = []
+    async with controller(tmp_path / "state", a_node_status(paused="dinner", alarm="look at it"), asked):
+        outcome = await cli_beside("node", "pause", "--reason", "dinner")
+        assert "automation is paused: dinner" in outcome.out
+        assert "needs you: look at it" in outcome.out
+        assert (await cli_beside("node", "resume", "--cross", "we agreed")).code == 0
+        assert (await cli_beside("node", "backup", "p1")).out.startswith("p1: taken")
+        assert json.loads((await cli_beside("node", "backup", "--json")).out)["point"] == {}
+    assert asked == ["pause", "resume", "backup", "backup"]
+
+
+@pytest.mark.anyio
+async def test_a_plan_that_is_not_there_cannot_be_prepared(cli_beside: RunAsync, tmp_path: Path) -> None:
+    async with controller(tmp_path / "state", a_node_status()):
+        (await cli_beside("node", "prepare-upgrade")).refused_with("there is no open plan to prepare")
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume", "backup", "prepare-upgrade"])
+def test_a_verb_that_needs_the_controller_says_how_to_start_it(cli: Run, verb: str) -> None:
+    said = "upgrade-console node run --network testnet --node node1"
+    cli("node", *verb.split()).refused_with("no controller answers", said)
 
 
 @pytest.mark.parametrize("verb", ["status", "start", "stop", "restart"])
@@ -72,3 +128,17 @@ def test_logs_are_printed_by_source(cli: Run, tmp_path: Path) -> None:
     document = json.loads(cli("node", "logs", "--source", "node", "--lines", "1", "--json").out)
     assert document == {"lines": [{"source": "node", "line": "block <U+001B>[2J3"}]}
     assert cli("node", "logs", "--lines", "0").out == ""
+
+
+def test_events_are_a_timeline(cli: Run, tmp_path: Path) -> None:
+    cli("node", "events").refused_with("node1 has no journal")
+    (tmp_path / "state").mkdir()
+    journal = Journal(tmp_path / "state" / "journal.db")
+    for number in range(5):
+        journal.record("asked", method="pause", who="ada", parameters={"reason": f"\x1b[2J{number}"})
+    journal.close()
+    lines = cli("node", "events", "--lines", "2").out.splitlines()
+    assert len(lines) == 2
+    assert lines[1].endswith('asked: method pause, who ada, parameters {"reason": "\\u001b[2J4"}')
+    found = json.loads(cli("node", "events", "--since", "3", "--json").out)["events"]
+    assert [event["seq"] for event in found] == [4, 5]

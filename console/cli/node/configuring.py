@@ -1,0 +1,123 @@
+"""`node config`: settings in force, and changes that take effect without restarting the node."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import Any
+
+from console.cli.node.asking import asked
+from console.cli.node.choosing import chosen
+from console.cli.printing import complain, print_json
+from console.errors import InputError
+from console.settings_table import Effect, SettingChange, find_setting
+
+
+def config(arguments: argparse.Namespace) -> int:
+    """`node config [get|set|unset|import]`. Raises ConsoleError."""
+    match arguments.config_action:
+        case "get":
+            return _get(arguments)
+        case "set":
+            return _set(arguments)
+        case "unset":
+            return _unset(arguments)
+        case "import":
+            return _import(arguments)
+    return _tables(arguments)
+
+
+def _tables(arguments: argparse.Namespace) -> int:
+    """Cosmovisor's two tables where its variables are set; else every setting."""
+    from console.operations.cosmovisor_home import has_variables
+
+    config_file = getattr(arguments, "cosmovisor_config", None)
+    if config_file is None and not has_variables(os.environ):
+        return _get(arguments)
+    from console.node.cosmovisor.settings_text import config_tables
+    from console.operations.node_look import cosmovisor_settings
+
+    tables = config_tables(cosmovisor_settings(dict(os.environ), config_file))
+    if arguments.json:
+        print_json(
+            {
+                "configurable": {
+                    line.variable: {"value": line.value, "source": str(line.source)} for line in tables.configurable
+                },
+                "derived": dict(tables.derived),
+            }
+        )
+    else:
+        print(tables.text(), end="")
+    return 0
+
+
+def _get(arguments: argparse.Namespace) -> int:
+    from console.node.client import NodeClient
+    from console.operations.node_config import shown
+
+    network, node = chosen(arguments)
+    key = getattr(arguments, "key", None)
+    found = asked(network, node, shown(NodeClient(node.state_dir), node, key))
+    if arguments.json:
+        print_json(found)
+    elif key is not None:
+        print(found["settings"][0]["value"])
+    else:
+        for setting in found["settings"]:
+            print(_line(setting))
+    if found["problem"]:
+        complain(found["problem"])
+    return 0
+
+
+def _line(setting: dict[str, Any]) -> str:
+    origin = setting["origin"]
+    if setting["who"]:
+        origin += f" by {setting['who']}" + (f": {setting['reason']}" if setting["reason"] else "")
+    pending = "" if setting["pending"] is None else f", {setting['pending']} from the {setting['effect']}"
+    return f"{setting['key']} = {setting['value']}  ({origin}{pending})"
+
+
+def _set(arguments: argparse.Namespace) -> int:
+    from console.node.client import NodeClient
+    from console.operations.node_config import assignments, changed
+
+    network, node = chosen(arguments)
+    wanted = assignments(arguments.changes)
+    if not wanted:
+        raise InputError("nothing is given to set", safe="nothing was changed")
+    done = asked(network, node, changed(NodeClient(node.state_dir), node, wanted, arguments.reason or ""))
+    return _show(done, as_json=arguments.json)
+
+
+def _unset(arguments: argparse.Namespace) -> int:
+    from console.node.client import NodeClient
+    from console.operations.node_config import unset
+
+    network, node = chosen(arguments)
+    done = asked(network, node, unset(NodeClient(node.state_dir), node, arguments.key, arguments.reason or ""))
+    return _show(done, as_json=arguments.json)
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    from console.node.client import NodeClient
+    from console.operations.node_config import imported
+
+    network, node = chosen(arguments)
+    client = NodeClient(node.state_dir)
+    done = asked(network, node, imported(client, node, arguments.file, arguments.reason or ""))
+    return _show(done, as_json=arguments.json)
+
+
+def _show(done: tuple[SettingChange, ...], *, as_json: bool) -> int:
+    if as_json:
+        print_json({"changes": [{"key": each.key, "old": each.old, "new": each.new} for each in done]})
+        return 0
+    for change in done:
+        effect = find_setting(change.key).effect
+        when = "" if effect is Effect.AT_ONCE else f"  ({effect.sentence})"
+        print(f"{change.key}: {change.old or '—'} → {change.new or '—'}{when}")
+    if not done:
+        print("Everything is so already.")
+    return 0

@@ -1,0 +1,170 @@
+"""Verbs that look and change nothing, with or without a controller."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import time
+from collections.abc import Iterable
+from contextlib import aclosing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from console.cli.node.choosing import chosen
+from console.cli.printing import print_json
+from console.errors import ConsoleError
+from console.text import untrusted
+
+if TYPE_CHECKING:
+    from console.node.discovery.finding import Finding
+
+_MARKS = {"ok": "ok  ", "warn": "WARN", "fail": "FAIL"}
+
+
+def listed(arguments: argparse.Namespace) -> int:
+    """`node list`: generations and rollback points. Raises ConsoleError."""
+    from console.operations.node_look import listed as found_in
+
+    _, node = chosen(arguments)
+    found = found_in(node)
+    if arguments.json:
+        print_json(found)
+        return 0
+    for entry in found["generations"]:
+        mark = "*" if entry["current"] else " "
+        state = "" if entry["complete"] else f"  not complete, {', '.join(entry['missing'])} is missing"
+        checked = f"sha256 {entry['sha256'][:12]}…" if entry["verified"] else "nobody vouched for its bytes"
+        print(f"{mark} {entry['name']:<24} {checked}{state}{'  ' + entry['problem'] if entry['problem'] else ''}")
+        if entry["origin"]:
+            print(f"    {entry['origin']}")
+    for entry in found["points"]:
+        print(f"  {entry['name']}: {entry['sentence']}")
+    if not found["generations"]:
+        print(f"No generation is in {node.home / 'cosmovisor'}; `upgrade-console node init` makes the first.")
+    return 0
+
+
+def verify(arguments: argparse.Namespace) -> int:
+    """`node verify`: hash everything; exit code 1 when something is not what was recorded. Raises ConsoleError."""
+    from console.operations.node_look import verify as findings_of
+
+    _, node = chosen(arguments)
+    return _findings(findings_of(node), as_json=arguments.json)
+
+
+def doctor(arguments: argparse.Namespace) -> int:
+    """`node doctor`: what is wrong, each with what to do; exit code 1 when something fails. Raises ConsoleError."""
+    from console.operations.node_look import doctor as examined
+
+    _, node = chosen(arguments)
+    report = examined(node)
+    if arguments.json:
+        print_json(report.to_json())
+        return 1 if report.level.value == "fail" else 0
+    print(f"Node {node.name} in {node.home}: {report.state or 'its state cannot be read'}")
+    return _findings(report.findings, as_json=False)
+
+
+def version(arguments: argparse.Namespace) -> int:
+    """`node version`: ours, and the current binary's. Exit code 1 when that does not say it. Raises ConsoleError."""
+    from console.operations.node_look import versions
+
+    if arguments.cosmovisor_only:
+        from console import __version__
+
+        found_console, found = __version__, None
+    else:
+        _, node = chosen(arguments)
+        found = versions(node)
+        found_console = found.console
+    if arguments.output == "json" or arguments.json:
+        document: dict[str, Any] = {"upgrade_console_version": found_console}
+        if found is not None:
+            document |= {"generation": found.generation, "app_version": found.app, "problem": found.problem}
+        print_json(document)
+    else:
+        print(f"upgrade-console version: {found_console}")
+        if found is not None and found.app:
+            print(found.app)
+        if found is not None and found.problem:
+            raise ConsoleError(f"the current binary does not say its version: {found.problem}")
+    return 1 if found is not None and found.problem else 0
+
+
+def events(arguments: argparse.Namespace) -> int:
+    """`node events`: the journal as a timeline. Raises ConsoleError."""
+    from console.operations.node_look import events as journalled
+
+    _, node = chosen(arguments)
+    found = journalled(node, since=arguments.since, newest=arguments.lines)
+    if arguments.json:
+        print_json({"events": found})
+        return 0
+    for event in found:
+        print(_event_line(event))
+    return 0
+
+
+def _event_line(event: dict[str, Any]) -> str:
+    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event["at"]))
+    attempt = "" if event["attempt"] is None else f" #{event['attempt']}"
+    detail = ", ".join(f"{key} {_plain(value)}" for key, value in event["detail"].items() if value not in ("", None))
+    return str(untrusted(f"{event['seq']:>6}  {at}{attempt}  {event['kind']}" + (f": {detail}" if detail else ""), 500))
+
+
+def _plain(value: object) -> str:
+    return json.dumps(value) if isinstance(value, dict | list) else str(value)
+
+
+def logs(arguments: argparse.Namespace) -> int:
+    """`node logs`: the node's and the controller's log. Raises ConsoleError: there is none."""
+    from console.operations.logs import last_lines, log_files
+
+    _, node = chosen(arguments)
+    files = log_files(node)
+    if arguments.source is not None:
+        files = {arguments.source: files[arguments.source]}
+    if not arguments.follow and not any(path.exists() for path in files.values()):
+        raise ConsoleError(
+            f"{node.name} has no log in {next(iter(files.values())).parent}", next_step="it comes with the first start"
+        )
+    if arguments.follow:
+        try:
+            asyncio.run(_follow(files, arguments.lines, as_json=arguments.json))
+        except KeyboardInterrupt:
+            pass  # how following ends
+        return 0
+    told = last_lines(files, arguments.lines)
+    if arguments.json:
+        print_json({"lines": [{"source": source, "line": line} for source, line in told]})
+        return 0
+    for source, line in told:
+        print(_shown(source, line, len(files) > 1))
+    return 0
+
+
+async def _follow(files: dict[str, Path], lines: int, *, as_json: bool) -> None:
+    from console.operations.logs import follow
+
+    async with aclosing(follow(files, lines)) as told:
+        async for source, line in told:
+            # One object per line: a stream has no end to wait for.
+            shown = json.dumps({"source": source, "line": line}) if as_json else _shown(source, line, len(files) > 1)
+            print(shown, flush=True)
+
+
+def _shown(source: str, line: str, both: bool) -> str:
+    return f"{source:<10} {line}" if both else line
+
+
+def _findings(findings: Iterable[Finding], *, as_json: bool) -> int:
+    found = list(findings)
+    if as_json:
+        print_json({"findings": [finding.to_json() for finding in found]})
+    else:
+        for finding in found:
+            print(f"{_MARKS[finding.level.value]}  {finding.topic}: {finding.what}")
+            if finding.next_step and finding.level.value != "ok":
+                print(f"      {finding.next_step}")
+    return 1 if any(finding.level.value == "fail" for finding in found) else 0

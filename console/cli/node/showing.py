@@ -1,0 +1,74 @@
+"""How a node is told in text and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from console.cli.printing import print_json
+from console.errors import ConsoleError, ControllerDown
+from console.model import NodeStatus
+from console.operations.status import node_document
+from console.settings import NetworkSettings, NodeSettings
+
+
+def node_lines(node: NodeStatus, *, journalled: bool) -> list[str]:
+    """The node in a few lines of text; what comes from the journal of a controller that is down says so."""
+    height = "—" if node.height is None else str(node.height)
+    process = "not running" if node.pid is None else f"pid {node.pid}"
+    last = "—" if node.last_exit_code is None else str(node.last_exit_code)
+    lines = [
+        f"Node {node.name}: {node.state}" + (" (from the journal)" if journalled else ""),
+        f"  generation {node.generation or '—'}, version {node.version or '—'}, {process}",
+        f"  height {height}, last exit code {last}"
+        + (f", halts at {node.halt_height}" if node.halt_height > 0 else ""),
+    ]
+    if node.paused:
+        lines.append(f"  automation is paused: {node.paused}")
+    if node.note and not journalled:
+        lines.append(f"  {node.note}")
+    if node.alarm and node.alarm != node.note:
+        lines.append(f"  needs you: {node.alarm}")
+    return lines
+
+
+def status_document(node: NodeStatus) -> dict[str, Any]:
+    """The node as `status --json` has it, and what only its controller knows."""
+    attempt = node.attempt
+    upgrade = None
+    if attempt is not None:
+        upgrade = {
+            "name": attempt.name,
+            "height": attempt.target_height,
+            "preparation": attempt.preparation.value,
+            "arming": attempt.arming.value,
+            "crossing": attempt.crossing.value or None,
+            "note": attempt.note,
+        }
+    return {
+        **node_document(node),
+        "halt_height": node.halt_height,
+        "paused": node.paused,
+        "alarm": node.alarm,
+        "note": node.note,
+        "upgrade": upgrade,
+    }
+
+
+def show_status(node: NodeStatus, *, as_json: bool, journalled: bool = False, before: Iterable[str] = ()) -> None:
+    """Print a status, after some lines that text has and JSON has not."""
+    if as_json:
+        print_json(status_document(node))
+    else:
+        print("\n".join([*before, *node_lines(node, journalled=journalled)]))
+
+
+def silent(down: ControllerDown, network: NetworkSettings, node: NodeSettings) -> ConsoleError:
+    """What to tell when no controller answers: with the command that starts this one."""
+    from console.cli.arguments import configured_networks
+    from console.cli.sources import explained
+
+    error = explained(down, network, node)
+    if error is down and network.name in configured_networks():
+        down.next_step = f"start it with `upgrade-console node run --network {network.name} --node {node.name}`"
+    return error

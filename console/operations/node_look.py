@@ -1,0 +1,161 @@
+"""What can be seen of a node on this machine with or without a controller; nothing here changes anything."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import deque
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from console import __version__
+from console.errors import NodeError
+from console.node.commands import Runner, SystemRunner
+from console.node.cosmovisor.batch import read_batch
+from console.node.cosmovisor.homes import Direction, look_at_home, passage
+from console.node.cosmovisor.settings import CosmovisorSettings, read_settings
+from console.node.cosmovisor.upgrade_info import FILE_NAME, PlanFile, read_plan
+from console.node.cosmovisor.versions import PINNED_INSTALL, advice, parse_version
+from console.node.discovery.finding import Finding, Level
+from console.node.doctor import DoctorReport, DoctorRequest, examine
+from console.node.inventory import Inventory
+from console.node.plan_ahead import plan_path
+from console.node.runtime.shim import run_command
+from console.operations.node_alone import reading
+from console.operations.node_stage import known_height
+from console.settings import NodeSettings
+from console.text import untrusted
+
+_VERSION_DEADLINE_S = 20.0
+_COSMOVISOR_DEADLINE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """Who runs the node, and what runs."""
+
+    console: str
+    generation: str
+    """Name of the current generation; empty when `current` cannot be followed."""
+    app: str
+    """What the current binary says of itself; empty when it says nothing."""
+    problem: str = ""
+    """Why the binary was not asked."""
+
+
+def doctor(node: NodeSettings, *, runner: Runner | None = None) -> DoctorReport:
+    """Look at one node: what is wrong, each with what to do, and on a Cosmos chain whether Cosmovisor may take over."""
+    keystore = Path.home() / ".ipc"
+    request = DoctorRequest(node.home, node.state_dir, (node.daemon,), keystore=keystore if keystore.is_dir() else None)
+    report = examine(request)
+    if node.shape != "cosmos":
+        return report
+    found = cosmovisor_findings(node, report.state, runner or SystemRunner())
+    return replace(report, findings=(*report.findings, *found))
+
+
+def cosmovisor_findings(node: NodeSettings, state: str, runner: Runner) -> tuple[Finding, ...]:
+    """Whether this home could go to Cosmovisor now, and what is known of the one that is installed.
+
+    Args:
+        node: The node.
+        state: `IDLE`, or what is going on.
+        runner: Asks `cosmovisor version`.
+    """
+    found = passage(
+        look_at_home(node.home, node.daemon),
+        Direction.TO_COSMOVISOR,
+        node_state=state,
+        app_height=_height_or_none(node),
+        recase=not node.disable_recase,
+    )
+    findings = [Finding(Level.WARN, "to Cosmovisor", f"not now: {words}") for words in found.hindrances]
+    findings += [Finding(Level.OK, "to Cosmovisor", words) for words in found.notes]
+    if found.is_open:
+        findings.append(
+            Finding(Level.OK, "to Cosmovisor", "the home can go to Cosmovisor now, nothing has to be moved")
+        )
+    binary = shutil.which("cosmovisor")
+    if binary is None:
+        words = f"none is on PATH; the pinned install is: {PINNED_INSTALL}"
+        return (*findings, Finding(Level.OK, "cosmovisor", words))
+    try:
+        said = runner.run((binary, "version", "--cosmovisor-only"), _COSMOVISOR_DEADLINE_S)
+    except NodeError as error:
+        return (*findings, Finding(Level.WARN, "cosmovisor", str(error)))
+    findings += [Finding(Level.OK, "cosmovisor", words) for words in advice(parse_version(said.stdout or said.stderr))]
+    return tuple(findings)
+
+
+def _height_or_none(node: NodeSettings) -> int | None:
+    try:
+        return known_height(node)
+    except NodeError:
+        # `doctor` has said it of the journal already.
+        return None
+
+
+def verify(node: NodeSettings) -> tuple[Finding, ...]:
+    """Hash every generation and check every rollback point; reads everything. Raises NodeError."""
+    return Inventory.of(node).verified()
+
+
+def listed(node: NodeSettings) -> dict[str, Any]:
+    """Generations and rollback points of a node. Raises NodeError."""
+    inventory = Inventory.of(node)
+    return {"generations": inventory.generation_documents(), "points": inventory.point_documents()}
+
+
+def upgrade_info(node: NodeSettings) -> dict[str, Any]:
+    """The plan in the node's `upgrade-info.json`, what is wrong with it, and the batch that is still to come."""
+    path = plan_path(node)
+    found = read_plan(path)
+    batch = read_batch(path.with_name(f"{FILE_NAME}.batch"))
+    document: dict[str, Any] = {"path": str(path), "plan": None, "problem": ""}
+    if isinstance(found, PlanFile):
+        document["plan"] = _plan_document(found)
+    elif found is not None:
+        document["problem"] = getattr(found, "reason", "is not whole: the node is writing it, or was stopped meanwhile")
+    document["batch"] = [_plan_document(plan) for plan in batch] if isinstance(batch, tuple) else []
+    return document
+
+
+def _plan_document(plan: PlanFile) -> dict[str, Any]:
+    return {"name": str(plan.shown_name), "height": plan.height, "info": str(untrusted(plan.info, 4096))}
+
+
+def versions(node: NodeSettings, *, own_only: bool = False) -> Versions:
+    """Our version, and that of the binary that is current; it is run for that, by its recorded hash."""
+    if own_only:
+        return Versions(__version__, "", "")
+    name = ""
+    try:
+        current = Inventory.of(node).generations.current()
+        name = current.name
+        arguments = ("version",) if node.shape == "cosmos" else ("--version",)
+        environment = {"PATH": "/usr/bin:/bin", "HOME": os.environ.get("HOME", "/")}
+        done = run_command(current.binary, current.sha256, arguments, environment, _VERSION_DEADLINE_S)
+    except (NodeError, OSError) as error:
+        return Versions(__version__, name, "", str(error))
+    said = str(untrusted(done.stdout.strip() or done.stderr.strip(), 200))
+    if done.returncode != 0:
+        return Versions(__version__, name, "", f"`{node.daemon} {arguments[0]}` ended with code {done.returncode}")
+    return Versions(__version__, name, said)
+
+
+def events(node: NodeSettings, *, since: int = 0, newest: int = 100) -> list[dict[str, Any]]:
+    """The newest journal events after a sequence number, oldest first. Raises JournalError, and NodeError: none yet."""
+    kept: deque[dict[str, Any]] = deque(maxlen=newest)
+    with reading(node) as journal:
+        if journal is None:
+            raise NodeError(f"{node.name} has no journal in {node.state_dir}", next_step="it comes with the controller")
+        while page := journal.events(since, 500):
+            kept.extend(page)
+            since = page[-1]["seq"]
+    return list(kept)
+
+
+def cosmovisor_settings(environment: dict[str, str], config: Path | None = None) -> CosmovisorSettings:
+    """Cosmovisor's settings as it would read them. Raises CosmovisorSettingsError."""
+    return read_settings(environment, config)

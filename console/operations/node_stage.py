@@ -1,0 +1,210 @@
+"""Bytes and plans that the operator gives: by the controller, or on the disk when none runs (facts/cosmos.md §1.2)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from console.errors import ControllerDown, InputError, NodeError
+from console.model import NodeStatus
+from console.node.cosmovisor.batch import (
+    BatchEntry,
+    BatchError,
+    missing_binaries,
+    parse_batch_csv,
+    parse_batch_list,
+    write_batch,
+)
+from console.node.cosmovisor.upgrade_info import PlanFile
+from console.node.inventory import Inventory
+from console.node.journal import Journal
+from console.node.plan_ahead import check_ahead, next_of, plan_path, write_ahead
+from console.operations.node import check_binary
+from console.operations.node_alone import alone, controller_holds, reading, this_user
+from console.settings import NodeSettings
+from console.text import untrusted
+
+_MAX_BATCH_FILE = 1 << 20
+
+
+class StageControl(Protocol):
+    """What staging needs of a controller's client."""
+
+    async def status(self) -> NodeStatus: ...
+    async def add_upgrade(self, name: str, binary: Path, *, force: bool = False) -> NodeStatus: ...
+    async def plan_ahead(self, name: str, height: int, *, force: bool = False) -> NodeStatus: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What was done."""
+
+    status: NodeStatus | None
+    """Of the controller afterwards; None when none runs."""
+    lines: tuple[str, ...]
+    """A sentence for each step."""
+
+
+async def stage_upgrade(
+    control: StageControl,
+    node: NodeSettings,
+    name: str,
+    binary: Path,
+    *,
+    force: bool = False,
+    height: int | None = None,
+) -> Staged:
+    """Stage a binary under a plan's name, and with a height write the plan too; everything is checked before.
+
+    Args:
+        control: The controller's client.
+        node: The node.
+        name: The plan's name.
+        binary: The file; a copy is kept.
+        force: Replace other bytes or another plan.
+        height: H of a plan of the operator's own, on a chain whose nodes halt by themselves.
+
+    Raises:
+        InputError: File, height or what is there already; nothing was changed.
+        NodeError: The controller refused, or the disk did.
+        ControllerDown: A controller runs and does not answer.
+    """
+    check_binary(binary)
+    try:
+        if height is not None:
+            before = await control.status()
+            check_ahead(node, name, height, app_height=before.app_height, force=force)
+        status = await control.add_upgrade(name, binary, force=force)
+    except ControllerDown:
+        if controller_holds(node):
+            raise
+        return await asyncio.to_thread(_stage_alone, node, name, binary, force, height)
+    lines = [f"{binary} is given for {untrusted(name)}"]
+    if height is not None:
+        status = await control.plan_ahead(name, height, force=force)
+        lines.append(f"{plan_path(node)} plans it for height {height}")
+    return Staged(status, tuple(lines))
+
+
+async def stage_batch(control: StageControl, node: NodeSettings, entries: Sequence[BatchEntry]) -> Staged:
+    """Stage every binary of a batch, write the batch as Cosmovisor does, and plan the one that comes next.
+
+    Raises:
+        BatchError: A binary is missing; nothing was added.
+        InputError, NodeError, ControllerDown: As `stage_upgrade`; what was staged before stays and does no harm.
+    """
+    problems = missing_binaries(entries)
+    if problems:
+        raise BatchError(problems)
+    if node.shape != "cosmos":
+        raise NodeError(f"plans of {node.name} come from the registry and not from files", safe="nothing was added")
+    try:
+        app_height = (await control.status()).app_height
+        running = True
+    except ControllerDown:
+        if controller_holds(node):
+            raise
+        running = False
+        app_height = await asyncio.to_thread(known_height, node)
+    first = next_of([entry.plan for entry in entries], app_height)
+    if first is None:
+        raise InputError(
+            f"the node has passed every height of the batch, it is at {app_height}", safe="nothing was added"
+        )
+    check_ahead(node, first.name, first.height, app_height=app_height, force=True)
+    lines: list[str] = []
+    status: NodeStatus | None = None
+    for entry in entries:
+        if running:
+            status = await control.add_upgrade(entry.name, entry.binary, force=True)
+            lines.append(f"{entry.binary} is given for {entry.plan.shown_name}")
+        else:
+            lines += (await asyncio.to_thread(_stage_alone, node, entry.name, entry.binary, True, None)).lines
+    await asyncio.to_thread(_write_batch, node, entries)
+    if running:
+        status = await control.plan_ahead(first.name, first.height, force=True)
+    else:
+        await asyncio.to_thread(_plan_alone, node, first, app_height)
+    lines.append(f"{plan_path(node)} plans {first.shown_name} for height {first.height}")
+    return Staged(status, tuple(lines))
+
+
+def read_batch_file(path: Path, *, recase: bool) -> tuple[BatchEntry, ...]:
+    """The entries of a CSV file.
+
+    Raises:
+        InputError: It cannot be read or is not acceptable.
+    """
+    try:
+        if not path.is_file():
+            raise InputError(f"{path} is no file", safe="nothing was added")
+        with path.open("rb") as stream:
+            content = stream.read(_MAX_BATCH_FILE + 1)
+        if len(content) > _MAX_BATCH_FILE:
+            raise InputError(f"{path} is larger than {_MAX_BATCH_FILE} bytes", safe="nothing was added")
+        text = content.decode("utf-8-sig")
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}", safe="nothing was added") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 text", safe="nothing was added") from error
+    return parse_batch_csv(text, recase=recase)
+
+
+def read_batch_items(items: Sequence[str], *, recase: bool) -> tuple[BatchEntry, ...]:
+    """The entries of `name:path:height` items. Raises BatchError."""
+    return parse_batch_list(items, recase=recase)
+
+
+def known_height(node: NodeSettings) -> int | None:
+    """Last executed height in the journal; None when there is none. Raises JournalError."""
+    with reading(node) as journal:
+        return _height(journal)
+
+
+def _height(journal: Journal | None) -> int | None:
+    observation = None if journal is None else journal.observation
+    return None if observation is None else observation.app_height
+
+
+def _stage_alone(node: NodeSettings, name: str, binary: Path, force: bool, height: int | None) -> Staged:
+    generations = Inventory.of(node).generations
+    with alone(node, "add_upgrade", name=str(untrusted(name)), binary=str(binary), force=force) as journal:
+        plan = None
+        if height is not None:
+            plan = check_ahead(node, name, height, app_height=_height(journal), force=force)
+        wanted = _promised(journal, generations.folder_of_plan(name))
+        origin = f"given by {this_user()}: {binary.absolute()}"
+        try:
+            staged = generations.stage_file(generations.folder_of_plan(name), binary, wanted, origin, force=force)
+        except OSError as error:
+            raise NodeError(
+                f"cannot stage {binary}: {error.strerror or error}", safe="nothing was published"
+            ) from error
+        lines = [f"{binary} is staged as {untrusted(staged.name)}, sha256 {staged.sha256}"]
+        if plan is not None:
+            write_ahead(node, journal, plan)
+            lines.append(f"{plan_path(node)} plans it for height {plan.height}")
+    return Staged(None, tuple(lines))
+
+
+def _promised(journal: Journal, folder: str) -> str:
+    """The hash that the chain names for the open plan of that folder; empty when it names none."""
+    attempt = journal.latest_attempt()
+    if attempt is None or attempt.crossing.ended or attempt.generation != folder:
+        return ""
+    return attempt.release_hash
+
+
+def _plan_alone(node: NodeSettings, plan: PlanFile, app_height: int | None) -> None:
+    with alone(node, "plan_ahead", name=str(plan.shown_name), height=plan.height) as journal:
+        write_ahead(node, journal, check_ahead(node, plan.name, plan.height, app_height=app_height, force=True))
+
+
+def _write_batch(node: NodeSettings, entries: Sequence[BatchEntry]) -> None:
+    try:
+        write_batch(plan_path(node).parent, entries)
+    except OSError as error:
+        raise NodeError(f"cannot write the batch: {error}", safe="it has no effect without its last file") from error
