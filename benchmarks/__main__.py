@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Protocol
 
-from benchmarks import downtime, first_frame, idle_bytes, machine, status_time
+from benchmarks import downtime, first_frame, hand_over, idle_bytes, machine, rollback_point, status_time
 from benchmarks.devnet import BenchmarkError
 
 
@@ -24,13 +24,17 @@ class Result(Protocol):
 TITLES = {
     "downtime": "Downtime of an upgrade, four validators",
     "first-frame": "Start-up to the first frame, 80x24",
+    "hand-over": "Hand-over, plan file written to new process started",
     "idle-bytes": "Written to an idle terminal",
+    "rollback-point": "A rollback point of 2,000 tables, 4 GiB",
     "status-time": "A headless status",
 }
 MEASURES: dict[str, Callable[[], Result]] = {
     "downtime": downtime.measure,
     "first-frame": first_frame.measure,
+    "hand-over": hand_over.measure,
     "idle-bytes": idle_bytes.measure,
+    "rollback-point": rollback_point.measure,
     "status-time": status_time.measure,
 }
 

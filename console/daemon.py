@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import fcntl
+import gc
 import logging
 import logging.handlers
 import os
@@ -11,15 +13,17 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from console.chain.peers import CometPeers
-from console.errors import ConsoleError, HeldByOther, NodeError
+from console.errors import ConsoleError, HeldByOther, NodeError, SettingsError
 from console.model import PlanOrigin
 from console.node.ballast import Ballast
 from console.node.bell import Bell
 from console.node.controller import Controller, open_attempt_words
 from console.node.faults import FaultPoints
+from console.node.inventory import Inventory
 from console.node.journal import Journal
 from console.node.live_settings import LiveSettings
 from console.node.parts import parts_of
@@ -29,6 +33,8 @@ from console.settings import NetworkSettings, NodeSettings
 
 _LOG = logging.getLogger(__name__)
 
+_HOUSE_S = 10.0
+"""Seconds between two looks at what nobody waits for."""
 _LOG_BYTES = 8 << 20
 _LOG_FILES = 3
 
@@ -59,9 +65,10 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
     await asyncio.to_thread(ballast.ensure)
     bell = Bell()
     chain = await _chain_of(network, live.settings, journal)
-    parts = parts_of(lambda: live.settings, journal, faults)
+    in_force = partial(_settings_in_force, live)
+    parts = parts_of(in_force, journal, faults)
     controller = Controller(
-        lambda: live.settings,
+        in_force,
         journal,
         chain.plans,
         chain.peers,
@@ -71,7 +78,8 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
         changed=bell.ring,
         faults=faults,
     )
-    service = ControllerService(run_dir, controller, journal, bell)
+    inventory = Inventory(parts.generations, parts.points)
+    service = ControllerService(run_dir, controller, journal, bell, live=live, inventory=inventory)
     await service.open()
     _LOG.info("controller of %s starts: %s", node.name, open_attempt_words(journal.latest_attempt()))
     work = asyncio.current_task()
@@ -87,6 +95,9 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end, number)
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
+    looking = asyncio.create_task(_keep_house(live, ballast))
+    # What lives for ever need not be looked at again: a hand-over must not wait for the collector.
+    gc.freeze()
     try:
         await controller.run()
     except asyncio.CancelledError:
@@ -99,6 +110,7 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
             raise
         raise _first(known) from group
     finally:
+        looking.cancel()
         await service.close()
         for closing in chain.closing:
             await closing()
@@ -106,6 +118,23 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
         os.close(lock)
     _LOG.info("controller of %s ends; the node goes on", node.name)
     return 0
+
+
+def _settings_in_force(live: LiveSettings) -> NodeSettings:
+    """The settings; while what was set here cannot be read automation does nothing, since it may have been off."""
+    return dataclasses.replace(live.settings, automatic=False) if live.problem else live.settings
+
+
+async def _keep_house(live: LiveSettings, ballast: Ballast) -> None:
+    """Take over settings that were written by hand, and make the ballast again when there is room."""
+    while True:
+        await asyncio.sleep(_HOUSE_S)
+        try:
+            for change in live.refresh():
+                _LOG.info("setting %s is %s now", change.key, change.new)
+        except SettingsError as error:
+            _LOG.warning("%s", error)
+        await asyncio.to_thread(ballast.ensure)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 from console.errors import ConsoleError, JournalError, NodeError
-from console.model import Arming, Attempt, Crossing, NodeStatus, Proposal, shown_state
+from console.model import Arming, Attempt, Crossing, NodeStatus, Preparation, Proposal, shown_state
 from console.node.arming import Armer
 from console.node.attempts import AttemptBook
 from console.node.chain_halt import ChainHalt, ChainHalts, halt_is_proven
@@ -22,24 +22,23 @@ from console.node.keeper import Keeper
 from console.node.operator_commands import PAUSED, STOPPED_BY_OPERATOR, Commands
 from console.node.parts import Parts
 from console.node.preparation import Preparer
+from console.node.readings import Readings
 from console.node.resync import Resyncer
 from console.node.returning import Returner
-from console.node.runs import NodeRuns
-from console.node.runtime.shim import run_command
+from console.node.runs import HAND_OVER_LOOK_S, NodeRuns
 from console.node.speaker import Speaker
 from console.ports import ConsensusReading, PeerView, PlanReading, PlanSource, Signals
 from console.settings import NodeSettings
-from console.text import UntrustedText, untrusted
 
 _LOG = logging.getLogger(__name__)
 
-_FRESH_S = 3.0
-"""Seconds for which a reading of consensus counts as present."""
-_VERSION_DEADLINE_S = 20.0
-_CONSENSUS_S = 1.0
-"""Seconds between two readings of our node's CometBFT RPC."""
-_OPENING_S = 0.2
-"""The same while nothing answers there."""
+MEMBERSHIP = "membership"
+"""The journal's fact on who decides: `{address: [power, operator]}`."""
+
+_NEAR_BLOCKS = 50
+"""Blocks before H from which on the start of the new binary is prepared."""
+_FIRST_LOOK_S = 3.0
+"""Seconds that the first start of the node waits for the network's plans: it may have to start armed."""
 
 
 class Controller:
@@ -73,22 +72,15 @@ class Controller:
         node = settings()
         self._settings = settings
         self._journal = journal
-        self._plans = plans
         self._peers = peers
         self._changed = changed
-        self._block_time_s = block_time_s or 1.0
-        self._pace_s = min(1.0, max(0.1, self._block_time_s / 4))
         self._wake = asyncio.Event()
-        self._reading: PlanReading | None = None
-        self._asked_chain = False
-        self._plans_wanted = asyncio.Event()
         self._halt: ChainHalt | None = None
         self._chain_halts = parts.chain_halts
-        self._consensus: ConsensusReading | None = None
-        self._consensus_at = 0.0
-        self._consensus_run = 0
-        self._versions: dict[str, UntrustedText] = {}
         self._trouble = ""
+        self._pruned_after = 0
+        self._prepared_for = (0, 0)
+        self._began = time.monotonic()
         self._shape = shape = parts.shape
         self._generations = generations = parts.generations
         self._points = points = parts.points
@@ -100,17 +92,40 @@ class Controller:
             self._notify,
             faults,
             refuse_foreign=parts.refuse_foreign,
+            before_start=self._before_start,
             extra_environment=lambda: settings().environment,
             grace_s=lambda: settings().shutdown_grace_s,
+        )
+        self._readings = Readings(
+            settings,
+            plans,
+            peers,
+            runs,
+            book,
+            generations,
+            journal,
+            block_time_s=block_time_s or 1.0,
+            changed=self._wake.set,
         )
         self._preparer = Preparer(book, generations, node.state_dir / "downloads", settings, shape)
         self._armer = Armer(settings, book, runs, generations, journal, shape, points)
         returner = Returner(settings, book, runs, generations, points, shape)
-        self._crosser = Crosser(settings, book, runs, generations, points, peers, returner, parts.pre_upgrade, shape)
+        self._watch_after = after = parts.after_upgrade
+        self._crosser = Crosser(
+            settings,
+            book,
+            runs,
+            generations,
+            points,
+            peers,
+            returner,
+            parts.pre_upgrade,
+            shape,
+            lambda attempt, consensus: after.failed_start(attempt, runs, consensus),
+        )
         self._keeper = Keeper(settings, journal, book, runs, generations, self._armer, faults)
         self._speaker = Speaker(node.address, book, journal, runs, peers, signals, self._notify)
         self._resyncer = Resyncer(journal, book, runs, generations, points)
-        self._watch_after = parts.after_upgrade
         self.commands = Commands(
             journal,
             book,
@@ -140,10 +155,15 @@ class Controller:
         self.commands.adopted.set()
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._watch_plans())
-                tasks.create_task(self._watch_consensus())
-                tasks.create_task(self._watch_version())
+                tasks.create_task(self._readings.watch_plans())
+                tasks.create_task(self._readings.watch_consensus())
+                tasks.create_task(self._readings.watch_version())
                 tasks.create_task(self._drive())
+                tasks.create_task(
+                    self._watch_after.watch(
+                        lambda: self._book.attempt, self._runs, self._readings.consensus, self._peers
+                    )
+                )
                 if self._chain_halts is not None:
                     tasks.create_task(self._watch_chain_halt(self._chain_halts))
         finally:
@@ -163,7 +183,7 @@ class Controller:
             generation, sha256 = current.name, current.sha256
         except NodeError as error:
             generation, sha256, needs_operator = "", "", str(error)
-        fresh = live is not None and self._fresh_consensus() is not None
+        fresh = live is not None and self._readings.consensus() is not None
         return NodeStatus(
             name=self._settings().name,
             state=shown_state(
@@ -173,7 +193,7 @@ class Controller:
                 needs_operator=bool(needs_operator),
             ),
             generation=generation,
-            version=self._versions.get(sha256, UntrustedText("")),
+            version=self._readings.version(sha256),
             pid=None if live is None else live.child_pid,
             height=None if observation is None else observation.height,
             app_height=None if observation is None else observation.app_height,
@@ -200,81 +220,24 @@ class Controller:
             return needs_operator
         if attempt is not None and attempt.crossing.waits_for_operator:
             return f"{attempt.crossing.value}: {attempt.note}"
-        return self._watch_after.alarm
+        # Whoever stopped the node knows that it is down.
+        return "" if self._journal.meta(STOPPED_BY_OPERATOR) else self._watch_after.alarm
 
     # --- loops ---
+
+    async def _before_start(self, exe_sha256: str) -> None:
+        height = self._runs.application_height()
+        await self._watch_after.before_start(exe_sha256, self._book.attempt, height, self._peers)
 
     def _notify(self) -> None:
         self._wake.set()
         self._changed()
 
-    async def _watch_plans(self) -> None:
-        while True:
-            consensus = self._fresh_consensus()
-            # A node that catches up does not know yet what the network has planned.
-            own_only = self._runs.live is not None and not (consensus is not None and consensus.catching_up)
-            reading = await self._read_plans(own_node_only=own_only)
-            self._reading = reading or await self._read_plans(own_node_only=False) or self._reading
-            self._asked_chain = True
-            self._wake.set()
-            self._plans_wanted.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._plans_wanted.wait(), self._plan_pause_s())
-
-    def _plan_pause_s(self) -> float:
-        """Seconds until plans are read again: every block from PLANNED on, in IDLE as the settings say."""
-        if self._book.open is not None:
-            return self._pace_s
-        return max(1.0, self._settings().query_interval_blocks * self._block_time_s)
-
     async def _watch_chain_halt(self, halts: ChainHalts) -> None:
         async for halt in halts.changes():
             self._halt = halt
-            self._plans_wanted.set()
+            self._readings.look_now()
             self._wake.set()
-
-    async def _read_plans(self, *, own_node_only: bool) -> PlanReading | None:
-        try:
-            return await self._plans.read(own_node_only=own_node_only)
-        except ConsoleError:
-            return None
-        except Exception:
-            # An answer from outside must not end the one who supervises the node.
-            _LOG.exception("plans cannot be read")
-            return None
-
-    async def _watch_consensus(self) -> None:
-        while True:
-            live = self._runs.live
-            pause = _CONSENSUS_S
-            if live is not None:
-                consensus = await self._read_own()
-                if consensus is None:
-                    # Until the node's RPC opens nothing answers, so nothing is asked too often.
-                    pause = _OPENING_S
-                elif self._runs.live is live:
-                    self._consensus = consensus
-                    self._consensus_at = time.monotonic()
-                    self._consensus_run = live.run_id
-                    self._journal.observe(consensus.height, consensus.app_height, consensus.version)
-                    self._notify()
-            else:
-                pause = _OPENING_S
-            await asyncio.sleep(pause)
-
-    async def _read_own(self) -> ConsensusReading | None:
-        try:
-            return await self._peers.own()
-        except ConsoleError:
-            return None
-        except Exception:
-            _LOG.exception("the node's consensus cannot be read")
-            return None
-
-    async def _watch_version(self) -> None:
-        while True:
-            await self._learn_version()
-            await asyncio.sleep(_CONSENSUS_S)
 
     async def _drive(self) -> None:
         while True:
@@ -301,8 +264,9 @@ class Controller:
             proposal = self._book.follow(reading, self._generations.current().sha256, self._runs.application_height())
             if proposal is not None:
                 self._book.learn_verdict(proposal)
+                self._keep_membership(reading, proposal)
         if self._runs.unjudged is not None:
-            if not self._asked_chain:
+            if not self._readings.asked:
                 return
             self._keeper.judge_end(self._halt)
         if self._resyncer.under_way:
@@ -313,9 +277,13 @@ class Controller:
             return
         if self._journal.meta("needs_operator"):
             return
-        consensus = self._fresh_consensus()
+        consensus = self._readings.consensus()
         self._keeper.notice_passed_height(consensus)
-        if self._asked_chain:
+        height = self._runs.application_height() if consensus is None else consensus.app_height
+        await self._watch_after.stop_what_may_not_run(self._book.attempt, self._runs, height)
+        if self._journal.meta("needs_operator"):
+            return
+        if self._readings.asked or time.monotonic() - self._began >= _FIRST_LOOK_S:
             await self._keeper.keep_running()
         if self._settings().automatic and not self._journal.meta(PAUSED):
             await self._go_on(reading, proposal, consensus)
@@ -332,13 +300,50 @@ class Controller:
         attempt = self._book.open
         if reading is not None and attempt is not None and attempt.crossing is Crossing.NONE:
             await self._armer.step(reading, consensus)
+        await self._prepare_start(consensus)
         await self.commands.go_on_by_hand()
         self._notice_chain_halt()
-        await self._crosser.step(self._fresh_consensus())
+        await self._crosser.step(self._readings.consensus())
+
+    async def _prepare_start(self, consensus: ConsensusReading | None) -> None:
+        """Have the start of the new binary prepared before it is needed."""
+        attempt, live = self._book.open, self._runs.live
+        if attempt is None or live is None or attempt.preparation is not Preparation.READY:
+            return
+        if attempt.crossing is not Crossing.NONE or consensus is None:
+            return
+        if consensus.height < attempt.target_height - _NEAR_BLOCKS:
+            return
+        wanted = (attempt.id, live.run_id)
+        if self._prepared_for != wanted:
+            self._prepared_for = wanted
+            self._runs.prepare(self._generations.generation(attempt.generation))
+        await self._runs.look_for_foreign(HAND_OVER_LOOK_S / 2)
+
+    async def _prune_points(self) -> None:
+        """Once an upgrade is behind us, keep the newest points only (facts/safety.md §5)."""
+        attempt = self._book.attempt
+        if attempt is None or attempt.crossing is not Crossing.COMMITTED or self._pruned_after == attempt.id:
+            return
+        self._pruned_after = attempt.id
+        protected = frozenset({attempt.rollback_point} - {""})
+        gone = await asyncio.to_thread(self._points.prune, self._settings().keep_points, protect=protected)
+        if gone:
+            self._journal.record("points-pruned", attempt, names=list(gone))
+
+    def _keep_membership(self, reading: PlanReading, proposal: Proposal) -> None:
+        """Keep who decides: at a halted chain nobody can be asked (`node abort` counts by it)."""
+        readiness = reading.readiness
+        if readiness is None or readiness.proposal_id != proposal.id or not readiness.validators:
+            return
+        members = {entry.address: [entry.power, entry.operator] for entry in readiness.validators}
+        text = json.dumps(members, sort_keys=True)
+        if text != self._journal.meta(MEMBERSHIP):
+            self._journal.set_meta(MEMBERSHIP, text)
 
     def _known_plans(self) -> PlanReading | None:
         """What the chain showed, and what its node wrote at its halt."""
-        reading, halt = self._reading, self._halt
+        reading, halt = self._readings.plans, self._halt
         if halt is None or not self._shape.halts_itself:
             return reading
         executed = self._runs.application_height()
@@ -361,7 +366,7 @@ class Controller:
             return
         if attempt.crossing is not Crossing.NONE or run.exe_sha256 == attempt.generation_hash:
             return
-        consensus = self._fresh_consensus()
+        consensus = self._readings.consensus()
         app_height = None if consensus is None else consensus.app_height
         log = self._runs.log_of_run()
         if halt_is_proven(halt, started_at=run.started_at, app_height=app_height, log=log):
@@ -370,30 +375,8 @@ class Controller:
 
     async def _after(self, consensus: ConsensusReading | None) -> None:
         """What is watched during and after the upgrade, and what follows from it."""
+        await self._prune_points()
         await self._watch_after.step(self._book.attempt, self._runs, consensus, self._peers)
-
-    def _fresh_consensus(self) -> ConsensusReading | None:
-        """The latest reading, when it is of the present run and not old."""
-        live = self._runs.live
-        if live is None or live.run_id != self._consensus_run or time.monotonic() - self._consensus_at >= _FRESH_S:
-            return None
-        return self._consensus
-
-    # --- what runs ---
-
-    async def _learn_version(self) -> None:
-        try:
-            current = self._generations.current()
-            if current.sha256 in self._versions:
-                return
-            command = (current.binary, current.sha256, ("--version",))
-            done = await asyncio.to_thread(run_command, *command, {"PATH": "/usr/bin:/bin"}, _VERSION_DEADLINE_S)
-        except (NodeError, OSError):
-            # Said by the step that needs the binary.
-            return
-        words = done.stdout.split()
-        self._versions[current.sha256] = untrusted(words[-1] if words and done.returncode == 0 else "", 64)
-        self._notify()
 
 
 def open_attempt_words(attempt: Attempt | None) -> str:

@@ -13,7 +13,7 @@ from console.node.attempts import AttemptBook
 from console.node.generation import Generation, Generations
 from console.node.returning import Returner
 from console.node.rollback_point import RollbackPoints
-from console.node.runs import NodeRuns
+from console.node.runs import HAND_OVER_LOOK_S, NodeRuns
 from console.node.shape import NodeShape
 from console.node.signer_guard import SignerStateError
 from console.ports import ConsensusReading, PeerView
@@ -31,6 +31,9 @@ _TRY_PAUSES_S = (0.0, 1.0, 3.0)
 PreUpgrade = Callable[[Attempt, Generation], Awaitable[None]]
 """Runs the new binary's pre-upgrade before the switch; raises NodeError when it fails."""
 
+FailedStart = Callable[[Attempt, ConsensusReading | None], str]
+"""Why the start that goes on has failed although the process lives; empty while it has not."""
+
 
 class Crosser:
     """Takes the open attempt from HALTED to its end.
@@ -45,6 +48,7 @@ class Crosser:
         returner: The way back.
         pre_upgrade: What runs before the switch.
         shape: What kind of node it is.
+        failed_start: Judges a start that goes on.
         clock: Monotonic seconds.
     """
 
@@ -59,6 +63,7 @@ class Crosser:
         returner: Returner,
         pre_upgrade: PreUpgrade,
         shape: NodeShape,
+        failed_start: FailedStart,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
@@ -70,6 +75,7 @@ class Crosser:
         self._returner = returner
         self._pre_upgrade = pre_upgrade
         self._shape = shape
+        self._failed_start = failed_start
         self._clock = clock
         self._not_before = 0.0
         self._waits_for: Crossing | None = None
@@ -133,21 +139,30 @@ class Crosser:
                 note=f"halted before {attempt.target_height}; the new release is not staged: give its bytes "
                 f"with `upgrade-console node add-upgrade {attempt.name} FILE`"
             )
+        elif self._runs.live is not None and attempt.preparation is not Preparation.READY:
+            # Checked before anything is stopped (DESIGN §4.3).
+            self._book.change(note=f"at its halt before {attempt.target_height}; the new release is being checked")
         else:
             await self._quiesce(attempt)
 
     async def _quiesce(self, attempt: Attempt) -> None:
-        staged = await asyncio.to_thread(self._generations.staged, attempt.generation, attempt.generation_hash)
+        # Verified when it was staged, and again by descriptor before it runs; this look overlaps with the stop.
+        checking = asyncio.gather(
+            asyncio.to_thread(self._generations.staged, attempt.generation, attempt.generation_hash),
+            self._runs.look_for_foreign(HAND_OVER_LOOK_S),
+        )
+        try:
+            self._runs.prepare(self._generations.generation(attempt.generation))
+            # A node of a chain that stops by itself lives on at its halt (facts/cosmos.md §4.4).
+            await self._runs.stop()
+        finally:
+            staged, _ = await checking
         if staged is None:
             self._book.change(
                 preparation=Preparation.PLANNED,
                 note="the staged bytes are not the verified ones any more: fetching them again",
             )
-            return
-        self._runs.prepare(staged)
-        # A node of a chain that stops by itself lives on at its halt (facts/cosmos.md §4.4).
-        await self._runs.stop()
-        if self._runs.quiet:
+        elif self._runs.quiet:
             self._book.change(crossing=Crossing.QUIESCED, left=self._generations.current().name, note="")
 
     async def _back_up(self, attempt: Attempt) -> None:
@@ -205,27 +220,23 @@ class Crosser:
 
     async def _start_new(self, attempt: Attempt) -> None:
         try:
-            await self._runs.start(self._generations.generation(attempt.generation), 0)
+            generation = self._generations.generation(attempt.generation)
+            await self._runs.start(generation, 0, looked_within_s=HAND_OVER_LOOK_S)
         except SignerStateError as error:
             self._book.change(crossing=Crossing.NEEDS_OPERATOR, note=str(error))
         except NodeError as error:
             self._book.change(crossing=Crossing.SWITCHED, note=str(error))
 
     async def _await_replay(self, attempt: Attempt, consensus: ConsensusReading | None) -> None:
-        timeout_s = self._settings().startup_timeout_s
         if self._runs.live is None:
             # The controller was killed between the decision and the start: that try is spent.
             self._book.change(crossing=Crossing.SWITCHED, note="a start was interrupted")
         elif consensus is not None and consensus.app_height >= attempt.target_height:
             self._book.change(crossing=Crossing.WAITING_FOR_QUORUM, new_app_height=consensus.app_height, note="")
-        elif self._runs.age_s > timeout_s:
-            silent = consensus is None
-            why = "its RPC did not answer" if silent else f"its application did not execute {attempt.target_height}"
-            _LOG.warning("the new binary: %s within %d seconds", why, timeout_s)
+        elif why := self._failed_start(attempt, consensus):
+            _LOG.warning("the new binary did not come up: %s", why)
             await self._runs.stop()
-            self._book.change(
-                crossing=Crossing.SWITCHED, note=f"the new binary did not come up within {timeout_s:.0f} s: {why}"
-            )
+            self._book.change(crossing=Crossing.SWITCHED, note=f"the new binary did not come up: {why}")
 
     async def _await_commit(self, attempt: Attempt, consensus: ConsensusReading | None) -> None:
         if consensus is None or consensus.height <= attempt.target_height:
@@ -253,5 +264,5 @@ class Crosser:
             _LOG.info("not proven yet: %s", error)
             return
         signs = consensus.own_power > 0 and not consensus.catching_up
-        if not signs or self._settings().address in signers:
+        if not signs or (consensus.own_address or self._settings().address) in signers:
             self._book.change(crossing=Crossing.COMMITTED, note="")

@@ -1,7 +1,6 @@
 """The controller's journal: what is durable before anything is done (DESIGN §4, facts/safety.md §3).
 
-SQLite with WAL and `synchronous=FULL`: the only common setting of those measured that keeps the last commit in a power
-cut. One connection, used from one thread.
+What it stands on is `console.node.journal_store`.
 """
 
 from __future__ import annotations
@@ -10,23 +9,17 @@ import dataclasses
 import json
 import sqlite3
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from console.errors import JournalError
 from console.model import Arming, Attempt, Crossing, NodeRun, PlanOrigin, Preparation, Proposal, Verdict
-from console.node.faults import FaultPoints
-from console.node.journal_schema import FROM_SCHEMA_1, SCHEMA, TABLES
+from console.node.journal_store import JournalStore
 from console.node.protocol import attempt_from_json, attempt_to_json
 from console.node.table import MOST_WRITES, may_follow
 
 TRIES = 3
 """Starts of a new binary before the operator is called."""
-
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,146 +33,15 @@ class Observation:
     """Unix seconds."""
 
 
-class Journal:
-    """One node's journal.
-
-    Args:
-        path: `journal.db`; its folder must exist.
-        read_only: Open for reading only, as console and command line do when no controller runs.
-        faults: Fault points around each change of an attempt.
-        make_room: Called on a full disk; whether there is room now.
-
-    Raises:
-        JournalError: It cannot be opened, is damaged, or comes from a newer version.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        *,
-        read_only: bool = False,
-        faults: FaultPoints | None = None,
-        make_room: Callable[[], bool] = lambda: False,
-    ) -> None:
-        self._faults = faults or FaultPoints("")
-        self._make_room = make_room
-        self._path = path
-        self._read_only = read_only
-        try:
-            mode = "ro" if read_only else "rwc"
-            self._db = sqlite3.connect(f"file:{path}?mode={mode}", uri=True, isolation_level=None)
-            self._db.row_factory = sqlite3.Row
-            if not read_only:
-                self._db.execute("PRAGMA journal_mode=WAL")
-                self._db.execute("PRAGMA synchronous=FULL")
-            self._open_schema()
-        except (sqlite3.Error, ValueError) as error:
-            raise JournalError(
-                f"the journal {path} cannot be read: {error}",
-                safe="nothing was changed and nothing is guessed from it",
-                next_step="look at the disk, then restore or move the journal away by hand",
-            ) from error
-
-    def _open_schema(self) -> None:
-        known = self._rows("SELECT name FROM sqlite_master WHERE name = 'meta'")
-        found = self.meta("schema") if known else None
-        if found is not None and int(found) > SCHEMA:
-            raise JournalError(
-                f"the journal {self._path} was written by a newer version (schema {found}, this one knows {SCHEMA})",
-                safe="nothing was changed",
-                next_step="use the newer upgrade-console",
-            )
-        if self._read_only:
-            return
-        if found == "1":
-
-            def migrate() -> None:
-                for statement in FROM_SCHEMA_1.split(";"):
-                    self._db.execute(statement)
-                self._put_meta("schema", str(SCHEMA))
-
-            self._write(migrate)
-        self._db.executescript(TABLES)
-        if found is None:
-            self.set_meta("schema", str(SCHEMA))
-
-    def close(self) -> None:
-        """Close the database."""
-        self._db.close()
-
-    def _write(self, steps: Callable[[], T]) -> T:
-        """One durable transaction. On a full disk it is tried once more with the ballast's room (facts/safety.md §3).
-
-        Raises:
-            JournalError: Nothing was written.
-        """
-        try:
-            return self._transaction(steps)
-        except sqlite3.Error as error:
-            if not (_is_full(error) and self._make_room()):
-                raise self._unwritable(error) from error
-        try:
-            return self._transaction(steps)
-        except sqlite3.Error as error:
-            raise self._unwritable(error) from error
-
-    def _transaction(self, steps: Callable[[], T]) -> T:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            result = steps()
-            self._db.execute("COMMIT")
-            return result
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
-
-    def _unwritable(self, error: sqlite3.Error) -> JournalError:
-        return JournalError(
-            f"the journal {self._path} cannot be written: {error}",
-            safe="the step that needed it was not taken",
-            next_step="free disk space or mend the disk",
-        )
-
-    def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[sqlite3.Row]:
-        """Read. A fact that cannot be read is never taken for one that is not there. Raises JournalError."""
-        try:
-            return self._db.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            if self._read_only and "no such table" in str(error):
-                # A reader may come before the controller has made its tables.
-                return []
-            raise self._unreadable(error) from error
-
-    def _unreadable(self, why: object) -> JournalError:
-        return JournalError(
-            f"the journal {self._path} cannot be read: {why}",
-            safe="nothing is guessed from it",
-            next_step="look at the disk, then restore or move the journal away by hand",
-        )
-
-    # --- small facts ---
-
-    def meta(self, key: str) -> str | None:
-        """A fact by name, or None. Raises JournalError."""
-        rows = self._rows("SELECT value FROM meta WHERE key = ?", (key,))
-        return str(rows[0]["value"]) if rows else None
-
-    def set_meta(self, key: str, value: str) -> None:
-        """Set a fact, durably. Raises JournalError."""
-        self._write(lambda: self._put_meta(key, value))
-
-    def _put_meta(self, key: str, value: str) -> None:
-        self._db.execute(
-            "INSERT INTO meta VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value", (key, value)
-        )
+class Journal(JournalStore):
+    """One node's journal: attempts, runs, what was said and what happened. Opened as `JournalStore`."""
 
     @property
     def armed_for(self) -> int:
         """H that the next start of the node gets, 0 for none (DESIGN §4.5). Raises JournalError."""
         text = self.meta("armed_for") or "0"
         if not text.isdecimal():
-            raise self._unreadable(f"armed_for is {text!r}")
+            raise self.unreadable(f"armed_for is {text!r}")
         return int(text)
 
     @property
@@ -192,7 +54,7 @@ class Journal:
             height, turn, step = json.loads(text)
             return int(height), int(turn), int(step)
         except (ValueError, TypeError) as error:
-            raise self._unreadable(f"signer_hrs is {text!r}") from error
+            raise self.unreadable(f"signer_hrs is {text!r}") from error
 
     def raise_signer_mark(self, found: tuple[int, int, int]) -> None:
         """Keep a signer state if it is the highest: the mark never falls. Raises JournalError."""
@@ -205,10 +67,10 @@ class Journal:
         document = json.dumps({"height": height, "app_height": app_height, "read_at": time.time()})
 
         def write() -> None:
-            self._put_meta("observation", document)
-            self._put_meta("version", version)
+            self.put_meta("observation", document)
+            self.put_meta("version", version)
 
-        self._write(write)
+        self.write(write)
 
     def observe_restored(self, app_height: int) -> None:
         """Keep that older data is in place: the application stands at this height now. Raises JournalError."""
@@ -221,7 +83,7 @@ class Journal:
         try:
             return None if text is None else Observation(**json.loads(text))
         except (ValueError, TypeError) as error:
-            raise self._unreadable(f"the observation is {text!r}") from error
+            raise self.unreadable(f"the observation is {text!r}") from error
 
     # --- attempts ---
 
@@ -258,7 +120,7 @@ class Journal:
         )
 
         def write() -> int:
-            cursor = self._db.execute(
+            cursor = self.db.execute(
                 "INSERT INTO attempt (proposal_id, document) VALUES (?, ?)",
                 (proposal.id, json.dumps(attempt_to_json(attempt))),
             )
@@ -266,9 +128,9 @@ class Journal:
             self._put_event(number, "planned", {"proposal": proposal.id, "height": proposal.target_height})
             return number
 
-        self._faults.reach("before-planned")
-        number = self._write(write)
-        self._faults.reach("after-planned")
+        self.faults.reach("before-planned")
+        number = self.write(write)
+        self.faults.reach("after-planned")
         return dataclasses.replace(attempt, id=number)
 
     def change(self, attempt: Attempt, **changes: Any) -> Attempt:
@@ -295,24 +157,24 @@ class Journal:
             names = _changed_names(attempt, after)
 
         def write() -> None:
-            self._db.execute(
+            self.db.execute(
                 "UPDATE attempt SET document = ? WHERE id = ?", (json.dumps(attempt_to_json(after)), after.id)
             )
             if after.crossing in _CLEARS_ARMING or after.arming is Arming.DISARMED:
-                self._put_meta("armed_for", "0")
+                self.put_meta("armed_for", "0")
             detail = {key: _plain(getattr(after, key)) for key in changes}
             self._put_event(after.id, "+".join(names) or "changed", detail)
 
         for name in names:
-            self._faults.reach(f"before-{name}")
-        self._write(write)
+            self.faults.reach(f"before-{name}")
+        self.write(write)
         for name in names:
-            self._faults.reach(f"after-{name}")
+            self.faults.reach(f"after-{name}")
         return after
 
     def _crossings_entered(self, attempt: Attempt) -> int:
         """Crossing states entered since the operator last led this attempt on."""
-        rows = self._rows(
+        rows = self.rows(
             "SELECT kind FROM event WHERE attempt = ? AND seq > "
             "(SELECT coalesce(max(seq), 0) FROM event WHERE attempt = ? AND kind = 'led-on')",
             (attempt.id, attempt.id),
@@ -323,21 +185,21 @@ class Journal:
         """Decide to arm for the attempt's H: durable before the node is stopped. Raises JournalError."""
 
         def write() -> None:
-            self._put_meta("armed_for", str(attempt.target_height))
+            self.put_meta("armed_for", str(attempt.target_height))
             self._put_event(attempt.id, "arming", {"height": attempt.target_height})
 
-        self._faults.reach("before-arming")
-        self._write(write)
-        self._faults.reach("after-arming")
+        self.faults.reach("before-arming")
+        self.write(write)
+        self.faults.reach("after-arming")
 
     def attempts(self, limit: int = 20) -> tuple[Attempt, ...]:
         """The newest attempts, newest first. Raises JournalError."""
-        rows = self._rows("SELECT id, document FROM attempt ORDER BY id DESC LIMIT ?", (limit,))
+        rows = self.rows("SELECT id, document FROM attempt ORDER BY id DESC LIMIT ?", (limit,))
         return tuple(self._read_attempt(row) for row in rows)
 
     def next_hand_number(self) -> int:
         """A number for a swap by hand. Raises JournalError."""
-        rows = self._rows("SELECT count(*) AS done FROM attempt WHERE proposal_id < 0")
+        rows = self.rows("SELECT count(*) AS done FROM attempt WHERE proposal_id < 0")
         return int(rows[0]["done"]) + 1
 
     def latest_attempt(self) -> Attempt | None:
@@ -348,27 +210,27 @@ class Journal:
         try:
             return attempt_from_json({**json.loads(row["document"]), "id": row["id"]})
         except (ValueError, TypeError) as error:
-            raise self._unreadable(error) from error
+            raise self.unreadable(error) from error
 
     # --- what was said to the chain ---
 
     def said(self, attempt: Attempt, what: str) -> str | None:
         """The value last said for `what` (ready, armed, failure, confirm, freeze), None when nothing was."""
-        rows = self._rows("SELECT value FROM said WHERE attempt = ? AND what = ?", (attempt.id, what))
+        rows = self.rows("SELECT value FROM said WHERE attempt = ? AND what = ?", (attempt.id, what))
         return str(rows[0]["value"]) if rows else None
 
     def say(self, attempt: Attempt, what: str, value: str) -> None:
         """Record that the chain has it. Raises JournalError."""
 
         def write() -> None:
-            self._db.execute(
+            self.db.execute(
                 "INSERT INTO said VALUES (?, ?, ?, ?) ON CONFLICT(attempt, what) DO UPDATE "
                 "SET value = excluded.value, at = excluded.at",
                 (attempt.id, what, value, time.time()),
             )
             self._put_event(attempt.id, f"said-{what}", {"value": value})
 
-        self._write(write)
+        self.write(write)
 
     # --- runs ---
 
@@ -377,7 +239,7 @@ class Journal:
         started_at = time.time()
 
         def write() -> int:
-            cursor = self._db.execute(
+            cursor = self.db.execute(
                 "INSERT INTO run (generation, halt_height, exe_sha256, started_at) VALUES (?, ?, ?, ?)",
                 (generation, halt_height, exe_sha256, started_at),
             )
@@ -385,53 +247,53 @@ class Journal:
             self._put_event(None, "run", {"run": number, "generation": generation, "halt_height": halt_height})
             return number
 
-        return NodeRun(self._write(write), generation, halt_height, exe_sha256, started_at, None, None)
+        return NodeRun(self.write(write), generation, halt_height, exe_sha256, started_at, None, None)
 
     def ask_end(self, run_id: int) -> None:
         """Record that we are about to stop this run, so that its end is not taken for the node's own."""
-        self._write(lambda: self._db.execute("UPDATE run SET asked = 1 WHERE id = ?", (run_id,)))
+        self.write(lambda: self.db.execute("UPDATE run SET asked = 1 WHERE id = ?", (run_id,)))
 
     def end_asked(self, run_id: int) -> bool:
         """Whether `ask_end` was called for the run."""
-        rows = self._rows("SELECT asked FROM run WHERE id = ?", (run_id,))
+        rows = self.rows("SELECT asked FROM run WHERE id = ?", (run_id,))
         return bool(rows and rows[0]["asked"])
 
     def close_run(self, run_id: int, exit_code: int | None) -> None:
         """Record the end of a run. Raises JournalError."""
 
         def write() -> None:
-            self._db.execute(
+            self.db.execute(
                 "UPDATE run SET ended_at = ?, exit_code = ? WHERE id = ? AND ended_at IS NULL",
                 (time.time(), exit_code, run_id),
             )
             self._put_event(None, "run-ended", {"run": run_id, "code": exit_code})
 
-        self._write(write)
+        self.write(write)
 
     def runs(self, limit: int = 2) -> tuple[NodeRun, ...]:
         """The newest runs, newest first. Raises JournalError."""
-        return tuple(_node_run(row) for row in self._rows("SELECT * FROM run ORDER BY id DESC LIMIT ?", (limit,)))
+        return tuple(_node_run(row) for row in self.rows("SELECT * FROM run ORDER BY id DESC LIMIT ?", (limit,)))
 
     def run(self, run_id: int) -> NodeRun | None:
         """One run. Raises JournalError."""
-        rows = self._rows("SELECT * FROM run WHERE id = ?", (run_id,))
+        rows = self.rows("SELECT * FROM run WHERE id = ?", (run_id,))
         return _node_run(rows[0]) if rows else None
 
     # --- events ---
 
     def record(self, kind: str, attempt: Attempt | None = None, **detail: Any) -> None:
         """Record an event that is no change of state. Raises JournalError."""
-        self._write(lambda: self._put_event(None if attempt is None else attempt.id, kind, detail))
+        self.write(lambda: self._put_event(None if attempt is None else attempt.id, kind, detail))
 
     def _put_event(self, attempt: int | None, kind: str, detail: dict[str, Any]) -> None:
-        self._db.execute(
+        self.db.execute(
             "INSERT INTO event (at, attempt, kind, detail) VALUES (?, ?, ?, ?)",
             (time.time(), attempt, kind, json.dumps(detail, default=str)),
         )
 
     def events(self, since: int = 0, limit: int = 500) -> list[dict[str, Any]]:
         """Events after a sequence number, oldest first."""
-        rows = self._rows(
+        rows = self.rows(
             "SELECT seq, at, attempt, kind, detail FROM event WHERE seq > ? ORDER BY seq LIMIT ?", (since, limit)
         )
         return [{**dict(row), "detail": json.loads(row["detail"])} for row in rows]
@@ -450,10 +312,6 @@ def _refuse_what_no_row_allows(before: Attempt, after: Attempt) -> None:
                 safe="nothing was changed",
                 next_step="report this as a defect of upgrade-console",
             )
-
-
-def _is_full(error: sqlite3.Error) -> bool:
-    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
 
 
 def _node_run(row: sqlite3.Row) -> NodeRun:

@@ -128,8 +128,8 @@ def test_it_is_durable_before_the_next_line(tmp_path: Path) -> None:
 
 def test_it_syncs_every_commit(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.db")
-    assert journal._db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
-    assert journal._db.execute("PRAGMA synchronous").fetchone()[0] == 2
+    assert journal.db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+    assert journal.db.execute("PRAGMA synchronous").fetchone()[0] == 2
 
 
 def test_a_damaged_file_is_said_and_kept(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_a_full_disk_stops_the_step_and_keeps_the_old_state(tmp_path: Path) -> N
     path = tmp_path / "journal.db"
     journal = Journal(path)
     attempt = journal.open_attempt(proposal(), PlanOrigin.REGISTRY, "v0.2.0")
-    journal._db.execute("PRAGMA max_page_count = 1")
+    journal.db.execute("PRAGMA max_page_count = 1")
 
     def fill() -> None:
         for number in range(200):
@@ -174,10 +174,10 @@ def test_reading_only_writes_nothing(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_not_taken_for_missing(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.db")
     journal.set_meta("stopped_by_operator", "1")
-    journal._db.execute("ALTER TABLE meta RENAME TO elsewhere")
+    journal.db.execute("ALTER TABLE meta RENAME TO elsewhere")
     with pytest.raises(JournalError, match="cannot be read"):
         journal.meta("stopped_by_operator")
-    journal._db.execute("DROP TABLE run")
+    journal.db.execute("DROP TABLE run")
     with pytest.raises(JournalError, match="cannot be read"):
         journal.runs()
 

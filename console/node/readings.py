@@ -1,0 +1,175 @@
+"""What the controller reads again and again: plans, consensus, the binary's version. It acts on nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from console.errors import ConsoleError, NodeError
+from console.node.attempts import AttemptBook
+from console.node.generation import Generations
+from console.node.journal import Journal
+from console.node.runs import NodeRuns
+from console.node.runtime.shim import run_command
+from console.ports import ConsensusReading, PeerView, PlanReading, PlanSource
+from console.settings import NodeSettings
+from console.text import UntrustedText, untrusted
+
+_LOG = logging.getLogger(__name__)
+
+_FRESH_S = 3.0
+"""Seconds for which a reading of consensus counts as present."""
+_VERSION_DEADLINE_S = 20.0
+_CONSENSUS_S = 1.0
+"""Seconds between two readings of our node's CometBFT RPC."""
+_OPENING_S = 0.2
+"""The same while nothing answers there."""
+
+
+class Readings:
+    """The latest readings, renewed by three loops.
+
+    Args:
+        settings: The node's settings of the moment.
+        plans: Where plans come from.
+        peers: Consensus as our node shows it.
+        runs: What runs.
+        book: The attempt: while one is open plans are read at every block.
+        generations: To know which binary's version to ask for.
+        journal: Where the node's heights are kept.
+        block_time_s: Expected seconds per block, for the pace only.
+        changed: Called after each reading.
+    """
+
+    def __init__(
+        self,
+        settings: Callable[[], NodeSettings],
+        plans: PlanSource,
+        peers: PeerView,
+        runs: NodeRuns,
+        book: AttemptBook,
+        generations: Generations,
+        journal: Journal,
+        *,
+        block_time_s: float,
+        changed: Callable[[], None],
+    ) -> None:
+        self._settings = settings
+        self._source = plans
+        self._peers = peers
+        self._runs = runs
+        self._book = book
+        self._generations = generations
+        self._journal = journal
+        self._block_time_s = block_time_s
+        self._pace_s = min(1.0, max(0.1, block_time_s / 4))
+        self._changed = changed
+        self._wanted = asyncio.Event()
+        self._consensus: ConsensusReading | None = None
+        self._consensus_at = 0.0
+        self._consensus_run = 0
+        self._versions: dict[str, UntrustedText] = {}
+        self.plans: PlanReading | None = None
+        """The latest plans that could be read."""
+        self.asked = False
+        """Whether plans were asked for at least once since our start, whatever the answer."""
+
+    def look_now(self) -> None:
+        """Have the plans read at once."""
+        self._wanted.set()
+
+    def consensus(self) -> ConsensusReading | None:
+        """The latest reading of our node, when it is of the present run and not old."""
+        live = self._runs.live
+        if live is None or live.run_id != self._consensus_run or time.monotonic() - self._consensus_at >= _FRESH_S:
+            return None
+        return self._consensus
+
+    def version(self, sha256: str) -> UntrustedText:
+        """What a binary says of itself; empty while it was not asked."""
+        return self._versions.get(sha256, UntrustedText(""))
+
+    async def watch_plans(self) -> None:
+        """Read plans for ever."""
+        while True:
+            consensus = self.consensus()
+            # A node that catches up does not know yet what the network has planned.
+            own_only = self._runs.live is not None and not (consensus is not None and consensus.catching_up)
+            reading = await self._read_plans(own_node_only=own_only)
+            if reading is None and own_only:
+                reading = await self._read_plans(own_node_only=False)
+            self.plans = reading or self.plans
+            self.asked = True
+            self._changed()
+            self._wanted.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wanted.wait(), self._plan_pause_s())
+
+    def _plan_pause_s(self) -> float:
+        """Seconds until plans are read again: every block from PLANNED on, in IDLE as the settings say."""
+        if self._book.open is not None:
+            return self._pace_s
+        return max(1.0, self._settings().query_interval_blocks * self._block_time_s)
+
+    async def _read_plans(self, *, own_node_only: bool) -> PlanReading | None:
+        try:
+            return await self._source.read(own_node_only=own_node_only)
+        except ConsoleError:
+            return None
+        except Exception:
+            # An answer from outside must not end the one who supervises the node.
+            _LOG.exception("plans cannot be read")
+            return None
+
+    async def watch_consensus(self) -> None:
+        """Read our node's consensus for ever."""
+        while True:
+            live = self._runs.live
+            pause = _OPENING_S
+            if live is not None:
+                consensus = await self._read_own()
+                # Until the node's RPC opens nothing answers, so nothing is asked too often.
+                if consensus is not None:
+                    pause = _CONSENSUS_S
+                    if self._runs.live is live:
+                        self._take(consensus, live.run_id)
+            await asyncio.sleep(pause)
+
+    def _take(self, consensus: ConsensusReading, run_id: int) -> None:
+        self._consensus = consensus
+        self._consensus_at = time.monotonic()
+        self._consensus_run = run_id
+        self._journal.observe(consensus.height, consensus.app_height, consensus.version)
+        self._changed()
+
+    async def _read_own(self) -> ConsensusReading | None:
+        try:
+            return await self._peers.own()
+        except ConsoleError:
+            return None
+        except Exception:
+            _LOG.exception("the node's consensus cannot be read")
+            return None
+
+    async def watch_version(self) -> None:
+        """Ask each binary once for its version, when it becomes the current one."""
+        while True:
+            await self._learn_version()
+            await asyncio.sleep(_CONSENSUS_S)
+
+    async def _learn_version(self) -> None:
+        try:
+            current = self._generations.current()
+            if current.sha256 in self._versions:
+                return
+            command = (current.binary, current.sha256, ("--version",))
+            done = await asyncio.to_thread(run_command, *command, {"PATH": "/usr/bin:/bin"}, _VERSION_DEADLINE_S)
+        except (NodeError, OSError):
+            # Said by the step that needs the binary.
+            return
+        words = done.stdout.split()
+        self._versions[current.sha256] = untrusted(words[-1] if words and done.returncode == 0 else "", 64)
+        self._changed()
