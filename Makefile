@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_DIR ?=
 
-.PHONY: demo test check format contracts pictures bench clean
+.PHONY: demo test check format contracts tables pictures bench clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/upgrade-console --network devnet $(if $(DEMO_DIR),--dir $(DEMO_DIR))
@@ -25,6 +25,10 @@ format: $(VENV)/.dev
 # Recompiles the committed artefacts; needs Node.js and npm.
 contracts:
 	cd contracts && npm ci --no-audit --no-fund && node compile.mjs
+
+# What the documentation prints from the code.
+tables: $(VENV)/.dev
+	$(BIN)/python docs/tables.py
 
 pictures: $(VENV)/.dev
 	$(BIN)/python docs/pictures.py

@@ -1,0 +1,45 @@
+"""Write the tables that the documentation takes from the code: `make tables`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from console.node.health_table import health_table_markdown
+from console.node.table import markdown as states_markdown
+from console.settings_table import settings_markdown
+
+DOCS = Path(__file__).parent
+GUIDE = DOCS / "operator-guide.md"
+ARCHITECTURE = DOCS / "architecture.md"
+
+
+def with_settings(guide: str) -> str:
+    """The guide with the settings of the code at the end of its section."""
+    head, heading, rest = guide.partition("\n## Settings\n")
+    section, following, tail = rest.partition("\n## ")
+    return head + heading + section[: section.index("- *at once*")] + settings_markdown() + following + tail
+
+
+def with_table(text: str, first_line: str, table: str) -> str:
+    """The text with the table that begins with `first_line` replaced."""
+    pattern = re.escape(first_line) + r"\n(?:\|.*\n)*"
+    found = re.search(pattern, text)
+    if found is None:
+        raise ValueError(f"there is no table {first_line!r}")
+    return text[: found.start()] + table.rstrip("\n") + "\n" + text[found.end() :]
+
+
+def main() -> None:
+    """Rewrite the documents."""
+    states = states_markdown()
+    ARCHITECTURE.write_text(with_table(ARCHITECTURE.read_text("utf-8"), states.splitlines()[0], states), "utf-8")
+    guide = with_settings(GUIDE.read_text("utf-8"))
+    health = health_table_markdown()
+    if health.splitlines()[0] in guide:
+        guide = with_table(guide, health.splitlines()[0], health)
+    GUIDE.write_text(guide, "utf-8")
+
+
+if __name__ == "__main__":
+    main()
