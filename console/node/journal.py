@@ -12,11 +12,10 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from console.errors import JournalError
 from console.model import Arming, Attempt, Crossing, NodeRun, PlanOrigin, Preparation, Proposal, Verdict
 from console.node.journal_store import JournalStore
 from console.node.protocol import attempt_from_json, attempt_to_json
-from console.node.table import MOST_WRITES, may_follow
+from console.node.table import MOST_WRITES, refuse_illegal
 
 TRIES = 3
 """Starts of a new binary before the operator is called."""
@@ -140,12 +139,18 @@ class Journal(JournalStore):
         transaction: after a flip either way it is 0 (DESIGN §4.5).
 
         Raises:
-            JournalError: Nothing was changed: it cannot be written, or no row of the table leads there.
+            JournalError: It cannot be written; nothing was changed.
+            IllegalStep: No row of the table leads there; nothing was changed.
         """
         after = dataclasses.replace(attempt, **changes)
         if after == attempt:
             return attempt
-        _refuse_what_no_row_allows(attempt, after)
+        for before, wanted in (
+            (attempt.preparation, after.preparation),
+            (attempt.arming, after.arming),
+            (attempt.crossing, after.crossing),
+        ):
+            refuse_illegal(before, wanted)
         names = _changed_names(attempt, after)
         entering = after.crossing is not attempt.crossing and not after.crossing.ended
         if entering and self._crossings_entered(attempt) >= MOST_WRITES:
@@ -301,17 +306,6 @@ class Journal(JournalStore):
 
 _CROSSING_WORDS = frozenset(state.value.lower() for state in Crossing if state.value)
 _CLEARS_ARMING = frozenset({Crossing.SWITCHED, Crossing.RESUMED_OLD, Crossing.FLIPPED_BACK, Crossing.PARKED})
-
-
-def _refuse_what_no_row_allows(before: Attempt, after: Attempt) -> None:
-    for part in ("preparation", "arming", "crossing"):
-        found, wanted = getattr(before, part), getattr(after, part)
-        if not may_follow(found, wanted):
-            raise JournalError(
-                f"no rule leads from {found.value or 'no crossing'} to {wanted.value or 'no crossing'}",
-                safe="nothing was changed",
-                next_step="report this as a defect of upgrade-console",
-            )
 
 
 def _node_run(row: sqlite3.Row) -> NodeRun:

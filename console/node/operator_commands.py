@@ -228,6 +228,8 @@ class Commands:
                     safe="nothing was changed",
                     next_step=f"give them with `upgrade-console node add-upgrade {generation.name} FILE`",
                 )
+            # Before anything is stopped.
+            await self._preparer.try_out(generation)
             attempt = self._book.attempt
             if attempt is not None and attempt.crossing in _WAITS_FOR_RELEASE:
                 self._choose(attempt, generation.name, generation.sha256, reason)
@@ -258,6 +260,7 @@ class Commands:
             generation_hash=sha256,
             left=current.name,
             tries_left=TRIES,
+            new_app_height=0,
             note="",
         )
 

@@ -160,6 +160,7 @@ class Returner:
         if point is not None:
             try:
                 await asyncio.to_thread(self._points.restore, point)
+                self._runs.stands_at(attempt.target_height - 1)
             except SignerStateError as error:
                 self._book.change(crossing=Crossing.NEEDS_OPERATOR, note=str(error))
                 return
@@ -169,7 +170,7 @@ class Returner:
                     safe="the point is whole and the restore goes on where it stopped",
                     next_step="free space or mend the disk",
                 ) from error
-        self._book.change(crossing=Crossing.RESTORED)
+        self._book.change(crossing=Crossing.RESTORED, new_app_height=0)
 
     async def resume_old(self, note: str) -> None:
         """Let the old binary go on without a halt. Raises NodeError: it was decided but could not be started."""

@@ -269,6 +269,14 @@ class NodeRuns:
         """Whether nothing of the node lives: no process and no holder of its lock."""
         return self.live is None and not self._runtime.lock_held()
 
+    def stands_at(self, app_height: int) -> None:
+        """Keep that older data is in place: what the application was seen at before does not hold any more.
+
+        Raises:
+            JournalError: It cannot be written.
+        """
+        self._journal.observe_restored(app_height)
+
     def application_height(self) -> int | None:
         """Last executed height: of the stopped node's database, else the last reading."""
         stored = self._shape.application_height() if self.live is None else None

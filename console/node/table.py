@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from console.errors import NodeError
 from console.model import Arming, Crossing, Preparation
 
 MOST_WRITES = 64
@@ -198,7 +199,7 @@ TABLE: tuple[StateRow, ...] = (
     StateRow(
         _C.MISSED_HALT,
         "that H ran under old rules",
-        "none",
+        "stop the node, which would go on alone",
         "stays; `node resync` leads back to before H",
         (_C.NONE,),
     ),
@@ -217,6 +218,20 @@ _ROWS: dict[State, StateRow] = {row.state: row for row in TABLE}
 def may_follow(before: State, after: State) -> bool:
     """Whether the table lets `after` follow `before`."""
     return before is after or after in _ROWS[before].leads_to
+
+
+class IllegalStep(NodeError):
+    """A change of state that no row of the table allows; nothing was changed."""
+
+
+def refuse_illegal(before: State, after: State) -> None:
+    """Raise IllegalStep when no row leads from `before` to `after`."""
+    if not may_follow(before, after):
+        raise IllegalStep(
+            f"no rule leads from {_word(before)} to {_word(after)}",
+            safe="nothing was changed",
+            next_step="report this as a defect of upgrade-console",
+        )
 
 
 def row(state: State) -> StateRow:

@@ -17,7 +17,7 @@ from console.model import Arming, Crossing, PlanOrigin, Preparation
 from console.node.journal import Journal
 from console.node.journal_schema import SCHEMA
 from console.node.protocol import attempt_to_json
-from console.node.table import MOST_WRITES
+from console.node.table import MOST_WRITES, IllegalStep
 from tests.console.node.fakes import proposal
 
 
@@ -57,7 +57,7 @@ def test_a_flip_either_way_clears_the_armed_height_with_it(tmp_path: Path, state
 def test_a_step_that_is_not_in_the_table_is_refused(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.db")
     attempt = journal.open_attempt(proposal(), PlanOrigin.REGISTRY, "v0.2.0")
-    with pytest.raises(JournalError, match="no rule leads from no crossing to SWITCHED"):
+    with pytest.raises(IllegalStep, match=r"no rule leads from \(no crossing\) to SWITCHED"):
         journal.change(attempt, crossing=Crossing.SWITCHED)
     assert journal.latest_attempt() == attempt
 
