@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Protocol
 
-from benchmarks import downtime, first_frame, hand_over, idle_bytes, machine, rollback_point, status_time
+from benchmarks import at_rest, downtime, first_frame, hand_over, idle_bytes, machine, rollback_point, status_time
 from benchmarks.devnet import BenchmarkError
 
 
@@ -22,6 +22,7 @@ class Result(Protocol):
 
 
 TITLES = {
+    "at-rest": "A controller at rest, a block every second",
     "downtime": "Downtime of an upgrade, four validators",
     "first-frame": "Start-up to the first frame, 80x24",
     "hand-over": "Hand-over, plan file written to new process started",
@@ -30,6 +31,7 @@ TITLES = {
     "status-time": "A headless status",
 }
 MEASURES: dict[str, Callable[[], Result]] = {
+    "at-rest": at_rest.measure,
     "downtime": downtime.measure,
     "first-frame": first_frame.measure,
     "hand-over": hand_over.measure,

@@ -1,4 +1,4 @@
-"""Hand-over on a chain that stops its nodes: the plan file is written → the new process is started.
+"""Hand-over: the plan file is written, or the node exits at its halt → the new process is started.
 
 The real controller, shim and journal, with nodes that cost nothing: the old one is `sleep`, the new one a script padded
 to a size that writes to a FIFO. The reference polls the file every 300 ms and executes `status`, as Cosmovisor does
@@ -24,7 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.devnet import BenchmarkError
-from console.model import NodeStatus, Preparation
+from console.model import Arming, NodeStatus, Preparation, Proposal, ProposalStatus, ReleaseKind, Verdict
+from console.text import untrusted
 
 RUNS = 40
 LARGE_RUNS = 5
@@ -40,10 +41,21 @@ case "$1" in
 esac
 exec sleep 1000000
 """
+_OLD_ARMED = """#!/bin/sh
+case "$1" in
+  --version) echo v1; exit 0;;
+  config) echo "halt_height = ${{FM_HALT_HEIGHT:-0}}"; exit 0;;
+esac
+read -r word < {go}
+echo '{{"height": 99}}' > {home}/fendermint/data/app.json
+echo "INFO Stopping node due to reaching halt height height=100" >&2
+exit 2
+"""
+"""A node in Fendermint's shape: it stands before its halt until a word comes through a FIFO."""
 _NEW = """#!/bin/sh
 case "$1" in
   version|--version) echo v2; exit 0;;
-  pre-upgrade) exit 0;;
+  config|pre-upgrade) exit 0;;
 esac
 echo started > {fifo}
 exec sleep 1000000
@@ -58,6 +70,8 @@ class HandOver:
     ours_s: tuple[float, ...]
     ours_large_s: tuple[float, ...]
     """With a binary of 150 MiB."""
+    exit_s: tuple[float, ...]
+    """From the node's exit at an armed halt, with a rollback point of its small data."""
     poll_s: tuple[float, ...]
     cosmovisor_s: tuple[float, ...]
     """Empty where no `cosmovisor` is on PATH."""
@@ -68,6 +82,7 @@ class HandOver:
         told = [
             f"ours, binary of 1 MiB: {_words(self.ours_s)}",
             f"ours, binary of 150 MiB: {_words(self.ours_large_s)}",
+            f"ours, from the exit of an armed node: {_words(self.exit_s)}",
             f"a 300 ms poll with a status exec: {_words(self.poll_s)}; ratio {poll / ours:.1f}",
         ]
         if self.cosmovisor_s:
@@ -85,6 +100,7 @@ def measure(runs: int = RUNS) -> HandOver:
         return HandOver(
             ours_s=tuple(_ours(root / f"ours{run}", SMALL) for run in range(runs)),
             ours_large_s=tuple(_ours(root / f"large{run}", LARGE) for run in range(LARGE_RUNS)),
+            exit_s=tuple(_ours(root / f"exit{run}", SMALL, armed=True) for run in range(runs)),
             poll_s=tuple(_polled(root / f"poll{run}", SMALL) for run in range(runs)),
             cosmovisor_s=_cosmovisor_runs(root, runs),
         )
@@ -99,8 +115,8 @@ def _words(values: tuple[float, ...]) -> str:
 # --- what is upgraded ---
 
 
-def _make_home(folder: Path, size: int) -> Path:
-    """A Cosmos home with both generations; returns the FIFO that the new process writes to."""
+def _make_home(folder: Path, size: int, *, armed: bool = False) -> Path:
+    """A home with both generations; returns the FIFO that the new process writes to."""
     home, fifo = folder / "home", folder / "started"
     old, new = (
         home / "cosmovisor" / "genesis" / "bin" / "noded",
@@ -109,7 +125,15 @@ def _make_home(folder: Path, size: int) -> Path:
     (home / "data").mkdir(parents=True)
     (home / "data" / "priv_validator_state.json").write_text('{"height": "0", "round": 0, "step": 0}')
     os.mkfifo(fifo)
-    for path, text in ((old, _OLD), (new, _NEW.format(fifo=fifo))):
+    old_text = _OLD
+    if armed:
+        os.mkfifo(folder / "go")
+        for name in ("fendermint", "cometbft"):
+            (home / name / "data").mkdir(parents=True)
+        (home / "fendermint" / "data" / "app.json").write_text('{"height": 60}')
+        (home / "data" / "priv_validator_state.json").rename(home / "cometbft" / "data" / "priv_validator_state.json")
+        old_text = _OLD_ARMED.format(go=folder / "go", home=home)
+    for path, text in ((old, old_text), (new, _NEW.format(fifo=fifo))):
         path.parent.mkdir(parents=True)
         path.write_bytes(text.encode() + b"#" * (size - len(text)))
         path.chmod(0o755)
@@ -123,14 +147,24 @@ def _write_plan(home: Path) -> None:
     (home / "data" / "upgrade-info.json").write_text(json.dumps(plan))
 
 
-def _timed(folder: Path, fifo: Path) -> float:
-    """Write the plan at a random moment, and wait for the new process."""
+def _let_go(folder: Path) -> None:
+    """Let the armed node reach its halt."""
+    go = os.open(folder / "go", os.O_WRONLY)
+    os.write(go, b"go\n")
+    os.close(go)
+
+
+def _timed(folder: Path, fifo: Path, *, armed: bool = False) -> float:
+    """Begin the hand-over at a random moment, and wait for the new process."""
     reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
     try:
         # Not in step with anybody's poll.
         time.sleep(random.uniform(0.0, 0.3))
         began = time.perf_counter()
-        _write_plan(folder / "home")
+        if armed:
+            _let_go(folder)
+        else:
+            _write_plan(folder / "home")
         ready, _, _ = select.select([reader], [], [], 30.0)
         if not ready:
             raise BenchmarkError("the new process was not started within 30 s")
@@ -142,12 +176,12 @@ def _timed(folder: Path, fifo: Path) -> float:
 # --- ours ---
 
 
-def _ours(folder: Path, size: int) -> float:
-    fifo = _make_home(folder, size)
+def _ours(folder: Path, size: int, *, armed: bool = False) -> float:
+    fifo = _make_home(folder, size, armed=armed)
     state = folder / "state"
     (state / "run").mkdir(parents=True)
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.hand_over", str(folder)],
+        [sys.executable, "-m", "benchmarks.hand_over", str(folder), *(["armed"] if armed else [])],
         stdout=subprocess.PIPE,
         stderr=(folder / "log").open("wb"),
     )
@@ -155,17 +189,16 @@ def _ours(folder: Path, size: int) -> float:
         assert process.stdout is not None
         if process.stdout.readline().strip() != b"ready":
             raise BenchmarkError(f"the controller did not come up: {(folder / 'log').read_text()[-2000:]}")
-        return _timed(folder, fifo)
+        return _timed(folder, fifo, armed=armed)
     finally:
         process.terminate()
         process.wait()
         _end_nodes(folder)
 
 
-async def _control(folder: Path) -> None:
+async def _control(folder: Path, *, armed: bool) -> None:
     """One controller on a chain that stands at its halt as soon as the file says so."""
     from console.files import sha256_of
-    from console.node.chain_halt import ChainHalt
     from console.node.controller import Controller
     from console.node.faults import FaultPoints
     from console.node.generation import Generations
@@ -174,7 +207,6 @@ async def _control(folder: Path) -> None:
     from console.node.silence import SilentSignals
     from console.ports import ConsensusReading, PlanReading
     from console.settings import NodeSettings
-    from console.text import untrusted
 
     class Chain:
         """The plan is known, as x/upgrade tells it long before, and our node is one block before its halt."""
@@ -194,8 +226,9 @@ async def _control(folder: Path) -> None:
         async def agreed_app_hash(self, height: int) -> str:
             return "AB"
 
-    planned = ChainHalt(untrusted("v2"), HEIGHT, untrusted(""), 0.0, by_operator=False).proposal()
     home, state = folder / "home", folder / "state"
+    binary = home / "cosmovisor" / "upgrades" / "v2" / "bin" / "noded"
+    planned = _plan(sha256_of(binary), armed=armed)
     node = NodeSettings(
         name="node",
         home=home,
@@ -206,15 +239,14 @@ async def _control(folder: Path) -> None:
         cometbft_rpc="http://127.0.0.1:9",
         ethereum_rpc="",
         operator_key=None,
-        shape="cosmos",
+        shape="embedded" if armed else "cosmos",
         allow_scripts=True,
         rollback_space_margin_bytes=0,
-        # As in the measurement of the reference: neither copies anything.
-        backup_enabled=False,
+        # On a chain's own halt as in the measurement of the reference: neither copies anything.
+        backup_enabled=armed,
     )
     faults = FaultPoints("")
     journal = Journal(state / "journal.db")
-    binary = home / "cosmovisor" / "upgrades" / "v2" / "bin" / "noded"
     Generations(home, "noded").adopt_recorded("v2", "benchmark", sha256=sha256_of(binary))
     parts = parts_of(lambda: node, journal, faults)
     chain = Chain()
@@ -231,7 +263,7 @@ async def _control(folder: Path) -> None:
     )
     work = asyncio.create_task(controller.run())
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, work.cancel)
-    while not _waits(controller.status()):
+    while not _waits(controller.status(), armed=armed):
         await asyncio.sleep(0.01)
     # The next start is prepared one step later.
     await asyncio.sleep(0.3)
@@ -241,10 +273,38 @@ async def _control(folder: Path) -> None:
     journal.close()
 
 
-def _waits(status: NodeStatus) -> bool:
+def _plan(sha256: str, *, armed: bool) -> Proposal:
+    """The upgrade at H, as a registry or a chain has it."""
+    return Proposal(
+        id=1 if armed else HEIGHT,
+        name=untrusted("v2"),
+        release_kind=ReleaseKind.RAW,
+        release_hash=sha256 if armed else "",
+        release_url=untrusted(""),
+        target_height=HEIGHT,
+        breaking=True,
+        proposer="",
+        proposed_at=0,
+        scheduled_at=0,
+        status=ProposalStatus.SCHEDULED,
+        verdict=Verdict.CROSS,
+        frozen_at=95,
+        freeze_blocks=5,
+        ready_power=0,
+        armed_power=0,
+        go_power=0,
+        confirmed_power=0,
+        total_power=0,
+        halts_itself=not armed,
+    )
+
+
+def _waits(status: NodeStatus, *, armed: bool) -> bool:
     """Whether the old node runs, and the new release is ready."""
     attempt = status.attempt
-    return status.app_height is not None and attempt is not None and attempt.preparation is Preparation.READY
+    if status.app_height is None or attempt is None or attempt.preparation is not Preparation.READY:
+        return False
+    return not armed or attempt.arming is Arming.ARMED
 
 
 def _end_nodes(folder: Path) -> None:
@@ -324,4 +384,4 @@ def _cosmovisor(folder: Path, program: str) -> float:
 
 
 if __name__ == "__main__":
-    asyncio.run(_control(Path(sys.argv[1])))
+    asyncio.run(_control(Path(sys.argv[1]), armed="armed" in sys.argv[2:]))
