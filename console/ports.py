@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -49,6 +49,10 @@ class ConsensusReading:
     """Whether the asked validator's signature is in the last commit."""
     own_power: int
     """Power of our validator in consensus; 0 for a node that is none."""
+    own_address: str = ""
+    """Our validator as `PeerView.verified_commit` names it; where the settings name none, by the key of our node."""
+    own_consensus_address: str = ""
+    """40 upper-case hex digits of the key that the node signs with, as the node says; empty when it does not."""
 
 
 class PlanSource(Protocol):
@@ -67,6 +71,10 @@ class PlanSource(Protocol):
         ...
 
 
+MOST_SIGNED_HEIGHTS = 6
+"""Heights of one `PeerView.signed_by_us`: with the validators they fit into one request."""
+
+
 class PeerView(Protocol):
     """What the controller sees of consensus."""
 
@@ -79,7 +87,10 @@ class PeerView(Protocol):
         ...
 
     async def verified_commit(self, height: int) -> frozenset[str]:
-        """Validator addresses (checksummed) whose signatures on the commit of `height` were verified.
+        """Validators whose signatures on the commit of `height` were verified.
+
+        Each by its checksummed Ethereum address; by its consensus address, 40 upper-case hex digits, when its key has
+        none (ed25519).
 
         Asks our own node. Raises ChainError when there is no such commit, it does not hold more than 2/3 of the known
         validators' power, or a signature is wrong.
@@ -91,6 +102,28 @@ class PeerView(Protocol):
 
         Asks our own node and every other endpoint that answers. Raises ChainError when our own node does not have that
         header yet, or when an endpoint has another hash there.
+        """
+        ...
+
+    async def app_hashes(self, height: int) -> tuple[str, ...]:
+        """Hex digits of the app hash after `height`, one per other endpoint that has a block of `height + 1`.
+
+        For comparing with what our own application computed; endpoints that do not tell are left out.
+        """
+        ...
+
+    async def consensus_round(self) -> int:
+        """Round of the height that is being decided, as our own node sees it. Raises ChainError."""
+        ...
+
+    async def signed_by_us(self, heights: Sequence[int], consensus_address: str) -> frozenset[int] | None:
+        """Which of these heights hold a signature of our key, verified; None when no other endpoint tells.
+
+        A signature cannot be made up, so one endpoint is enough. Only other endpoints are asked: our node may be down.
+
+        Args:
+            heights: At most `MOST_SIGNED_HEIGHTS`.
+            consensus_address: Of our key, as `ConsensusReading` has it.
         """
         ...
 

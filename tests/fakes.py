@@ -297,6 +297,24 @@ def node_down() -> Snapshot:
     return snapshot(chain(1277, (proposal(ALL_READY),), ALL_READY), None)
 
 
+def called() -> Snapshot:
+    """The operator is called while automation is paused."""
+    entry = proposal(ALL_READY, verdict=Verdict.CROSS, frozen_at=1295)
+    view = chain(1342, (entry,), ALL_READY)
+    status = node(
+        TARGET,
+        attempt(crossing=Crossing.WAITING_FOR_QUORUM),
+        version=UntrustedText("v0.2.0"),
+        generation="v0.2.0",
+        last_exit_code=2,
+        halt_height=0,
+        paused="the disk is being replaced",
+        alarm="the network went on without this node: it is at height 1342, past 1300; down for more than 5m 00s, at "
+        "WAITING_FOR_QUORUM",
+    )
+    return snapshot(view, status)
+
+
 LOG = (
     ("node", "I[2025-10-09|08:53:18] committed state module=state height=1233 app_hash=5E5E"),
     ("controller", "proposal 1 v0.2.0: release verified, staged as upgrades/v0.2.0"),

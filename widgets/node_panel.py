@@ -37,12 +37,17 @@ def node_note(node: NodeStatus) -> str:
     return _HASH.sub(_ends, node.note or of_attempt)
 
 
+def node_alarm(node: NodeStatus) -> str:
+    """Why the operator is called, hashes by their ends; empty when nobody is."""
+    return _HASH.sub(_ends, node.alarm)
+
+
 def _ends(match: re.Match[str]) -> str:
     return shortened(match.group(), 17)
 
 
 class NodePanel(Drawn):
-    """State, generation, version, process, height, halt and last exit code."""
+    """State, whether automation is paused, generation, version, process, height, halt and last exit code."""
 
     DEFAULT_CSS = """
     NodePanel {
@@ -71,12 +76,17 @@ class NodePanel(Drawn):
 def _lines(node: NodeStatus, taken_at: float, now: float, *, journalled: bool) -> list[Content]:
     state = f"{CLOCK_SIGN} {node.state}" if journalled else node.state
     # A journal's word may be old: it is never shown in the colour of what is.
-    style = WARN if journalled else BAD if node.state in _BAD_STATES else GOOD if node.state in _GOOD_STATES else ""
+    bad = node.state in _BAD_STATES or bool(node.alarm)
+    style = WARN if journalled else BAD if bad else GOOD if node.state in _GOOD_STATES else ""
     age = age_of(node.height_age_s, taken_at, now)
     # Ten columns at 80: a great height gives up its commas for the clock sign.
     height = count(node.height) if not age.stale or (node.height or 0) < 10_000_000 else str(node.height)
+    # Nothing but its sentence on the notice line is more pressing; where the panel is full the exit code gives way.
+    called = "! " if node.alarm else ""
+    paused = [Content.assemble(("automation ", MUTED), ("paused", f"{STRONG} {WARN}"))] if node.paused else []
     return [
-        Content.assemble((state, f"{STRONG} {style}".strip())),
+        Content.assemble((f"{called}{state}", f"{STRONG} {style}".strip())),
+        *paused,
         _field("generation", node.generation or UNKNOWN),
         _field("version", node.version or UNKNOWN),
         _field("pid", "none" if node.pid is None else str(node.pid)),

@@ -6,11 +6,11 @@ from textual.content import Content
 
 from console.model import Crossing, NodeStatus, Snapshot
 from widgets.drawn import WARN, Drawn
-from widgets.node_panel import node_note
+from widgets.node_panel import node_alarm, node_note
 
 
 def notice(snapshot: Snapshot | None) -> str:
-    """The most pressing sentence; empty when all is well.
+    """The most pressing sentence, an alarm first of all; empty when all is well.
 
     A chain that does not answer at all says so in the countdown; here is what is easily overlooked.
     """
@@ -21,8 +21,12 @@ def notice(snapshot: Snapshot | None) -> str:
         if not note:
             return f"{snapshot.node.name}: {snapshot.node_problem}"
         return f"{snapshot.node.name}: {note}. Start it: `upgrade-console node run`."
+    if snapshot.node is not None and snapshot.node.alarm:
+        return f"{snapshot.node.name} needs you: {node_alarm(snapshot.node)}"
     if snapshot.node is not None and node_note(snapshot.node):
         return f"{snapshot.node.name}: {node_note(snapshot.node)}"
+    if snapshot.node is not None and snapshot.node.paused:
+        return f"{snapshot.node.name}: automation is paused: {snapshot.node.paused}"
     if snapshot.node is None and snapshot.node_problem:
         return f"No node here: {snapshot.node_problem}"
     if snapshot.node is not None and _crosses(snapshot.node):

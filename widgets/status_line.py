@@ -49,6 +49,10 @@ def status_parts(snapshot: Snapshot | None, network: str, *, read_only: bool, no
         parts.append(Part(f"RPC {age.words}", 7, WARN if age.stale else ""))
     if snapshot.node is None or snapshot.node_problem:
         parts.append(Part("no controller", 5, WARN))
+    elif snapshot.node.alarm:
+        parts.append(Part(f"{shortened(snapshot.node.name, 16)} needs you", 9, BAD))
+    elif snapshot.node.paused:
+        parts.append(Part("automation paused", 5, WARN))
     return parts
 
 

@@ -226,7 +226,7 @@ HEALTH_TABLE: tuple[Probe, ...] = (
         sentence="the node lives, but its application does not move",
     ),
     Probe(
-        "RPC",
+        "answer",
         "whether our node's RPC answers at all",
         _silent,
         window=60,

@@ -38,6 +38,7 @@ OVERVIEWS: dict[str, tuple[Snapshot, tuple[int, int]]] = {
     "stale": (fakes.stale(), SMALL),
     "chain_down": (fakes.chain_down(), SMALL),
     "node_down": (fakes.node_down(), SMALL),
+    "called": (fakes.called(), SMALL),
     "hostile": (hostile("[@click=app.quit]\x1b[2Jquit[/] [/nope \u202e x"), SMALL),
 }
 

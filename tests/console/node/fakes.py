@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from console.errors import EndpointDown
@@ -15,6 +15,7 @@ from console.text import untrusted
 OWN = "0x" + "aa" * 20
 OTHERS = tuple("0x" + digit * 40 for digit in "bcd")
 ZERO = "0x" + "00" * 20
+OWN_CONSENSUS = "AA" * 20
 
 
 def proposal(**changes: object) -> Proposal:
@@ -61,6 +62,15 @@ class FakeChain:
     """What the receipt of our freeze says."""
     reads: int = 0
     """How often plans were asked for."""
+    peer_height: int | None = None
+    """What the highest other endpoint tells; None: the same as ours."""
+    hashes: tuple[str, ...] = ()
+    """App hashes that other endpoints tell, for whatever height."""
+    at_round: int = 0
+    signed: frozenset[int] = frozenset()
+    """Heights that hold a signature of our key, as others show them."""
+    asked: list[str] = field(default_factory=list)
+    """Questions to other endpoints, in order."""
 
     async def read(self, *, own_node_only: bool) -> PlanReading:
         self.reads += 1
@@ -102,10 +112,25 @@ class FakeChain:
             total_power=40,
             own_signature=True,
             own_power=10,
+            own_address=OWN,
+            own_consensus_address=OWN_CONSENSUS,
         )
 
     async def highest_peer(self) -> int | None:
-        return self.height
+        self.asked.append("height")
+        return self.height if self.peer_height is None else self.peer_height
+
+    async def app_hashes(self, height: int) -> tuple[str, ...]:
+        self.asked.append("app hash")
+        return self.hashes
+
+    async def consensus_round(self) -> int:
+        return self.at_round
+
+    async def signed_by_us(self, heights: Sequence[int], consensus_address: str) -> frozenset[int] | None:
+        self.asked.append("signed")
+        assert consensus_address == OWN_CONSENSUS
+        return self.signed & frozenset(heights)
 
     async def verified_commit(self, height: int) -> frozenset[str]:
         if height > self.height:

@@ -59,7 +59,7 @@ WELL = HealthReading(
 )
 
 WRONG: dict[str, dict[str, Any]] = {
-    "RPC": {"answered": False},
+    "answer": {"answered": False},
     "application": {"app_height": H + 10},
     "height": {"height": H + 20},
     "app hash": {"app_hash_agrees": False},
