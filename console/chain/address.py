@@ -106,6 +106,17 @@ def consensus_address(public_key: bytes) -> str:
     return RIPEMD160.new(hashlib.sha256(public_key).digest()).hexdigest().upper()
 
 
+def ed25519_consensus_address(public_key: bytes) -> str:
+    """CometBFT's address of an ed25519 key: the first 20 bytes of its sha256, 40 upper-case hex digits.
+
+    Raises:
+        InputError: It has not 32 bytes.
+    """
+    if len(public_key) != 32:
+        raise InputError(f"an ed25519 public key has 32 bytes, not {len(public_key)}")
+    return hashlib.sha256(public_key).digest()[:20].hex().upper()
+
+
 def f410_to_ethereum(text: str, *, prefix: str | None = None) -> str:
     """Ethereum address of an f410 or t410 address.
 

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from console.chain.address import consensus_address, ethereum_address
+from console.chain.address import consensus_address, ed25519_consensus_address, ethereum_address
 from console.chain.fields import (
     INT64_MAX,
     base64_bytes,
@@ -43,6 +43,7 @@ HEADER_WINDOW = 100
 _POWER_MAX = INT64_MAX // 8
 _SECONDS = 1_000_000_000
 _ADDRESS_BYTES = (20,)
+_KEY_KINDS = {"PubKeySecp256k1": "secp256k1", "PubKeyEd25519": "ed25519"}
 _HASH_BYTES = (0, 32)
 
 
@@ -85,8 +86,15 @@ class ConsensusValidator:
     ethereum_address: str
     """Checksummed; empty when the key is not secp256k1."""
     public_key: bytes
-    """33 bytes compressed for secp256k1, else as given."""
+    """33 bytes compressed for secp256k1, 32 for ed25519, else as given."""
     power: int
+    key_kind: str = "secp256k1"
+    """`secp256k1` or `ed25519`; empty for a kind whose signatures cannot be verified here."""
+
+    @property
+    def address(self) -> str:
+        """What the validator is named by: the checksummed Ethereum address where there is one, else consensus's."""
+        return self.ethereum_address or self.consensus_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +111,13 @@ class ValidatorSet:
         return sum(validator.power for validator in self.validators)
 
     def of(self, address: str) -> ConsensusValidator | None:
-        """The entry with that checksummed Ethereum address, or None."""
-        return next((entry for entry in self.validators if entry.ethereum_address == address), None)
+        """The entry with that checksummed Ethereum address, or that upper-case consensus address; None for neither."""
+        if not address:
+            # Keys other than secp256k1 have no Ethereum address, and are not the one that nobody named.
+            return None
+        return next(
+            (entry for entry in self.validators if address in (entry.ethereum_address, entry.consensus_address)), None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +257,20 @@ def parse_validator_set(replies: Sequence[Reply]) -> ValidatorSet:
     return ValidatorSet(height, tuple(found))
 
 
+def parse_round(value: object) -> int:
+    """Read the round from the result of `consensus_state` or `dump_consensus_state` (facts/cosmos.md §5).
+
+    Raises:
+        BadAnswer: It is not there.
+    """
+    state = table(table(value, "consensus_state").get("round_state"), "consensus_state.round_state")
+    together = state.get("height/round/step")
+    if together is None:
+        return integer(state.get("round"), "round_state.round", high=(1 << 31) - 1)
+    parts = exact_text(together, "height/round/step", most=64).split("/")
+    return integer(parts[1] if len(parts) == 3 else "", "height/round/step", high=(1 << 31) - 1)
+
+
 def parse_signed_header(value: object) -> SignedHeader:
     """Read the result of `commit`. Raises BadAnswer."""
     signed = table(table(value, "commit").get("signed_header"), "commit.signed_header")
@@ -329,12 +356,15 @@ def _validator(value: object) -> ConsensusValidator:
     kind = exact_text(key.get("type"), "pub_key.type", most=64)
     public_key = base64_bytes(key.get("value"), "pub_key.value", most=128)
     power = integer(entry.get("voting_power"), "voting_power", high=_POWER_MAX)
-    if not kind.endswith("/PubKeySecp256k1"):
-        return ConsensusValidator(address, "", public_key, power)
+    key_kind = _KEY_KINDS.get(kind.rpartition("/")[2], "")
+    if not key_kind:
+        return ConsensusValidator(address, "", public_key, power, key_kind)
     try:
-        if consensus_address(public_key) != address:
+        secp256k1 = key_kind == "secp256k1"
+        if (consensus_address if secp256k1 else ed25519_consensus_address)(public_key) != address:
             raise wrong("validator.pub_key", "a key of another address")
-        return ConsensusValidator(address, ethereum_address(public_key), public_key, power)
+        ethereum = ethereum_address(public_key) if secp256k1 else ""
+        return ConsensusValidator(address, ethereum, public_key, power, key_kind)
     except InputError as error:
         raise wrong("validator.pub_key", error.what) from None
 

@@ -1,4 +1,4 @@
-"""Commits verified as CometBFT does: sign bytes, secp256k1 signatures, more than two thirds of the power.
+"""Commits verified as CometBFT does: sign bytes, signatures by secp256k1 or ed25519, more than 2/3 of the power.
 
 Sign bytes: cometbft proto/tendermint/types/canonical.proto, length-delimited. What is proven is that those validators
 voted for that block at that height of that chain; the header is not bound to the block id here.
@@ -6,7 +6,7 @@ voted for that block at that height of that chain; the header is not bound to th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from console.chain.cometbft import BlockId, Commit, ConsensusValidator
 from console.errors import BadAnswer
@@ -73,12 +73,40 @@ def signature_is_valid(public_key: bytes, signature: bytes, message: bytes) -> b
         return False
 
 
+def ed25519_signature_is_valid(public_key: bytes, signature: bytes, message: bytes) -> bool:
+    """Verify a 64-byte Ed25519 signature by RFC 8032.
+
+    CometBFT follows ZIP 215, which also takes some encodings that no honest signer makes; such a vote is refused here.
+
+    Args:
+        public_key: 32 bytes.
+        signature: 64 bytes.
+        message: What was signed.
+    """
+    from Crypto.Signature import eddsa
+
+    if len(signature) != 64 or len(public_key) != 32:
+        return False
+    try:
+        eddsa.new(eddsa.import_public_key(public_key), "rfc8032").verify(message, signature)
+    except ValueError:
+        return False
+    return True
+
+
+_VERIFIERS: Mapping[str, Callable[[bytes, bytes, bytes], bool]] = {
+    "secp256k1": signature_is_valid,
+    "ed25519": ed25519_signature_is_valid,
+}
+
+
 def verify_commit(
     commit: Commit, validators: Iterable[ConsensusValidator], *, chain_id: str, height: int
 ) -> frozenset[ConsensusValidator]:
     """Verify that more than two thirds of the given validators' power committed one block.
 
-    Signatures of validators that are not given are not counted; votes for nil are verified and not counted.
+    Signatures of validators that are not given, or whose kind of key is not known, are not counted; votes for nil are
+    verified and not counted. Blocking: an ed25519 signature costs some milliseconds.
 
     Args:
         commit: As the node gave it.
@@ -103,12 +131,15 @@ def verify_commit(
         validator = known.get(entry.consensus_address)
         if entry.flag not in {FLAG_COMMIT, FLAG_NIL} or validator is None:
             continue
+        verifier = _VERIFIERS.get(validator.key_kind)
+        if verifier is None:
+            continue
         if entry.consensus_address in seen:
             raise BadAnswer(f"validator {entry.consensus_address} is twice in the commit of height {height}")
         seen.add(entry.consensus_address)
         block_id = commit.block_id if entry.flag == FLAG_COMMIT else None
         message = vote_sign_bytes(chain_id, PRECOMMIT, height, commit.round, block_id, entry.time_ns)
-        if not signature_is_valid(validator.public_key, entry.signature, message):
+        if not verifier(validator.public_key, entry.signature, message):
             raise BadAnswer(f"validator {entry.consensus_address} did not sign what the commit of height {height} says")
         if entry.flag == FLAG_COMMIT:
             verified.add(validator)
@@ -117,6 +148,26 @@ def verify_commit(
     if not more_than_two_thirds(power, total):
         raise BadAnswer(f"the commit of height {height} holds {power} of {total} power, {2 * total // 3 + 1} needed")
     return frozenset(verified)
+
+
+def is_signed_by(commit: Commit, validator: ConsensusValidator, *, chain_id: str) -> bool:
+    """Whether a commit holds a vote that this validator's key signed, for the block or for nil.
+
+    Args:
+        commit: As a node gave it; nothing else of it is verified.
+        validator: With a public key that was found to belong to its consensus address.
+        chain_id: CometBFT's chain id.
+    """
+    verifier = _VERIFIERS.get(validator.key_kind)
+    if verifier is None:
+        return False
+    for entry in commit.signatures:
+        if entry.consensus_address == validator.consensus_address and entry.flag in {FLAG_COMMIT, FLAG_NIL}:
+            block_id = commit.block_id if entry.flag == FLAG_COMMIT else None
+            message = vote_sign_bytes(chain_id, PRECOMMIT, commit.height, commit.round, block_id, entry.time_ns)
+            if verifier(validator.public_key, entry.signature, message):
+                return True
+    return False
 
 
 def _varint(value: int) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from console.chain.cometbft import (
     Block,
@@ -14,16 +15,19 @@ from console.chain.cometbft import (
     parse_abci_info,
     parse_block,
     parse_net_info,
+    parse_round,
     parse_signed_header,
     parse_status,
     parse_validator_set,
     validator_calls,
 )
-from console.chain.commits import FLAG_COMMIT, verify_commit
+from console.chain.commits import FLAG_COMMIT, is_signed_by, verify_commit
 from console.chain.rpc import Call, JsonRpc, Reply, endpoint_name
 from console.errors import BadAnswer, ChainError
-from console.ports import ConsensusReading
+from console.ports import MOST_SIGNED_HEIGHTS, ConsensusReading
 from console.settings import NetworkSettings, NodeSettings
+
+_UNKNOWN_METHOD = -32601
 
 
 class CometPeers:
@@ -43,6 +47,7 @@ class CometPeers:
         self._others = tuple(url for url in dict.fromkeys(network.cometbft_rpc) if _comparable(url) != own)
         self._validators: ValidatorSet | None = None
         self._validators_hash = ""
+        self._round_method = "consensus_state"
 
     async def own(self) -> ConsensusReading:
         """Read our own node in one request (two when the validator set has just changed).
@@ -62,7 +67,8 @@ class CometPeers:
         carried = None if block is None else block.last_commit
         signatures = () if carried is None else carried.signatures
         signers = {entry.consensus_address for entry in signatures if entry.flag == FLAG_COMMIT}
-        ours = validators.of(self._address)
+        own_address = self._address or status.consensus_address
+        ours = validators.of(own_address)
         return ConsensusReading(
             height=status.height,
             app_height=app.height,
@@ -74,6 +80,8 @@ class CometPeers:
             total_power=validators.total_power,
             own_signature=ours is not None and ours.consensus_address in signers,
             own_power=0 if ours is None else ours.power,
+            own_address=own_address if ours is None else ours.address,
+            own_consensus_address=status.consensus_address,
         )
 
     async def highest_peer(self) -> int | None:
@@ -85,7 +93,8 @@ class CometPeers:
         """Verify the commit of a height on our own node.
 
         Returns:
-            Checksummed addresses of the validators whose signatures for the block verified.
+            Addresses of the validators whose signatures for the block verified: checksummed Ethereum addresses, or
+            the consensus address of a key that has none.
 
         Raises:
             ChainError: No such commit, no more than 2/3 of that height's power, or a wrong signature.
@@ -96,8 +105,10 @@ class CometPeers:
         validators = parse_validator_set(replies[1:])
         if signed.header.height != height or validators.height != height:
             raise BadAnswer(f"{where} answered height {signed.header.height} when asked for {height}")
-        verified = verify_commit(signed.commit, validators.validators, chain_id=self._chain_id, height=height)
-        return frozenset(entry.ethereum_address for entry in verified)
+        verified = await asyncio.to_thread(
+            verify_commit, signed.commit, validators.validators, chain_id=self._chain_id, height=height
+        )
+        return frozenset(entry.address for entry in verified)
 
     async def agreed_app_hash(self, height: int) -> str:
         """The app hash after `height` that our own node and every other endpoint that answers agree on.
@@ -122,9 +133,63 @@ class CometPeers:
                 raise answer
         return own
 
+    async def app_hashes(self, height: int) -> tuple[str, ...]:
+        """The app hash after `height`, upper-case hex digits, one per other endpoint that has the next block."""
+        answers = await asyncio.gather(*(self._told_app_hash(url, height) for url in self._others))
+        return tuple(answer for answer in answers if answer is not None)
+
+    async def consensus_round(self) -> int:
+        """Round of the height that is being decided, as our own node sees it.
+
+        Raises:
+            ChainError: It does not answer, or not as it should.
+        """
+        method = self._round_method
+        reply = await self._rpc.call(self._own, method, {})
+        if reply.error is not None and reply.error.code == _UNKNOWN_METHOD:
+            # The small answer is not everywhere; the large one is asked for from the next time on.
+            self._round_method = "dump_consensus_state"
+        return parse_round(reply.value(f"{method} of {endpoint_name(self._own)}"))
+
+    async def signed_by_us(self, heights: Sequence[int], consensus_address: str) -> frozenset[int] | None:
+        """Which of these heights hold a signature of our key, by what any other endpoint shows; see PeerView."""
+        wanted = tuple(sorted(set(heights)))[-MOST_SIGNED_HEIGHTS:]
+        if not wanted or not consensus_address:
+            return None
+        answers = await asyncio.gather(*(self._told_signed(url, wanted, consensus_address) for url in self._others))
+        told = [answer for answer in answers if answer is not None]
+        return frozenset().union(*told) if told else None
+
     async def close(self) -> None:
         """Close the connections."""
         await self._rpc.close()
+
+    async def _told_app_hash(self, url: str, height: int) -> str | None:
+        try:
+            return await self._app_hash_after(url, height)
+        except ChainError:
+            return None
+
+    async def _told_signed(self, url: str, heights: Sequence[int], consensus_address: str) -> frozenset[int] | None:
+        where = endpoint_name(url)
+        try:
+            calls = [*(commit_call(height) for height in heights), *validator_calls(heights[-1])]
+            replies = await self._rpc.batch(url, calls)
+            validators = parse_validator_set(replies[len(heights) :]).validators
+        except ChainError:
+            return None
+        # That an address is its key's own was looked at when the set was read.
+        ours = [entry for entry in validators if entry.consensus_address == consensus_address]
+        found: set[int] = set()
+        for height, reply in zip(heights, replies, strict=False):
+            try:
+                commit = self._signed_header(reply, where).commit
+            except ChainError:
+                continue
+            signed = any(is_signed_by(commit, entry, chain_id=self._chain_id) for entry in ours)
+            if signed and commit.height == height:
+                found.add(height)
+        return frozenset(found)
 
     async def _app_hash_after(self, url: str, height: int) -> str:
         reply = await self._rpc.call(url, "commit", {"height": str(height + 1)})

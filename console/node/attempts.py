@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from console.model import Arming, Attempt, Crossing, PlanOrigin, Proposal, ProposalStatus, Verdict
+from console.node.cosmovisor.names import same_name
 from console.node.generation import folder_name
 from console.node.journal import Journal
 from console.ports import PlanReading
@@ -20,11 +21,15 @@ class AttemptBook:
     Args:
         journal: Where every change is durable first.
         changed: Called after each change.
+        folder_of_plan: How this node names the folder of a plan.
     """
 
-    def __init__(self, journal: Journal, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, journal: Journal, changed: Callable[[], None], folder_of_plan: Callable[[str], str] = folder_name
+    ) -> None:
         self._journal = journal
         self._changed = changed
+        self._folder_of_plan = folder_of_plan
         attempts = journal.attempts()
         self._attempt = attempts[0] if attempts else None
         self._planned = next((entry for entry in attempts if entry.origin is not PlanOrigin.OPERATOR), None)
@@ -75,6 +80,7 @@ class AttemptBook:
         Raises:
             JournalError: The attempt could not be opened.
         """
+        self._put_off(reading)
         if self.open is None:
             proposal = plan_to_open(reading, self._planned, current_sha256, executed) if self._free else None
             if proposal is not None:
@@ -86,6 +92,16 @@ class AttemptBook:
         if proposal is not None and proposal.halts_itself and proposal.status is ProposalStatus.CANCELLED:
             self._end_withdrawn(attempt)
         return proposal
+
+    def _put_off(self, reading: PlanReading) -> None:
+        """End an attempt at a chain's plan when another one comes first; it is taken up again afterwards."""
+        attempt = self.open
+        if attempt is None or attempt.origin is not PlanOrigin.CHAIN or attempt.crossing is not Crossing.NONE:
+            return
+        first = _next_of_chain(reading.proposals)
+        if first is not None and first.target_height < attempt.target_height:
+            note = f"put off: {first.name} at height {first.target_height} comes first"
+            self.change(verdict=Verdict.NONE, crossing=Crossing.RESUMED_OLD, note=note)
 
     @property
     def _free(self) -> bool:
@@ -99,7 +115,7 @@ class AttemptBook:
 
     def take_up(self, proposal: Proposal, origin: PlanOrigin) -> Attempt:
         """Open an attempt for a plan. Raises JournalError."""
-        attempt = self._journal.open_attempt(proposal, origin, folder_name(proposal.name))
+        attempt = self._journal.open_attempt(proposal, origin, self._folder_of_plan(proposal.name))
         self._attempt = attempt
         if origin is not PlanOrigin.OPERATOR:
             self._planned = attempt
@@ -142,6 +158,9 @@ class AttemptBook:
 
 
 def _same_plan(proposal: Proposal, attempt: Attempt) -> bool:
+    if proposal.halts_itself:
+        # The operator's file may spell it in another case than the chain.
+        return proposal.id == attempt.proposal_id and same_name(str(proposal.name), str(attempt.name))
     return proposal.id == attempt.proposal_id and str(proposal.name) == str(attempt.name)
 
 
@@ -153,6 +172,11 @@ def _done_with(proposal: Proposal, latest: Attempt | None) -> bool:
         withdrawn = latest.crossing is Crossing.RESUMED_OLD and latest.verdict is Verdict.NONE
         return not withdrawn and proposal.target_height <= latest.target_height
     return proposal.id <= latest.proposal_id
+
+
+def _next_of_chain(proposals: Iterable[Proposal]) -> Proposal | None:
+    scheduled = (entry for entry in proposals if entry.halts_itself and entry.status is ProposalStatus.SCHEDULED)
+    return min(scheduled, key=lambda entry: entry.target_height, default=None)
 
 
 def plan_to_open(
@@ -173,7 +197,7 @@ def plan_to_open(
     fresh = [entry for entry in reading.proposals if not _done_with(entry, latest)]
     if any(entry.halts_itself for entry in fresh):
         # Such a chain stops every node at its plan, and no node can be past it without the release.
-        return next((entry for entry in fresh if entry.status is ProposalStatus.SCHEDULED), None)
+        return _next_of_chain(fresh)
     crossed = [entry for entry in fresh if entry.verdict is Verdict.CROSS and entry.breaking]
     # When the release of one runs here, it and those before it are behind us.
     behind = max((entry.id for entry in crossed if entry.release_hash == current_sha256), default=None)

@@ -1,17 +1,20 @@
-"""The halt of a chain that stops its nodes by itself: its plan file, and when it is believed (facts/cosmos.md §4.4)."""
+"""The halt of a chain that stops its nodes by itself: its plan file, and when it is believed (facts/cosmos.md §4.4).
+
+A plan file proves nothing alone: an operator may have written it ahead, or an upgrade of long ago left it. Nor does an
+exit code, nor a process that lives. What counts is what the run itself did at its halt, and where it stands.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Protocol
 
 from console.model import Attempt, PlanOrigin, Proposal, ProposalStatus, ReleaseKind, Verdict
+from console.node.cosmovisor.log_signs import log_signs
+from console.node.cosmovisor.names import same_name
 from console.text import UntrustedText
-
-_NEEDED = re.compile(rb'UPGRADE "([^"\n]{1,256})" NEEDED at height: (\d{1,19})\b')
-_COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,62 +38,148 @@ class ChainHalt:
             attempt is not None
             and attempt.origin is PlanOrigin.CHAIN
             and attempt.target_height == self.height
-            and str(attempt.name).lower() == str(self.name).lower()
+            and same_name(str(attempt.name), str(self.name))
+        )
+
+    def is_told_as(self, proposal: Proposal) -> bool:
+        """Whether the chain tells the same plan; it may write the name in another case."""
+        return (
+            proposal.halts_itself
+            and proposal.target_height == self.height
+            and same_name(str(proposal.name), str(self.name))
         )
 
     def proposal(self) -> Proposal:
         """The same as a plan: it has no number but its height, and nothing is voted or signalled."""
-        return Proposal(
-            id=self.height,
-            name=self.name,
-            release_kind=ReleaseKind.RAW,
-            release_hash="",
-            release_url=self.info,
-            target_height=self.height,
-            breaking=True,
-            proposer="",
-            proposed_at=0,
-            scheduled_at=0,
-            status=ProposalStatus.SCHEDULED,
-            verdict=Verdict.CROSS,
-            frozen_at=0,
-            freeze_blocks=0,
-            ready_power=0,
-            armed_power=0,
-            go_power=0,
-            confirmed_power=0,
-            total_power=0,
-            halts_itself=True,
-        )
+        return chain_plan(self.name, self.height, self.info, ProposalStatus.SCHEDULED)
+
+
+def chain_plan(name: UntrustedText, height: int, info: UntrustedText, status: ProposalStatus) -> Proposal:
+    """A plan of a chain that stops its nodes by itself."""
+    return Proposal(
+        id=height,
+        name=name,
+        release_kind=ReleaseKind.RAW,
+        release_hash="",
+        release_url=info,
+        target_height=height,
+        breaking=True,
+        proposer="",
+        proposed_at=0,
+        scheduled_at=0,
+        status=status,
+        verdict=Verdict.ABORT if status is ProposalStatus.CANCELLED else Verdict.CROSS,
+        frozen_at=0,
+        freeze_blocks=0,
+        ready_power=0,
+        armed_power=0,
+        go_power=0,
+        confirmed_power=0,
+        total_power=0,
+        halts_itself=True,
+    )
 
 
 class ChainHalts(Protocol):
     """Where the plan file is watched."""
 
-    def changes(self) -> AsyncIterator[ChainHalt | None]:
-        """The file's content now, then at each change; None while there is none. Never ends."""
+    def changes(self) -> AsyncIterator[None]:
+        """Yields now, then each time that the file may have changed. Never ends."""
+        ...
+
+    def look(self) -> ChainHalt | None:
+        """What the file says now; what it said before while it is being written; None when there is none."""
         ...
 
 
-def halt_is_proven(halt: ChainHalt, *, started_at: float, app_height: int | None, log: bytes) -> bool:
-    """Whether the run stands at its halt, or ended there.
+@dataclass(frozen=True, slots=True)
+class HaltSigns:
+    """What speaks for a run's halt before H, and what against it."""
 
-    The node writes the file at its halt, before it says so. One that was written ahead of time proves nothing.
+    height: int
+    """H."""
+    wrote_file: bool
+    """Whether the run wrote the plan file: younger than its start, and not by our hand."""
+    said_so: bool
+    """Whether it wrote that the upgrade is needed at H; the node says so after it wrote the file."""
+    block_height: int | None
+    """Block store height in the newest reading of this run; None when nothing was read."""
+    app_height: int | None
+    """Executed height in it; of a node that is down also what its database says."""
+    told: bool
+    """Whether the chain itself tells this plan: then no old binary executes H."""
+    by_operator: bool
+    """Whether the file is there by our hand."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether H was executed: then there was no halt."""
+        return self.app_height is not None and self.app_height >= self.height
+
+    @property
+    def at_height(self) -> bool:
+        """Whether block H is stored and not executed: in life this lasts for as long as a block is executed."""
+        return (
+            self.block_height is not None and self.block_height >= self.height and self.app_height == self.height - 1
+        )
+
+
+class Standing(Enum):
+    """Whether a living run stands at its halt."""
+
+    AT_HALT = auto()
+    NOT = auto()
+    ASK = auto()
+    """The reading may be from before the file: the node has to be asked again."""
+
+
+def standing(signs: HaltSigns, *, lasting: bool) -> Standing:
+    """Whether a living run stands at its halt.
 
     Args:
-        halt: What the file says.
-        started_at: Unix seconds at which the run was started.
-        app_height: Last height that the application was seen to have executed, None when it is not known.
-        log: What the run wrote.
+        signs: Of this run; without a reading when its RPC does not answer.
+        lasting: Whether readings have shown it at H for longer than a block is executed.
     """
-    if app_height is not None and app_height >= halt.height:
+    if signs.passed:
+        return Standing.NOT
+    if signs.at_height and (signs.wrote_file or (lasting and signs.told)):
+        return Standing.AT_HALT
+    if signs.by_operator and not signs.told and signs.app_height == signs.height - 1:
+        # The operator's own plan stops nobody: H is reached when it is the next block.
+        return Standing.AT_HALT
+    if not signs.wrote_file:
+        return Standing.NOT
+    if signs.app_height is None:
+        # Two signs of three: somebody else may have written that file ahead.
+        return Standing.AT_HALT if signs.said_so else Standing.ASK
+    return Standing.ASK
+
+
+def ended_at_halt(signs: HaltSigns) -> bool:
+    """Whether a run that ended by itself ended at its halt, whatever its exit code (1, 2, 101, a signal).
+
+    A reading can be a second old, and a node that catches up executes hundreds of blocks in it: it speaks against one
+    sign, and not against two.
+    """
+    if signs.passed:
         return False
-    if app_height is not None and app_height == halt.height - 1:
+    if signs.wrote_file and signs.said_so:
         return True
-    if not halt.by_operator and halt.written_at >= started_at:
-        return True
-    name = str(halt.name).lower()
-    return any(
-        int(match.group(2)) == halt.height and match.group(1).decode("utf-8", "replace").lower() == name
-        for match in _NEEDED.finditer(_COLOUR.sub(b"", log))
-    )
+    if signs.wrote_file or signs.said_so:
+        return signs.app_height is None or signs.app_height == signs.height - 1
+    return signs.told and signs.at_height
+
+
+def says_needed(log: bytes, name: str, height: int) -> bool:
+    """Whether a run wrote that this upgrade is needed."""
+    return any(line.height == height and same_name(str(line.name), name) for line in log_signs(log).needed)
+
+
+def too_early(log: bytes, name: str) -> bool:
+    """Whether a new binary refused to run because the chain has not come to its upgrade (facts/cosmos.md §4.3)."""
+    return any(same_name(str(found), name) for found in log_signs(log).too_early)
+
+
+def missing_upgrade(log: bytes) -> UntrustedText | None:
+    """The upgrade that the chain has passed and this binary does not have; None when it does not say so."""
+    return next(iter(log_signs(log).no_handler), None)

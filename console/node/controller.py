@@ -13,10 +13,9 @@ from console.errors import ConsoleError, JournalError, NodeError
 from console.model import Arming, Attempt, Crossing, NodeStatus, Preparation, Proposal, shown_state
 from console.node.arming import Armer
 from console.node.attempts import AttemptBook
-from console.node.chain_halt import ChainHalt, ChainHalts, halt_is_proven
 from console.node.crossing import Crosser
 from console.node.faults import FaultPoints
-from console.node.generation import folder_name
+from console.node.halt_watch import HaltWatch
 from console.node.journal import Journal
 from console.node.keeper import Keeper
 from console.node.operator_commands import PAUSED, STOPPED_BY_OPERATOR, Commands
@@ -75,8 +74,6 @@ class Controller:
         self._peers = peers
         self._changed = changed
         self._wake = asyncio.Event()
-        self._halt: ChainHalt | None = None
-        self._chain_halts = parts.chain_halts
         self._trouble = ""
         self._pruned_after = 0
         self._prepared_for = (0, 0)
@@ -84,7 +81,7 @@ class Controller:
         self._shape = shape = parts.shape
         self._generations = generations = parts.generations
         self._points = points = parts.points
-        self._book = book = AttemptBook(journal, self._notify)
+        self._book = book = AttemptBook(journal, self._notify, generations.folder_of_plan)
         self._runs = runs = NodeRuns(
             journal,
             parts.runtime,
@@ -93,6 +90,7 @@ class Controller:
             faults,
             refuse_foreign=parts.refuse_foreign,
             before_start=self._before_start,
+            set_halt=parts.set_halt,
             extra_environment=lambda: settings().environment,
             grace_s=lambda: settings().shutdown_grace_s,
         )
@@ -106,9 +104,10 @@ class Controller:
             journal,
             block_time_s=block_time_s or 1.0,
             changed=self._wake.set,
+            run=parts.command,
         )
-        self._preparer = Preparer(book, generations, node.state_dir / "downloads", settings, shape)
-        self._armer = Armer(settings, book, runs, generations, journal, shape, points)
+        self._preparer = Preparer(book, generations, node.state_dir / "downloads", settings, shape, parts.releases)
+        self._armer = Armer(settings, book, runs, generations, journal, shape, points, parts.command)
         returner = Returner(settings, book, runs, generations, points, shape)
         self._watch_after = after = parts.after_upgrade
         self._crosser = Crosser(
@@ -123,7 +122,8 @@ class Controller:
             shape,
             lambda attempt, consensus: after.failed_start(attempt, runs, consensus),
         )
-        self._keeper = Keeper(settings, journal, book, runs, generations, self._armer, faults)
+        self._halts = halts = HaltWatch(settings, journal, parts.chain_halts, runs, generations)
+        self._keeper = Keeper(settings, journal, book, runs, generations, self._armer, faults, halts)
         self._speaker = Speaker(node.address, book, journal, runs, peers, signals, self._notify)
         self._resyncer = Resyncer(journal, book, runs, generations, points)
         self.commands = Commands(
@@ -164,8 +164,8 @@ class Controller:
                         lambda: self._book.attempt, self._runs, self._readings.consensus, self._peers
                     )
                 )
-                if self._chain_halts is not None:
-                    tasks.create_task(self._watch_chain_halt(self._chain_halts))
+                if self._halts.watches:
+                    tasks.create_task(self._watch_chain_halt())
         finally:
             await self._preparer.close()
             await self._speaker.close()
@@ -233,9 +233,8 @@ class Controller:
         self._wake.set()
         self._changed()
 
-    async def _watch_chain_halt(self, halts: ChainHalts) -> None:
-        async for halt in halts.changes():
-            self._halt = halt
+    async def _watch_chain_halt(self) -> None:
+        async for _ in self._halts.changes():
             self._readings.look_now()
             self._wake.set()
 
@@ -258,7 +257,7 @@ class Controller:
                     self._changed()
 
     async def _step(self) -> None:
-        reading = self._known_plans()
+        reading = self._halts.plans(self._readings.plans, self._book.open)
         proposal: Proposal | None = None
         if reading is not None:
             proposal = self._book.follow(reading, self._generations.current().sha256, self._runs.application_height())
@@ -268,7 +267,7 @@ class Controller:
         if self._runs.unjudged is not None:
             if not self._readings.asked:
                 return
-            self._keeper.judge_end(self._halt)
+            self._keeper.judge_end()
         if self._resyncer.under_way:
             await self._resyncer.go_on()
         if self._journal.meta(STOPPED_BY_OPERATOR):
@@ -302,7 +301,7 @@ class Controller:
             await self._armer.step(reading, consensus)
         await self._prepare_start(consensus)
         await self.commands.go_on_by_hand()
-        self._notice_chain_halt()
+        await self._notice_chain_halt()
         await self._crosser.step(self._readings.consensus())
 
     async def _prepare_start(self, consensus: ConsensusReading | None) -> None:
@@ -341,37 +340,15 @@ class Controller:
         if text != self._journal.meta(MEMBERSHIP):
             self._journal.set_meta(MEMBERSHIP, text)
 
-    def _known_plans(self) -> PlanReading | None:
-        """What the chain showed, and what its node wrote at its halt."""
-        reading, halt = self._readings.plans, self._halt
-        if halt is None or not self._shape.halts_itself:
-            return reading
-        executed = self._runs.application_height()
-        behind = executed is not None and executed >= halt.height
-        if behind or self._generations.current().name == folder_name(halt.name):
-            # A file that an upgrade of before has left.
-            return reading
-        if halt.height in self._settings().skip_upgrade_heights:
-            return reading
-        plan = halt.proposal()
-        if reading is None:
-            return PlanReading(plan.target_height, (plan,), None)
-        others = tuple(entry for entry in reading.proposals if entry.id != plan.id)
-        return PlanReading(reading.height, (plan, *others), reading.readiness)
-
-    def _notice_chain_halt(self) -> None:
-        """Notice that a node of a chain that stops by itself stands at its halt, alive (facts/cosmos.md §4.4)."""
-        attempt, halt, live, run = self._book.open, self._halt, self._runs.live, self._runs.run
-        if halt is None or live is None or run is None or attempt is None or not halt.names(attempt):
-            return
-        if attempt.crossing is not Crossing.NONE or run.exe_sha256 == attempt.generation_hash:
-            return
-        consensus = self._readings.consensus()
-        app_height = None if consensus is None else consensus.app_height
-        log = self._runs.log_of_run()
-        if halt_is_proven(halt, started_at=run.started_at, app_height=app_height, log=log):
-            self._journal.record("chain-halt", attempt, height=halt.height)
+    async def _notice_chain_halt(self) -> None:
+        """Notice what a living node of a chain that stops by itself shows by its files and words alone."""
+        attempt = self._book.open
+        if await self._halts.at_halt(attempt, self._readings.consensus(), self._readings.ask_own):
+            self._journal.record("chain-halt", attempt)
             self._book.change(crossing=Crossing.HALTED, note="")
+        elif self._runs.live is not None and self._halts.runs_too_early(attempt):
+            await self._keeper.end_too_early()
+        self._halts.write_next_of_batch(self._book.open)
 
     async def _after(self, consensus: ConsensusReading | None) -> None:
         """What is watched during and after the upgrade, and what follows from it."""

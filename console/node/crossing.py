@@ -166,6 +166,10 @@ class Crosser:
             self._book.change(crossing=Crossing.QUIESCED, left=self._generations.current().name, note="")
 
     async def _back_up(self, attempt: Attempt) -> None:
+        delay_s = self._settings().restart_delay_s
+        if delay_s and self._waits_for is not attempt.crossing:
+            self._pause(attempt, delay_s)
+            return
         if attempt.without_point or not self._settings().backup_enabled:
             without = attempt.without_point or "backup_enabled is off"
             self._book.change(crossing=Crossing.BACKED_UP, without_point=without)

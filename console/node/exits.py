@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from console.model import Attempt, Crossing, PlanOrigin, Verdict
+from console.node.chain_halt import missing_upgrade, too_early
+from console.node.cosmovisor.names import same_name
 from console.node.evidence import HaltEvidence, halt_evidence, wrong_app_hash
 
 
@@ -15,6 +17,7 @@ class ExitMeaning(StrEnum):
     HALTED = "halted for the upgrade"
     MISSED_HALT = "executed H under old rules"
     FAILED_TRY = "the new binary failed"
+    TOO_EARLY = "the new binary came before its upgrade"
     SAME_RUN_AGAIN = "armed and ended without halt evidence"
     CRASHED = "crashed"
     STAYS_DOWN = "ended and stays down"
@@ -33,7 +36,7 @@ class RunEnd:
     log: bytes
     app_height: int | None
     chain_halt: bool = False
-    """Whether the chain's own plan file names this attempt's plan (a chain that stops its nodes by itself)."""
+    """Whether it ended at the attempt's halt, on a chain that stops its nodes by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,8 @@ def judge(end: RunEnd, attempt: Attempt | None, *, restart_on_error: bool) -> Ju
         return Judgement(ExitMeaning.ASKED, "it was asked to stop")
     if end.halt_height:
         return Judgement(ExitMeaning.SAME_RUN_AGAIN, f"exit code {end.exit_code} without halt evidence")
+    if (name := missing_upgrade(end.log)) is not None:
+        return Judgement(ExitMeaning.STAYS_DOWN, f"exit code {end.exit_code}: {_forward_words(str(name))}")
     if end.exit_code == 0 or (end.exit_code in {1, 2} and not restart_on_error):
         return Judgement(ExitMeaning.STAYS_DOWN, f"exit code {end.exit_code}")
     return Judgement(ExitMeaning.CRASHED, f"exit code {end.exit_code}")
@@ -83,6 +88,8 @@ def _within_attempt(end: RunEnd, attempt: Attempt, evidence: HaltEvidence) -> Ju
     on_new = end.exe_sha256 == attempt.generation_hash
     # SWITCHED and HALTED are what the judgement itself leads to: after a kill it is made again.
     if attempt.crossing in _NEW_RUNS and on_new:
+        if not end.asked and attempt.origin is PlanOrigin.CHAIN and too_early(end.log, str(attempt.name)):
+            return Judgement(ExitMeaning.TOO_EARLY, too_early_words(attempt))
         return None if end.asked else Judgement(ExitMeaning.FAILED_TRY, f"exit code {end.exit_code}")
     if attempt.crossing not in {Crossing.NONE, Crossing.HALTED}:
         return None
@@ -92,8 +99,29 @@ def _within_attempt(end: RunEnd, attempt: Attempt, evidence: HaltEvidence) -> Ju
     if not end.asked and evidence.halted:
         return Judgement(ExitMeaning.HALTED, evidence.words())
     if attempt.origin is PlanOrigin.CHAIN and end.chain_halt and not on_new:
-        return Judgement(ExitMeaning.HALTED, f"the chain's plan file names {attempt.name} at {attempt.target_height}")
+        return Judgement(
+            ExitMeaning.HALTED, f"the chain stopped it for {attempt.name} before height {attempt.target_height}"
+        )
+    if attempt.origin is PlanOrigin.CHAIN and not end.asked and not on_new:
+        name = missing_upgrade(end.log)
+        if name is not None and same_name(str(name), str(attempt.name)):
+            return Judgement(ExitMeaning.HALTED, f"the chain has passed {attempt.name}, which the old binary lacks")
     return None
+
+
+def too_early_words(attempt: Attempt) -> str:
+    """What an operator is told when the new binary refused to run (facts/cosmos.md §4.3)."""
+    return (
+        f"the new binary says BINARY UPDATED BEFORE TRIGGER: the chain has not come to {attempt.name}, "
+        "and the old binary is the right one"
+    )
+
+
+def _forward_words(name: str) -> str:
+    return (
+        f"the chain has passed the upgrade {name}, which this binary does not have; "
+        f"go forward with `upgrade-console node swap {name}`"
+    )
 
 
 def missed_halt(attempt: Attempt, app_height: int | None) -> bool:

@@ -9,11 +9,11 @@ from console.errors import NodeError
 from console.model import Crossing, PlanOrigin, Verdict
 from console.node.arming import Armer
 from console.node.attempts import AttemptBook
-from console.node.chain_halt import ChainHalt, halt_is_proven
 from console.node.evidence import HALT_EXIT_CODE
-from console.node.exits import ExitMeaning, Judgement, RunEnd, judge, missed_halt
+from console.node.exits import ExitMeaning, Judgement, RunEnd, judge, missed_halt, too_early_words
 from console.node.faults import FaultPoints
 from console.node.generation import Generations
+from console.node.halt_watch import HaltWatch
 from console.node.journal import TRIES, Journal
 from console.node.restarts import Restarts
 from console.node.runs import NodeRuns
@@ -49,6 +49,7 @@ class Keeper:
         generations: To find the binary that runs.
         armer: Says what a start is armed for.
         faults: Fault points around each judgement.
+        halts: Says what ended at its chain's halt.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Keeper:
         generations: Generations,
         armer: Armer,
         faults: FaultPoints,
+        halts: HaltWatch,
     ) -> None:
         self._settings = settings
         self._journal = journal
@@ -68,13 +70,11 @@ class Keeper:
         self._generations = generations
         self._armer = armer
         self._faults = faults
+        self._halts = halts
         self._restarts = Restarts()
 
-    def judge_end(self, chain_halt: ChainHalt | None = None) -> None:
+    def judge_end(self) -> None:
         """Judge the end of a run and act on it, if there is one; after a kill before the end of this, again.
-
-        Args:
-            chain_halt: What the chain's own plan file says.
 
         Raises:
             JournalError: The end is still there to be judged.
@@ -90,10 +90,8 @@ class Keeper:
             # The shim knows whether it was told to stop; the journal only that we were about to tell it.
             asked=self._journal.end_asked(run.id) if record is None else record.asked,
             log=log,
-            app_height=(app_height := self._runs.application_height()),
-            chain_halt=chain_halt is not None
-            and chain_halt.names(self._book.open)
-            and halt_is_proven(chain_halt, started_at=run.started_at, app_height=app_height, log=log),
+            app_height=self._runs.application_height(),
+            chain_halt=self._halts.ended_at_halt(self._book.open, run, log),
         )
         judgement = judge(end, self._book.open, restart_on_error=self._settings().restart_on_error)
         _LOG.info("the node ended: %s (%s)", judgement.meaning.value, judgement.why)
@@ -110,6 +108,8 @@ class Keeper:
                 self._book.change(crossing=Crossing.MISSED_HALT, note=judgement.why)
             case ExitMeaning.FAILED_TRY:
                 self._act_on_failed_try(judgement.why)
+            case ExitMeaning.TOO_EARLY:
+                self._give_up_too_early(judgement.why)
             case ExitMeaning.SAME_RUN_AGAIN | ExitMeaning.CRASHED:
                 self._plan_restart(judgement.why)
             case ExitMeaning.STAYS_DOWN:
@@ -125,6 +125,17 @@ class Keeper:
             self._plan_restart(why)
         else:
             self._book.change(crossing=Crossing.SWITCHED, note=f"the new binary ended with {why}")
+
+    async def end_too_early(self) -> None:
+        """Stop a new binary that lives and refuses to work: no other try of it would end otherwise."""
+        attempt = self._book.open
+        await self._runs.stop()
+        if attempt is not None:
+            self._give_up_too_early(too_early_words(attempt))
+
+    def _give_up_too_early(self, why: str) -> None:
+        # The chain stops every old binary at its plan, so that this one may go on: it executes nothing that is wrong.
+        self._book.change(verdict=Verdict.ABORT, crossing=Crossing.SWITCHED, tries_left=0, note=why)
 
     def _plan_restart(self, why: str) -> None:
         if too_many := self._restarts.crashed(why):

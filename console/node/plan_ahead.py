@@ -69,11 +69,14 @@ def write_ahead(node: NodeSettings, journal: Journal, plan: PlanFile) -> None:
         JournalError: It could not be kept; nothing was written.
         NodeError: The disk refused.
     """
+    path = plan_path(node)
     note_written_ahead(journal, plan.name, plan.height)
     try:
-        write_plan(plan_path(node), plan)
+        write_plan(path, plan)
+        mtime_ns = path.stat().st_mtime_ns
     except OSError as error:
-        raise NodeError(f"cannot write {plan_path(node)}: {error.strerror or error}", safe=_NOTHING) from error
+        raise NodeError(f"cannot write {path}: {error.strerror or error}", safe=_NOTHING) from error
+    note_written_ahead(journal, plan.name, plan.height, mtime_ns)
 
 
 def next_of(plans: Sequence[PlanFile], app_height: int | None) -> PlanFile | None:

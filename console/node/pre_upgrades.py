@@ -1,4 +1,6 @@
-"""What runs before the switch: the operator's script and the new binary's `pre-upgrade` (facts/cosmos.md §1.5)."""
+"""What is done before the switch: the plan file made whole, the operator's script, the new binary's `pre-upgrade`, and
+the record that tells Cosmovisor what is applied (facts/cosmos.md §1.5, §4.5).
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,11 @@ import logging
 from collections.abc import Callable, Mapping
 
 from console.errors import NodeError
-from console.model import Attempt
+from console.model import Attempt, PlanOrigin
+from console.node.cosmovisor.names import plan_name
 from console.node.cosmovisor.pre_upgrade import PreUpgradeResult, run_custom_script, run_pre_upgrade
+from console.node.cosmovisor.upgrade_info import FILE_NAME, PlanFile, read_plan, write_applied, write_plan
+from console.node.cosmovisor.watch import DATA_FOLDER
 from console.node.generation import Generation
 from console.node.journal import Journal
 from console.node.shape import NodeShape
@@ -39,19 +44,22 @@ class PreUpgrades:
         self._environment = environment
 
     async def run(self, attempt: Attempt, generation: Generation) -> None:
-        """Run what there is, in order; both run again after a kill.
+        """Run what there is, in order; all of it is done again after a kill.
 
         Raises:
             NodeError: One of them failed, or did not end in time; nothing was switched.
         """
         settings = self._settings()
         folder = self._shape.home / "cosmovisor"
-        environment = self._environment()
+        # Scripts that were written for Cosmovisor find the home by its variables.
+        environment = {"DAEMON_HOME": str(self._shape.home), "DAEMON_NAME": settings.daemon, **self._environment()}
+        if self._shape.halts_itself and attempt.origin is PlanOrigin.CHAIN:
+            self._make_plan_whole(attempt)
         if settings.custom_preupgrade:
             done = await run_custom_script(
                 folder / settings.custom_preupgrade,
                 home=self._shape.home,
-                name=str(attempt.name),
+                name=plan_name(str(attempt.name), recase=not settings.disable_recase),
                 height=attempt.target_height,
                 environment=environment,
                 deadline_s=settings.preupgrade_deadline_s,
@@ -67,6 +75,43 @@ class PreUpgrades:
                 max_retries=settings.preupgrade_max_retries,
             )
             self._heed(attempt, done, "pre-upgrade")
+        if self._shape.halts_itself:
+            self._record_applied(attempt, generation)
+
+    def _make_plan_whole(self, attempt: Attempt) -> None:
+        """Write the plan file where the node could not: by it the new binary knows which stores it has to rename."""
+        path = self._shape.home / DATA_FOLDER / FILE_NAME
+        there = read_plan(path)
+        plan = _plan_of(attempt)
+        if isinstance(there, PlanFile) and there.is_same(plan):
+            return
+        _LOG.warning("%s is not the plan of this halt, and is written anew", path)
+        try:
+            write_plan(path, plan)
+        except OSError as error:
+            raise NodeError(
+                f"cannot write {path}, which the new binary needs: {error.strerror or error}",
+                safe="nothing was switched",
+            ) from error
+        self._journal.record("plan-written", attempt, path=str(path))
+
+    def _record_applied(self, attempt: Attempt, generation: Generation) -> None:
+        """Keep beside the new binary which plan it is, before it is the current one: Cosmovisor compares the two.
+
+        A swap by hand is no upgrade: there the plan that was done before stays the applied one.
+        """
+        there = read_plan(self._shape.home / DATA_FOLDER / FILE_NAME)
+        if attempt.origin is PlanOrigin.CHAIN:
+            plan = there if isinstance(there, PlanFile) and there.is_same(_plan_of(attempt)) else _plan_of(attempt)
+        elif isinstance(there, PlanFile) and there.height < attempt.target_height:
+            plan = there
+        else:
+            return
+        try:
+            write_applied(generation.binary.parent.parent, plan)
+        except OSError as error:
+            # Without it a Cosmovisor that takes over would do this upgrade again; the passage says so.
+            _LOG.warning("what is applied is not kept beside %s: %s", generation.binary, error)
 
     def _heed(self, attempt: Attempt, done: PreUpgradeResult, what: str) -> None:
         words = done.words(what)
@@ -77,3 +122,7 @@ class PreUpgrades:
         if not done.go_on:
             last = f": {done.last_lines[-1]}" if done.last_lines else ""
             raise NodeError(words + last, safe="nothing was switched")
+
+
+def _plan_of(attempt: Attempt) -> PlanFile:
+    return PlanFile(str(attempt.name), attempt.target_height, attempt.release_url)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 FLAG = "--unsafe-skip-upgrades"
@@ -53,6 +53,34 @@ def skip_heights(arguments: Sequence[str]) -> SkipHeights:
                 first = False
                 position += 1
     return SkipHeights(frozenset(seen | unseen), frozenset(unseen - seen))
+
+
+def with_skips(arguments: tuple[str, ...], heights: Collection[int]) -> tuple[str, ...]:
+    """The arguments with all these heights besides their own, in the one form that the node itself reads whole.
+
+    Args:
+        arguments: Of the node's start; they stay as they are when they say it all.
+        heights: To be skipped.
+    """
+    known = skip_heights(arguments)
+    wanted = known.heights | set(heights)
+    if wanted == known.heights - known.unseen_by_node:
+        return arguments
+    kept: list[str] = []
+    position = 0
+    while position < len(arguments):
+        argument = arguments[position]
+        position += 1
+        if argument == "--":
+            position -= 1
+            break
+        if argument == FLAG:
+            while position < len(arguments) and not arguments[position].startswith("-"):
+                position += 1
+        elif not argument.startswith(f"{FLAG}="):
+            kept.append(argument)
+    listed = ",".join(str(height) for height in sorted(wanted))
+    return (*kept, f"{FLAG}={listed}", *arguments[position:])
 
 
 def _heights(text: str) -> set[int]:

@@ -109,6 +109,16 @@ class PlanWatcher(AsyncIterator[PlanFile]):
                 return plan
             await self._moved()
 
+    async def touches(self) -> AsyncIterator[None]:
+        """Yields now, then each time that the file may have been written, with the same plan too; the consumer looks.
+
+        The node may write what is there already, and that it did so is news.
+        """
+        while True:
+            self._arm()
+            yield
+            await self._moved()
+
     def _arm(self) -> None:
         """Watch the folders that are there now, whatever was there before."""
         if self._notifier is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,9 +12,11 @@ from typing import Any
 
 from coincurve import PrivateKey
 from coincurve.ecdsa import der_to_cdata, serialize_compact
+from Crypto.PublicKey import ECC
+from Crypto.Signature import eddsa
 from eth_abi.abi import encode
 
-from console.chain.address import consensus_address, ethereum_address
+from console.chain.address import consensus_address, ed25519_consensus_address, ethereum_address
 from console.chain.cometbft import BlockId
 from console.chain.commits import PRECOMMIT, vote_sign_bytes
 from console.chain.registry import registry_interface
@@ -36,6 +38,8 @@ _READINESS = "(address,uint256,address,uint64,uint64,uint64,uint16,uint64,uint64
 class Key:
     """A validator's key."""
 
+    type = "tendermint/PubKeySecp256k1"
+
     def __init__(self, number: int) -> None:
         self.private = PrivateKey(hashlib.sha256(f"test validator {number}".encode()).digest())
         self.public = self.private.public_key.format()
@@ -47,7 +51,26 @@ class Key:
         return bytes(serialize_compact(der_to_cdata(self.private.sign(message))))
 
 
+class EdKey:
+    """A validator's key on a Cosmos chain."""
+
+    type = "tendermint/PubKeyEd25519"
+
+    def __init__(self, number: int) -> None:
+        seed = hashlib.sha256(f"test ed25519 validator {number}".encode()).digest()
+        self.private = ECC.construct(curve="Ed25519", seed=seed)
+        self.public = bytes(self.private.public_key().export_key(format="raw"))
+        self.consensus_address = ed25519_consensus_address(self.public)
+        self.address = self.consensus_address
+        """A key without an Ethereum address is named by its consensus address."""
+
+    def sign(self, message: bytes) -> bytes:
+        """64 bytes by RFC 8032."""
+        return bytes(eddsa.new(self.private, "rfc8032").sign(message))
+
+
 KEYS = [Key(number) for number in range(260)]
+ED_KEYS = [EdKey(number) for number in range(4)]
 
 
 def rfc3339(time_ns: int) -> str:
@@ -95,6 +118,9 @@ class NetworkDouble:
     code: str = "0x6001"
     chain_id: str = CHAIN_ID
     evm_chain_id: int = EVM_CHAIN_ID
+    address: str = KEYS[0].address
+    """What the settings say."""
+    keys: Sequence[Key | EdKey] = field(default_factory=lambda: KEYS)
 
     def time_ns(self, height: int) -> int:
         return START_NS + height * self.block_ns
@@ -125,9 +151,9 @@ class NetworkDouble:
             signatures.append(
                 {
                     "block_id_flag": kind,
-                    "validator_address": KEYS[index].consensus_address,
+                    "validator_address": self.keys[index].consensus_address,
                     "timestamp": rfc3339(at),
-                    "signature": base64.b64encode(KEYS[index].sign(message)).decode(),
+                    "signature": base64.b64encode(self.keys[index].sign(message)).decode(),
                 }
             )
         return {"height": str(height), "round": 3, "block_id": _block_id(block_id), "signatures": signatures}
@@ -141,7 +167,7 @@ class NetworkDouble:
             "last_block_id": _block_id(self.block_id(height - 1)),
             "validators_hash": hashlib.sha256(f"set {self.validators}".encode()).hexdigest().upper(),
             "app_hash": hashlib.sha256(f"app {height - 1}".encode()).hexdigest().upper(),
-            "proposer_address": KEYS[0].consensus_address,
+            "proposer_address": self.keys[0].consensus_address,
         }
 
     def settings(self, comet: list[str], ethereum: list[str]) -> NetworkSettings:
@@ -151,7 +177,7 @@ class NetworkDouble:
             state_dir=Path("/nowhere/state"),
             daemon="subnetd",
             arguments=(),
-            address=KEYS[0].address,
+            address=self.address,
             cometbft_rpc=comet[0],
             ethereum_rpc=ethereum[0],
             operator_key=None,
@@ -193,7 +219,7 @@ class CometDouble:
         return found(params)
 
     def _status(self, params: Any) -> Any:
-        key = KEYS[self.index]
+        key = self.network.keys[self.index]
         return {
             "node_info": {"network": self.network.chain_id, "moniker": f"node{self.index + 1}", "version": "0.37.15"},
             "sync_info": {
@@ -226,14 +252,14 @@ class CometDouble:
         pages = -(-total // per_page)
         if not 1 <= page <= pages:
             raise Refusal(-32603, "Internal error", f"page should be within [1, {pages}] range, given {page}")
-        chosen = KEYS[:total][(page - 1) * per_page : page * per_page]
+        chosen = self.network.keys[:total][(page - 1) * per_page : page * per_page]
         return {
             "block_height": params.get("height", str(self.height)),
             "validators": [
                 {
                     "address": key.consensus_address,
                     "pub_key": {
-                        "type": "tendermint/PubKeySecp256k1",
+                        "type": key.type,
                         "value": base64.b64encode(key.public).decode(),
                     },
                     "voting_power": "10",

@@ -115,12 +115,29 @@ class TestShapes:
     def test_other_key_types_have_no_ethereum_address(self) -> None:
         value = copy.deepcopy(VALIDATORS)
         value["validators"][0]["pub_key"] = {
-            "type": "tendermint/PubKeyEd25519",
+            "type": "tendermint/PubKeySr25519",
             "value": base64.b64encode(bytes(32)).decode(),
         }
         found = cometbft.parse_validator_set([Reply(value)])
-        assert found.validators[0].ethereum_address == ""
+        assert (found.validators[0].ethereum_address, found.validators[0].key_kind) == ("", "")
         assert found.total_power == 40
+        assert found.of("") is None
+
+    def test_a_key_of_the_cosmos_hub_is_named_by_its_consensus_address(self) -> None:
+        """The sample of cometbft rpc/openapi/openapi.yaml, which is of a real validator."""
+        value = copy.deepcopy(VALIDATORS)
+        address = "000001E443FD237E4B616E2FA69DF4EE3D49A94F"
+        value["validators"][0]["address"] = address
+        value["validators"][0]["pub_key"] = {
+            "type": "tendermint/PubKeyEd25519",
+            "value": "9tK9IT+FPdf2qm+5c2qaxi10sWP+3erWTKgftn2PaQM=",
+        }
+        found = cometbft.parse_validator_set([Reply(value)])
+        assert (found.validators[0].address, found.validators[0].key_kind) == (address, "ed25519")
+        assert found.of(address) == found.validators[0]
+        value["validators"][0]["address"] = KEYS[9].consensus_address
+        with pytest.raises(BadAnswer, match="another address"):
+            cometbft.parse_validator_set([Reply(value)])
 
 
 class TestRefused:

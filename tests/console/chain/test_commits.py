@@ -10,10 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.chain.cometbft import BlockId, Commit, ConsensusValidator, parse_commit
-from console.chain.commits import PRECOMMIT, PREVOTE, signature_is_valid, verify_commit, vote_sign_bytes
+from console.chain.commits import (
+    PRECOMMIT,
+    PREVOTE,
+    ed25519_signature_is_valid,
+    signature_is_valid,
+    verify_commit,
+    vote_sign_bytes,
+)
 from console.devnet.program import votes as program_votes
 from console.errors import BadAnswer
-from tests.console.chain.network_double import CHAIN_ID, KEYS, NetworkDouble
+from tests.console.chain.network_double import CHAIN_ID, ED_KEYS, KEYS, NetworkDouble
 
 GO_ZERO_TIME_NS = -62_135_596_800 * 10**9
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
@@ -192,3 +199,67 @@ class TestCommit:
         changed = [entry if place == index else each for place, each in enumerate(value.signatures)]
         with pytest.raises(BadAnswer, match="did not sign"):
             verify(replace(value, signatures=tuple(changed)))
+
+
+class TestEd25519:
+    NETWORK = NetworkDouble(keys=ED_KEYS)
+    VALIDATORS = tuple(ConsensusValidator(key.consensus_address, "", key.public, 10, "ed25519") for key in ED_KEYS)
+
+    @pytest.mark.parametrize(
+        ("public", "message", "signature"),
+        [
+            (
+                "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+                "",
+                "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155"
+                "5fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
+            ),
+            (
+                "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
+                "72",
+                "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
+                "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
+            ),
+            (
+                "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025",
+                "af82",
+                "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac"
+                "18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
+            ),
+        ],
+    )
+    def test_vectors_of_rfc_8032(self, public: str, message: str, signature: str) -> None:
+        key, said, signed = (bytes.fromhex(value) for value in (public, message, signature))
+        assert ed25519_signature_is_valid(key, signed, said)
+        assert not ed25519_signature_is_valid(key, signed, said + b"x")
+        assert not ed25519_signature_is_valid(key, bytes((signed[0] ^ 1,)) + signed[1:], said)
+        assert not ed25519_signature_is_valid(ED_KEYS[0].public, signed, said)
+
+    @pytest.mark.parametrize("size", [0, 31, 33, 63, 65])
+    def test_lengths_and_points_off_the_curve(self, size: int) -> None:
+        assert not ed25519_signature_is_valid(ED_KEYS[0].public, bytes(size), b"x")
+        assert not ed25519_signature_is_valid(bytes(size), bytes(64), b"x")
+        assert not ed25519_signature_is_valid(b"\x02" + b"\xff" * 31, bytes(64), b"x")
+
+    def test_more_than_two_thirds_signed(self) -> None:
+        value = parse_commit(self.NETWORK.commit(100, {0: 2, 1: 2, 2: 2, 3: 3}))
+        verified = verify_commit(value, self.VALIDATORS, chain_id=CHAIN_ID, height=100)
+        assert {entry.address for entry in verified} == {key.consensus_address for key in ED_KEYS[:3]}
+        with pytest.raises(BadAnswer, match="did not sign"):
+            verify_commit(value, self.VALIDATORS, chain_id="other", height=100)
+        forged = replace(value.signatures[1], signature=value.signatures[0].signature)
+        with pytest.raises(BadAnswer, match="did not sign"):
+            verify_commit(
+                replace(value, signatures=(value.signatures[0], forged, *value.signatures[2:])),
+                self.VALIDATORS,
+                chain_id=CHAIN_ID,
+                height=100,
+            )
+
+    def test_a_kind_of_key_that_is_not_known_is_not_counted(self) -> None:
+        value = parse_commit(self.NETWORK.commit(100))
+        mixed = (replace(self.VALIDATORS[0], key_kind=""), *self.VALIDATORS[1:])
+        assert len(verify_commit(value, mixed, chain_id=CHAIN_ID, height=100)) == 3
+        unknown = (replace(self.VALIDATORS[1], key_kind=""), mixed[0], *self.VALIDATORS[2:])
+        with pytest.raises(BadAnswer, match="20 of 40 power"):
+            verify_commit(value, unknown, chain_id=CHAIN_ID, height=100)

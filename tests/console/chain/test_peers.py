@@ -9,8 +9,9 @@ import pytest
 
 from console.chain.peers import CometPeers
 from console.errors import BadAnswer, ChainError, EndpointDown
-from tests.console.chain.network_double import KEYS, NetworkDouble
+from tests.console.chain.network_double import ED_KEYS, KEYS, NetworkDouble
 from tests.console.chain.network_servers import Served, serving
+from tests.console.chain.servers import Refusal
 
 pytestmark = pytest.mark.anyio
 
@@ -70,6 +71,39 @@ class TestOwn:
             with pytest.raises(EndpointDown):
                 await peers.own()
             await peers.close()
+
+
+class TestCosmos:
+    """Keys without Ethereum addresses, and settings that need not name the validator."""
+
+    @pytest.mark.parametrize("address", ["", ED_KEYS[0].consensus_address])
+    async def test_our_validator_is_the_one_of_our_nodes_key(self, address: str) -> None:
+        async with serving(NetworkDouble(keys=ED_KEYS, address=address)) as served:
+            served.nodes[0].signers = {0: 2, 1: 2, 3: 2}
+            peers = peers_of(served)
+            reading = await peers.own()
+            signers = await peers.verified_commit(100)
+            await peers.close()
+        assert (reading.own_power, reading.own_signature, reading.signed_power) == (10, True, 30)
+        assert reading.own_address in signers
+        assert signers == {ED_KEYS[index].consensus_address for index in (0, 1, 3)}
+
+    async def test_a_full_node_is_no_validator(self) -> None:
+        async with serving(NetworkDouble(keys=ED_KEYS, address="", validators=3)) as served:
+            node = served.nodes[3]
+            served.comet[0].answer = lambda method, params: node.answer(method, params)
+            peers = peers_of(served)
+            reading = await peers.own()
+            await peers.close()
+        assert (reading.own_power, reading.own_signature) == (0, False)
+
+    async def test_an_address_of_the_settings_goes_before_the_nodes_key(self) -> None:
+        async with serving(NetworkDouble(address=KEYS[2].address)) as served:
+            served.nodes[0].signers = {0: 2, 1: 2, 3: 2}
+            peers = peers_of(served)
+            reading = await peers.own()
+            await peers.close()
+        assert (reading.own_address, reading.own_power, reading.own_signature) == (KEYS[2].address, 10, False)
 
 
 class TestPeers:
@@ -160,4 +194,101 @@ class TestAppHash:
             peers = peers_of(served)
             with pytest.raises(ChainError, match="must be less than"):
                 await peers.agreed_app_hash(100)
+            await peers.close()
+
+
+class TestAppHashesOfOthers:
+    async def test_each_endpoint_that_has_the_next_block_tells(self) -> None:
+        async with serving() as served:
+            served.nodes[1].behind = 30
+            await served.stop(served.comet[3])
+            peers = peers_of(served)
+            assert await peers.app_hashes(80) == (TestAppHash.AFTER_80,)
+            await peers.close()
+        assert served.comet[0].requests == []
+
+
+class TestRound:
+    async def test_of_the_small_answer(self) -> None:
+        async with serving() as served:
+            served.comet[0].answer = lambda method, params: {"round_state": {"height/round/step": "101/12/4"}}
+            peers = peers_of(served)
+            assert await peers.consensus_round() == 12
+            await peers.close()
+        assert served.comet[0].requests == [["consensus_state"]]
+
+    async def test_a_node_without_the_small_answer_is_asked_for_the_large_one(self) -> None:
+        def large(method: str, params: Any) -> Any:
+            if method == "dump_consensus_state":
+                return {"round_state": {"height": "101", "round": 3, "step": 4}}
+            raise Refusal(-32601, "Method not found")
+
+        async with serving() as served:
+            served.comet[0].answer = large
+            peers = peers_of(served)
+            with pytest.raises(BadAnswer):
+                await peers.consensus_round()
+            assert await peers.consensus_round() == 3
+            await peers.close()
+
+    @pytest.mark.parametrize("state", [{}, {"height/round/step": "1/2"}, {"height/round/step": "1/x/3"}, {"round": -1}])
+    async def test_junk(self, state: dict[str, Any]) -> None:
+        async with serving() as served:
+            served.comet[0].answer = lambda method, params: {"round_state": state}
+            peers = peers_of(served)
+            with pytest.raises(BadAnswer):
+                await peers.consensus_round()
+            await peers.close()
+
+
+class TestSignedByUs:
+    US = KEYS[0].consensus_address
+
+    async def test_heights_that_hold_our_signature_in_one_request(self) -> None:
+        async with serving() as served:
+            for node in served.nodes:
+                node.signers = {0: 2, 2: 2, 3: 2}
+            peers = peers_of(served)
+            assert await peers.signed_by_us((70, 80, 500), self.US) == frozenset({70, 80})
+            await peers.close()
+        assert served.comet[0].requests == []
+        assert [len(server.requests) for server in served.comet[1:]] == [1, 1, 1]
+
+    async def test_a_vote_for_nil_is_a_signature_too(self) -> None:
+        async with serving(count=2) as served:
+            served.nodes[1].signers = {0: 3, 1: 2, 2: 2, 3: 2}
+            peers = peers_of(served)
+            assert await peers.signed_by_us((70,), self.US) == frozenset({70})
+            await peers.close()
+
+    async def test_without_our_signature(self) -> None:
+        async with serving() as served:
+            for node in served.nodes:
+                node.signers = {1: 2, 2: 2, 3: 2}
+            peers = peers_of(served)
+            assert await peers.signed_by_us((70,), self.US) == frozenset()
+            await peers.close()
+
+    async def test_what_is_said_in_our_name_and_not_signed_by_us_does_not_count(self) -> None:
+        async with serving(count=2) as served:
+            honest = served.nodes[1].answer
+
+            def liar(method: str, params: Any) -> Any:
+                answer = honest(method, params)
+                if method == "commit":
+                    signatures = answer["signed_header"]["commit"]["signatures"]
+                    signatures[0]["signature"] = signatures[1]["signature"]
+                return answer
+
+            served.comet[1].answer = liar
+            peers = peers_of(served)
+            assert await peers.signed_by_us((70,), self.US) == frozenset()
+            await peers.close()
+
+    async def test_nobody_tells(self) -> None:
+        async with serving(count=2) as served:
+            await served.stop(served.comet[1])
+            peers = peers_of(served)
+            assert await peers.signed_by_us((70,), self.US) is None
+            assert await peers.signed_by_us((), self.US) is None
             await peers.close()

@@ -24,10 +24,16 @@ from tests.console.node.fakes import OTHERS, OWN, FakeChain, FakeSignals, propos
 
 
 class Bench:
-    """One node's home, its chain, and controllers that come and go."""
+    """One node's home, its chain, and controllers that come and go.
 
-    def __init__(self, folder: Path) -> None:
-        self.home = nodes.make_home(folder / "home")
+    Args:
+        folder: For everything of it.
+        home: A home that was made before; else that of a scripted node in `folder`.
+        settings: What differs from the settings of a scripted IPC node.
+    """
+
+    def __init__(self, folder: Path, home: Path | None = None, **settings: object) -> None:
+        self.home = home or nodes.make_home(folder / "home")
         self.state_dir = folder / "state"
         (self.state_dir / "run").mkdir(parents=True)
         self.given = folder / "v0.2.0"
@@ -47,6 +53,11 @@ class Bench:
             rollback_space_margin_bytes=0,
             allow_scripts=True,
         )
+        self.set(**settings)
+
+    def set(self, **settings: object) -> None:
+        """Change settings; the controller reads most of them at each step."""
+        self.node = dataclasses.replace(self.node, **settings)  # type: ignore[arg-type]
 
     def node_runs(self) -> bool:
         live = self.runtime.recorded()

@@ -1,0 +1,55 @@
+"""A real Docker engine and a real systemd manager, each started once and only when a test asks for it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.console.node.container_bench import Images, make_images
+from tests.console.node.runtime.real_engine import NoEngine, RealEngine, static_program
+from tests.console.node.runtime.real_systemd import NoManager, RealManager
+
+
+@pytest.fixture(scope="session")
+def shared_engine() -> Iterator[RealEngine]:
+    """A Docker engine of this session."""
+    # A socket's path has at most 107 bytes, and pytest's folders are long.
+    engine = RealEngine(Path(tempfile.mkdtemp(prefix="uc-", dir="/tmp")))
+    try:
+        engine.start()
+        yield engine
+    except NoEngine as error:
+        pytest.skip(f"no Docker engine: {error}")
+    finally:
+        engine.end()
+
+
+@pytest.fixture(scope="session")
+def static_node(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A static executable that plays a node in an image."""
+    try:
+        return static_program(tmp_path_factory.mktemp("program"))
+    except NoEngine as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def node_images(shared_engine: RealEngine, static_node: Path) -> Images:
+    """Images of an old release, a new one, and one that ends at once."""
+    return make_images(shared_engine, static_node)
+
+
+@pytest.fixture(scope="session")
+def real_manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealManager]:
+    """A systemd manager of this session."""
+    manager = RealManager(tmp_path_factory.mktemp("systemd"))
+    try:
+        manager.start()
+        yield manager
+    except NoManager as error:
+        pytest.skip(f"no systemd: {error}")
+    finally:
+        manager.end()
