@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from console.chain.peers import CometPeers
-from console.errors import ConsoleError, HeldByOther, NodeError, SettingsError
+from console.errors import ConsoleError, HeldByOther, JournalError, NodeError, SettingsError
 from console.model import PlanOrigin
 from console.node.ballast import Ballast
 from console.node.bell import Bell
@@ -26,10 +26,13 @@ from console.node.faults import FaultPoints
 from console.node.inventory import Inventory
 from console.node.journal import Journal
 from console.node.live_settings import LiveSettings
+from console.node.notify import Notifier
 from console.node.parts import parts_of
 from console.node.service import ControllerService
+from console.node.unit import NEEDS_OPERATOR_EXIT
 from console.ports import PeerView, PlanSource, Signals
 from console.settings import NetworkSettings, NodeSettings
+from console.text import untrusted
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,12 +46,15 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
     """Run the controller of one node until SIGTERM or SIGINT; the node goes on without it.
 
     Returns:
-        0 when it was asked to end.
+        0 when it was asked to end; `NEEDS_OPERATOR_EXIT` when another start would change nothing: the journal cannot
+        be opened, or the settings contradict themselves.
 
     Raises:
         HeldByOther: Another controller of this node runs, or a foreign process holds the node.
         ConsoleError: The journal, the socket or the layout is not usable.
     """
+    # Before anything is started that would inherit it.
+    notifier = Notifier.take(os.environ)
     if sys.platform != "linux":
         raise NodeError("the controller needs Linux", next_step="run the console here and the controller there")
     run_dir = node.state_dir / "run"
@@ -58,7 +64,11 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
     _log_to(run_dir / "controller.log")
     faults = FaultPoints.from_environment()
     ballast = Ballast(node.state_dir)
-    journal = Journal(node.state_dir / "journal.db", faults=faults, make_room=ballast.drop)
+    try:
+        journal = Journal(node.state_dir / "journal.db", faults=faults, make_room=ballast.drop)
+    except JournalError as error:
+        os.close(lock)
+        return _needs_operator(error)
     live = LiveSettings(node, journal.record)
     if live.problem:
         _LOG.warning("%s", live.problem)
@@ -66,7 +76,14 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
     bell = Bell()
     chain = await _chain_of(network, live.settings, journal)
     in_force = partial(_settings_in_force, live)
-    parts = parts_of(in_force, journal, faults)
+    try:
+        parts = parts_of(in_force, journal, faults)
+    except NodeError as error:
+        for closing in chain.closing:
+            await closing()
+        journal.close()
+        os.close(lock)
+        return _needs_operator(error)
     controller = Controller(
         in_force,
         journal,
@@ -96,6 +113,7 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
         loop.add_signal_handler(number, end, number)
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
     looking = asyncio.create_task(_keep_house(live, ballast))
+    telling = asyncio.create_task(_tell_manager(notifier, controller))
     # What lives for ever need not be looked at again: a hand-over must not wait for the collector.
     gc.freeze()
     try:
@@ -111,6 +129,8 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
         raise _first(known) from group
     finally:
         looking.cancel()
+        telling.cancel()
+        notifier.stopping()
         await service.close()
         for closing in chain.closing:
             await closing()
@@ -118,6 +138,19 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
         os.close(lock)
     _LOG.info("controller of %s ends; the node goes on", node.name)
     return 0
+
+
+def _needs_operator(error: ConsoleError) -> int:
+    _LOG.error("%s", error)
+    sys.stderr.write(f"upgrade-console: {untrusted(str(error))}\n")
+    return NEEDS_OPERATOR_EXIT
+
+
+async def _tell_manager(notifier: Notifier, controller: Controller) -> None:
+    """Tell the service manager that we are ready when what runs is found, and that we are alive from then on."""
+    await controller.commands.adopted.wait()
+    notifier.ready("the controller answers on its socket")
+    await notifier.keep_alive()
 
 
 def _settings_in_force(live: LiveSettings) -> NodeSettings:
@@ -152,11 +185,17 @@ async def _chain_of(network: NetworkSettings, node: NodeSettings, journal: Journ
     peers = CometPeers(network, node)
     if network.kind == "cosmos":
         from console.chain.xupgrade import UpgradeModulePlans, UpgradePlan
+        from console.node.plan_file import written_ahead
         from console.node.silence import SilentSignals
 
         latest = journal.latest_attempt()
         known: tuple[UpgradePlan, ...] = ()
-        if latest is not None and latest.origin is PlanOrigin.CHAIN:
+        # A plan that the operator wrote ahead may be unknown to the chain, which is not to say that it was withdrawn.
+        if (
+            latest is not None
+            and latest.origin is PlanOrigin.CHAIN
+            and not written_ahead(journal, str(latest.name), latest.target_height)
+        ):
             known = (UpgradePlan(str(latest.name), latest.target_height, str(latest.release_url)),)
         upgrades = UpgradeModulePlans(network, node, known=known)
         return _Chain(upgrades, peers, SilentSignals(), (upgrades.close, peers.close))

@@ -9,8 +9,10 @@ from typing import Literal
 
 from console.ports import KeyReference
 
-Shape = Literal["embedded", "fendermint", "cosmos"]
+Shape = Literal["embedded", "fendermint", "docker", "cosmos"]
 Runtime = Literal["shim", "docker", "systemd"]
+ArmBy = Literal["environment", "local.toml"]
+Manager = Literal["auto", "system", "user"]
 
 GIB = 1 << 30
 
@@ -34,6 +36,8 @@ class NodeSettings:
     """Empty on Cosmos chains that have none."""
     operator_key: KeyReference | None
     """Key that signs readiness for this validator."""
+    metrics_url: str = ""
+    """Prometheus endpoint of the application, for the parent's finality; empty: not looked at."""
     mirror: str = ""
     automatic: bool = True
     """Whether the controller acts on scheduled plans by itself."""
@@ -41,8 +45,14 @@ class NodeSettings:
 
     shape: Shape = "embedded"
     runtime: Runtime = "shim"
+    arm_by: ArmBy = "environment"
+    """How a start is told its halt height; the file is for a node that is not given our environment."""
     companions: Mapping[str, Path] = field(default_factory=dict, hash=False)
     """Absolute paths of programs that are started with the node and are not part of a generation, by daemon."""
+    containers: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Names of the containers by service: `app`, `cometbft`, `eth`; only with the runtime `docker`."""
+    systemd_manager: Manager = "auto"
+    """Whose unit the node is with the runtime `systemd`; `auto`: root's is the system's, others have their own."""
     environment: Mapping[str, str] = field(default_factory=dict, hash=False)
     allow_scripts: bool = False
     disable_recase: bool = False

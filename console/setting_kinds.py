@@ -17,6 +17,8 @@ from console.quantities import duration_text, parse_duration, parse_size, size_t
 MAX_LIST = 1000
 """Longest list or table of a setting."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SERVICE = re.compile(r"[a-z]{1,20}")
+_CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,200}")
 _DAEMON = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 
 
@@ -165,6 +167,16 @@ def _companions(value: object) -> dict[str, Path]:
         raise ValueError('a table of program names and absolute paths, as { cometbft = "/usr/bin/cometbft" }') from None
 
 
+def _containers(value: object) -> dict[str, str]:
+    found = _table(value)
+    if not all(
+        _SERVICE.fullmatch(name) and isinstance(container, str) and _CONTAINER.fullmatch(container)
+        for name, container in found.items()
+    ):
+        raise ValueError('a table of services and names of containers, as { app = "val-fendermint" }')
+    return found
+
+
 def _environment(value: object) -> dict[str, str]:
     found = _table(value)
     for name, item in found.items():
@@ -235,5 +247,6 @@ OPTIONAL_URL = Kind(_optional_url, str)
 TEXTS = Kind(texts_of, _shown_list, bare=False)
 HEIGHTS = Kind(_heights, _shown_list, bare=False)
 SIZE = Kind(parse_size, size_text)
+CONTAINERS = Kind(_containers, _shown_table, bare=False)
 COMPANIONS = Kind(_companions, _shown_table, bare=False)
 ENVIRONMENT = Kind(_environment, _shown_table, bare=False)

@@ -177,6 +177,13 @@ def _parse_node(name: str, table: dict[str, Any], where: str, network_kind: str)
         if key is not None:
             written[setting.key] = _decoded(setting, key, table[key], where)
     values |= written
+    if values.get("runtime") == "docker" and "shape" not in written:
+        values["shape"] = "docker"
+    if (values.get("runtime") == "docker") != (values["shape"] == "docker"):
+        raise SettingsError(
+            f"{where}: shape {values['shape']!r} does not go with runtime {values.get('runtime', 'shim')!r}",
+            next_step='containers have `runtime = "docker"` and no other shape',
+        )
     for key in ("home", "daemon", "cometbft_rpc", "address", "ethereum_rpc"):
         if key not in values or (network_kind == "ipc" and values[key] == ""):
             raise SettingsError(f"{where}: {key} must be a text that is not empty")

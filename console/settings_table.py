@@ -109,6 +109,13 @@ SETTINGS: tuple[Setting, ...] = (
         "ethereum_rpc", kinds.OPTIONAL_URL, _CONTROLLER, "The node's own Ethereum RPC; not needed on Cosmos chains."
     ),
     Setting(
+        "metrics_url",
+        kinds.OPTIONAL_URL,
+        _ONCE,
+        "The application's Prometheus endpoint, as `http://127.0.0.1:9184/metrics`: shows whether the parent chain's"
+        " finality moves.",
+    ),
+    Setting(
         "operator_key",
         kinds.KEY,
         _CONTROLLER,
@@ -117,12 +124,41 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "shape",
-        kinds.choice("embedded", "fendermint", "cosmos"),
+        kinds.choice("embedded", "fendermint", "docker", "cosmos"),
         _FILE,
         "Which programs are the node: one that embeds all (`ipc-cli node start`), `fendermint run` with its"
-        " companions, or a Cosmos daemon (the default on Cosmos chains).",
+        ' companions, containers (the default with `runtime = "docker"`), or a Cosmos daemon (the default on Cosmos'
+        " chains).",
     ),
-    Setting("runtime", kinds.choice("shim", "docker", "systemd"), _FILE, "What runs the node's processes."),
+    Setting(
+        "arm_by",
+        kinds.choice("environment", "local.toml"),
+        _FILE,
+        "How a start learns its halt height: by `FM_HALT_HEIGHT`, or by Fendermint's `local.toml` where a wrapper clears"
+        " the node's environment. What the file said before is put back.",
+    ),
+    Setting(
+        "runtime",
+        kinds.choice("shim", "docker", "systemd"),
+        _FILE,
+        "What runs the node: our own small parent process, the Docker engine of this machine (`DOCKER_HOST` or its"
+        " usual socket), or a unit of its own under systemd.",
+    ),
+    Setting(
+        "containers",
+        kinds.CONTAINERS,
+        _FILE,
+        'Names of the node\'s containers by service, with `runtime = "docker"`, as'
+        ' `{ app = "val-fendermint", cometbft = "val-cometbft", eth = "val-ethapi" }`. They are there'
+        " already, running or not.",
+    ),
+    Setting(
+        "systemd_manager",
+        kinds.choice("auto", "system", "user"),
+        _FILE,
+        "Whose unit the node is, with `runtime = \"systemd\"`; auto: the system's for root, else the user's own, which"
+        " needs `loginctl enable-linger`.",
+    ),
     Setting(
         "companions",
         kinds.COMPANIONS,

@@ -170,7 +170,7 @@ class Adoption:
             raise HeldByOther(
                 f"the node runs in a container ({docker}), which is no unit",
                 safe="it was left alone",
-                next_step="choose the Docker runtime for this node",
+                next_step='set `runtime = "docker"` and `containers` for this node, then run this again',
             )
         found = sorted(running or {unit.name for unit in units_for(home, self._roots)})
         if len(found) != 1:

@@ -13,7 +13,7 @@ from console.node.generation import Generation, Generations
 from console.node.journal import Journal
 from console.node.rollback_point import RollbackPoints
 from console.node.runs import NodeRuns
-from console.node.runtime.shim import run_command
+from console.node.runtime.command import RunCommand, run_command
 from console.node.shape import HALT_VARIABLE, NodeShape
 from console.node.turns import arming_turns, current_turn
 from console.ports import ConsensusReading, PlanReading
@@ -36,6 +36,7 @@ class Armer:
         journal: Where the decision is durable before the node is stopped.
         shape: What kind of node it is.
         points: Rollback points: the node is down for a moment anyway.
+        run: How a short command of a generation is run.
     """
 
     def __init__(
@@ -47,8 +48,10 @@ class Armer:
         journal: Journal,
         shape: NodeShape,
         points: RollbackPoints,
+        run: RunCommand = run_command,
     ) -> None:
         self._settings = settings
+        self._run = run
         self._points = points
         self._book = book
         self._runs = runs
@@ -183,7 +186,7 @@ class Armer:
         loaded: dict[str, str] = {}
         while clock() < deadline:
             loaded = self._runs.loaded_environment()
-            if loaded.get(HALT_VARIABLE) == wanted:
+            if loaded.get(HALT_VARIABLE) == wanted or self._settings().arm_by == "local.toml":
                 break
             # Between fork and exec the process still has the shim's environment.
             await asyncio.sleep(0.02)
@@ -196,5 +199,5 @@ class Armer:
 
     def _displayed(self, generation: Generation, environment: dict[str, str]) -> int | None:
         arguments = self._shape.config_display()
-        done = run_command(generation.binary, generation.sha256, arguments, environment, _DISPLAY_DEADLINE_S)
+        done = self._run(generation.binary, generation.sha256, arguments, environment, _DISPLAY_DEADLINE_S)
         return self._shape.displayed_halt_height(done.stdout) if done.returncode == 0 else None

@@ -21,6 +21,7 @@ from console.node.discovery import (
     Finding,
     Home,
     Level,
+    NamedEnvironment,
     ShapeKind,
     discover,
     inspect_home,
@@ -33,6 +34,7 @@ from console.node.foreign import HolderKind, foreign_holders
 from console.node.generation import GENESIS, Generations
 from console.node.journal import Journal
 from console.node.machine_health import cache_finding, clock_findings, disk_findings, limit_finding
+from console.node.runtime.processes import alive
 from console.node.runtime.shim import ShimRuntime
 from console.node.signer_guard import check_not_lower
 from console.text import untrusted
@@ -51,6 +53,8 @@ class DoctorRequest:
     """What `console.node.cosmovisor` found: version, known defects, the passage."""
     keystore: Path | None = None
     """ipc-cli's folder (`~/.ipc`)."""
+    containers: Sequence[NamedEnvironment] = ()
+    """Environments of its containers; `container_environments` knows them."""
     unit_roots: Sequence[Path] = SYSTEM_ROOTS
     temporary: Path = field(default_factory=lambda: Path(tempfile.gettempdir()))
     """Where ipc-cli unpacks CometBFT: the node's `$TMPDIR`."""
@@ -148,6 +152,7 @@ def examine(request: DoctorRequest) -> DoctorReport:
     found = discover(
         home,
         app_pid=app_pid,
+        containers=request.containers,
         unit_roots=request.unit_roots,
         keystore=request.keystore,
         proc=request.proc,
@@ -220,7 +225,8 @@ def _our_run(request: DoctorRequest, findings: list[Finding]) -> tuple[tuple[int
         return (), None
     app = live.child_pid if runtime.node_alive(live) else None
     shim = live.shim_pid if runtime.shim_alive(live) else None
-    return tuple(pid for pid in (shim, app) if pid is not None), app
+    others = [one.pid for one in live.services if alive(one.pid, one.started)]
+    return tuple(pid for pid in (shim, app, *others) if pid is not None), app
 
 
 def _layout_findings(home: Home, daemons: tuple[str, ...]) -> list[Finding]:

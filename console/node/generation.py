@@ -378,6 +378,10 @@ class Generations:
         """The sha256 that a file of a generation stands for, read anew. Raises NodeError, OSError."""
         return self._contents.hash_of(file)
 
+    def is_here(self, sha256: str) -> bool:
+        """Whether what a file stands for is on this machine. Raises NodeError: it cannot be told."""
+        return self._contents.is_here(sha256)
+
     def _carried(self) -> dict[str, tuple[Path, str]]:
         """Companions of the current generation that the next one has too unless it brings its own."""
         if not self._contents.carries_over:

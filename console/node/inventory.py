@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.errors import NodeError
-from console.files import sha256_of
 from console.node.data_folders import DataFolders
 from console.node.discovery.finding import Finding, Level
 from console.node.generation import Generations, GenerationState
 from console.node.rollback_point import RollbackPoint, RollbackPoints
+from console.node.runtimes import generations_of
 from console.node.shape import shape_of
 from console.settings import NodeSettings
 from console.text import untrusted
@@ -34,7 +34,7 @@ class Inventory:
         shape = shape_of(node)
         data = DataFolders(node.home, shape.data_folders(), None if shape.remote_signer() else shape.signer_state())
         return cls(
-            Generations(node.home, node.daemon, companions=shape.required_companions(), recase=not node.disable_recase),
+            generations_of(node, shape),
             RollbackPoints(data, node.points_dir, margin_bytes=node.rollback_space_margin_bytes),
         )
 
@@ -97,9 +97,12 @@ class Inventory:
             files = [(generation.binary, generation.sha256)]
             files += [(entry.path, entry.sha256) for entry in generation.companions]
             for path, recorded in files:
-                found = sha256_of(path)
+                found = self.generations.hash_of(path)
                 if found != recorded:
                     return Finding(Level.FAIL, topic, f"{path} has sha256 {found}, recorded is {recorded}")
+                if not self.generations.is_here(found):
+                    words = f"the image sha256:{found} of {path.name} is not on this machine"
+                    return Finding(Level.FAIL, topic, words, "pull it by that digest")
         except (NodeError, OSError) as error:
             return Finding(Level.FAIL, topic, str(error))
         if not generation.verified:

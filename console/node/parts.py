@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from console.node.chain_halt import ChainHalts
 from console.node.crossing import PreUpgrade
 from console.node.data_folders import DataFolders
-from console.node.faults import VARIABLE as FAULT_VARIABLE
+from console.node.environment import node_environment
 from console.node.faults import FaultPoints
-from console.node.foreign import refuse_foreign
 from console.node.generation import Generations
+from console.node.halt_in_file import HaltInFile
 from console.node.journal import Journal
 from console.node.plan_file import FileHalts
 from console.node.pre_upgrades import PreUpgrades
+from console.node.releases import Releases
 from console.node.rollback_point import RollbackPoints
+from console.node.runtime.command import RunCommand
 from console.node.runtime.runtime import Runtime
-from console.node.runtime.shim import ShimRuntime
-from console.node.shape import HALT_VARIABLE, NodeShape, shape_of
-from console.node.shim import FAULT_VARIABLE as SHIM_FAULT_VARIABLE
+from console.node.runtimes import generations_of, running_of
+from console.node.shape import NodeShape, shape_of
 from console.node.watching import AfterUpgrade
 from console.settings import NodeSettings
-
-_NOT_INHERITED = frozenset({HALT_VARIABLE, FAULT_VARIABLE, SHIM_FAULT_VARIABLE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +35,14 @@ class Parts:
     points: RollbackPoints
     pre_upgrade: PreUpgrade
     chain_halts: ChainHalts | None
-    refuse_foreign: Callable[[], None]
+    refuse_foreign: Callable[[Collection[int]], None]
     """Raises HeldByOther when something that is not ours holds the node."""
+    releases: Releases
+    command: RunCommand
+    """Runs a short command of what a generation holds."""
     after_upgrade: AfterUpgrade
-
-
-def node_environment(node: NodeSettings) -> dict[str, str]:
-    """The environment of what we run for a node: ours without what would arm it by accident, and the settings' own."""
-    kept = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
-    return kept | dict(node.environment)
+    set_halt: Callable[[int], None] | None
+    """Told the halt height of each start, where the environment does not carry it."""
 
 
 def parts_of(settings: Callable[[], NodeSettings], journal: Journal, faults: FaultPoints) -> Parts:
@@ -57,15 +54,17 @@ def parts_of(settings: Callable[[], NodeSettings], journal: Journal, faults: Fau
     node = settings()
     shape = shape_of(node)
     data = DataFolders(node.home, shape.data_folders(), None if shape.remote_signer() else shape.signer_state())
+    running = running_of(settings, shape)
     return Parts(
         shape=shape,
-        runtime=ShimRuntime(node.state_dir / "run", node.home),
-        generations=Generations(
-            node.home, node.daemon, companions=shape.required_companions(), recase=not node.disable_recase
-        ),
+        runtime=running.runtime,
+        generations=generations_of(node, shape),
         points=RollbackPoints(data, node.points_dir, margin_bytes=node.rollback_space_margin_bytes, faults=faults),
-        pre_upgrade=PreUpgrades(settings, shape, journal, lambda: node_environment(settings())).run,
+        pre_upgrade=PreUpgrades(settings, shape, journal, lambda: node_environment(settings().environment)).run,
         chain_halts=FileHalts(node.home, journal) if shape.halts_itself else None,
-        refuse_foreign=lambda: refuse_foreign(node.home, shape.ports().values(), shape.database_locks(), ()),
-        after_upgrade=AfterUpgrade(settings, journal),
+        refuse_foreign=running.refuse_foreign,
+        releases=running.releases,
+        command=running.command,
+        after_upgrade=AfterUpgrade(settings, journal, shape),
+        set_halt=HaltInFile(shape.settings_folder(), journal).set if node.arm_by == "local.toml" else None,
     )

@@ -9,7 +9,7 @@ import os
 import shutil
 import stat
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from console.node.discovery.homes import Home
 from console.node.discovery.keys import key_files, signer_setup
 from console.node.elf import NotExecutable, read_elf, read_script, this_machine
 from console.node.redaction import redacted
-from console.node.runtime.shim import run_command
+from console.node.runtime.command import RunCommand, run_command
 from console.text import UntrustedText, size, untrusted
 
 _PLAIN_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
@@ -64,6 +64,8 @@ class PreflightRequest:
     """Whether a script with an existing interpreter will do, as on the devnet."""
     deadline_s: float = 20.0
     """Seconds for each command."""
+    run: RunCommand = run_command
+    """How a command of what was staged is run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +91,16 @@ class PreflightReport:
             )
 
 
-def run_preflight(request: PreflightRequest) -> PreflightReport:
-    """Check a staged binary; blocks for at most some deadlines, so call it in a thread."""
+def run_preflight(request: PreflightRequest, steps: Sequence[Step] | None = None) -> PreflightReport:
+    """Check a staged binary; blocks for at most some deadlines, so call it in a thread.
+
+    Args:
+        request: What to check.
+        steps: Only these; all when not given.
+    """
     checks: list[Check] = []
     version = untrusted("")
-    for step in (_check_file, _check_format, _check_home, _check_version, _check_settings):
+    for step in (_check_file, _check_format, _check_home, *COMMANDS) if steps is None else steps:
         for check, said in step(request):
             checks.append(check)
             version = said or version
@@ -103,6 +110,7 @@ def run_preflight(request: PreflightRequest) -> PreflightReport:
 
 
 _Found = Iterator[tuple[Check, UntrustedText]]
+Step = Callable[[PreflightRequest], _Found]
 _NOTHING = untrusted("")
 
 
@@ -238,12 +246,16 @@ def _check_settings(request: PreflightRequest) -> _Found:
         yield _run(request, "settings", request.config_display, lambda output: _NOTHING)
 
 
+COMMANDS: tuple[Step, ...] = (_check_version, _check_settings)
+"""The steps that execute something."""
+
+
 def _run(
     request: PreflightRequest, name: str, arguments: tuple[str, ...], said: Callable[[str], UntrustedText]
 ) -> tuple[Check, UntrustedText]:
     command = f"`{request.binary.name} {' '.join(arguments)}`"
     try:
-        done = run_command(request.binary, request.sha256, arguments, request.environment, request.deadline_s)
+        done = request.run(request.binary, request.sha256, arguments, request.environment, request.deadline_s)
     except NodeError as error:
         return _bad(name, f"{command} failed: {untrusted(redacted(error.what), _SHOWN)}")
     if done.returncode == 0:

@@ -11,13 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from console.errors import JournalError, NodeError, ReleaseError
-from console.files import sha256_of
 from console.model import Attempt, FailureCode, Preparation, ReleaseKind
 from console.node.attempts import AttemptBook
-from console.node.cosmovisor.plan_info import Address, choose, parse_plan_info, this_platform
-from console.node.download import download, mirrored
-from console.node.generation import Generations, folder_name
-from console.node.preflight import PreflightRequest, run_preflight
+from console.node.generation import Generation, Generations
+from console.node.releases import BinaryReleases, Releases, promised_binary
 from console.node.shape import NodeShape
 from console.settings import NodeSettings
 
@@ -40,6 +37,7 @@ class Preparer:
         downloads: Folder for files on their way.
         settings: The node's settings of the moment.
         shape: What kind of node it is.
+        releases: Where releases come from and how they are tried; executables when not given.
     """
 
     def __init__(
@@ -49,8 +47,10 @@ class Preparer:
         downloads: Path,
         settings: Callable[[], NodeSettings],
         shape: NodeShape,
+        releases: Releases | None = None,
     ) -> None:
         self._book = book
+        self._releases = BinaryReleases(settings, shape) if releases is None else releases
         self._generations = generations
         self._downloads = downloads
         self._settings = settings
@@ -86,7 +86,8 @@ class Preparer:
             NodeError: There is no such plan, or the bytes are not the ones that the chain names.
         """
         attempt = self._book.open
-        if attempt is not None and folder_name(name) != folder_name(attempt.name):
+        folder = self._generations.folder_of_plan(name)
+        if attempt is not None and folder != self._generations.folder_of_plan(attempt.name):
             attempt = None
         if attempt is None and not self._shape.halts_itself:
             opened = self._book.open
@@ -100,7 +101,7 @@ class Preparer:
         async with self._giving:
             await self.close()
             if attempt is None:
-                await asyncio.to_thread(self._stage_ahead, name, binary, found, force)
+                await asyncio.to_thread(self._stage_ahead, folder, binary, found, force)
                 return
             copy = self._downloads / f"{found}.given"
             try:
@@ -115,17 +116,17 @@ class Preparer:
     async def _hash_of(self, binary: Path) -> str:
         try:
             # Anything but a file could be read for ever.
-            found = await asyncio.to_thread(sha256_of, binary) if binary.is_file() else None
+            found = await asyncio.to_thread(self._releases.hash_of, binary) if binary.is_file() else None
         except OSError as error:
             raise NodeError(f"cannot read {binary}: {error}", safe="nothing was changed") from error
         if found is None:
             raise NodeError(f"cannot read {binary}: there is no such file", safe="nothing was changed")
         return found
 
-    def _stage_ahead(self, name: str, binary: Path, sha256: str, force: bool) -> None:
+    def _stage_ahead(self, folder: str, binary: Path, sha256: str, force: bool) -> None:
         """Stage bytes for a plan that the chain does not have yet, on the operator's word."""
         with self._staging:
-            self._generations.stage_file(folder_name(name), binary, sha256, f"given: {binary}", force=force)
+            self._generations.stage_file(folder, binary, sha256, f"given: {binary}", force=force)
 
     async def close(self) -> None:
         """Stop; what was begun is begun again by `ensure`."""
@@ -201,7 +202,7 @@ class Preparer:
         if staged is not None and staged.complete and staged.sha256:
             self._change(attempt.id, generation_hash=staged.sha256)
             return self._mine(attempt.id)
-        promised = _promised_binary(attempt.release_url)
+        promised = promised_binary(attempt.release_url)
         if promised is not None and promised.checksum is not None:
             self._change(attempt.id, generation_hash=promised.checksum.digest)
             return self._mine(attempt.id)
@@ -213,8 +214,8 @@ class Preparer:
         )
 
     async def _fetch(self, attempt: Attempt) -> None:
-        settings = self._settings()
-        if not settings.auto_download:
+        found = await self._releases.find(attempt, self._downloads)
+        if found is None and not self._settings().auto_download:
             raise ReleaseError(
                 f"the release {attempt.name} is not staged, and auto_download is off",
                 code=FailureCode.DOWNLOAD_FAILED,
@@ -222,11 +223,9 @@ class Preparer:
             )
         if attempt.preparation is not Preparation.FAILED:
             self._change(attempt.id, preparation=Preparation.FETCHING)
-        promised = _promised_binary(attempt.release_url) if attempt.halts_itself else None
-        url = mirrored(attempt.release_url if promised is None else promised.url, settings.mirror)
-        verified = await download(url, attempt.generation_hash, self._downloads)
+        verified, origin = found or await self._releases.fetch(attempt, self._downloads)
         self._change(attempt.id, preparation=Preparation.VERIFIED, failure_code=0, note="")
-        await self._stage(attempt, verified, url)
+        await self._stage(attempt, verified, origin)
 
     async def _stage(self, attempt: Attempt, verified: Path, origin: str) -> None:
         try:
@@ -238,33 +237,23 @@ class Preparer:
     def _publish(self, attempt: Attempt, verified: Path, origin: str) -> None:
         name = attempt.generation
         with self._staging:
-            if self._generations.staged(name, attempt.generation_hash) is None:
+            there = self._generations.staged(name, attempt.generation_hash)
+            if there is None:
                 self._generations.stage(name, verified, attempt.generation_hash, origin)
+            elif not there.verified:
+                # The same bytes, put there by hand or by Cosmovisor: now somebody vouches for them.
+                self._generations.adopt_recorded(name, f"given: {origin}", sha256=attempt.generation_hash)
         verified.unlink(missing_ok=True)
 
-    async def _preflight(self, attempt: Attempt) -> None:
-        """Check the staged binary before anything is stopped, and that there is room for a rollback point."""
-        generation = self._generations.generation(attempt.generation)
-        request = PreflightRequest(
-            binary=generation.binary,
-            sha256=attempt.generation_hash,
-            version=("version",) if self._shape.halts_itself else ("--version",),
-            config_display=self._shape.config_display() if self._shape.name == "fendermint" else (),
-            allow_script=self._settings().allow_scripts,
-        )
-        report = await asyncio.to_thread(run_preflight, request)
+    async def try_out(self, generation: Generation) -> None:
+        """Check a staged generation while nothing is stopped yet.
+
+        Raises:
+            ReleaseError: It would not run here.
+        """
+        report = await asyncio.to_thread(self._releases.preflight, generation, generation.sha256)
         report.raise_on_failure()
+
+    async def _preflight(self, attempt: Attempt) -> None:
+        await self.try_out(self._generations.generation(attempt.generation))
         self._change(attempt.id, preparation=Preparation.READY, failure_code=0, note="")
-
-
-def _promised_binary(info: str) -> Address | None:
-    """Where a chain's plan says that this platform's binary itself is, under its sha256; None when it does not.
-
-    An archive's checksum is not the binary's, and without a checksum nothing is downloaded (DESIGN §4.2).
-    """
-    try:
-        address = choose(parse_plan_info(info), this_platform(), must_have_checksum=True)
-    except NodeError:
-        return None
-    plain = not address.archive and address.checksum is not None and address.checksum.algorithm == "sha256"
-    return address if plain else None

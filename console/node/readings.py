@@ -13,7 +13,7 @@ from console.node.attempts import AttemptBook
 from console.node.generation import Generations
 from console.node.journal import Journal
 from console.node.runs import NodeRuns
-from console.node.runtime.shim import run_command
+from console.node.runtime.command import RunCommand, run_command
 from console.ports import ConsensusReading, PeerView, PlanReading, PlanSource
 from console.settings import NodeSettings
 from console.text import UntrustedText, untrusted
@@ -42,6 +42,7 @@ class Readings:
         journal: Where the node's heights are kept.
         block_time_s: Expected seconds per block, for the pace only.
         changed: Called after each reading.
+        run: How a short command of a generation is run.
     """
 
     def __init__(
@@ -56,8 +57,10 @@ class Readings:
         *,
         block_time_s: float,
         changed: Callable[[], None],
+        run: RunCommand = run_command,
     ) -> None:
         self._settings = settings
+        self._run = run
         self._source = plans
         self._peers = peers
         self._runs = runs
@@ -136,6 +139,7 @@ class Readings:
                     pause = _CONSENSUS_S
                     if self._runs.live is live:
                         self._take(consensus, live.run_id)
+                        self._changed()
             await asyncio.sleep(pause)
 
     def _take(self, consensus: ConsensusReading, run_id: int) -> None:
@@ -143,7 +147,14 @@ class Readings:
         self._consensus_at = time.monotonic()
         self._consensus_run = run_id
         self._journal.observe(consensus.height, consensus.app_height, consensus.version)
-        self._changed()
+
+    async def ask_own(self) -> ConsensusReading | None:
+        """Read our node now; None when it does not answer. Whoever asks acts on it: nobody is woken for it."""
+        live = self._runs.live
+        consensus = None if live is None else await self._read_own()
+        if live is not None and consensus is not None and self._runs.live is live:
+            self._take(consensus, live.run_id)
+        return consensus
 
     async def _read_own(self) -> ConsensusReading | None:
         try:
@@ -166,7 +177,7 @@ class Readings:
             if current.sha256 in self._versions:
                 return
             command = (current.binary, current.sha256, ("--version",))
-            done = await asyncio.to_thread(run_command, *command, {"PATH": "/usr/bin:/bin"}, _VERSION_DEADLINE_S)
+            done = await asyncio.to_thread(self._run, *command, {"PATH": "/usr/bin:/bin"}, _VERSION_DEADLINE_S)
         except (NodeError, OSError):
             # Said by the step that needs the binary.
             return

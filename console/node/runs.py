@@ -41,6 +41,7 @@ class NodeRuns:
         faults: Fault points.
         refuse_foreign: Called in a thread before each start, with the pids of the run that goes on; raises HeldByOther
             when something that is not ours holds the node's home, ports or databases.
+        set_halt: Told the halt height of a start just before it, where the environment does not carry it.
         before_start: Called before each start with the sha256 of what would be started; raises NodeError to refuse.
         extra_environment: Gives the variables that the node gets beside ours; asked at each start.
         grace_s: Gives the seconds between SIGTERM and SIGKILL; asked at each start.
@@ -56,6 +57,7 @@ class NodeRuns:
         *,
         refuse_foreign: Callable[[Collection[int]], None] | None = None,
         before_start: Callable[[str], Awaitable[None]] | None = None,
+        set_halt: Callable[[int], None] | None = None,
         extra_environment: Callable[[], Mapping[str, str]] | None = None,
         grace_s: Callable[[], float] | None = None,
     ) -> None:
@@ -66,6 +68,7 @@ class NodeRuns:
         self._faults = faults
         self._refuse_foreign = refuse_foreign
         self._before_start = before_start
+        self._set_halt = set_halt
         self._extra_environment = extra_environment
         self._grace_s = grace_s
         self._waiter: asyncio.Task[None] | None = None
@@ -150,6 +153,8 @@ class NodeRuns:
                     safe="a second node was not started",
                     next_step="stop that process first",
                 )
+            if self._set_halt is not None:
+                self._set_halt(halt_height)
             if self._shape.private_tmp is not None:
                 await asyncio.to_thread(self._shape.make_tmp, generation)
             live = await self._runtime.start(dataclasses.replace(spec, run_id=run.id))

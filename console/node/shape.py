@@ -6,13 +6,14 @@ What runs the services (processes, containers, units) is the runtime's affair; a
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from console.errors import NodeError
 from console.files import sha256_of
 from console.node.config_files import ConfigFiles
+from console.node.cosmovisor.skip_heights import with_skips
 from console.node.discovery.files import value_at
 from console.node.discovery.ports import parse_address
 from console.node.generation import Generation
@@ -24,6 +25,12 @@ HALT_VARIABLE = "FM_HALT_HEIGHT"
 
 APP = "app"
 """Name of the service whose exit is the halt."""
+
+ETH = "eth"
+"""Name of the Ethereum API where it is a service of its own."""
+
+_CONTAINED = {"cometbft": "cometbft", ETH: ""}
+"""Services in containers beside the app, and the name of their image in a generation; empty for the app's own."""
 
 _STATE_FILE = "data/priv_validator_state.json"
 
@@ -160,9 +167,13 @@ class NodeShape:
 
     def config_display(self) -> tuple[str, ...]:
         """Arguments that print the merged settings without starting anything; empty where there is no such verb."""
-        if self.name == "fendermint":
+        if self.name in {"fendermint", "docker"}:
             return (*_before_run(self.arguments), "config", "display")
         return () if self.halts_itself else ("config", "display", "--home", str(self.home))
+
+    def version_command(self) -> tuple[str, ...]:
+        """Arguments that print the version."""
+        return ("version",) if self.halts_itself else ("--version",)
 
     def displayed_halt_height(self, output: str) -> int | None:
         """`halt_height` in the printed settings; None when it is not there."""
@@ -178,6 +189,10 @@ class NodeShape:
         """Absolute folders with what the node writes: the application's and CometBFT's, together or not at all."""
         app, cometbft = self._app_home / "data", self._cometbft_home / "data"
         return (app,) if app == cometbft else (app, cometbft)
+
+    def settings_folder(self) -> Path:
+        """Where Fendermint reads `default.toml` and `local.toml` from."""
+        return self._app_home / "config"
 
     def signer_state(self) -> Path:
         """The file that guards against double signing; it is never restored (facts/cosmos.md §6)."""
@@ -256,17 +271,49 @@ def fendermint(
     whole = arguments or ("--home-dir", str(app_home), "run")
     services = [Companion("cometbft", "cometbft", ("start", "--home", str(cometbft_home)), companions.get("cometbft"))]
     if with_eth:
-        services.append(Companion("eth", "", (*_before_run(whole), "eth", "run")))
+        services.append(Companion(ETH, "", (*_before_run(whole), "eth", "run")))
     return NodeShape(
         home, whole, name="fendermint", companions=tuple(services), app_home=app_home, cometbft_home=cometbft_home
     )
 
 
-def cosmos(home: Path, arguments: tuple[str, ...]) -> NodeShape:
-    """A Cosmos SDK daemon: application and CometBFT in one process and one `data`; x/upgrade stops it."""
+def docker(home: Path, arguments: tuple[str, ...], services: Collection[str]) -> NodeShape:
+    """Containers over `<home>/fendermint` and `<home>/cometbft`, as infra/fendermint makes them (facts/ipc.md §1.1).
+
+    The containers keep their own arguments and variables; settings of Fendermint are inside its image. The Ethereum
+    API has the app's image.
+
+    Args:
+        home: `~/.ipc/<network>/<node>` on this machine.
+        arguments: Of the app's container; empty for its own.
+        services: Names of the services that have containers, `app` among them.
+
+    Raises:
+        NodeError: The app has none, or there is a service that nobody knows.
+    """
+    unknown = sorted(set(services) - {APP, *_CONTAINED})
+    if APP not in services or unknown:
+        what = f"there is no service {unknown[0]}" if unknown else f"the service {APP} has no container"
+        raise NodeError(
+            f"{what} in the settings' containers (services: {', '.join((APP, *_CONTAINED))})",
+            safe="nothing was started",
+            next_step='write `containers = { app = "NODE-fendermint", cometbft = "NODE-cometbft" }`',
+        )
+    companions = tuple(Companion(name, daemon, ()) for name, daemon in _CONTAINED.items() if name in services)
+    return NodeShape(home, arguments, name="docker", companions=companions)
+
+
+def cosmos(home: Path, arguments: tuple[str, ...], *, skip_heights: Collection[int] = ()) -> NodeShape:
+    """A Cosmos SDK daemon: application and CometBFT in one process and one `data`; x/upgrade stops it.
+
+    Args:
+        home: Its home.
+        arguments: Of its start; empty for `start --home <home>`.
+        skip_heights: Where it shall do no upgrade, besides those in the arguments.
+    """
     return NodeShape(
         home,
-        arguments or ("start", "--home", str(home)),
+        with_skips(arguments or ("start", "--home", str(home)), skip_heights),
         name="cosmos",
         halts_itself=True,
         has_pre_upgrade=True,
@@ -285,7 +332,9 @@ def shape_of(node: NodeSettings) -> NodeShape:
     if node.shape == "embedded":
         return embedded(node.home, words, node.state_dir)
     if node.shape == "cosmos":
-        return cosmos(node.home, words)
+        return cosmos(node.home, words, skip_heights=node.skip_upgrade_heights)
+    if node.shape == "docker":
+        return docker(node.home, words, node.containers)
     if node.shape == "fendermint":
         return fendermint(
             node.home,
@@ -294,7 +343,7 @@ def shape_of(node: NodeSettings) -> NodeShape:
             companions=node.companions,
             with_eth=bool(node.ethereum_rpc),
         )
-    raise NodeError(f"there is no shape {node.shape!r} of a node (shapes: embedded, fendermint, cosmos)")
+    raise NodeError(f"there is no shape {node.shape!r} of a node (shapes: embedded, fendermint, docker, cosmos)")
 
 
 def _existing(home: Path, name: str) -> Path:

@@ -135,6 +135,13 @@ def test_a_node_says_all_that_it_can(config: Path, tmp_path: Path) -> None:
     assert "keep_points" not in node.written
 
 
+def test_containers_are_a_shape_of_their_own(config: Path) -> None:
+    write_node(config, runtime="docker", containers={"app": "val-fendermint", "cometbft": "val-cometbft"})
+    node = load_network("calibration").node(None)
+    assert (node.shape, node.runtime) == ("docker", "docker")
+    assert node.containers == {"app": "val-fendermint", "cometbft": "val-cometbft"}
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -151,6 +158,8 @@ def test_a_node_says_all_that_it_can(config: Path, tmp_path: Path) -> None:
         ({"ethereum_rpc": None}, "ethereum_rpc must be a text"),
         ({"operator_key": 5}, "operator_key must be a text"),
         ({"shape": "cosmos"}, "does not go with a network of kind 'ipc'"),
+        ({"shape": "docker"}, "shape 'docker' does not go with runtime 'shim'"),
+        ({"shape": "embedded", "runtime": "docker"}, "shape 'embedded' does not go with runtime 'docker'"),
         ({"environment": {"FM_HALT_HEIGHT": "7"}}, "without FM_HALT_HEIGHT"),
         ({"upgrade": {"auto_apply": True}}, "there is no setting 'upgrade'"),
     ],

@@ -65,6 +65,7 @@ def test_what_is_shown_can_be_typed_and_written(setting: Setting, tmp_path: Path
     node = a_node_settings(
         tmp_path,
         companions={"cometbft": Path("/usr/bin/comet bft")},
+        containers={"app": "val-fendermint"},
         environment={"RUST_LOG": 'a="b",\\\x7f\né'},
         skip_upgrade_heights=(5, 7),
         binary_path=tmp_path,
@@ -105,8 +106,10 @@ def test_what_is_shown_can_be_typed_and_written(setting: Setting, tmp_path: Path
         ("environment", "{ A = 5 }", "variable names"),
         ("companions", '{ cometbft = "bin/cometbft" }', "absolute paths"),
         ("companions", '{ "../x" = "/bin/x" }', "absolute paths"),
+        ("containers", '{ app = "a b" }', "names of containers"),
+        ("containers", '{ app = 5 }', "names of containers"),
         ("daemon", "bin/fendermint", "without a folder"),
-        ("shape", "round", "embedded, fendermint or cosmos"),
+        ("shape", "round", "embedded, fendermint, docker or cosmos"),
     ],
 )
 def test_a_value_that_is_not_acceptable_is_one_sentence(key: str, text: str, words: str) -> None:

@@ -86,7 +86,8 @@ def pull(engine: Engine, name: str, sha256: str) -> None:
         while line := response.readline(_LONGEST_LINE):
             said = json.loads(line) if line.strip() else {}
             if isinstance(said, dict) and (error := said.get("error")):
-                raise NodeError(f"the image {untrusted(name)}@sha256:{sha256} cannot be pulled: {untrusted(error, 300)}")
+                image = f"{untrusted(name)}@sha256:{sha256}"
+                raise NodeError(f"the image {image} cannot be pulled: {untrusted(error, 300)}")
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise EngineDown(f"the Docker engine broke off: {error}") from error
     finally:
@@ -128,9 +129,17 @@ def try_image(
     body = {key: settings[key] for key in _KEPT if settings.get(key)}
     kept = [pair for pair in body.get("Env", ()) if pair.partition("=")[0] not in environment]
     body["Env"] = kept + [f"{name}={value}" for name, value in sorted(environment.items())]
-    body |= {"Image": image.id, "Cmd": words, "NetworkDisabled": True, "Labels": {TRY_LABEL: home, _TRIER_LABEL: _this_process()}}
-    body["Healthcheck"] = {"Test": ["NONE"]}
-    body["HostConfig"] = {"NetworkMode": "none", "SecurityOpt": ["no-new-privileges"], "LogConfig": {"Type": "json-file"}}
+    body |= {
+        "Image": image.id,
+        "Cmd": words,
+        "Labels": {TRY_LABEL: home, _TRIER_LABEL: _this_process()},
+        "Healthcheck": {"Test": ["NONE"]},
+        "HostConfig": {
+            "NetworkMode": "none",
+            "SecurityOpt": ["no-new-privileges"],
+            "LogConfig": {"Type": "json-file"},
+        },
+    }
     made = engine.ask("POST", "/containers/create", body)["Id"]
     try:
         engine.ask("POST", f"/containers/{made}/start")

@@ -185,12 +185,12 @@ class ShimRuntime:
                 said += words or b""
                 if words is None and not await readable(stream.fileno(), _SAFETY_S) and process.poll() is not None:
                     break
-        if not said:
-            # It has closed everything, so it is about to be gone.
-            await asyncio.to_thread(process.wait)
         live = self.recorded()
         if live is not None and live.run_id == run_id:
             return live
+        if not said:
+            # It has closed everything and recorded nothing, so it is about to be gone.
+            await asyncio.to_thread(process.wait)
         record = self.exit_record(run_id)
         while self.lock_held() and record is None:
             # What it forked ends by itself, and nothing of it was executed.
@@ -285,8 +285,10 @@ class ShimRuntime:
         if self._shim is not None and self._shim.pid == live.shim_pid:
             self._shim.poll()
         # A killed shim leaves the node running, and with it the lock.
-        for pid, started in ((service.pid, service.started) for service in live.services):
-            await gone(pid, started)
+        await gone(live.child_pid, live.child_started)
+        if self.lock_held() or any(alive(service.pid, service.started) for service in live.services):
+            # Then nobody else is there who would end what the node left behind.
+            await end_all(lambda: self._left(live), self._grace_s())
         while self.lock_held():
             await asyncio.sleep(_POLL_S)
         try:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from console.model import Proposal, ProposalStatus, Verdict
-from console.node import controller as controller_module
+from console.node import readings as readings_module
 from console.node.controller import Controller
 from console.node.faults import FaultPoints
 from console.node.journal import Journal
@@ -128,6 +128,6 @@ async def drive(folder: Path) -> None:
 
 if __name__ == "__main__":
     # Readings come faster than in life, so that forty upgrades fit into a minute.
-    controller_module._CONSENSUS_S = 0.1
-    controller_module._OPENING_S = 0.05
+    readings_module._CONSENSUS_S = 0.1
+    readings_module._OPENING_S = 0.05
     asyncio.run(drive(Path(sys.argv[1])))

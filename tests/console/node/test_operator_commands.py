@@ -19,7 +19,9 @@ from tests.console.node.fakes import OWN
 
 pytestmark = pytest.mark.anyio
 
-FAILING = '#!/bin/sh\ncase "$1" in --version) echo v0.2.0; exit 0;; esac\necho "$$ bad 0" >> {home}/starts.log\nexit 1\n'
+FAILING = (
+    '#!/bin/sh\ncase "$1" in --version) echo v0.2.0; exit 0;; esac\necho "$$ bad 0" >> {home}/starts.log\nexit 1\n'
+)
 
 
 def kinds(bench: Bench) -> list[str]:

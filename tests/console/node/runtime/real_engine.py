@@ -22,23 +22,42 @@ _PROGRAM = r"""
 
 static void ended(int number) { (void)number; _exit(0); }
 
-/* node exit CODE | serve | stubborn: the last two end when /data/exit holds a code. */
+static int number_in(const char *path) {
+  FILE *file = fopen(path, "r");
+  int found = -1;
+  if (file) {
+    if (fscanf(file, "%d", &found) != 1) found = -1;
+    fclose(file);
+  }
+  return found;
+}
+
+/* node --version | config display | exit CODE | serve | stubborn
+   The last two end when /data/exit holds a code, and when /data/halt holds FM_HALT_HEIGHT. */
 int main(int count, char **words) {
   const char *halt = getenv("FM_HALT_HEIGHT"), *release = getenv("RELEASE"), *own = getenv("OWN");
+  if (count > 1 && !strcmp(words[1], "--version")) return printf("noded %s\n", release ? release : "-") < 0;
+  if (count > 1 && !strcmp(words[1], "config")) return printf("halt_height = %s\n", halt ? halt : "0") < 0;
   signal(SIGTERM, count > 1 && !strcmp(words[1], "stubborn") ? SIG_IGN : ended);
   fprintf(stderr, "release %s halt %s own %s\n", release ? release : "-", halt ? halt : "-", own ? own : "-");
   printf("said on stdout\n");
   fflush(stdout);
+  FILE *starts = fopen("/data/starts.log", "a");
+  if (starts) {
+    fprintf(starts, "1 %s %s\n", release ? release : "-", halt ? halt : "0");
+    fclose(starts);
+  }
+  if (getenv("FAILS")) return 1;
   if (count > 2) return atoi(words[2]);
   for (;;) {
-    FILE *file = fopen("/data/exit", "r");
-    int code;
-    if (file) {
-      if (fscanf(file, "%d", &code) == 1) {
-        fprintf(stderr, "Stopping node due to reaching halt height\n");
-        return code;
-      }
-      fclose(file);
+    int code = number_in("/data/exit");
+    if (code >= 0) {
+      fprintf(stderr, "Stopping node due to reaching halt height\n");
+      return code;
+    }
+    if (halt && number_in("/data/halt") == atoi(halt)) {
+      fprintf(stderr, "INFO app.rs:785: Stopping node due to reaching halt height height=%s\n", halt);
+      return 2;
     }
     usleep(10000);
   }

@@ -7,8 +7,7 @@ import fcntl
 import json
 import os
 import signal
-import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,34 +22,15 @@ from console.node.runtime.docker import DockerRuntime
 from console.node.runtime.engine import Engine, EngineDown, engine_socket
 from console.node.runtime.holder import FAULT_POINTS
 from console.node.runtime.runtime import RunSpec, ServiceSpec
-from tests.console.node.runtime.real_engine import NoEngine, RealEngine, static_program
+from tests.console.node.runtime.real_engine import RealEngine
 
 
 @pytest.fixture(scope="module")
-def shared_engine() -> Iterator[RealEngine]:
-    # A socket's path has at most 107 bytes, and pytest's folders are long.
-    engine = RealEngine(Path(tempfile.mkdtemp(prefix="uc-", dir="/tmp")))
-    try:
-        engine.start()
-        yield engine
-    except NoEngine as error:
-        pytest.skip(f"no Docker engine: {error}")
-    finally:
-        engine.end()
-
-
-@pytest.fixture(scope="module")
-def images(shared_engine: RealEngine) -> tuple[str, str]:
+def images(shared_engine: RealEngine, static_node: Path) -> tuple[str, str]:
     """Ids of the old and the new release's image."""
-    folder = shared_engine.folder / "program"
-    folder.mkdir()
-    try:
-        program = static_program(folder)
-    except NoEngine as error:
-        pytest.skip(str(error))
-    old = shared_engine.image(program, ['ENTRYPOINT ["/node"]', "ENV RELEASE=old", 'CMD ["serve"]'])
-    new = shared_engine.image(program, ['ENTRYPOINT ["/node"]', "ENV RELEASE=new FM_HALT_HEIGHT=7", 'CMD ["serve"]'])
-    return old, new
+    old = shared_engine.image(static_node, ['ENTRYPOINT ["/node"]', "ENV RELEASE=old", 'CMD ["serve"]'])
+    changes = ['ENTRYPOINT ["/node"]', "ENV RELEASE=new FM_HALT_HEIGHT=7", 'CMD ["serve"]']
+    return old, shared_engine.image(static_node, changes)
 
 
 class Bench:

@@ -8,7 +8,7 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from console.files import sha256_of
 from console.node import shim as shim_program
 from console.node.runtime.runtime import RunSpec, ServiceSpec
 from console.node.runtime.systemd import Manager, SystemdRuntime, unit_name
-from tests.console.node.runtime.real_systemd import NoManager, RealManager
+from tests.console.node.runtime.real_systemd import RealManager
 
 
 def spec(folder: Path, script: str, run_id: int = 1, grace_s: float = 5.0, sha256: str = "") -> RunSpec:
@@ -41,22 +41,10 @@ async def until(condition: Callable[[], bool], deadline_s: float = 20.0) -> None
             await asyncio.sleep(0.01)
 
 
-@pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealManager]:
-    manager = RealManager(tmp_path_factory.mktemp("systemd"))
-    try:
-        manager.start()
-        yield manager
-    except NoManager as error:
-        pytest.skip(f"no systemd: {error}")
-    finally:
-        manager.end()
-
-
 @pytest.fixture
-async def runtime(real: RealManager, tmp_path: Path) -> AsyncIterator[SystemdRuntime]:
+async def runtime(real_manager: RealManager, tmp_path: Path) -> AsyncIterator[SystemdRuntime]:
     (tmp_path / "run").mkdir()
-    manager = Manager(user=True, environment=real.environment)
+    manager = Manager(user=True, environment=real_manager.environment)
     runtime = SystemdRuntime(tmp_path / "run", tmp_path, node="val 1", manager=manager)
     yield runtime
     await manager.run("systemctl", "stop", "--", runtime.unit)
@@ -79,13 +67,13 @@ async def test_the_exit_code_is_kept(runtime: SystemdRuntime, tmp_path: Path, co
 
 @pytest.mark.anyio
 async def test_the_node_is_in_a_unit_of_its_own_and_its_environment_is_not(
-    runtime: SystemdRuntime, real: RealManager, tmp_path: Path
+    runtime: SystemdRuntime, real_manager: RealManager, tmp_path: Path
 ) -> None:
     live = await runtime.start(spec(tmp_path, "exec sleep 100"))
     state = await runtime._manager.state(runtime.unit)
     assert (state.load, state.active, state.main_pid) == ("loaded", "active", live.shim_pid)
     assert runtime.unit in Path(f"/proc/{live.child_pid}/cgroup").read_text()
-    shown = real.run("show", runtime.unit).stdout
+    shown = real_manager.run("show", runtime.unit).stdout
     for line in ("KillMode=control-group", "SendSIGKILL=yes", "TimeoutStopUSec=20s", "Restart=no", "Type=exec"):
         assert line in shown.splitlines()
     assert "RestartPreventExitStatus=2" in shown
@@ -113,7 +101,8 @@ async def test_a_second_node_is_refused_while_one_lives(runtime: SystemdRuntime,
 async def test_a_node_that_ignores_sigterm_is_killed_by_the_shim_and_recorded(
     runtime: SystemdRuntime, tmp_path: Path
 ) -> None:
-    live = await runtime.start(spec(tmp_path, "trap '' TERM; while :; do sleep 0.05; done", grace_s=0.5))
+    live = await runtime.start(spec(tmp_path, "trap '' TERM; echo deaf; while :; do sleep 0.05; done", grace_s=0.5))
+    await until(lambda: b"deaf" in runtime.log_since(live.log_offset))
     record = await runtime.stop(live)
     assert record is not None
     assert (record.code, record.asked, record.unclean) == (-signal.SIGKILL, True, True)
@@ -121,10 +110,10 @@ async def test_a_node_that_ignores_sigterm_is_killed_by_the_shim_and_recorded(
 
 @pytest.mark.anyio
 async def test_stopping_the_unit_by_hand_leaves_the_record(
-    runtime: SystemdRuntime, real: RealManager, tmp_path: Path
+    runtime: SystemdRuntime, real_manager: RealManager, tmp_path: Path
 ) -> None:
     live = await runtime.start(spec(tmp_path, "exec sleep 100"))
-    await asyncio.to_thread(real.run, "stop", runtime.unit)
+    await asyncio.to_thread(real_manager.run, "stop", runtime.unit)
     record = await runtime.ended(live)
     assert record is not None
     assert record.code == -signal.SIGTERM
@@ -157,12 +146,12 @@ async def test_unverified_bytes_are_not_run(runtime: SystemdRuntime, tmp_path: P
 
 @pytest.mark.anyio
 async def test_a_start_that_a_killed_controller_left_is_awaited(
-    runtime: SystemdRuntime, real: RealManager, tmp_path: Path
+    runtime: SystemdRuntime, real_manager: RealManager, tmp_path: Path
 ) -> None:
     run = spec(tmp_path, "exec sleep 100")
     runtime._write_spec(run)
     await runtime._manager.run("systemd-run", "--no-block", *runtime.arguments(run))
-    manager = Manager(user=True, environment=real.environment)
+    manager = Manager(user=True, environment=real_manager.environment)
     controller = SystemdRuntime(tmp_path / "run", tmp_path, node="val 1", manager=manager)
     await controller.settle()
     live = controller.recorded()
