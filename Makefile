@@ -9,8 +9,11 @@ DEMO_DIR ?=
 demo: $(VENV)/.runtime
 	$(BIN)/upgrade-console --network devnet $(if $(DEMO_DIR),--dir $(DEMO_DIR))
 
+# What waits more than it works runs side by side; fault runs are side by side already; whole networks run alone.
 test: $(VENV)/.dev
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n 3 --dist loadfile -m "not e2e" --ignore tests/faults
+	$(BIN)/pytest -q tests/faults
+	$(BIN)/pytest -q -m e2e
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
