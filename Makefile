@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_DIR ?=
 
-.PHONY: demo test check format contracts tables pictures bench clean
+.PHONY: demo test soak check format contracts tables pictures bench clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/upgrade-console --network devnet $(if $(DEMO_DIR),--dir $(DEMO_DIR))
@@ -14,6 +14,10 @@ test: $(VENV)/.dev
 	$(BIN)/pytest -q -n 3 --dist loadfile -m "not e2e" --ignore tests/faults
 	$(BIN)/pytest -q tests/faults
 	$(BIN)/pytest -q -m e2e
+
+# A thousand more fault runs and every planted bug; docs/faults.md.
+soak: $(VENV)/.dev
+	$(BIN)/pytest -q -m soak tests/faults
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from console.chain.peers import CometPeers
-from console.errors import ConsoleError, HeldByOther, JournalError, NodeError, SettingsError
+from console.errors import ConsoleError, HeldByOther, JournalError, NodeError
 from console.model import PlanOrigin
 from console.node.ballast import Ballast
 from console.node.bell import Bell
@@ -36,6 +36,9 @@ from console.text import untrusted
 
 _LOG = logging.getLogger(__name__)
 
+CONTROLLER_LOCK = "upgrade-console.controller.lock"
+"""In the node's home: one controller, whatever state folder it has."""
+_LAST_COMMAND_S = 90.0
 _HOUSE_S = 10.0
 """Seconds between two looks at what nobody waits for."""
 _LOG_BYTES = 8 << 20
@@ -60,14 +63,14 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
     run_dir = node.state_dir / "run"
     run_dir.mkdir(parents=True, exist_ok=True)
     node.state_dir.chmod(0o700)
-    lock = _controller_lock(node.state_dir / "controller.lock")
+    # Two settings may give one home two state folders.
+    locks = (_controller_lock(node.state_dir / "controller.lock"), _controller_lock(node.home / CONTROLLER_LOCK))
     _log_to(run_dir / "controller.log")
     faults = FaultPoints.from_environment()
     ballast = Ballast(node.state_dir)
     try:
         journal = Journal(node.state_dir / "journal.db", faults=faults, make_room=ballast.drop)
     except JournalError as error:
-        os.close(lock)
         return _needs_operator(error)
     live = LiveSettings(node, journal.record)
     if live.problem:
@@ -82,7 +85,6 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
         for closing in chain.closing:
             await closing()
         journal.close()
-        os.close(lock)
         return _needs_operator(error)
     controller = Controller(
         in_force,
@@ -131,13 +133,23 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
         looking.cancel()
         telling.cancel()
         notifier.stopping()
-        await service.close()
+        await _close_between_commands(controller, service)
         for closing in chain.closing:
             await closing()
         journal.close()
-        os.close(lock)
+        for held in locks:
+            os.close(held)
     _LOG.info("controller of %s ends; the node goes on", node.name)
     return 0
+
+
+async def _close_between_commands(controller: Controller, service: ControllerService) -> None:
+    """Stop answering, but not in the middle of a command: a restart must not end with its stop."""
+    try:
+        async with asyncio.timeout(_LAST_COMMAND_S), controller.commands.acting:
+            await service.close()
+    except TimeoutError:
+        await service.close()
 
 
 def _needs_operator(error: ConsoleError) -> int:
@@ -165,7 +177,7 @@ async def _keep_house(live: LiveSettings, ballast: Ballast) -> None:
         try:
             for change in live.refresh():
                 _LOG.info("setting %s is %s now", change.key, change.new)
-        except SettingsError as error:
+        except ConsoleError as error:
             _LOG.warning("%s", error)
         await asyncio.to_thread(ballast.ensure)
 
@@ -207,7 +219,10 @@ async def _chain_of(network: NetworkSettings, node: NodeSettings, journal: Journ
 
 
 def _controller_lock(path: Path) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise NodeError(f"cannot make {path}: {error.strerror}", safe="nothing was started") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

@@ -134,8 +134,8 @@ SETTINGS: tuple[Setting, ...] = (
         "arm_by",
         kinds.choice("environment", "local.toml"),
         _FILE,
-        "How a start learns its halt height: by `FM_HALT_HEIGHT`, or by Fendermint's `local.toml` where a wrapper clears"
-        " the node's environment. What the file said before is put back.",
+        "How a start learns its halt height: by `FM_HALT_HEIGHT`, or by Fendermint's `local.toml` where a wrapper"
+        " clears the node's environment. What the file said before is put back.",
     ),
     Setting(
         "runtime",

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
-from console.model import NodeStatus
+from console.model import Crossing, NodeStatus, Verdict
 from console.ports import Session
 from screens.confirm import ConfirmScreen, button
 from widgets.drawn import MUTED, STRONG, stacked
@@ -47,7 +47,7 @@ class NodeMenuScreen(ModalScreen[NodeAction | None]):
             yield Static(self._body(running), markup=False, classes="body")
             with Horizontal(classes="buttons"):
                 yield button("Cancel", "cancel")
-                yield button("Start…", "start", disabled=running)
+                yield button("Start…", "start", disabled=running or bool(_instead_of_start(self._node)))
                 yield button("Stop…", "stop", disabled=not running)
                 yield button("Restart…", "restart", disabled=not running)
 
@@ -56,7 +56,7 @@ class NodeMenuScreen(ModalScreen[NodeAction | None]):
         says = (
             f"runs as process {node.pid}: it can be stopped or restarted"
             if running
-            else "is not running: it can be started"
+            else f"is not running: {_instead_of_start(node) or 'it can be started'}"
         )
         return stacked(
             Content.assemble((node.state, STRONG), f" at height {count(node.height)}"),
@@ -83,6 +83,18 @@ class NodeMenuScreen(ModalScreen[NodeAction | None]):
     def action_cancel(self) -> None:
         """Choose nothing."""
         self.dismiss(None)
+
+
+def _instead_of_start(node: NodeStatus) -> str:
+    """What leads on where the controller refuses a start; empty where it does not."""
+    attempt = node.attempt
+    if attempt is None:
+        return ""
+    if attempt.crossing is Crossing.MISSED_HALT:
+        return "bring it back with `upgrade-console node resync`"
+    if attempt.crossing is Crossing.PARKED and attempt.breaking and attempt.verdict is not Verdict.ABORT:
+        return f"cross again with `upgrade-console node swap {attempt.generation}`, or go back together with `node abort`"
+    return ""
 
 
 _MEANING: dict[str, str] = {

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import re
+
+from console.json_depth import deeper_than
 
 MAX_DEPTH = 64
 """Levels of arrays and objects accepted."""
-
-_STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
-_NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 
 class NotStrictJson(ValueError):
@@ -28,7 +26,7 @@ def loads(body: bytes, *, max_depth: int = MAX_DEPTH) -> object:
         NotStrictJson: Not UTF-8, not JSON, a key twice in one object, NaN or an infinity, a number too long, or
             nested deeper than `max_depth`.
     """
-    if _deeper_than(body, max_depth):
+    if deeper_than(body, max_depth):
         raise NotStrictJson(f"JSON nested deeper than {max_depth} levels")
     try:
         text = body.decode("utf-8")
@@ -44,21 +42,6 @@ def loads(body: bytes, *, max_depth: int = MAX_DEPTH) -> object:
         raise NotStrictJson("text that is not JSON") from None
     except ValueError:
         raise NotStrictJson("JSON with a number that is too long") from None
-
-
-def _deeper_than(body: bytes, limit: int) -> bool:
-    # The parser would build every level before anything could be counted. Taking one level of innermost pairs away
-    # at a time costs at most `limit` passes in C, whatever the bytes are; what is unbalanced the parser refuses.
-    if body.count(b"[") + body.count(b"{") <= limit:
-        return False
-    brackets = _STRINGS.sub(b"", body).translate(None, _NOT_BRACKETS)
-    if re.search(rb"[\[{]{%d}" % (limit + 1), brackets):
-        return True
-    for _ in range(limit):
-        if not brackets:
-            return False
-        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
-    return bool(brackets)
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:

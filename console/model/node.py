@@ -126,6 +126,8 @@ class Attempt:
     """Why this crossing has no rollback point: the operator's choice; it switches automatic rollback off."""
     new_app_height: int = 0
     """Highest height that the new binary was seen to have executed; 0 for none."""
+    verdict_by_hand: bool = False
+    """Whether the operator said CROSS without the chain's word; the chain's own verdict still counts."""
     beyond_return: bool = False
     """A verified commit for H+1 was seen (zone Z2): nothing leads back."""
     grace_blocks: int = 0

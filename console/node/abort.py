@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from console.errors import NodeError
+from console.json_depth import MAX_DEPTH, deeper_than
 from console.model import more_than_two_thirds
 from console.text import UntrustedText, untrusted
 
@@ -227,8 +228,10 @@ def parse_statement(line: str) -> SignedStatement:
     if stripped.startswith(_PREFIX):
         stripped = _decoded(stripped.removeprefix(_PREFIX))
     try:
+        if deeper_than(stripped.encode("utf-8", "replace"), MAX_DEPTH):
+            raise ValueError("nested too deeply")
         document = json.loads(stripped, object_pairs_hook=_pairs)
-    except (ValueError, RecursionError):
+    except ValueError:
         raise StatementError("this line is not a statement") from None
     if not isinstance(document, dict) or set(document) != {"text", "signature"}:
         raise StatementError("this line is not a statement")

@@ -134,7 +134,8 @@ class Armer:
         """Take a rollback point while the node is down. Without one it is armed all the same: a halt matters more."""
         if not self._settings().backup_enabled:
             return
-        name = f"arming-{attempt.id}"
+        run = self._runs.run
+        name = f"arming-{attempt.id}-{0 if run is None else run.id}"
         try:
             await asyncio.to_thread(
                 self._points.take,

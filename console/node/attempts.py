@@ -82,7 +82,8 @@ class AttemptBook:
         """
         self._put_off(reading)
         if self.open is None:
-            proposal = plan_to_open(reading, self._planned, current_sha256, executed) if self._free else None
+            began = self._journal.began_at
+            proposal = plan_to_open(reading, self._planned, current_sha256, executed, began) if self._free else None
             if proposal is not None:
                 self.take_up(proposal, PlanOrigin.CHAIN if proposal.halts_itself else PlanOrigin.REGISTRY)
         attempt = self.open
@@ -141,6 +142,8 @@ class AttemptBook:
         that is armed for it still halts, and is started again without.
         """
         attempt = self.open
+        if attempt is not None and attempt.verdict_by_hand and proposal.verdict is not Verdict.NONE:
+            attempt = self.change(verdict=proposal.verdict, verdict_by_hand=False)
         if attempt is None or attempt.verdict is not Verdict.NONE:
             return
         if proposal.verdict is not Verdict.NONE:
@@ -180,7 +183,11 @@ def _next_of_chain(proposals: Iterable[Proposal]) -> Proposal | None:
 
 
 def plan_to_open(
-    reading: PlanReading, latest: Attempt | None, current_sha256: str, executed: int | None
+    reading: PlanReading,
+    latest: Attempt | None,
+    current_sha256: str,
+    executed: int | None,
+    began_at: int | None = None,
 ) -> Proposal | None:
     """The proposal that a node without an open attempt should take up, or None.
 
@@ -193,12 +200,16 @@ def plan_to_open(
         latest: The newest attempt that came from a plan.
         current_sha256: Of the current generation's binary.
         executed: Last height that our application executed, None when it is not known.
+        began_at: Height at which this controller first saw the application: what the network crossed before, this
+            node crossed in its own way, with a build of its own perhaps.
     """
     fresh = [entry for entry in reading.proposals if not _done_with(entry, latest)]
     if any(entry.halts_itself for entry in fresh):
         # Such a chain stops every node at its plan, and no node can be past it without the release.
         return _next_of_chain(fresh)
     crossed = [entry for entry in fresh if entry.verdict is Verdict.CROSS and entry.breaking]
+    if began_at is not None:
+        crossed = [entry for entry in crossed if entry.target_height > began_at]
     # When the release of one runs here, it and those before it are behind us.
     behind = max((entry.id for entry in crossed if entry.release_hash == current_sha256), default=None)
     if behind is not None:

@@ -119,9 +119,7 @@ class HaltSigns:
     @property
     def at_height(self) -> bool:
         """Whether block H is stored and not executed: in life this lasts for as long as a block is executed."""
-        return (
-            self.block_height is not None and self.block_height >= self.height and self.app_height == self.height - 1
-        )
+        return self.block_height is not None and self.block_height >= self.height and self.app_height == self.height - 1
 
 
 class Standing(Enum):

@@ -8,8 +8,9 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
-from console.errors import ConsoleError, JournalError, NodeError
+from console.errors import ConsoleError, HeldByOther, NodeError
 from console.model import Arming, Attempt, Crossing, NodeStatus, Preparation, Proposal, shown_state
 from console.node.arming import Armer
 from console.node.attempts import AttemptBook
@@ -34,6 +35,10 @@ _LOG = logging.getLogger(__name__)
 MEMBERSHIP = "membership"
 """The journal's fact on who decides: `{address: [power, operator]}`."""
 
+_RECORD_S = 2.0
+"""Seconds in which the end of a node is recorded, if the disk has room."""
+_LAST_STEP_S = 90.0
+"""Seconds that a step may take when we are told to end: a stop of the node has its own grace."""
 _NEAR_BLOCKS = 50
 """Blocks before H from which on the start of the new binary is prepared."""
 _FIRST_LOOK_S = 3.0
@@ -76,6 +81,7 @@ class Controller:
         self._wake = asyncio.Event()
         self._trouble = ""
         self._pruned_after = 0
+        self._gone_since: float | None = None
         self._prepared_for = (0, 0)
         self._began = time.monotonic()
         self._shape = shape = parts.shape
@@ -91,6 +97,7 @@ class Controller:
             refuse_foreign=parts.refuse_foreign,
             before_start=self._before_start,
             set_halt=parts.set_halt,
+            settle_data=self._settle_data,
             extra_environment=lambda: settings().environment,
             grace_s=lambda: settings().shutdown_grace_s,
         )
@@ -221,9 +228,28 @@ class Controller:
         if attempt is not None and attempt.crossing.waits_for_operator:
             return f"{attempt.crossing.value}: {attempt.note}"
         # Whoever stopped the node knows that it is down.
-        return "" if self._journal.meta(STOPPED_BY_OPERATOR) else self._watch_after.alarm
+        if self._journal.meta(STOPPED_BY_OPERATOR):
+            return ""
+        return self._watch_after.alarm or self._unarmed_alarm()
+
+    def _unarmed_alarm(self) -> str:
+        """Near a breaking height that nobody arms for, because automation is off or paused."""
+        attempt, observation = self._book.open, self._journal.observation
+        if attempt is None or observation is None or attempt.halts_itself or not attempt.breaking:
+            return ""
+        if attempt.crossing is not Crossing.NONE or attempt.arming is Arming.ARMED:
+            return ""
+        idle = not self._settings().automatic or bool(self._journal.meta(PAUSED))
+        if not idle or observation.height < attempt.target_height - _NEAR_BLOCKS:
+            return ""
+        return f"height {attempt.target_height} is near, this node is not armed, and automation is off"
 
     # --- loops ---
+
+    async def _settle_data(self) -> None:
+        """Finish a restore that was cut: no node runs on data of two times."""
+        if self._points.restore_pending:
+            await asyncio.to_thread(self._points.finish_restore)
 
     async def _before_start(self, exe_sha256: str) -> None:
         height = self._runs.application_height()
@@ -242,21 +268,31 @@ class Controller:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            async with self.commands.acting:
-                try:
-                    await self._step()
-                    self._trouble = ""
-                except JournalError:
-                    raise
-                except Exception as error:
-                    known = isinstance(error, ConsoleError | OSError)
-                    trouble = str(error) if known else f"the controller failed: {type(error).__name__}: {error}"
-                    if trouble != self._trouble:
-                        _LOG.warning("%s", trouble, exc_info=None if known else error)
-                    self._trouble = trouble
-                    self._changed()
+            step = asyncio.ensure_future(self._guarded_step())
+            try:
+                await asyncio.shield(step)
+            except asyncio.CancelledError:
+                # We are to end: not between a stop of the node and its start, which belongs to it.
+                await asyncio.wait({step}, timeout=_LAST_STEP_S)
+                step.cancel()
+                raise
+
+    async def _guarded_step(self) -> None:
+        """One step; what goes wrong is said and tried again, since the node must not be left alone for it."""
+        async with self.commands.acting:
+            try:
+                await self._step()
+                self._trouble = ""
+            except Exception as error:
+                known = isinstance(error, ConsoleError | OSError)
+                trouble = str(error) if known else f"the controller failed: {type(error).__name__}: {error}"
+                if trouble != self._trouble:
+                    _LOG.warning("%s", trouble, exc_info=None if known else error)
+                self._trouble = trouble
+                self._changed()
 
     async def _step(self) -> None:
+        self._make_room_for_the_end()
         reading = self._halts.plans(self._readings.plans, self._book.open)
         proposal: Proposal | None = None
         if reading is not None:
@@ -288,6 +324,16 @@ class Controller:
             await self._go_on(reading, proposal, consensus)
         await self._after(consensus)
 
+    def _make_room_for_the_end(self) -> None:
+        """Give the ballast when the node has ended and its shim cannot write that down: the disk is full."""
+        if not self._runs.app_gone:
+            self._gone_since = None
+            return
+        self._gone_since = self._gone_since or time.monotonic()
+        if time.monotonic() - self._gone_since > _RECORD_S and self._journal.make_room():
+            _LOG.warning("the disk is full: the ballast was given up so that the end of the node can be recorded")
+        asyncio.get_running_loop().call_later(_RECORD_S, self._wake.set)
+
     async def _go_on(
         self, reading: PlanReading | None, proposal: Proposal | None, consensus: ConsensusReading | None
     ) -> None:
@@ -317,7 +363,9 @@ class Controller:
         if self._prepared_for != wanted:
             self._prepared_for = wanted
             self._runs.prepare(self._generations.generation(attempt.generation))
-        await self._runs.look_for_foreign(HAND_OVER_LOOK_S / 2)
+        # Whoever is found is refused at the start, and must not keep the crossing from going on until then.
+        with suppress(HeldByOther):
+            await self._runs.look_for_foreign(HAND_OVER_LOOK_S / 2)
 
     async def _prune_points(self) -> None:
         """Once an upgrade is behind us, keep the newest points only (facts/safety.md §5)."""

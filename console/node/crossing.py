@@ -6,14 +6,17 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
 
-from console.errors import ChainError, NodeError
-from console.model import Attempt, Crossing, Preparation, Verdict
+from console.errors import ChainError, JournalError, NodeError
+from console.model import Attempt, Crossing, FailureCode, PlanOrigin, Preparation, Verdict
 from console.node.attempts import AttemptBook
 from console.node.generation import Generation, Generations
+from console.node.journal import TRIES
 from console.node.returning import Returner
 from console.node.rollback_point import RollbackPoints
-from console.node.runs import HAND_OVER_LOOK_S, NodeRuns
+from console.node.runs import FOREIGN_S, HAND_OVER_LOOK_S, NodeRuns
 from console.node.shape import NodeShape
 from console.node.signer_guard import SignerStateError
 from console.ports import ConsensusReading, PeerView
@@ -27,6 +30,14 @@ _PROOF_S = 0.5
 """Seconds between two looks for the proof: each costs a few requests."""
 _TRY_PAUSES_S = (0.0, 1.0, 3.0)
 """Seconds before the first, second and third start of the new binary."""
+
+_SIGNS_WITHIN_BLOCKS = 40
+"""Blocks after H within which our signature is waited for."""
+
+_LED_BACK = frozenset(
+    {Crossing.QUIESCED, Crossing.BACKED_UP, Crossing.SWITCHED, Crossing.STARTING, Crossing.WAITING_FOR_QUORUM}
+)
+"""Where a verdict ABORT that is learned late still leads back."""
 
 PreUpgrade = Callable[[Attempt, Generation], Awaitable[None]]
 """Runs the new binary's pre-upgrade before the switch; raises NodeError when it fails."""
@@ -97,11 +108,22 @@ class Crosser:
             attempt = self._book.open
             if attempt is None or attempt.crossing is Crossing.NONE:
                 return
+            if self._runs.unjudged is not None:
+                # How the run ended decides first what follows.
+                return
             if self._waits_for is not attempt.crossing:
                 self._waits_for, self._not_before = None, 0.0
             if self._clock() < self._not_before:
                 return
-            await self._one(attempt, consensus)
+            try:
+                if attempt.verdict is Verdict.ABORT and attempt.crossing in _LED_BACK:
+                    self._returner.abort_by_verdict(attempt)
+                else:
+                    await self._one(attempt, consensus)
+            except NodeError:
+                # What failed may cost a copy of everything: not at every look.
+                self._pause(attempt, _RETRY_S)
+                raise
             if self._book.attempt is None or self._book.attempt.crossing is attempt.crossing:
                 return
 
@@ -134,14 +156,9 @@ class Crosser:
             await self._returner.resume_old("the verdict is ABORT: the old binary goes on, halt cleared")
         elif attempt.verdict is Verdict.NONE:
             self._book.change(note="halted; the verdict is not known yet, asking the network")
-        elif attempt.preparation not in {Preparation.STAGED, Preparation.READY}:
-            self._book.change(
-                note=f"halted before {attempt.target_height}; the new release is not staged: give its bytes "
-                f"with `upgrade-console node add-upgrade {attempt.name} FILE`"
-            )
-        elif self._runs.live is not None and attempt.preparation is not Preparation.READY:
-            # Checked before anything is stopped (DESIGN §4.3).
-            self._book.change(note=f"at its halt before {attempt.target_height}; the new release is being checked")
+        elif attempt.preparation is not Preparation.READY:
+            # Staged, verified and checked before anything is stopped or switched (DESIGN §4.3).
+            self._book.change(note=f"halted before {attempt.target_height}; {_what_is_missing(attempt)}")
         else:
             await self._quiesce(attempt)
 
@@ -152,7 +169,8 @@ class Crosser:
             self._runs.look_for_foreign(HAND_OVER_LOOK_S),
         )
         try:
-            self._runs.prepare(self._generations.generation(attempt.generation))
+            with suppress(NodeError):
+                self._runs.prepare(self._generations.generation(attempt.generation))
             # A node of a chain that stops by itself lives on at its halt (facts/cosmos.md §4.4).
             await self._runs.stop()
         finally:
@@ -181,8 +199,7 @@ class Crosser:
             await asyncio.to_thread(
                 self._points.take,
                 name,
-                # Its halt is proven, so what cannot be read is known.
-                app_height=stored if stored is not None else attempt.target_height - 1,
+                app_height=stored if stored is not None else self._height_at_halt(attempt),
                 generation=left.name,
                 exe_sha256=left.sha256,
             )
@@ -196,11 +213,23 @@ class Crosser:
             ) from error
         self._book.change(crossing=Crossing.BACKED_UP, rollback_point=name, left=left.name, note="")
 
+    def _height_at_halt(self, attempt: Attempt) -> int | None:
+        """Where the application stands when its database cannot be read: at H-1, if its halt was proven."""
+        seen = self._runs.application_height()
+        if attempt.origin is PlanOrigin.OPERATOR or attempt.new_app_height or (seen or 0) >= attempt.target_height:
+            return seen
+        return attempt.target_height - 1
+
     async def _switch(self, attempt: Attempt) -> None:
         generation = self._generations.generation(attempt.generation)
         try:
             await self._pre_upgrade(attempt, generation)
+        except JournalError:
+            raise
         except NodeError as error:
+            # After a kill behind the flip the new one may be in place already.
+            if attempt.left:
+                self._generations.switch(self._generations.generation(attempt.left))
             self._book.change(
                 crossing=Crossing.PARKED,
                 note=f"pre-upgrade failed, nothing was switched and the node is down: {error}",
@@ -225,17 +254,23 @@ class Crosser:
     async def _start_new(self, attempt: Attempt) -> None:
         try:
             generation = self._generations.generation(attempt.generation)
-            await self._runs.start(generation, 0, looked_within_s=HAND_OVER_LOOK_S)
+            # Only the first start follows a node that kept everybody else out.
+            first = attempt.tries_left >= TRIES
+            await self._runs.start(generation, 0, looked_within_s=HAND_OVER_LOOK_S if first else FOREIGN_S)
+        except JournalError:
+            raise
         except SignerStateError as error:
             self._book.change(crossing=Crossing.NEEDS_OPERATOR, note=str(error))
         except NodeError as error:
-            self._book.change(crossing=Crossing.SWITCHED, note=str(error))
+            # Nothing was executed, so it says nothing of the new binary.
+            self._book.change(crossing=Crossing.SWITCHED, tries_left=attempt.tries_left, note=str(error))
+            self._pause(replace(attempt, crossing=Crossing.SWITCHED), _RETRY_S)
 
     async def _await_replay(self, attempt: Attempt, consensus: ConsensusReading | None) -> None:
         if self._runs.live is None:
             # The controller was killed between the decision and the start: that try is spent.
             self._book.change(crossing=Crossing.SWITCHED, note="a start was interrupted")
-        elif consensus is not None and consensus.app_height >= attempt.target_height:
+        elif consensus is not None and consensus.app_height >= _height_of_a_start(attempt):
             self._book.change(crossing=Crossing.WAITING_FOR_QUORUM, new_app_height=consensus.app_height, note="")
         elif why := self._failed_start(attempt, consensus):
             _LOG.warning("the new binary did not come up: %s", why)
@@ -270,3 +305,24 @@ class Crosser:
         signs = consensus.own_power > 0 and not consensus.catching_up
         if not signs or (consensus.own_address or self._settings().address) in signers:
             self._book.change(crossing=Crossing.COMMITTED, note="")
+        elif consensus.app_height > attempt.target_height + _SIGNS_WITHIN_BLOCKS:
+            # Why it does not sign is another matter, which must not keep the next plan out.
+            note = f"crossed, but its own signature was not seen within {_SIGNS_WITHIN_BLOCKS} blocks"
+            self._book.change(crossing=Crossing.COMMITTED, note=note)
+
+
+def _height_of_a_start(attempt: Attempt) -> int:
+    """The height at which a new binary has come up: H is replayed, but a swap by hand waits for the network's next."""
+    return attempt.target_height - (attempt.origin is PlanOrigin.OPERATOR)
+
+
+def _what_is_missing(attempt: Attempt) -> str:
+    """Why a halted node does not cross yet, and what the operator can do."""
+    if attempt.preparation is Preparation.STAGED:
+        return "the new release is being checked"
+    if attempt.failure_code == FailureCode.PREFLIGHT_FAILED:
+        return (
+            "the new release does not run on this machine, see the log: mend it, "
+            "or cross with another one (`upgrade-console node swap NAME`)"
+        )
+    return f"the new release is not staged: give its bytes with `upgrade-console node add-upgrade {attempt.name} FILE`"

@@ -6,9 +6,13 @@ import re
 from dataclasses import dataclass
 
 from console.model import Attempt
+from console.node.redaction import redacted
+from console.text import UntrustedText, untrusted
 
 HALT_EXIT_CODE = 2
 """Fendermint's `AppExitCode::Halt`; also clap's usage error and Go's panic, so alone it proves nothing."""
+
+_LAST_BYTES = 4096
 
 _COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
 _HALT_LINE = re.compile(rb"Stopping node due to reaching halt height\s.*?height=(\d+)")
@@ -64,6 +68,13 @@ def halt_evidence(
         height_before=app_height == target - 1,
         armed_and_code=run_halt_height == target and exit_code == HALT_EXIT_CODE,
     )
+
+
+def last_words(log: bytes) -> UntrustedText:
+    """The last line that a run wrote, without secrets: mostly it says why it ended. Empty when there is none."""
+    lines = _COLOUR.sub(b"", log[-_LAST_BYTES:]).split(b"\n")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), b"")
+    return untrusted(redacted(last.decode("utf-8", "replace")), 200)
 
 
 def wrong_app_hash(log: bytes) -> bool:

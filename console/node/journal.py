@@ -65,11 +65,25 @@ class Journal(JournalStore):
         """Keep the node's heights, so that they are known when it is down. Raises JournalError."""
         document = json.dumps({"height": height, "app_height": app_height, "read_at": time.time()})
 
+        first = self.meta("began_at") is None
+
         def write() -> None:
+            if first:
+                self.put_meta("began_at", str(app_height))
             self.put_meta("observation", document)
             self.put_meta("version", version)
 
         self.write(write)
+
+    @property
+    def began_at(self) -> int | None:
+        """Height at which this journal saw the application first; None before that. Raises JournalError."""
+        text = self.meta("began_at")
+        if text is None:
+            return None
+        if not text.isdecimal():
+            raise self.unreadable(f"began_at is {text!r}")
+        return int(text)
 
     def observe_restored(self, app_height: int) -> None:
         """Keep that older data is in place: the application stands at this height now. Raises JournalError."""

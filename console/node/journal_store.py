@@ -85,6 +85,10 @@ class JournalStore:
         """Close the database."""
         self.db.close()
 
+    def make_room(self) -> bool:
+        """Give up what is kept for a full disk; whether there was something."""
+        return self._make_room()
+
     def write(self, steps: Callable[[], T]) -> T:
         """One durable transaction. On a full disk it is tried once more with the ballast's room (facts/safety.md §3).
 

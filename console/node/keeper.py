@@ -9,7 +9,7 @@ from console.errors import NodeError
 from console.model import Crossing, PlanOrigin, Verdict
 from console.node.arming import Armer
 from console.node.attempts import AttemptBook
-from console.node.evidence import HALT_EXIT_CODE
+from console.node.evidence import HALT_EXIT_CODE, last_words
 from console.node.exits import ExitMeaning, Judgement, RunEnd, judge, missed_halt, too_early_words
 from console.node.faults import FaultPoints
 from console.node.generation import Generations
@@ -107,7 +107,7 @@ class Keeper:
             case ExitMeaning.MISSED_HALT:
                 self._book.change(crossing=Crossing.MISSED_HALT, note=judgement.why)
             case ExitMeaning.FAILED_TRY:
-                self._act_on_failed_try(judgement.why)
+                self._act_on_failed_try(judgement.why, end.log)
             case ExitMeaning.TOO_EARLY:
                 self._give_up_too_early(judgement.why)
             case ExitMeaning.SAME_RUN_AGAIN | ExitMeaning.CRASHED:
@@ -118,13 +118,13 @@ class Keeper:
             case ExitMeaning.ASKED:
                 pass
 
-    def _act_on_failed_try(self, why: str) -> None:
+    def _act_on_failed_try(self, why: str, log: bytes) -> None:
         attempt = self._book.open
         if attempt is not None and attempt.beyond_return:
             # Forward only: it is started again as any node that crashed, and never rolled back.
-            self._plan_restart(why)
+            self._plan_restart(_told(why, log))
         else:
-            self._book.change(crossing=Crossing.SWITCHED, note=f"the new binary ended with {why}")
+            self._book.change(crossing=Crossing.SWITCHED, note=f"the new binary ended with {_told(why, log)}")
 
     async def end_too_early(self) -> None:
         """Stop a new binary that lives and refuses to work: no other try of it would end otherwise."""
@@ -216,3 +216,9 @@ class Keeper:
         generation = self._generations.current()
         if self._runs.live is None:
             await self._runs.start(generation, self._armer.for_start(automatic=self._settings().automatic))
+
+
+def _told(why: str, log: bytes) -> str:
+    """The end with the program's own last words: who is called at night should not have to look for them."""
+    words = last_words(log)
+    return f"{why}: {words}" if words else why

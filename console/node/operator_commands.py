@@ -114,7 +114,7 @@ class Commands:
                     safe="it was not started",
                     next_step="bring back its state from before that height with `upgrade-console node resync`",
                 )
-            if attempt is not None and attempt.crossing is Crossing.PARKED:
+            if attempt is not None and self._has_old_in_place(attempt):
                 await self._start_parked(attempt)
                 return
             self._journal.set_meta(STOPPED_BY_OPERATOR, "")
@@ -128,6 +128,13 @@ class Commands:
                     f"the node waits at its halt before height {attempt.target_height}: {attempt.note or 'crossing'}",
                     safe="it was not started, because the old binary would halt again",
                 )
+
+    def _has_old_in_place(self, attempt: Attempt) -> bool:
+        """Whether the operator decides and a start would run the old binary over its halt."""
+        if attempt.crossing is Crossing.PARKED:
+            return True
+        begun = attempt.crossing is Crossing.NEEDS_OPERATOR and bool(attempt.left)
+        return begun and self._generations.current().name != attempt.generation
 
     async def _start_parked(self, attempt: Attempt) -> None:
         if not self._returner.may_start_old(attempt):
@@ -186,7 +193,7 @@ class Commands:
             if cross:
                 if attempt is None or attempt.crossing is not Crossing.HALTED or attempt.verdict is not Verdict.NONE:
                     raise NodeError("this node does not wait for a verdict at its halt", safe="nothing was changed")
-                self._book.lead_on(cross, verdict=Verdict.CROSS)
+                self._book.lead_on(cross, verdict=Verdict.CROSS, verdict_by_hand=True)
             self._journal.set_meta(PAUSED, "")
 
     # --- arming ---
@@ -231,6 +238,12 @@ class Commands:
             # Before anything is stopped.
             await self._preparer.try_out(generation)
             attempt = self._book.attempt
+            if attempt is not None and attempt.crossing is Crossing.MISSED_HALT:
+                raise NodeError(
+                    f"this node missed its halt: its data has executed height {attempt.target_height} under old rules",
+                    safe="nothing was changed",
+                    next_step="bring it back with `upgrade-console node resync`",
+                )
             if attempt is not None and attempt.crossing in _WAITS_FOR_RELEASE:
                 self._choose(attempt, generation.name, generation.sha256, reason)
             elif self._book.open is not None:
@@ -270,19 +283,35 @@ class Commands:
         height = self._runs.application_height()
         if height is None:
             raise NodeError("the application's height is not known", safe="nothing was changed", next_step="start it")
+        self._refuse_behind_an_upgrade(name)
         self._journal.record("led-on", None, reason=reason)
         self._book.take_up(_by_hand(name, sha256, height + 1, self._journal.next_hand_number()), PlanOrigin.OPERATOR)
+        self._book.change(preparation=Preparation.STAGED)
+        self._book.change(preparation=Preparation.READY)
         await self.go_on_by_hand()
+
+    def _refuse_behind_an_upgrade(self, name: str) -> None:
+        """Refuse a generation that ran before an upgrade which the network has crossed: no option leads back there."""
+        for attempt in self._journal.attempts(_ATTEMPTS_LOOKED_AT):
+            if attempt.crossing is Crossing.COMMITTED and attempt.breaking and name in {attempt.left, GENESIS}:
+                raise NodeError(
+                    f"{name} executes the rules from before {attempt.name}, and the network committed height "
+                    f"{attempt.target_height + 1} on the new ones",
+                    safe="nothing was changed",
+                )
 
     async def go_on_by_hand(self) -> None:
         """Stop the node for a swap by hand that was decided; after a kill, again."""
         attempt = self._book.open
         if attempt is None or attempt.origin is not PlanOrigin.OPERATOR or attempt.crossing is not Crossing.NONE:
             return
-        if attempt.preparation is Preparation.PLANNED:
-            self._book.change(preparation=Preparation.STAGED)
+        if attempt.preparation is not Preparation.READY:
+            # Killed on the way: it is prepared as any release is.
+            return
         await self._runs.stop()
-        self._book.change(crossing=Crossing.HALTED)
+        height = self._runs.application_height()
+        target = attempt.target_height if height is None else height + 1
+        self._book.change(crossing=Crossing.HALTED, target_height=target)
 
     # --- back ---
 
@@ -317,8 +346,12 @@ class Commands:
     async def backup(self, name: str) -> RollbackPoint:
         """Take a rollback point now; a node that runs is stopped for it and started again as it was."""
         async with self._command("backup", point=str(untrusted(name))):
+            if self._resyncer.under_way:
+                raise NodeError("a resync is under way", safe="nothing was changed")
             if self._book.open is not None and self._book.open.crossing is not Crossing.NONE:
                 raise NodeError("a crossing is going on and takes its own rollback point", safe="nothing was changed")
+            if self._points.find(folder_name(name)) is not None:
+                raise NodeError(f"there is a rollback point {name!r} already", safe="nothing was changed")
             need = self._points.space_needed()
             if not need.enough:
                 raise NodeError(need.sentence, safe="the node was not touched", next_step="free space")
@@ -361,12 +394,14 @@ class Commands:
                 )
             running = self._runs.live is not None
             await self._runs.stop()
+            await self._runs.look_for_foreign(0.0)
             await asyncio.to_thread(self._points.restore, point)
             self._journal.observe_restored(point.app_height or 0)
             if running:
                 await self._keeper.start_current()
 
 
+_ATTEMPTS_LOOKED_AT = 200
 _WAITS_FOR_RELEASE = frozenset({Crossing.HALTED, Crossing.QUIESCED, Crossing.PARKED, Crossing.NEEDS_OPERATOR})
 
 

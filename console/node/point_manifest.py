@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from console.errors import NodeError
 from console.files import write_durably
+from console.json_depth import MAX_DEPTH, deeper_than
 from console.node.signer_guard import Hrs
 from console.node.tree_copy import CopyMethod
 
@@ -154,6 +155,8 @@ def parse_manifest(content: bytes, name: str) -> Manifest:
     if len(content) > MAX_BYTES:
         _refuse(name, "its manifest is too long")
     try:
+        if deeper_than(content, MAX_DEPTH):
+            raise ValueError("nested too deeply")
         document = json.loads(content, object_pairs_hook=_unique, parse_constant=_no_constant)
         if _whole(document["format"]) != FORMAT:
             _refuse(name, f"its manifest has format {_whole(document['format'])}, and this program reads {FORMAT}")

@@ -4,6 +4,7 @@ the record that tells Cosmovisor what is applied (facts/cosmos.md §1.5, §4.5).
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 
@@ -49,12 +50,23 @@ class PreUpgrades:
         Raises:
             NodeError: One of them failed, or did not end in time; nothing was switched.
         """
+        if not self._shape.halts_itself:
+            await self._run(attempt, generation)
+            return
+        if attempt.origin is PlanOrigin.CHAIN:
+            self._make_plan_whole(attempt)
+        # Beside the others: the chain waits, and a disk takes its time.
+        recording = asyncio.create_task(asyncio.to_thread(self._record_applied, attempt, generation))
+        try:
+            await self._run(attempt, generation)
+        finally:
+            await recording
+
+    async def _run(self, attempt: Attempt, generation: Generation) -> None:
         settings = self._settings()
         folder = self._shape.home / "cosmovisor"
         # Scripts that were written for Cosmovisor find the home by its variables.
-        environment = {"DAEMON_HOME": str(self._shape.home), "DAEMON_NAME": settings.daemon, **self._environment()}
-        if self._shape.halts_itself and attempt.origin is PlanOrigin.CHAIN:
-            self._make_plan_whole(attempt)
+        environment = {**self._environment(), "DAEMON_HOME": str(self._shape.home), "DAEMON_NAME": settings.daemon}
         if settings.custom_preupgrade:
             done = await run_custom_script(
                 folder / settings.custom_preupgrade,
@@ -75,8 +87,6 @@ class PreUpgrades:
                 max_retries=settings.preupgrade_max_retries,
             )
             self._heed(attempt, done, "pre-upgrade")
-        if self._shape.halts_itself:
-            self._record_applied(attempt, generation)
 
     def _make_plan_whole(self, attempt: Attempt) -> None:
         """Write the plan file where the node could not: by it the new binary knows which stores it has to rename."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from console.errors import JournalError, NodeError, ReleaseError
-from console.model import Attempt, FailureCode, Preparation, ReleaseKind
+from console.model import Attempt, Crossing, FailureCode, Preparation, ReleaseKind
 from console.node.attempts import AttemptBook
 from console.node.generation import Generation, Generations
 from console.node.releases import BinaryReleases, Releases, promised_binary
@@ -89,15 +89,34 @@ class Preparer:
         folder = self._generations.folder_of_plan(name)
         if attempt is not None and folder != self._generations.folder_of_plan(attempt.name):
             attempt = None
-        if attempt is None and not self._shape.halts_itself:
+        if attempt is None and not self._shape.halts_itself and not force:
             opened = self._book.open
             planned = "none" if opened is None else str(opened.name)
-            raise NodeError(f"there is no open plan named {name!r} (open plan: {planned})", safe="nothing was changed")
+            raise NodeError(
+                f"there is no open plan named {name!r} (open plan: {planned})",
+                safe="nothing was changed",
+                next_step="add --force to stage it on your own word, for `upgrade-console node swap`",
+            )
+        if attempt is not None and attempt.crossing not in {Crossing.NONE, Crossing.HALTED}:
+            raise NodeError(
+                f"the crossing has begun ({attempt.crossing.value}), and its release stays what it is",
+                safe="nothing was changed",
+            )
         found = await self._hash_of(binary)
         if attempt is not None and attempt.release_hash and found != attempt.release_hash:
             raise NodeError(
                 f"{binary} has sha256 {found}, the chain says {attempt.release_hash}", safe="nothing was changed"
             )
+        if attempt is not None and attempt.preparation is Preparation.READY and attempt.generation_hash == found:
+            return
+        if attempt is not None and not attempt.release_hash and not force:
+            there = next((entry for entry in self._generations.all() if entry.name == folder), None)
+            if there is not None and there.sha256 not in {"", found}:
+                raise NodeError(
+                    f"other bytes of {name} are staged (sha256 {there.sha256})",
+                    safe="nothing was changed",
+                    next_step="add --force to replace them",
+                )
         async with self._giving:
             await self.close()
             if attempt is None:
@@ -206,7 +225,7 @@ class Preparer:
         if promised is not None and promised.checksum is not None:
             self._change(attempt.id, generation_hash=promised.checksum.digest)
             return self._mine(attempt.id)
-        in_place = "is in its folder, but nobody vouched for it" if staged is not None else "is not staged"
+        in_place = "is in its folder, but nobody vouched for it" if staged and staged.complete else "is not staged"
         raise ReleaseError(
             f"the binary of {attempt.name} {in_place}",
             code=FailureCode.DOWNLOAD_FAILED,

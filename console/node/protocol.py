@@ -9,6 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from console.errors import NodeError
+from console.json_depth import MAX_DEPTH, deeper_than
 from console.model import Arming, Attempt, Crossing, NodeStatus, PlanOrigin, Preparation, Verdict
 from console.node.generation import folder_name
 from console.settings_table import SettingChange
@@ -52,8 +53,10 @@ def decode(line: bytes) -> dict[str, Any]:
         NodeError: The line is not a JSON object.
     """
     try:
+        if deeper_than(line, MAX_DEPTH):
+            raise ValueError("nested too deeply")
         message = json.loads(line)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise NodeError("the other end of the control socket did not send JSON") from error
     if not isinstance(message, dict):
         raise NodeError("the other end of the control socket did not send a JSON object")

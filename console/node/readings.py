@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from console.errors import ConsoleError, NodeError
+from console.errors import ConsoleError, JournalError, NodeError
 from console.node.attempts import AttemptBook
 from console.node.generation import Generations
 from console.node.journal import Journal
@@ -108,8 +108,10 @@ class Readings:
             self.asked = True
             self._changed()
             self._wanted.clear()
+            # Not `wait_for`, which loses a cancellation that comes together with the event (Python 3.11).
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), self._plan_pause_s())
+                async with asyncio.timeout(self._plan_pause_s()):
+                    await self._wanted.wait()
 
     def _plan_pause_s(self) -> float:
         """Seconds until plans are read again: every block from PLANNED on, in IDLE as the settings say."""
@@ -146,7 +148,11 @@ class Readings:
         self._consensus = consensus
         self._consensus_at = time.monotonic()
         self._consensus_run = run_id
-        self._journal.observe(consensus.height, consensus.app_height, consensus.version)
+        try:
+            self._journal.observe(consensus.height, consensus.app_height, consensus.version)
+        except JournalError as error:
+            # Said by the next step that has to write; what was kept before is a lower bound all the same.
+            _LOG.warning("%s", error)
 
     async def ask_own(self) -> ConsensusReading | None:
         """Read our node now; None when it does not answer. Whoever asks acts on it: nobody is woken for it."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
+from collections.abc import Callable
 
 from console.errors import JournalError, NodeError
 from console.model import Arming, Attempt, Crossing
@@ -18,6 +20,7 @@ _LOG = logging.getLogger(__name__)
 
 _KEY = "resync"
 _GENESIS = ""
+_RETRY_S = 5.0
 
 
 class Resyncer:
@@ -29,6 +32,7 @@ class Resyncer:
         runs: The node's runs.
         generations: To put the old binary in place.
         points: Rollback points and the data folders.
+        clock: Monotonic seconds.
     """
 
     def __init__(
@@ -38,7 +42,10 @@ class Resyncer:
         runs: NodeRuns,
         generations: Generations,
         points: RollbackPoints,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
+        self._not_before = 0.0
         self._journal = journal
         self._book = book
         self._runs = runs
@@ -58,17 +65,20 @@ class Resyncer:
         attempt = self._book.attempt
         if attempt is None or attempt.crossing is not Crossing.MISSED_HALT:
             raise NodeError("this node did not miss its halt", safe="nothing was changed")
+        if from_genesis:
+            self._refuse_behind_an_upgrade(attempt)
         point = _GENESIS if from_genesis else self._point_before(attempt)
         wanted = {"attempt": attempt.id, "point": point, "generation": self._old_generation(point), "reason": reason}
         self._journal.set_meta(_KEY, json.dumps(wanted))
+        self._not_before = 0.0
 
     def _point_before(self, attempt: Attempt) -> str:
+        # The binary that missed the halt is the right one until then; an older point belongs to an older binary.
+        current = self._generations.current().sha256
         points = [
             point
             for point in self._points.all()
-            if point.app_height is not None
-            and point.app_height < attempt.target_height
-            and point.exe_sha256 != attempt.generation_hash
+            if point.app_height is not None and point.app_height < attempt.target_height and point.exe_sha256 == current
         ]
         if not points:
             raise NodeError(
@@ -76,7 +86,20 @@ class Resyncer:
                 safe="nothing was changed",
                 next_step="replay from genesis with `upgrade-console node resync --from-genesis`",
             )
-        return max(points, key=lambda point: point.app_height or 0).name
+        best = max(points, key=lambda point: point.app_height or 0)
+        self._points.verify(best, full=False)
+        return best.name
+
+    def _refuse_behind_an_upgrade(self, attempt: Attempt) -> None:
+        """The binary that missed the halt replays from genesis only where no upgrade came before. Raises NodeError."""
+        before = [entry for entry in self._journal.attempts(200) if entry.id < attempt.id]
+        crossed = next((entry for entry in before if entry.crossing is Crossing.COMMITTED and entry.breaking), None)
+        if crossed is not None:
+            raise NodeError(
+                f"the blocks before {crossed.name} (height {crossed.target_height}) need an older binary than this one",
+                safe="nothing was changed",
+                next_step="put the genesis generation in place in a fresh home, and let it cross every halt in order",
+            )
 
     def _old_generation(self, point_name: str) -> str:
         point = self._points.find(point_name) if point_name else None
@@ -95,8 +118,10 @@ class Resyncer:
             JournalError: What was decided cannot be read.
         """
         text = self._journal.meta(_KEY)
-        if not text:
+        if not text or self._clock() < self._not_before:
             return
+        # A step that fails may cost a copy of everything: not at every look.
+        self._not_before = self._clock() + _RETRY_S
         try:
             wanted = json.loads(text)
             attempt_id, name, generation = int(wanted["attempt"]), str(wanted["point"]), str(wanted["generation"])
@@ -104,10 +129,12 @@ class Resyncer:
             raise JournalError(f"the journal's word on a resync is not understood: {text!r}") from error
         attempt = self._book.attempt
         if attempt is None or attempt.id != attempt_id:
-            raise JournalError("the journal's word on a resync is of another upgrade", safe="nothing was changed")
+            self._journal.set_meta(_KEY, "")
+            raise NodeError("a resync was decided for another upgrade, and is dropped", safe="nothing was changed")
         await self._runs.stop()
         if not self._runs.quiet:
             raise NodeError("a process of this node still lives", safe="its data was not touched")
+        await self._runs.look_for_foreign(0.0)
         if attempt.crossing is Crossing.MISSED_HALT:
             height = await asyncio.to_thread(self._take_back, name)
             self._journal.observe_restored(min(height, attempt.target_height - 1))

@@ -19,6 +19,7 @@ from console.settings import NodeSettings
 
 _LOG = logging.getLogger(__name__)
 
+_BEFORE_FLIP = frozenset({Crossing.QUIESCED, Crossing.BACKED_UP})
 _NOT_ABORTED = frozenset({Crossing.NONE, Crossing.COMMITTED, Crossing.RESUMED_OLD, Crossing.MISSED_HALT})
 """Where no crossing goes on that could be aborted."""
 
@@ -62,7 +63,7 @@ class Returner:
                 note=f"the new binary failed ({why}) and is not rolled back: {refusal}; everything is kept as it is",
             )
         else:
-            self._book.change(crossing=Crossing.ROLLBACK, note=f"the new binary failed in all its tries: {why}")
+            self._book.change(crossing=Crossing.ROLLBACK, note=f"no try is left: {why}")
 
     def _refusal(self, attempt: Attempt) -> str:
         if not self._settings().rollback_on_failure:
@@ -115,6 +116,18 @@ class Returner:
             reason, verdict=Verdict.ABORT, crossing=Crossing.ROLLBACK, note=f"the network aborted: {reason}"
         )
 
+    def abort_by_verdict(self, attempt: Attempt) -> None:
+        """The chain's verdict is ABORT, and this node had gone on without knowing it. Raises JournalError."""
+        aborted = f"the verdict is ABORT ({attempt.note})" if attempt.note else "the verdict is ABORT"
+        if not self._on_new(attempt):
+            self._book.change(crossing=Crossing.HALTED if attempt.crossing in _BEFORE_FLIP else Crossing.NEEDS_OPERATOR)
+            return
+        found = may_abort(self._facts(attempt), agreed=True)
+        if isinstance(found, Refusal):
+            self._book.change(crossing=Crossing.NEEDS_OPERATOR, note=f"{aborted}, but {found.why}")
+        else:
+            self._book.change(crossing=Crossing.ROLLBACK, note=f"{aborted}: back to the old binary")
+
     def may_start_old(self, attempt: Attempt) -> bool:
         """Whether a parked node's old binary may go on: the network aborted, or the release breaks nothing."""
         return attempt.verdict is Verdict.ABORT or not attempt.breaking
@@ -127,13 +140,23 @@ class Returner:
         return ZoneFacts(
             target_height=attempt.target_height,
             stored_app_height=self._shape.application_height() if self._runs.live is None else None,
-            new_run_app_height=attempt.new_app_height or None,
+            new_run_app_height=self._highest_of_new(attempt),
             commit_seen=attempt.beyond_return,
             complete_point=point is not None and point.app_height == attempt.target_height - 1,
         )
 
+    def _highest_of_new(self, attempt: Attempt) -> int | None:
+        """Highest height that any run of the new binary was seen at since it is in place."""
+        seen = (attempt.new_app_height or None, self._runs.height_seen_of(attempt.generation_hash))
+        return max((height for height in seen if height is not None), default=None)
+
     def _point(self, attempt: Attempt) -> RollbackPoint | None:
-        return self._points.find(attempt.rollback_point) if attempt.rollback_point else None
+        try:
+            return self._points.find(attempt.rollback_point) if attempt.rollback_point else None
+        except NodeError as error:
+            # A damaged point is none; what is decided without it is decided all the same.
+            _LOG.warning("the rollback point %s cannot be used: %s", attempt.rollback_point, error)
+            return None
 
     # --- deeds ---
 
@@ -148,15 +171,18 @@ class Returner:
             case Crossing.FLIPPED_BACK if attempt.verdict is Verdict.ABORT:
                 await self.resume_old("the network aborted: the old binary goes on, halt cleared")
             case Crossing.FLIPPED_BACK:
-                self._book.change(
-                    crossing=Crossing.PARKED, note=f"the node is down, the old binary in place; {attempt.note}"
-                )
+                self._book.change(crossing=Crossing.PARKED, note=f"down, the old binary in place; {attempt.note}")
 
     async def _restore(self, attempt: Attempt) -> None:
         await self._runs.stop()
         if not self._runs.quiet:
             return
-        point = self._point(attempt)
+        await self._runs.look_for_foreign(0.0)
+        try:
+            point = await asyncio.to_thread(self._whole_point, attempt)
+        except NodeError as error:
+            self._book.change(crossing=Crossing.NEEDS_OPERATOR, note=f"nothing was restored: {error}")
+            return
         if point is not None:
             try:
                 await asyncio.to_thread(self._points.restore, point)
@@ -172,8 +198,19 @@ class Returner:
                 ) from error
         self._book.change(crossing=Crossing.RESTORED, new_app_height=0)
 
+    def _whole_point(self, attempt: Attempt) -> RollbackPoint | None:
+        """The rollback point, checked; None when the attempt has none. Raises NodeError: it is gone or damaged."""
+        point = self._point(attempt)
+        if point is not None:
+            self._points.verify(point, full=False)
+        elif attempt.rollback_point:
+            raise NodeError(f"the rollback point {attempt.rollback_point} is gone", safe="the data is as it was")
+        return point
+
     async def resume_old(self, note: str) -> None:
         """Let the old binary go on without a halt. Raises NodeError: it was decided but could not be started."""
         await self._runs.stop()
-        self._book.change(crossing=Crossing.RESUMED_OLD, note=note)
-        await self._runs.start(self._generations.current(), 0)
+        attempt = self._book.change(crossing=Crossing.RESUMED_OLD, note=note)
+        old = self._generations.generation(attempt.left) if attempt.left else self._generations.current()
+        self._generations.switch(old)
+        await self._runs.start(old, 0)

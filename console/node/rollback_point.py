@@ -133,10 +133,13 @@ class RollbackPoints:
                 sync_folder(self._folder)
                 return found
             partial = self._folder / f"{name}{PARTIAL}"
-            remove_tree(partial)
+            # Of whatever name: what a kill left behind is of no use to anybody.
+            for left in {partial, *self.partials()}:
+                remove_tree(left)
             try:
                 partial.mkdir(mode=0o700)
                 trees = tuple(keep_folder(self._data, folder, partial) for folder in self._data.folders)
+                self._faults.reach("before-point-described")
                 manifest = Manifest(
                     name=name,
                     sequence=1 + max((point.sequence for point in self.all()), default=0),
@@ -260,6 +263,11 @@ class RollbackPoints:
             return self._swap.swap(
                 "bad", lambda folder, new: bring_back(point.name, trees[folder], self._kept(point, folder), new)
             )
+
+    @property
+    def restore_pending(self) -> bool:
+        """Whether a restore was cut and the data is not whole."""
+        return self._swap.pending()
 
     def finish_restore(self) -> None:
         """Bring a restore that a kill cut to its end; call it before any start of the node. Idempotent.

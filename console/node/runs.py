@@ -24,6 +24,9 @@ GRACE_S = 60.0
 """Seconds between SIGTERM and SIGKILL: databases flush (facts/safety.md §4)."""
 
 
+_LOOK_AGAIN_S = 1.0
+_RUNS_LOOKED_AT = 50
+
 FOREIGN_S = 2.0
 """Seconds for which a look for others that hold the node counts."""
 HAND_OVER_LOOK_S = 60.0
@@ -41,6 +44,7 @@ class NodeRuns:
         faults: Fault points.
         refuse_foreign: Called in a thread before each start, with the pids of the run that goes on; raises HeldByOther
             when something that is not ours holds the node's home, ports or databases.
+        settle_data: Called first at each start: finishes a restore that was cut, or raises NodeError.
         set_halt: Told the halt height of a start just before it, where the environment does not carry it.
         before_start: Called before each start with the sha256 of what would be started; raises NodeError to refuse.
         extra_environment: Gives the variables that the node gets beside ours; asked at each start.
@@ -58,6 +62,7 @@ class NodeRuns:
         refuse_foreign: Callable[[Collection[int]], None] | None = None,
         before_start: Callable[[str], Awaitable[None]] | None = None,
         set_halt: Callable[[int], None] | None = None,
+        settle_data: Callable[[], Awaitable[None]] | None = None,
         extra_environment: Callable[[], Mapping[str, str]] | None = None,
         grace_s: Callable[[], float] | None = None,
     ) -> None:
@@ -69,6 +74,7 @@ class NodeRuns:
         self._refuse_foreign = refuse_foreign
         self._before_start = before_start
         self._set_halt = set_halt
+        self._settle_data = settle_data
         self._extra_environment = extra_environment
         self._grace_s = grace_s
         self._waiter: asyncio.Task[None] | None = None
@@ -132,6 +138,9 @@ class NodeRuns:
             return
         if self.unjudged is not None:
             raise NodeError("the end of the last run is not judged yet", safe="nothing was started")
+        if self._settle_data is not None:
+            # Before the signer state is looked at: it may be on its way too.
+            await self._settle_data()
         self._guard_signer()
         if self._before_start is not None:
             await self._before_start(generation.sha256)
@@ -158,10 +167,14 @@ class NodeRuns:
             if self._shape.private_tmp is not None:
                 await asyncio.to_thread(self._shape.make_tmp, generation)
             live = await self._runtime.start(dataclasses.replace(spec, run_id=run.id))
-        except (NodeError, TimeoutError) as error:
+        except (NodeError, TimeoutError, OSError) as error:
             self._journal.close_run(run.id, None)
             self._refresh()
-            raise error if isinstance(error, NodeError) else NodeError("the node was not started in time") from error
+            if isinstance(error, NodeError):
+                raise
+            timed_out = isinstance(error, TimeoutError)
+            why = "the node was not started in time" if timed_out else f"the node cannot be started: {error}"
+            raise NodeError(why, safe="nothing of it runs") from error
         self._faults.reach("after-start")
         self.live = live
         self._watch(live)
@@ -270,6 +283,11 @@ class NodeRuns:
         return self._runtime.environment_of(self.live)
 
     @property
+    def app_gone(self) -> bool:
+        """Whether the app has ended and its end is not recorded yet."""
+        return self.live is not None and not self._runtime.node_alive(self.live)
+
+    @property
     def quiet(self) -> bool:
         """Whether nothing of the node lives: no process and no holder of its lock."""
         return self.live is None and not self._runtime.lock_held()
@@ -281,6 +299,15 @@ class NodeRuns:
             JournalError: It cannot be written.
         """
         self._journal.observe_restored(app_height)
+
+    def height_seen_of(self, sha256: str) -> int | None:
+        """Application height of the last reading, when it was made of a run of this binary. Raises JournalError."""
+        observation = self._journal.observation
+        if observation is None:
+            return None
+        read = (run for run in self._journal.runs(_RUNS_LOOKED_AT) if run.started_at <= observation.read_at)
+        run = next(read, None)
+        return observation.app_height if run is not None and run.exe_sha256 == sha256 else None
 
     def application_height(self) -> int | None:
         """Last executed height: of the stopped node's database, else the last reading."""
@@ -315,9 +342,18 @@ class NodeRuns:
             return
         self._journal.raise_signer_mark(found)
 
+    async def _ended(self, live: LiveRun) -> ExitRecord | None:
+        """Wait for the end; a look that fails is made again, or nobody would ever miss the node."""
+        while True:
+            try:
+                return await self._runtime.ended(live)
+            except (OSError, NodeError) as error:
+                _LOG.warning("cannot look after the running node: %s", error)
+                await asyncio.sleep(_LOOK_AGAIN_S)
+
     def _watch(self, live: LiveRun) -> None:
         async def wait() -> None:
-            record = await self._runtime.ended(live)
+            record = await self._ended(live)
             self._note_end(live, record)
             self._on_end()
 

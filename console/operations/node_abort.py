@@ -18,6 +18,7 @@ MEMBERSHIP = "membership"
 """The journal's fact: `{address: [power, operator]}`, as the freeze stored it on the chain."""
 
 _NOTHING = "nothing was changed"
+_OVER = frozenset({Crossing.COMMITTED, Crossing.RESUMED_OLD, Crossing.MISSED_HALT})
 
 
 class AbortControl(Protocol):
@@ -41,7 +42,7 @@ class AbortCase:
         """What the operator is told, and what is needed from whom."""
         total = sum(member.power for member in self.membership.values())
         needed = 2 * total // 3 + 1
-        stands = "at its halt" if self.crossing is Crossing.NONE else self.crossing.value
+        stands = "before its halt" if self.crossing is Crossing.NONE else self.crossing.value
         return (
             f"Abort of {untrusted(self.plan.name)} (plan {self.plan.id}, H {self.plan.target_height})"
             f" on {self.plan.chain_id}; this node is {stands}.",
@@ -83,13 +84,19 @@ def abort_case(network: NetworkSettings, node: NodeSettings) -> AbortCase:
     """What could be aborted here, from the journal: it needs neither the chain nor the controller.
 
     Raises:
-        NodeError: There is no upgrade, or its membership is not known here.
+        NodeError: There is no upgrade, it is over here, or its membership is not known here.
         JournalError: The journal cannot be read.
     """
     with reading(node) as journal:
         attempt = None if journal is None else journal.latest_attempt()
         if journal is None or attempt is None:
             raise NodeError(f"{node.name} knows of no upgrade that could be aborted", safe=_NOTHING)
+        if attempt.crossing in _OVER:
+            raise NodeError(
+                f"no crossing is going on at {node.name} that could be aborted: it is {attempt.crossing.value}"
+                f" for {untrusted(attempt.name)}",
+                safe=_NOTHING,
+            )
         stored = journal.meta(MEMBERSHIP)
         observation = journal.observation
     plan = Plan(network.chain_id, network.registry, attempt.proposal_id, str(attempt.name), attempt.target_height)

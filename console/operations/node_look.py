@@ -17,11 +17,13 @@ from console.node.cosmovisor.homes import Direction, look_at_home, passage
 from console.node.cosmovisor.settings import CosmovisorSettings, read_settings
 from console.node.cosmovisor.upgrade_info import FILE_NAME, PlanFile, read_plan
 from console.node.cosmovisor.versions import PINNED_INSTALL, advice, parse_version
+from console.node.discovery import NamedEnvironment
 from console.node.discovery.finding import Finding, Level
 from console.node.doctor import DoctorReport, DoctorRequest, examine
 from console.node.inventory import Inventory
 from console.node.plan_ahead import plan_path
-from console.node.runtime.shim import run_command
+from console.node.runtimes import container_environments, running_of
+from console.node.shape import shape_of
 from console.operations.node_alone import reading
 from console.operations.node_stage import known_height
 from console.settings import NodeSettings
@@ -47,8 +49,22 @@ class Versions:
 def doctor(node: NodeSettings, *, runner: Runner | None = None) -> DoctorReport:
     """Look at one node: what is wrong, each with what to do, and on a Cosmos chain whether Cosmovisor may take over."""
     keystore = Path.home() / ".ipc"
-    request = DoctorRequest(node.home, node.state_dir, (node.daemon,), keystore=keystore if keystore.is_dir() else None)
+    containers: tuple[NamedEnvironment, ...] = ()
+    problem = ""
+    try:
+        containers = container_environments(node)
+    except NodeError as error:
+        problem = str(error)
+    request = DoctorRequest(
+        node.home,
+        node.state_dir,
+        (node.daemon,),
+        keystore=keystore if keystore.is_dir() else None,
+        containers=containers,
+    )
     report = examine(request)
+    if problem:
+        report = replace(report, findings=(*report.findings, Finding(Level.FAIL, "containers", problem)))
     if node.shape != "cosmos":
         return report
     found = cosmovisor_findings(node, report.state, runner or SystemRunner())
@@ -135,7 +151,8 @@ def versions(node: NodeSettings, *, own_only: bool = False) -> Versions:
         name = current.name
         arguments = ("version",) if node.shape == "cosmos" else ("--version",)
         environment = {"PATH": "/usr/bin:/bin", "HOME": os.environ.get("HOME", "/")}
-        done = run_command(current.binary, current.sha256, arguments, environment, _VERSION_DEADLINE_S)
+        run = running_of(lambda: node, shape_of(node)).command
+        done = run(current.binary, current.sha256, arguments, environment, _VERSION_DEADLINE_S)
     except (NodeError, OSError) as error:
         return Versions(__version__, name, "", str(error))
     said = str(untrusted(done.stdout.strip() or done.stderr.strip(), 200))

@@ -18,12 +18,18 @@ from console.node.discovery import Home, inspect_home, ports_of
 from console.node.discovery.units import SYSTEM_ROOTS
 from console.node.doctor import DoctorRequest, examine, refuse_change_of_supervisor
 from console.node.foreign import Holder, foreign_holders
-from console.node.full_node import PORT_OFFSET, FullNode, set_up_full_node
 from console.node.generation import GENESIS
 from console.node.home_layout import make_layout, running_binary
 from console.node.inventory import Inventory
 from console.node.journalled import journalled_status
+from console.node.runtime.processes import alive
 from console.node.runtime.shim import ShimRuntime
+from console.operations.container_setup import (
+    ContainerSetup,
+    give_back_containers,
+    plan_containers,
+    set_up_containers,
+)
 from console.operations.node_alone import alone, this_user
 from console.operations.node_stage import known_height
 from console.settings import NodeSettings
@@ -69,7 +75,7 @@ def plan_setup(
     binary: Path | None = None,
     runner: Runner | None = None,
     unit_roots: Sequence[Path] = SYSTEM_ROOTS,
-) -> Setup:
+) -> Setup | ContainerSetup:
     """Look at the node and say what `init` would do; changes nothing.
 
     Args:
@@ -85,6 +91,8 @@ def plan_setup(
         InputError: No binary can be told.
         NodeError: The node is in an upgrade, no node's home is there, or systemd does not answer.
     """
+    if node.runtime == "docker":
+        return plan_containers(node, adopt=adopt)
     adopter = Adoption(node.state_dir, runner or SystemRunner(), unit_roots)
     home = inspect_home(node.home)
     refuse_change_of_supervisor(_state(node))
@@ -114,7 +122,7 @@ def plan_setup(
     return Setup(node, binary if laid is None else None, laid or GENESIS, plan, adopter, notes)
 
 
-def do_setup(setup: Setup) -> tuple[str, ...]:
+def do_setup(setup: Setup | ContainerSetup) -> tuple[str, ...]:
     """Do what was planned; after a kill anywhere, plan and do it again.
 
     Returns:
@@ -124,6 +132,8 @@ def do_setup(setup: Setup) -> tuple[str, ...]:
         HeldByOther: A controller of this node runs.
         NodeError: A step failed; what was done stays.
     """
+    if isinstance(setup, ContainerSetup):
+        return set_up_containers(setup)
     node, done = setup.node, []
     with alone(node, "init", adopt=setup.adoption is not None, binary=str(setup.binary or "")):
         # The bytes are taken while the old process still holds them.
@@ -157,6 +167,8 @@ def give_back(
         HeldByOther: A controller of this node runs.
         NodeError: The node runs or is in an upgrade, its files cannot be taken over, or a step failed.
     """
+    if node.runtime == "docker":
+        return give_back_containers(node)
     adopter = Adoption(node.state_dir, runner or SystemRunner(), unit_roots)
     record = adopter.record()
     if record is None:
@@ -185,40 +197,6 @@ def _refuse_unfinished(node: NodeSettings) -> None:
         raise NodeError(f"the home cannot go to Cosmovisor: {'; '.join(found.hindrances)}", safe=_NOTHING)
 
 
-def full_node(node: NodeSettings, home: Path, *, moniker: str = "", port_offset: int = PORT_OFFSET) -> FullNode:
-    """Set up a full node beside this one, in a new home and with fresh keys. Raises NodeError: nothing was created."""
-    return set_up_full_node(node.home, home, moniker=moniker or f"{node.name}-full", port_offset=port_offset)
-
-
-def full_node_settings(node: NodeSettings, made: FullNode, network: str) -> str:
-    """The table for the settings file, so that a controller can run the new node. No operator key is in it."""
-    import tomlkit
-
-    ports = dict(made.ports)
-    name = f"{node.name}-full"
-    table: dict[str, object] = {
-        "home": str(made.home),
-        "daemon": node.daemon,
-        "arguments": list(node.arguments),
-        "shape": node.shape,
-    }
-    if node.address:
-        table["address"] = node.address
-    for key in ("cometbft_rpc", "ethereum_rpc"):
-        url = getattr(node, key)
-        if url:
-            table[key] = _moved(url, ports)
-    return tomlkit.dumps({"networks": {network: {"nodes": {name: table}}}})
-
-
-def _moved(url: str, ports: dict[int, int]) -> str:
-    from urllib.parse import urlsplit
-
-    parts = urlsplit(url)
-    port = ports.get(parts.port or 0)
-    return url if port is None else parts._replace(netloc=f"127.0.0.1:{port}").geturl()
-
-
 def _state(node: NodeSettings) -> str:
     """`IDLE`, or what goes on. A node without a journal is idle: nobody of ours has begun anything."""
     return examine(DoctorRequest(node.home, node.state_dir, (node.daemon,), unit_roots=())).state or ""
@@ -232,6 +210,7 @@ def _holders(node: NodeSettings, home: Home, unit_roots: Sequence[Path]) -> tupl
         # A number that is recorded may be somebody else's by now.
         own += [live.shim_pid] if runtime.shim_alive(live) else []
         own += [live.child_pid] if runtime.node_alive(live) else []
+        own += [one.pid for one in live.services if alive(one.pid, one.started)]
     ports = [port.number for port in ports_of(home)]
     return foreign_holders(node.home, ports, home.database_locks, own, unit_roots=unit_roots)
 

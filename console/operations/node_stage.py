@@ -19,9 +19,11 @@ from console.node.cosmovisor.batch import (
     write_batch,
 )
 from console.node.cosmovisor.upgrade_info import PlanFile
+from console.node.images import given_image
 from console.node.inventory import Inventory
 from console.node.journal import Journal
 from console.node.plan_ahead import check_ahead, next_of, plan_path, write_ahead
+from console.node.runtimes import engine_of
 from console.operations.node import check_binary
 from console.operations.node_alone import alone, controller_holds, reading, this_user
 from console.settings import NodeSettings
@@ -72,6 +74,9 @@ async def stage_upgrade(
         NodeError: The controller refused, or the disk did.
         ControllerDown: A controller runs and does not answer.
     """
+    if node.runtime == "docker":
+        # An image by its digest, or one that the engine has: what is given is a file that names it.
+        binary = await asyncio.to_thread(given_image, node, str(binary), engine_of())
     check_binary(binary)
     try:
         if height is not None:

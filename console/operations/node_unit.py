@@ -11,8 +11,8 @@ from pathlib import Path
 from console.node.unit import unit_text
 from console.settings import NodeSettings
 
-_KEPT = ("XDG_CONFIG_HOME", "XDG_STATE_HOME")
-"""Where settings and state are: without them the unit would look elsewhere than this command does."""
+_KEPT = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "DOCKER_HOST")
+"""Where settings, state and the engine are: without them the unit would look elsewhere than this command does."""
 
 
 def controller_unit(

@@ -107,7 +107,7 @@ def test_what_is_shown_can_be_typed_and_written(setting: Setting, tmp_path: Path
         ("companions", '{ cometbft = "bin/cometbft" }', "absolute paths"),
         ("companions", '{ "../x" = "/bin/x" }', "absolute paths"),
         ("containers", '{ app = "a b" }', "names of containers"),
-        ("containers", '{ app = 5 }', "names of containers"),
+        ("containers", "{ app = 5 }", "names of containers"),
         ("daemon", "bin/fendermint", "without a folder"),
         ("shape", "round", "embedded, fendermint, docker or cosmos"),
     ],

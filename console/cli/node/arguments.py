@@ -111,7 +111,11 @@ def _cross(add: _Add) -> None:
     upgrade = add("add-upgrade", "staging", "add_upgrade", "give the bytes of a release by hand")
     upgrade.add_argument("name", metavar="NAME", help="the plan's name")
     upgrade.add_argument(
-        "file", type=Path, metavar="FILE", help="the binary; where the chain names a hash it must match"
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="the binary; with containers an image (sha256:…, NAME@sha256:…, NAME:TAG); where the chain names a hash it"
+        " must match",
     )
     upgrade.add_argument("--force", action="store_true", help="replace other bytes of that name, or another plan")
     upgrade.add_argument(

@@ -49,12 +49,13 @@ def leave(arguments: argparse.Namespace) -> int:
 
 def full_node(arguments: argparse.Namespace) -> int:
     """`node full-node --home NEW`: a full node beside this one, which can never sign as it. Raises ConsoleError."""
-    from console.operations.node_setup import full_node as set_up
-    from console.operations.node_setup import full_node_settings
+    from console.operations.full_node import full_node as set_up
+    from console.operations.full_node import full_node_settings
 
     network, node = chosen(arguments)
-    made = set_up(node, arguments.home, moniker=arguments.moniker, port_offset=arguments.port_offset)
-    table = full_node_settings(node, made, network.name)
+    beside = set_up(node, arguments.home, moniker=arguments.moniker, port_offset=arguments.port_offset)
+    made = beside.made
+    table = full_node_settings(node, made, network.name, own_file=network.folder is not None)
     if arguments.json:
         print_json(
             {
@@ -63,12 +64,22 @@ def full_node(arguments: argparse.Namespace) -> int:
                 "node_id": made.node_id,
                 "consensus_address": made.consensus_address,
                 "ports": [{"of_source": before, "here": after} for before, after in made.ports],
+                "generations": list(beside.generations),
                 "settings": table,
             }
         )
         return 0
+    where = "the settings file" if network.folder is None else str(network.folder / "network.toml")
+    run = " ".join(["upgrade-console node run", *_naming(arguments, network, node)]).replace(
+        f"--node {node.name}", f"--node {node.name}-full"
+    )
     print(f"{made.home} is a full node's home with fresh keys, node id {made.node_id}.")
-    print("Add this to the settings file, then `node init` and `node run` for it:")
+    if beside.generations:
+        print(f"It holds the generations {', '.join(beside.generations)}; it begins with genesis at block 1.")
+        print(f"Add this to {where}, then `{run}`:")
+    else:
+        print(f"It holds no generation: {beside.problem}.")
+        print(f"Add this to {where}, give it genesis' binary with `node init --binary FILE`, then `{run}`:")
     print()
     print(table, end="")
     return 0

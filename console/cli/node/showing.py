@@ -25,9 +25,9 @@ def node_lines(node: NodeStatus, *, journalled: bool) -> list[str]:
     ]
     if node.paused:
         lines.append(f"  automation is paused: {node.paused}")
-    if node.note and not journalled:
+    if node.note and not journalled and node.note not in node.alarm:
         lines.append(f"  {node.note}")
-    if node.alarm and node.alarm != node.note:
+    if node.alarm:
         lines.append(f"  needs you: {node.alarm}")
     return lines
 

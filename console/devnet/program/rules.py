@@ -1,6 +1,7 @@
-"""The state transition's rules: number 1 is v0.1.5's, number 2 is v0.2.0's.
+"""The state transition's rules: number 1 is v0.1.5's, number 2 is v0.2.0's, and
+number 3 is free for a release after it.
 
-Both execute the same transactions in the same EVM; they differ in what they commit to, so a node that executes a
+All execute the same transactions in the same EVM; they differ in what they commit to, so a node that executes a
 block under other rules than the rest gets another app hash and stops at the next height, as in life.
 """
 
@@ -49,6 +50,6 @@ def rules_for(number: int) -> Rules:
     Raises:
         NodeError: This program holds no such rules.
     """
-    if number not in (1, 2):
-        raise NodeError(f"this build names rules {number}, and the program knows 1 and 2; build it again")
+    if number not in (1, 2, 3):
+        raise NodeError(f"this build names rules {number}, and the program knows 1, 2 and 3; build it again")
     return Rules(number, _chained(number))

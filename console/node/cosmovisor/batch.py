@@ -12,6 +12,7 @@ from pathlib import Path
 
 from console.errors import InputError, NodeError
 from console.files import write_durably
+from console.json_depth import MAX_DEPTH, deeper_than
 from console.node.cosmovisor.upgrade_info import (
     FILE_NAME,
     MAX_BYTES,
@@ -123,10 +124,10 @@ def parse_batch(content: bytes) -> tuple[PlanFile, ...] | Incomplete | Invalid:
     """Read the bytes of an upgrade-info.json.batch; sorted by height; never raises."""
     if len(content) > MAX_BYTES:
         return Invalid(f"is larger than {MAX_BYTES} bytes")
+    if deeper_than(content, MAX_DEPTH):
+        return Invalid("is nested too deeply")
     try:
         document = json.loads(content.decode())
-    except RecursionError:
-        return Invalid("is nested too deeply")
     except ValueError as error:
         if not content.rstrip().endswith(b"]"):
             return Incomplete(len(content))

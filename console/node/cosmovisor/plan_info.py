@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qsl, quote_plus, unquote_plus, urlsplit
 
 from console.errors import NodeError
+from console.json_depth import MAX_DEPTH, deeper_than
 from console.text import UntrustedText, untrusted
 
 MAX_INFO_BYTES = 1 << 20
@@ -270,10 +271,10 @@ def _packing(url: str, path: str, forced: str) -> str:
 
 
 def _binaries(text: str) -> Binaries:
+    if deeper_than(text.encode("utf-8", "replace"), MAX_DEPTH):
+        raise NodeError("the plan's info is nested too deeply", safe="nothing was downloaded")
     try:
         document = json.loads(text, object_pairs_hook=_members)
-    except RecursionError as error:
-        raise NodeError("the plan's info is nested too deeply", safe="nothing was downloaded") from error
     except ValueError as error:
         raise NodeError(f"the plan's info is not JSON: {untrusted(error)}", safe="nothing was downloaded") from error
     binaries = document.get("binaries") if isinstance(document, dict) else None

@@ -16,6 +16,7 @@ from typing import Any
 
 from console.errors import NodeError
 from console.files import write_durably
+from console.json_depth import MAX_DEPTH, deeper_than
 from console.node.cosmovisor.names import plan_folder, plan_name, same_name
 from console.text import UntrustedText, untrusted
 
@@ -90,12 +91,12 @@ def parse_plan(content: bytes) -> PlanReading:
     """Read the bytes of an upgrade-info.json; never raises."""
     if len(content) > MAX_BYTES:
         return Invalid(f"is larger than {MAX_BYTES} bytes")
+    if deeper_than(content, MAX_DEPTH):
+        return Invalid("is nested too deeply")
     try:
         document = json.loads(content.decode(), object_pairs_hook=_members, parse_constant=_no_constant)
     except _Refused as error:
         return Invalid(str(error))
-    except RecursionError:
-        return Invalid("is nested too deeply")
     except ValueError as error:
         if _is_beginning(content):
             return Incomplete(len(content))

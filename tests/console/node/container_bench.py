@@ -103,6 +103,9 @@ class ContainerBench(Bench):
         found: dict[str, Any] = json.loads(self.engine.run("inspect", name).stdout)[0]
         return found
 
+    def architecture(self) -> str:
+        return self.engine.run("version", "--format", "{{.Server.Arch}}").stdout.strip()
+
     def variables(self) -> dict[str, str]:
         pairs = [pair.partition("=") for pair in self.inspect("val-fendermint")["Config"]["Env"]]
         return {name: value for name, equals, value in pairs if equals}

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from console.errors import NodeError
 from console.model import Crossing, FailureCode, Preparation, Verdict
+from console.text import untrusted
 from tests.console.node import nodes
 from tests.console.node.bench import armed, armed_and_ready, crossing, until
 from tests.console.node.container_bench import ContainerBench, Images
 from tests.console.node.fakes import OTHERS
+from tests.console.node.runtime.image_registry import ImageRegistry
 from tests.console.node.runtime.real_engine import RealEngine
 
 pytestmark = pytest.mark.anyio
@@ -126,3 +129,66 @@ async def test_a_node_whose_data_is_elsewhere_is_not_started(contained: Containe
     async with bench.controller() as controller:
         await until(controller, lambda status: "mounted" in status.note)
     assert nodes.starts(bench.home) == []
+
+
+@pytest.fixture
+def registry(shared_engine: RealEngine, tmp_path: Path) -> Iterator[ImageRegistry]:
+    registry = ImageRegistry(shared_engine, tmp_path / "registry")
+    registry.folder.mkdir()
+    registry.start()
+    yield registry
+    registry.end()
+
+
+async def test_a_release_is_pulled_by_its_digest_and_only_when_that_is_allowed(
+    contained: ContainerBench, registry: ImageRegistry, static_node: Path
+) -> None:
+    bench = contained
+    digest = registry.put(static_node, bench.architecture(), "RELEASE=v0.2.0", "PULLED=1")
+    bench.sha256 = digest
+    bench.chain.armed_at = dict.fromkeys(OTHERS, 51)
+    async with bench.controller() as controller:
+        bench.plan(release_url=untrusted(f"docker://{registry.name}:v2@sha256:{digest}"))
+        status = await until(controller, lambda s: s.attempt is not None and s.attempt.failure_code != 0)
+        assert status.attempt is not None
+        assert "auto_download is off" in status.attempt.note
+        bench.node = dataclasses.replace(bench.node, auto_download=True)
+        await until(controller, lambda s: s.attempt is not None and s.attempt.preparation is Preparation.READY)
+        await until(controller, armed)
+    staged = bench.home / "cosmovisor" / "upgrades" / "v0.2.0" / "bin" / "fendermint"
+    assert staged.read_text() == f"{registry.name}@sha256:{digest}\n"
+    # Its id is another number than its digest in the registry, and both name it.
+    found = json.loads(bench.engine.run("image", "inspect", f"{registry.name}@sha256:{digest}").stdout)[0]
+    assert found["Id"] != f"sha256:{digest}"
+
+
+async def test_other_bytes_under_the_digest_are_refused(
+    contained: ContainerBench, registry: ImageRegistry, static_node: Path
+) -> None:
+    bench = contained
+    digest = registry.put(static_node, bench.architecture(), "RELEASE=v0.2.0", "OTHER=1")
+    other = registry.put(static_node, bench.architecture(), "RELEASE=evil")
+    (registry.folder / f"sha256:{digest}").write_bytes((registry.folder / f"sha256:{other}").read_bytes())
+    bench.sha256 = digest
+    bench.node = dataclasses.replace(bench.node, auto_download=True)
+    async with bench.controller() as controller:
+        bench.plan(release_url=untrusted(f"{registry.name}@sha256:{digest}"))
+        status = await until(controller, lambda s: s.attempt is not None and s.attempt.failure_code != 0)
+    assert status.attempt is not None
+    assert status.attempt.failure_code == FailureCode.DOWNLOAD_FAILED
+    assert not (bench.home / "cosmovisor" / "upgrades").exists()
+
+
+async def test_an_image_for_another_machine_is_found_out_before_anything_is_stopped(
+    contained: ContainerBench, registry: ImageRegistry, static_node: Path
+) -> None:
+    bench = contained
+    digest = registry.put(static_node, "s390x", "RELEASE=v0.2.0")
+    bench.sha256 = digest
+    bench.node = dataclasses.replace(bench.node, auto_download=True)
+    async with bench.controller() as controller:
+        bench.plan(release_url=untrusted(f"{registry.name}@sha256:{digest}"))
+        status = await until(controller, lambda s: s.attempt is not None and s.attempt.failure_code != 0)
+    assert status.attempt is not None
+    assert status.attempt.failure_code == FailureCode.PREFLIGHT_FAILED
+    assert "is for linux/s390x" in status.attempt.note

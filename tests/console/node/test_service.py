@@ -21,6 +21,7 @@ from console.node.generation import Generations
 from console.node.inventory import Inventory
 from console.node.journal import Journal
 from console.node.live_settings import LiveSettings
+from console.node.plan_file import written_ahead
 from console.node.service import ControllerService, tail, user_name
 from tests.console.node.bench import Bench, until
 from tests.console.operations.examples import a_node_status
@@ -311,7 +312,7 @@ async def test_a_plan_ahead_is_journalled_and_written_only_for_what_is_to_come(t
         assert not path.exists()
         await client.plan_ahead("V2", 401)
         assert json.loads(path.read_bytes()) == {"name": "v2", "time": "0001-01-01T00:00:00Z", "height": 401}
-        assert json.loads(journal.meta("plan_written_ahead") or "") == ["v2", 401]
+        assert written_ahead(journal, "v2", 401)
         await client.plan_ahead("v2", 401)
         with pytest.raises(NodeError, match="plans v2 for height 401"):
             await client.plan_ahead("v3", 402)

@@ -204,3 +204,30 @@ def test_the_halt_height_in_printed_settings(tmp_path: Path, output: str, height
 def test_printed_settings_of_any_kind_are_read(output: str) -> None:
     found = NodeShape(Path("/h"), ()).displayed_halt_height(output)
     assert found is None or found >= 0
+
+
+def test_containers_keep_their_own_arguments_and_nothing_of_this_machines_paths(tmp_path: Path) -> None:
+    services = {"app": "val-fendermint", "cometbft": "val-cometbft", "eth": "val-ethapi"}
+    shape = shape_of(settings(tmp_path, "docker", runtime="docker", containers=services))
+    comet = Binary("cometbft", tmp_path / "bin" / "cometbft", "cd" * 32)
+    app, cometbft, eth = shape.services(generation(tmp_path, comet), {})
+    assert (app.name, app.sha256, app.arguments) == ("app", SHA, ())
+    assert (cometbft.name, cometbft.sha256, cometbft.arguments) == ("cometbft", "cd" * 32, ())
+    # Of the app's image.
+    assert (eth.name, eth.sha256, eth.arguments) == ("eth", SHA, ())
+    assert shape.required_companions() == ("cometbft",)
+    assert shape.config_display() == ("config", "display")
+    assert shape.data_folders() == (tmp_path / "fendermint" / "data", tmp_path / "cometbft" / "data")
+    shape.make_tmp(generation(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("containers", "words"),
+    [({}, "app has no container"), ({"app": "a", "relayer": "b"}, "no service relayer")],
+)
+def test_containers_of_services_that_nobody_knows_are_refused(
+    tmp_path: Path, containers: dict[str, str], words: str
+) -> None:
+    with pytest.raises(NodeError, match=words):
+        shape_of(settings(tmp_path, "docker", runtime="docker", containers=containers))

@@ -14,7 +14,8 @@ from console.errors import HeldByOther, InputError, NodeError
 from console.node.full_node import FullNode
 from console.node.generation import Generations
 from console.node.journal import Journal
-from console.operations.node_setup import do_setup, full_node_settings, give_back, plan_setup
+from console.operations.full_node import full_node_settings
+from console.operations.node_setup import do_setup, give_back, plan_setup
 from console.operations.node_unit import controller_unit
 from console.settings import NodeSettings, parse_network
 from tests.console.node import nodes

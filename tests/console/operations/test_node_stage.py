@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from console.node.cosmovisor.batch import BatchError, read_batch
 from console.node.cosmovisor.upgrade_info import PlanFile, read_plan
 from console.node.generation import Generations
 from console.node.journal import Journal
+from console.node.plan_file import written_ahead
 from console.operations.node_alone import alone, controller_holds, this_user
 from console.operations.node_stage import (
     known_height,
@@ -166,7 +166,7 @@ async def test_alone_a_plan_is_written_ahead_and_known_as_ours(tmp_path: Path) -
     assert found is not None
     assert (found.name, found.height) == ("v2", 500)
     journal = Journal(node.state_dir / "journal.db", read_only=True)
-    assert json.loads(journal.meta("plan_written_ahead") or "") == ["v2", 500]
+    assert written_ahead(journal, "v2", 500)
     journal.close()
     for height in (1, 400):
         with pytest.raises(InputError, match="has executed height 400 already"):

@@ -84,6 +84,12 @@ class RealEngine:
     def socket(self) -> str:
         return str(self.folder / "d.sock")
 
+    @property
+    def pid(self) -> int:
+        """Of the engine, in whose network namespace its loopback is."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start it and wait until it answers. Raises NoEngine with its last words."""
         for tool in ("dockerd", "docker", "unshare"):
