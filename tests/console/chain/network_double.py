@@ -58,7 +58,7 @@ class EdKey:
 
     def __init__(self, number: int) -> None:
         seed = hashlib.sha256(f"test ed25519 validator {number}".encode()).digest()
-        self.private = ECC.construct(curve="Ed25519", seed=seed)
+        self.private = ECC.construct(curve="Ed25519", seed=seed)  # type: ignore[arg-type]
         self.public = bytes(self.private.public_key().export_key(format="raw"))
         self.consensus_address = ed25519_consensus_address(self.public)
         self.address = self.consensus_address

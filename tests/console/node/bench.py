@@ -111,7 +111,7 @@ class Bench:
 
 
 async def until(
-    controller: Controller, condition: Callable[[NodeStatus], bool], deadline_s: float = 20.0
+    controller: Controller, condition: Callable[[NodeStatus], bool], deadline_s: float = 40.0
 ) -> NodeStatus:
     try:
         async with asyncio.timeout(deadline_s):

@@ -21,16 +21,31 @@ from console.node.runtime.runtime import LiveRun
 from console.node.shape import NodeShape
 from console.node.watching import LEFT_BEHIND_S, AfterUpgrade
 from console.ports import ConsensusReading
+from console.settings import NodeSettings
 from tests.console.node import nodes
 from tests.console.node.bench import Bench, armed_and_ready, asked, crossing, until
-from tests.console.node.driver import settings
-from tests.console.node.fakes import FakeChain
+from tests.console.node.fakes import OWN, FakeChain
 from tests.console.node.test_late import NEW, attempt
 
 pytestmark = pytest.mark.anyio
 
 H = 100
 GIB = 1 << 30
+
+
+def settings_of(folder: Path) -> NodeSettings:
+    """The settings of the one node in a folder."""
+    return NodeSettings(
+        name="node1",
+        home=folder / "home",
+        state_dir=folder / "state",
+        daemon=nodes.DAEMON,
+        arguments=("node", "start", "--home", "{home}"),
+        address=OWN,
+        cometbft_rpc="http://127.0.0.1:9",
+        ethereum_rpc="http://127.0.0.1:9",
+        operator_key=None,
+    )
 
 
 class Runs:
@@ -47,7 +62,7 @@ class Case:
 
     def __init__(self, folder: Path) -> None:
         self.seconds = 0.0
-        self.node = settings(folder)
+        self.node = settings_of(folder)
         self.journal = Journal(folder / "journal.db")
         self.chain = FakeChain(height=H + 2)
         self.runs: Any = Runs()
