@@ -93,7 +93,8 @@ def _instead_of_start(node: NodeStatus) -> str:
     if attempt.crossing is Crossing.MISSED_HALT:
         return "bring it back with `upgrade-console node resync`"
     if attempt.crossing is Crossing.PARKED and attempt.breaking and attempt.verdict is not Verdict.ABORT:
-        return f"cross again with `upgrade-console node swap {attempt.generation}`, or go back together with `node abort`"
+        again = f"cross again with `upgrade-console node swap {attempt.generation}`"
+        return f"{again}, or go back together with `node abort`"
     return ""
 
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 
 from console.errors import NodeError
-from console.model import Arming, Attempt, Crossing, Preparation, Verdict, more_than_two_thirds
+from console.model import Arming, Attempt, Crossing, PlanOrigin, Preparation, Verdict, more_than_two_thirds
 from console.node.attempts import AttemptBook
 from console.node.generation import Generation, Generations
 from console.node.journal import Journal
@@ -81,6 +81,29 @@ class Armer:
             self._journal.arm(attempt)
         armed_for = self._journal.armed_for
         return 0 if height is not None and height >= armed_for else armed_for
+
+    def for_new_binary(self, attempt: Attempt, reading: PlanReading | None) -> int:
+        """H of the next upgrade that the network has crossed already, durable; 0 for none.
+
+        The new binary of a node that catches up is started armed for it: hundreds of blocks pass in a second, so that
+        between two halts there would be no time to arm. Raises JournalError.
+        """
+        if reading is None or attempt.origin is not PlanOrigin.REGISTRY:
+            return 0
+        height = min(
+            (
+                plan.target_height
+                for plan in reading.proposals
+                if plan.verdict is Verdict.CROSS
+                and plan.breaking
+                and plan.id > attempt.proposal_id
+                and attempt.target_height < plan.target_height <= reading.height
+            ),
+            default=0,
+        )
+        if height:
+            self._journal.arm(attempt, height)
+        return height
 
     async def step(self, reading: PlanReading, consensus: ConsensusReading | None) -> None:
         """Arm when it is due. Raises NodeError."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from console.errors import ConsoleError, HeldByOther, NodeError
-from console.model import Arming, Attempt, Crossing, NodeStatus, Preparation, Proposal, shown_state
+from console.model import Arming, Attempt, Crossing, NodeStatus, Preparation, Proposal, Verdict, shown_state
 from console.node.arming import Armer
 from console.node.attempts import AttemptBook
 from console.node.crossing import Crosser
@@ -128,6 +128,7 @@ class Controller:
             parts.pre_upgrade,
             shape,
             lambda attempt, consensus: after.failed_start(attempt, runs, consensus),
+            next_halt=lambda attempt: self._armer.for_new_binary(attempt, self._readings.plans),
         )
         self._halts = halts = HaltWatch(settings, journal, parts.chain_halts, runs, generations)
         self._keeper = Keeper(settings, journal, book, runs, generations, self._armer, faults, halts)
@@ -296,6 +297,7 @@ class Controller:
         reading = self._halts.plans(self._readings.plans, self._book.open)
         proposal: Proposal | None = None
         if reading is not None:
+            self._begin_at_genesis(reading)
             proposal = self._book.follow(reading, self._generations.current().sha256, self._runs.application_height())
             if proposal is not None:
                 self._book.learn_verdict(proposal)
@@ -304,6 +306,9 @@ class Controller:
             if not self._readings.asked:
                 return
             self._keeper.judge_end()
+            if self._runs.unjudged is not None:
+                # It belongs to the next upgrade, which is taken up first.
+                return
         if self._resyncer.under_way:
             await self._resyncer.go_on()
         if self._journal.meta(STOPPED_BY_OPERATOR):
@@ -323,6 +328,12 @@ class Controller:
         if self._settings().automatic and not self._journal.meta(PAUSED):
             await self._go_on(reading, proposal, consensus)
         await self._after(consensus)
+
+    def _begin_at_genesis(self, reading: PlanReading) -> None:
+        """Keep that a fresh home stands at height 0: its first start is armed for the first upgrade of the past."""
+        past = any(plan.verdict is Verdict.CROSS and plan.target_height <= reading.height for plan in reading.proposals)
+        if past and self._runs.run is None and self._journal.observation is None and self._shape.never_ran():
+            self._journal.observe_restored(0)
 
     def _make_room_for_the_end(self) -> None:
         """Give the ballast when the node has ended and its shim cannot write that down: the disk is full."""

@@ -61,6 +61,7 @@ class Crosser:
         shape: What kind of node it is.
         failed_start: Judges a start that goes on.
         clock: Monotonic seconds.
+        next_halt: H that the new binary is armed for, 0 for none: the network may be past the next upgrade too.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Crosser:
         shape: NodeShape,
         failed_start: FailedStart,
         clock: Callable[[], float] = time.monotonic,
+        next_halt: Callable[[Attempt], int] = lambda attempt: 0,
     ) -> None:
         self._settings = settings
         self._book = book
@@ -87,6 +89,7 @@ class Crosser:
         self._pre_upgrade = pre_upgrade
         self._shape = shape
         self._failed_start = failed_start
+        self._next_halt = next_halt
         self._clock = clock
         self._not_before = 0.0
         self._waits_for: Crossing | None = None
@@ -256,7 +259,8 @@ class Crosser:
             generation = self._generations.generation(attempt.generation)
             # Only the first start follows a node that kept everybody else out.
             first = attempt.tries_left >= TRIES
-            await self._runs.start(generation, 0, looked_within_s=HAND_OVER_LOOK_S if first else FOREIGN_S)
+            looked_s = HAND_OVER_LOOK_S if first else FOREIGN_S
+            await self._runs.start(generation, self._next_halt(attempt), looked_within_s=looked_s)
         except JournalError:
             raise
         except SignerStateError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from console.model import Attempt, Crossing, PlanOrigin, Verdict
@@ -17,6 +17,7 @@ class ExitMeaning(StrEnum):
     HALTED = "halted for the upgrade"
     MISSED_HALT = "executed H under old rules"
     FAILED_TRY = "the new binary failed"
+    NEXT_HALT = "came to the halt of the next upgrade"
     TOO_EARLY = "the new binary came before its upgrade"
     SAME_RUN_AGAIN = "armed and ended without halt evidence"
     CRASHED = "crashed"
@@ -63,14 +64,7 @@ def judge(end: RunEnd, attempt: Attempt | None, *, restart_on_error: bool) -> Ju
         restart_on_error: The node's setting for exit code 1.
     """
     if attempt is not None:
-        evidence = halt_evidence(
-            attempt,
-            run_halt_height=end.halt_height,
-            exit_code=end.exit_code,
-            log=end.log,
-            app_height=end.app_height,
-        )
-        judgement = _within_attempt(end, attempt, evidence)
+        judgement = _within_attempt(end, attempt, _evidence(end, attempt))
         if judgement is not None:
             return judgement
     if end.asked:
@@ -84,12 +78,26 @@ def judge(end: RunEnd, attempt: Attempt | None, *, restart_on_error: bool) -> Ju
     return Judgement(ExitMeaning.CRASHED, f"exit code {end.exit_code}")
 
 
+def _evidence(end: RunEnd, attempt: Attempt) -> HaltEvidence:
+    return halt_evidence(
+        attempt,
+        run_halt_height=end.halt_height,
+        exit_code=end.exit_code,
+        log=end.log,
+        app_height=end.app_height,
+    )
+
+
 def _within_attempt(end: RunEnd, attempt: Attempt, evidence: HaltEvidence) -> Judgement | None:
     on_new = end.exe_sha256 == attempt.generation_hash
     # SWITCHED and HALTED are what the judgement itself leads to: after a kill it is made again.
     if attempt.crossing in _NEW_RUNS and on_new:
         if not end.asked and attempt.origin is PlanOrigin.CHAIN and too_early(end.log, str(attempt.name)):
             return Judgement(ExitMeaning.TOO_EARLY, too_early_words(attempt))
+        if not end.asked and end.halt_height > attempt.target_height:
+            ahead = _evidence(end, replace(attempt, target_height=end.halt_height))
+            if ahead.halted:
+                return Judgement(ExitMeaning.NEXT_HALT, f"before height {end.halt_height}: {ahead.words()}")
         return None if end.asked else Judgement(ExitMeaning.FAILED_TRY, f"exit code {end.exit_code}")
     if attempt.crossing not in {Crossing.NONE, Crossing.HALTED}:
         return None

@@ -200,12 +200,17 @@ class Journal(JournalStore):
         )
         return sum(1 for row in rows if not _CROSSING_WORDS.isdisjoint(str(row["kind"]).split("+")))
 
-    def arm(self, attempt: Attempt) -> None:
-        """Decide to arm for the attempt's H: durable before the node is stopped. Raises JournalError."""
+    def arm(self, attempt: Attempt, height: int | None = None) -> None:
+        """Decide to arm for the attempt's H, or for a later one: durable before the node is stopped or started.
+
+        Raises:
+            JournalError: Nothing was decided.
+        """
+        wanted = attempt.target_height if height is None else height
 
         def write() -> None:
-            self.put_meta("armed_for", str(attempt.target_height))
-            self._put_event(attempt.id, "arming", {"height": attempt.target_height})
+            self.put_meta("armed_for", str(wanted))
+            self._put_event(attempt.id, "arming", {"height": wanted})
 
         self.faults.reach("before-arming")
         self.write(write)

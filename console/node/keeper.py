@@ -98,6 +98,9 @@ class Keeper:
         self._journal.record("end-judged", self._book.open, meaning=judgement.meaning.name, why=judgement.why)
         self._act_on(judgement, end)
         self._faults.reach("after-judged")
+        if judgement.meaning is ExitMeaning.NEXT_HALT:
+            # Judged again, for the upgrade of that halt.
+            return
         self._runs.judged()
 
     def _act_on(self, judgement: Judgement, end: RunEnd) -> None:
@@ -108,6 +111,8 @@ class Keeper:
                 self._book.change(crossing=Crossing.MISSED_HALT, note=judgement.why)
             case ExitMeaning.FAILED_TRY:
                 self._act_on_failed_try(judgement.why, end.log)
+            case ExitMeaning.NEXT_HALT:
+                self._end_caught_up(end)
             case ExitMeaning.TOO_EARLY:
                 self._give_up_too_early(judgement.why)
             case ExitMeaning.SAME_RUN_AGAIN | ExitMeaning.CRASHED:
@@ -125,6 +130,15 @@ class Keeper:
             self._plan_restart(_told(why, log))
         else:
             self._book.change(crossing=Crossing.SWITCHED, note=f"the new binary ended with {_told(why, log)}")
+
+    def _end_caught_up(self, end: RunEnd) -> None:
+        """The new binary executed everything up to the next halt: each block's app hash was that of the network."""
+        attempt = self._book.open
+        assert attempt is not None, "there is no attempt without a new binary"
+        if attempt.crossing is Crossing.STARTING:
+            self._book.change(crossing=Crossing.WAITING_FOR_QUORUM, new_app_height=end.halt_height - 1)
+        self._book.change(crossing=Crossing.PROBATION, beyond_return=True)
+        self._book.change(crossing=Crossing.COMMITTED, note=f"caught up to the halt before {end.halt_height}")
 
     async def end_too_early(self) -> None:
         """Stop a new binary that lives and refuses to work: no other try of it would end otherwise."""

@@ -104,7 +104,8 @@ class Readings:
             reading = await self._read_plans(own_node_only=own_only)
             if reading is None and own_only:
                 reading = await self._read_plans(own_node_only=False)
-            self.plans = reading or self.plans
+            if not self._outdated(reading, consensus):
+                self.plans = reading or self.plans
             self.asked = True
             self._changed()
             self._wanted.clear()
@@ -112,6 +113,12 @@ class Readings:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._plan_pause_s()):
                     await self._wanted.wait()
+
+    def _outdated(self, reading: PlanReading | None, consensus: ConsensusReading | None) -> bool:
+        """Whether a node that still has to catch up told of plans as they were: others have told newer ones."""
+        behind = self._runs.live is not None and (consensus is None or consensus.catching_up)
+        known = self.plans
+        return behind and reading is not None and known is not None and reading.height < known.height
 
     def _plan_pause_s(self) -> float:
         """Seconds until plans are read again: every block from PLANNED on, in IDLE as the settings say."""

@@ -212,6 +212,15 @@ class NodeShape:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
+    def never_ran(self) -> bool:
+        """Whether this is a home whose node has executed nothing: its data folders hold at most the signer state."""
+        kept = {self.signer_state()}
+        folders = self.data_folders()
+        try:
+            return all(entry in kept for folder in folders for entry in folder.iterdir())
+        except OSError:
+            return False
+
     def ports(self) -> dict[str, int]:
         """TCP ports that the settings files name; one that they do not name is not looked at."""
         found: dict[str, int] = {}

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from console.devnet.build import Build, Release, build_all
+
 COMMAND = (sys.executable, "-m", "console.cli")
 BLOCK_TIME = "500ms"
+_USUAL_UP_S = 4.5
+"""Seconds that four validators take to come up on two idle cores."""
 LEAD = 40
 """Blocks from the proposal to H: four arming turns, the freeze and some for a slow machine."""
 
@@ -52,10 +57,17 @@ class Devnet:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._slowness = 1.0
 
     def up(self, *arguments: str) -> None:
+        began = time.monotonic()
         ran = self.verb("up", "--background", "--block-time", BLOCK_TIME, *arguments)
         assert ran.code == 0, ran.err
+        self._slowness = min(4.0, max(1.0, (time.monotonic() - began) / _USUAL_UP_S))
+
+    def lead(self, blocks: int) -> int:
+        """A lead for this machine: more blocks where it took longer to come up, since blocks do not wait for it."""
+        return int(blocks * self._slowness)
 
     def verb(self, *arguments: str, environment: dict[str, str] | None = None) -> Ran:
         return run("devnet", *arguments, "--dir", str(self.folder), environment=environment)
@@ -81,6 +93,42 @@ class Devnet:
         """The upgrade as one node's console tells it; empty while the chain cannot be read."""
         found: dict[str, Any] | None = self.seen_by(node)["upgrade"]
         return found or {}
+
+    def asks(self, node: str, verb: str, *arguments: str) -> Ran:
+        """`node VERB` for one node."""
+        return self.call("node", verb, *arguments, "--node", node)
+
+    def does(self, node: str, verb: str, *arguments: str) -> Any:
+        """`node VERB --json` for one node, which must not be refused; its document."""
+        ran = self.asks(node, verb, *arguments, "--json")
+        assert ran.code == 0, ran.err
+        return ran.json
+
+    def told(self, node: str) -> dict[str, Any]:
+        """`node status --json`: what only the node's controller knows."""
+        document: dict[str, Any] = self.does(node, "status")
+        return document
+
+    def add_release(self, version: str, rules: int) -> Build:
+        """Build another release and have the devnet's server offer it.
+
+        Args:
+            version: What it calls itself, and its folder.
+            rules: Its rule set; with one that no program knows it answers `--version` and does not start.
+        """
+        record = json.loads((self.folder / "devnet.json").read_text())
+        (build,) = build_all(record["python"], (Release(version, rules),))
+        path = self.folder / "releases" / version / "subnetd"
+        path.parent.mkdir()
+        path.write_bytes(build.content)
+        path.chmod(0o755)
+        return build
+
+    def propose_build(self, build: Build, lead: int = LEAD) -> int:
+        """Propose a release that `add_release` made; returns H."""
+        url = self.status()["releases"][0]["url"].rsplit("/", 2)[0]
+        changes = {"binary-url": f"{url}/{build.version}/subnetd", "binary-hash": f"sha256:{build.sha256}"}
+        return self.propose(lead, name=build.version, **changes)
 
     def states(self) -> dict[str, str]:
         return {node["name"]: node["state"] for node in self.status()["nodes"]}
@@ -140,3 +188,23 @@ class Devnet:
     def wipe(self) -> None:
         ran = self.verb("down", "--wipe")
         assert ran.code == 0, ran.err
+
+
+@contextlib.contextmanager
+def running(folder: Path, *arguments: str) -> Iterator[Devnet]:
+    """A devnet for the tests of one file: brought up, wiped at the end, and nothing of it survives."""
+    from tests.e2e.conftest import survivors
+
+    if sys.platform != "linux":
+        pytest.skip("the devnet needs Linux")
+    devnet = Devnet(folder)
+    try:
+        devnet.up(*arguments)
+        yield devnet
+    finally:
+        if devnet.folder.exists():
+            devnet.wipe()
+        left = survivors(devnet.folder)
+        for process in left:
+            process.kill()
+    assert not left, f"these survived `devnet down`: {left}"

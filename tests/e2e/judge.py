@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
+import urllib.request
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 from console.files import sha256_of
+from console.model import Crossing
 from tests.e2e.devnet import Devnet
 
 
@@ -90,3 +93,59 @@ def events(devnet: Devnet, name: str) -> list[str]:
         return [kind for (kind,) in database.execute("SELECT kind FROM event ORDER BY seq")]
     finally:
         database.close()
+
+
+def executed_with(devnet: Devnet, name: str, *releases: tuple[str, int]) -> None:
+    """Each height was last executed by the release of its time.
+
+    Args:
+        devnet: The network.
+        name: The node.
+        releases: (version, the first height that it executes), oldest first.
+    """
+    last: dict[int, str] = {}
+    for entry in lines(devnet.home(name) / "executed.jsonl"):
+        last[entry["height"]] = entry["version"]
+    for height, version in sorted(last.items()):
+        wanted = next(release for release, begins in reversed(releases) if begins <= height)
+        assert version == wanted, f"{name} executed {height} with {version}, not {wanted}"
+
+
+def states_entered(devnet: Devnet, name: str, height: int) -> list[str]:
+    """The crossing states that a node went through for the upgrade at a height, in order."""
+    database = sqlite3.connect(f"file:{devnet.state_dir(name) / 'journal.db'}?mode=ro", uri=True)
+    try:
+        rows = database.execute(
+            "SELECT kind FROM event JOIN attempt ON event.attempt = attempt.id "
+            "WHERE json_extract(attempt.document, '$.target_height') = ? ORDER BY seq",
+            (height,),
+        )
+        words = [word for (kind,) in rows for word in str(kind).split("+")]
+    finally:
+        database.close()
+    return [word.upper() for word in words if word.upper() in _CROSSINGS]
+
+
+def signer_mark(devnet: Devnet, name: str) -> tuple[int, int, int]:
+    """Height, round and step of the node's live signer state."""
+    path = devnet.home(name) / "cometbft" / "data" / "priv_validator_state.json"
+    state = json.loads(path.read_text())
+    return int(state["height"]), int(state["round"]), int(state["step"])
+
+
+def signs_again(devnet: Devnet, name: str, after: int) -> bool:
+    """Whether a commit of a height after `after` holds the validator's own signature."""
+    status = devnet.status()
+    node = next(entry for entry in status["nodes"] if entry["name"] == name)
+    key = json.loads((Path(node["home"]) / "cometbft" / "config" / "priv_validator_key.json").read_text())
+    for url in status["cometbft_rpc"]:
+        with contextlib.suppress(OSError):
+            with urllib.request.urlopen(f"{url}/commit", timeout=2) as response:
+                commit = json.load(response)["result"]["signed_header"]["commit"]
+            if int(commit["height"]) <= after:
+                return False
+            return any(entry["validator_address"] == key["address"] for entry in commit["signatures"])
+    return False
+
+
+_CROSSINGS = frozenset(state.value for state in Crossing if state.value)

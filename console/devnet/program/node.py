@@ -287,6 +287,9 @@ class Node:
             self._feed(TimeoutFired(kind, round_))
 
     def _sign_vote(self, action: SignVote) -> None:
+        if self.genesis.validators.power(self.signer.key.address) == 0:
+            # A full node follows and says nothing.
+            return
         height = self.machine.height
         # A restart must come to this same choice again, also after a power cut, or it would be refused for ever.
         self._wal.sync()

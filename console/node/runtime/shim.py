@@ -286,7 +286,7 @@ class ShimRuntime:
             self._shim.poll()
         # A killed shim leaves the node running, and with it the lock.
         await gone(live.child_pid, live.child_started)
-        if self.lock_held() or any(alive(service.pid, service.started) for service in live.services):
+        if self._lives(live):
             # Then nobody else is there who would end what the node left behind.
             await end_all(lambda: self._left(live), self._grace_s())
         while self.lock_held():
@@ -301,10 +301,14 @@ class ShimRuntime:
         """Stop the run by SIGTERM, SIGKILL after its grace; returns when nothing of it lives any more."""
         if self.shim_alive(live):
             kill(live.shim_pid, signal.SIGTERM)
-        else:
-            # Nobody else is left who would end what the node started.
+            await gone(live.shim_pid, live.shim_started)
+        if self._lives(live):
+            # It was killed, before this or before it could hand the signal on: nobody else is left who would end them.
             await end_all(lambda: self._left(live), self._grace_s())
         return await self.ended(live)
+
+    def _lives(self, live: LiveRun) -> bool:
+        return self.lock_held() or any(alive(service.pid, service.started) for service in live.services)
 
     def _left(self, live: LiveRun) -> list[int]:
         """Pids of what lives of a run whose shim does not."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.console.node.bench import Bench
+from tests.console.node.cosmos_nodes import CosmosBench, cosmos_bench
 
 
 @pytest.fixture
@@ -15,3 +16,9 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     bench = Bench(tmp_path)
     yield bench
     await bench.end()
+
+
+@pytest.fixture
+async def cosmos(tmp_path: Path) -> AsyncIterator[CosmosBench]:
+    async with cosmos_bench(tmp_path) as bench:
+        yield bench

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from console.model import Proposal, ProposalStatus
+import pytest
+
+from console.model import Crossing, NodeStatus, Preparation, Proposal, ProposalStatus
 from console.node.chain_halt import chain_plan
+from console.node.controller import Controller
 from console.node.cosmovisor.upgrade_info import PlanFile, encode_plan
+from console.node.journal import Journal
+from console.node.plan_ahead import check_ahead, write_ahead
 from console.text import untrusted
 from tests.console.node import nodes
-from tests.console.node.bench import Bench
+from tests.console.node.bench import Bench, crossing, until
 
 DAEMON = """#!/bin/sh
-# A node that waits for a line of shell; VERSION is its own, SIGNED what it leaves in its signer's state.
+# A node that waits for a line of shell; VERSION is its own.
 VERSION={version}
 case "$1" in
   version|--version) echo {version}; exit 0;;
@@ -129,7 +136,85 @@ class CosmosBench(Bench):
 async def cosmos_bench(folder: Path, **settings: object) -> AsyncIterator[CosmosBench]:
     """A bench that leaves no process behind."""
     bench = CosmosBench(folder, **settings)
-    try:
-        yield bench
-    finally:
-        await bench.end()
+    with pytest.MonkeyPatch.context() as patch:
+        # Readings come faster than in life, so that sixty upgrades fit into a minute.
+        patch.setattr("console.node.readings._CONSENSUS_S", 0.1)
+        patch.setattr("console.node.readings._OPENING_S", 0.05)
+        patch.setattr("console.node.crossing._PROOF_S", 0.05)
+        try:
+            yield bench
+        finally:
+            await bench.end()
+
+
+@contextmanager
+def served(content: bytes) -> Iterator[tuple[str, list[str]]]:
+    """A file server on loopback: its URL, and the paths that were asked for."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            """Nothing is printed."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}", asked
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def prepared(preparation: Preparation) -> Callable[[NodeStatus], bool]:
+    return lambda status: status.attempt is not None and status.attempt.preparation is preparation
+
+
+def running(status: NodeStatus) -> bool:
+    return status.pid is not None and status.app_height is not None
+
+
+async def ready(bench: CosmosBench, controller: Controller, name: str = "v2", height: int = 100) -> None:
+    """The chain tells the plan, and its binary is given."""
+    bench.tells(name, height)
+    await until(controller, lambda status: running(status) and status.attempt is not None)
+    await controller.commands.add_upgrade(name, bench.given)
+    await until(controller, prepared(Preparation.READY))
+
+
+async def committed(bench: CosmosBench, controller: Controller, height: int = 100) -> NodeStatus:
+    """The new binary executes H, the network goes on, and this node is proven to follow."""
+    await until(controller, crossing(Crossing.STARTING))
+    await until(controller, running)
+    bench.chain.app_height = bench.chain.height = height
+    await until(controller, crossing(Crossing.WAITING_FOR_QUORUM))
+    bench.chain.proposals = []
+    bench.goes_on(height + 3)
+    # A batch goes on at once.
+    return await until(
+        controller,
+        lambda status: (
+            status.attempt is not None
+            and (status.attempt.crossing is Crossing.COMMITTED or status.attempt.target_height > height)
+        ),
+    )
+
+
+async def steps(bench: CosmosBench, controller: Controller, count: int = 2) -> None:
+    """Wait until the controller has looked at the chain some more times: what it would do, it has done."""
+    goal = bench.chain.reads + count
+    await until(controller, lambda _: bench.chain.reads >= goal)
+
+
+def write_own_plan(bench: CosmosBench, name: str = "v2", height: int = 100) -> None:
+    """`add-upgrade --height`, as the controller does it."""
+    journal = Journal(bench.state_dir / "journal.db")
+    write_ahead(bench.node, journal, check_ahead(bench.node, name, height, app_height=60, force=True))
+    journal.close()

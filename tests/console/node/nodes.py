@@ -38,7 +38,8 @@ def make_home(home: Path, script: str = OBEDIENT, version: str = "v0.1.5") -> Pa
     write_binary(home / "cosmovisor" / "genesis" / "bin" / DAEMON, home, script, version)
     (home / "cosmovisor" / "current").symlink_to(GENESIS)
     (home / "cometbft" / "data").mkdir(parents=True)
-    (home / "fendermint" / "data").mkdir(parents=True)
+    # A node that ran before: one that never did is armed at its first start.
+    (home / "fendermint" / "data" / "rocksdb").mkdir(parents=True)
     (home / "cometbft" / "data" / "priv_validator_state.json").write_text(json.dumps(SIGNER_STATE))
     return home
 

@@ -3,112 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from console.errors import NodeError
-from console.files import sha256_of
-from console.model import Crossing, NodeStatus, Preparation, ProposalStatus
-from console.node.controller import Controller
+from console.model import Crossing, Preparation, ProposalStatus
 from console.node.cosmovisor.batch import encode_batch
-from console.node.cosmovisor.homes import Direction, look_at_home, passage
 from console.node.cosmovisor.upgrade_info import PlanFile, read_plan, write_applied, write_plan
-from console.node.journal import Journal
-from console.node.plan_ahead import check_ahead, write_ahead
 from tests.console.node import nodes
 from tests.console.node.bench import crossing, until
-from tests.console.node.cosmos_nodes import CosmosBench, cosmos_bench, write_daemon
+from tests.console.node.cosmos_nodes import (
+    CosmosBench,
+    committed,
+    cosmos_bench,
+    prepared,
+    ready,
+    running,
+    steps,
+    write_daemon,
+    write_own_plan,
+)
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(autouse=True)
-def readings_come_faster(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that sixty upgrades fit into a minute."""
-    monkeypatch.setattr("console.node.readings._CONSENSUS_S", 0.1)
-    monkeypatch.setattr("console.node.readings._OPENING_S", 0.05)
-    monkeypatch.setattr("console.node.crossing._PROOF_S", 0.05)
-
-
-@pytest.fixture
-async def cosmos(tmp_path: Path) -> AsyncIterator[CosmosBench]:
-    async with cosmos_bench(tmp_path) as bench:
-        yield bench
-
-
-@contextmanager
-def served(content: bytes) -> Iterator[tuple[str, list[str]]]:
-    """A file server on loopback: its URL, and the paths that were asked for."""
-    asked: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, format: str, *arguments: object) -> None:
-            """Nothing is printed."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}", asked
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def prepared(preparation: Preparation) -> Callable[[NodeStatus], bool]:
-    return lambda status: status.attempt is not None and status.attempt.preparation is preparation
-
-
-def running(status: NodeStatus) -> bool:
-    return status.pid is not None and status.app_height is not None
-
-
-async def ready(bench: CosmosBench, controller: Controller, name: str = "v2", height: int = 100) -> None:
-    """The chain tells the plan, and its binary is given."""
-    bench.tells(name, height)
-    await until(controller, lambda status: running(status) and status.attempt is not None)
-    await controller.commands.add_upgrade(name, bench.given)
-    await until(controller, prepared(Preparation.READY))
-
-
-async def committed(bench: CosmosBench, controller: Controller, height: int = 100) -> NodeStatus:
-    """The new binary executes H, the network goes on, and this node is proven to follow."""
-    await until(controller, crossing(Crossing.STARTING))
-    await until(controller, running)
-    bench.chain.app_height = bench.chain.height = height
-    await until(controller, crossing(Crossing.WAITING_FOR_QUORUM))
-    bench.chain.proposals = []
-    bench.goes_on(height + 3)
-    # A batch goes on at once.
-    return await until(
-        controller,
-        lambda status: (
-            status.attempt is not None
-            and (status.attempt.crossing is Crossing.COMMITTED or status.attempt.target_height > height)
-        ),
-    )
-
-
-async def steps(bench: CosmosBench, controller: Controller, count: int = 2) -> None:
-    """Wait until the controller has looked at the chain some more times: what it would do, it has done."""
-    goal = bench.chain.reads + count
-    await until(controller, lambda _: bench.chain.reads >= goal)
 
 
 class TestHalts:
@@ -149,8 +67,7 @@ class TestHalts:
             await until(controller, lambda _: len(cosmos.starts()) == 2)
             assert cosmos.generation() == "genesis"
             cosmos.halts(then="exit 1")
-            await until(controller, crossing(Crossing.STARTING))
-        assert cosmos.starts() == ["v1", "v1", "v2"]
+            await until(controller, lambda _: cosmos.starts() == ["v1", "v1", "v2"])
 
     async def test_half_a_file_is_made_whole_before_the_new_binary_reads_it(self, cosmos: CosmosBench) -> None:
         """The disk was full, say: the line and the heights are there, and the new binary needs the file."""
@@ -221,13 +138,6 @@ class TestHalts:
         assert len({first.attempt.rollback_point, second.attempt.rollback_point} & set(points)) == 2
         for folder, plan in (("v2", PlanFile("v2", 100)), ("v3", PlanFile("v3", 200))):
             assert read_plan(cosmos.home / "cosmovisor" / "upgrades" / folder / "upgrade-info.json") == plan
-
-
-def write_own_plan(bench: CosmosBench, name: str = "v2", height: int = 100) -> None:
-    """`add-upgrade --height`, as the controller does it."""
-    journal = Journal(bench.state_dir / "journal.db")
-    write_ahead(bench.node, journal, check_ahead(bench.node, name, height, app_height=60, force=True))
-    journal.close()
 
 
 class TestPlansWrittenAhead:
@@ -477,261 +387,3 @@ class TestPlansOfTheChain:
             await ready(cosmos, controller)
             cosmos.say("echo 'panic: wrong app version 1, upgrade handler is missing for v2 upgrade plan' >&2; exit 1")
             await until(controller, lambda _: cosmos.starts() == ["v1", "v2"])
-
-
-class TestStaging:
-    async def test_a_binary_that_was_put_by_hand_needs_somebodys_word(self, cosmos: CosmosBench) -> None:
-        binary = cosmos.home / "cosmovisor" / "upgrades" / "v2" / "bin" / nodes.DAEMON
-        write_daemon(binary, cosmos.home, "v2")
-        async with cosmos.controller() as controller:
-            cosmos.tells()
-            status = await until(controller, prepared(Preparation.FAILED))
-            assert "nobody vouched for it" in status.note
-            await controller.commands.add_upgrade("v2", binary)
-            await until(controller, prepared(Preparation.READY))
-        record = json.loads((binary.parent.parent / "release.json").read_text())
-        assert record["sha256"] == sha256_of(binary)
-
-    async def test_without_a_binary_the_node_at_its_halt_is_left_alone(self, cosmos: CosmosBench) -> None:
-        async with cosmos.controller() as controller:
-            cosmos.tells()
-            await until(controller, prepared(Preparation.FAILED))
-            before = await until(controller, running)
-            cosmos.halts()
-            status = await until(controller, lambda s: crossing(Crossing.HALTED)(s) and "add-upgrade v2" in s.note)
-            await steps(cosmos, controller)
-            assert controller.status().pid == before.pid == status.pid
-            assert not (cosmos.state_dir / "backups").exists()
-            await controller.commands.add_upgrade("v2", cosmos.given)
-            await committed(cosmos, controller)
-
-    async def test_a_plan_with_a_checksum_is_downloaded_before_the_halt(
-        self, cosmos: CosmosBench, tmp_path: Path
-    ) -> None:
-        with served(cosmos.given.read_bytes()) as (url, asked):
-            cosmos.tells(info=json.dumps({"binaries": {"any": f"{url}/v2?checksum=sha256:{cosmos.sha256}"}}))
-            async with cosmos.controller() as controller:
-                await until(controller, prepared(Preparation.READY))
-                cosmos.halts(info=str(cosmos.chain.proposals[0].release_url))
-                await committed(cosmos, controller)
-        assert asked == ["/v2"]
-
-    @pytest.mark.parametrize("checksum", ["", "?checksum=sha256:" + "0" * 64])
-    async def test_without_the_right_checksum_nothing_of_it_is_ever_run(
-        self, cosmos: CosmosBench, checksum: str
-    ) -> None:
-        with served(cosmos.given.read_bytes()) as (url, asked):
-            cosmos.tells(info=json.dumps({"binaries": {"any": f"{url}/v2{checksum}"}}))
-            async with cosmos.controller() as controller:
-                await until(controller, prepared(Preparation.FAILED))
-                cosmos.halts()
-                await until(controller, crossing(Crossing.HALTED))
-                await steps(cosmos, controller)
-                assert controller.status().pid is not None
-        assert cosmos.starts() == ["v1"]
-        assert bool(asked) is bool(checksum)
-
-    @pytest.mark.parametrize("place", ["file", "v2/noded", "v2/bin/noded", "noded-v2"])
-    async def test_bytes_of_the_operators_folder_come_first(
-        self, cosmos: CosmosBench, tmp_path: Path, place: str
-    ) -> None:
-        target = tmp_path / "releases" / place
-        write_daemon(target, cosmos.home, "v2")
-        cosmos.set(binary_path=target if place == "file" else tmp_path / "releases", auto_download=False)
-        cosmos.tells(info=json.dumps({"binaries": {"any": f"http://127.0.0.1:9/v2?checksum=sha256:{cosmos.sha256}"}}))
-        async with cosmos.controller() as controller:
-            await until(controller, prepared(Preparation.READY))
-        record = json.loads((cosmos.home / "cosmovisor" / "upgrades" / "v2" / "release.json").read_text())
-        assert record["origin"] == str(target)
-
-    async def test_other_bytes_in_the_operators_folder_are_passed_over(
-        self, cosmos: CosmosBench, tmp_path: Path
-    ) -> None:
-        write_daemon(tmp_path / "releases" / "v2" / "noded", cosmos.home, "other")
-        cosmos.set(binary_path=tmp_path / "releases")
-        with served(cosmos.given.read_bytes()) as (url, asked):
-            cosmos.tells(info=json.dumps({"binaries": {"any": f"{url}/v2?checksum=sha256:{cosmos.sha256}"}}))
-            async with cosmos.controller() as controller:
-                await until(controller, prepared(Preparation.READY))
-        assert asked == ["/v2"]
-
-    @pytest.mark.parametrize(("recase", "folder"), [(True, "v2%20big"), (False, "V2%20Big")])
-    async def test_the_folder_of_a_plan_is_named_as_the_setting_says(
-        self, tmp_path: Path, recase: bool, folder: str
-    ) -> None:
-        async with cosmos_bench(tmp_path, disable_recase=not recase) as bench, bench.controller() as controller:
-            await ready(bench, controller, "V2 Big")
-            bench.halts("V2 Big")
-            await until(controller, crossing(Crossing.STARTING))
-            assert bench.generation() == folder
-
-
-class TestBeforeTheSwitch:
-    @pytest.mark.parametrize("code", [0, 1])
-    async def test_it_runs_by_full_path_while_the_old_one_is_current(self, cosmos: CosmosBench, code: int) -> None:
-        (cosmos.home / "pre").write_text(f"exit {code}")
-        async with cosmos.controller() as controller:
-            await ready(cosmos, controller)
-            cosmos.halts()
-            await committed(cosmos, controller)
-        assert cosmos.pre_upgrades() == [f"v2 genesis {cosmos.home} {nodes.DAEMON}"]
-
-    @pytest.mark.parametrize(
-        ("does", "tries", "said"),
-        [
-            ("exit 30", 1, "failed"),
-            ("exit 2", 1, "means nothing"),
-            ("exit 31", 3, "asked to be tried again"),
-            ("sleep 60", 1, "deadline"),
-        ],
-    )
-    async def test_a_failure_parks_the_node_with_nothing_switched(
-        self, cosmos: CosmosBench, does: str, tries: int, said: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("console.node.cosmovisor.pre_upgrade.LONGEST_PAUSE_S", 0.01)
-        cosmos.set(preupgrade_max_retries=2, preupgrade_deadline_s=0.5 if does == "sleep 60" else 20.0)
-        (cosmos.home / "pre").write_text(does)
-        async with cosmos.controller() as controller:
-            await ready(cosmos, controller)
-            cosmos.halts()
-            status = await until(controller, crossing(Crossing.PARKED))
-            assert said in status.note
-            assert (status.pid, status.generation) == (None, "genesis")
-            assert len(cosmos.pre_upgrades()) == tries
-            with pytest.raises(NodeError, match="parked"):
-                await controller.commands.start()
-            (cosmos.home / "pre").write_text("exit 0")
-            await controller.commands.swap("v2", "pre-upgrade is mended")
-            await committed(cosmos, controller)
-        assert cosmos.starts() == ["v1", "v2"]
-
-    async def test_another_verified_release_crosses_for_the_same_height(
-        self, cosmos: CosmosBench, tmp_path: Path
-    ) -> None:
-        (cosmos.home / "pre").write_text("exit 30")
-        write_daemon(tmp_path / "v2-mended", cosmos.home, "v2.0.1")
-        async with cosmos.controller() as controller:
-            await ready(cosmos, controller)
-            cosmos.halts()
-            await until(controller, crossing(Crossing.PARKED))
-            await controller.commands.add_upgrade("v2-mended", tmp_path / "v2-mended")
-            (cosmos.home / "pre").unlink()
-            await controller.commands.swap("v2-mended", "its pre-upgrade works")
-            await committed(cosmos, controller)
-        assert cosmos.starts() == ["v1", "v2.0.1"]
-        assert cosmos.generation() == "v2-mended"
-        applied = cosmos.home / "cosmovisor" / "upgrades" / "v2-mended" / "upgrade-info.json"
-        assert read_plan(applied) == PlanFile("v2", 100)
-
-    @pytest.mark.parametrize("code", [0, 1])
-    async def test_the_operators_script_gets_name_and_height(self, cosmos: CosmosBench, code: int) -> None:
-        script = cosmos.home / "cosmovisor" / "preupgrade.sh"
-        script.write_text(f'#!/bin/sh\necho "$1 $2 $PWD $DAEMON_NAME" > {cosmos.home}/script.log\nexit {code}\n')
-        cosmos.set(custom_preupgrade="preupgrade.sh")
-        async with cosmos.controller() as controller:
-            await ready(cosmos, controller)
-            cosmos.halts()
-            if code:
-                status = await until(controller, crossing(Crossing.PARKED))
-                assert "preupgrade.sh" in status.note
-            else:
-                await until(controller, crossing(Crossing.STARTING))
-        assert (cosmos.home / "script.log").read_text() == f"v2 100 {cosmos.home} {nodes.DAEMON}\n"
-        assert len(cosmos.pre_upgrades()) == (0 if code else 1)
-
-    async def test_a_node_that_does_not_end_is_killed_after_its_grace(self, cosmos: CosmosBench) -> None:
-        cosmos.set(shutdown_grace_s=0.3)
-        async with cosmos.controller() as controller:
-            await ready(cosmos, controller)
-            cosmos.halts(then="trap '' TERM")
-            await until(controller, crossing(Crossing.STARTING))
-            assert controller.status().last_exit_code == -9
-
-    async def test_the_delay_is_between_the_end_of_the_node_and_its_rollback_point(self, cosmos: CosmosBench) -> None:
-        cosmos.set(restart_delay_s=1.0)
-        async with cosmos.controller() as controller:
-            await ready(cosmos, controller)
-            cosmos.halts()
-            await until(controller, crossing(Crossing.STARTING))
-        journal = Journal(cosmos.state_dir / "journal.db", read_only=True)
-        at = {event["kind"]: float(event["at"]) for event in journal.events()}
-        journal.close()
-        assert at["backed_up"] - at["quiesced"] >= 1.0
-
-
-def layout(bench: CosmosBench) -> list[str]:
-    root = bench.home / "cosmovisor"
-    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if not path.is_dir() or path.is_symlink())
-
-
-def may_go(bench: CosmosBench, direction: Direction, status: NodeStatus) -> tuple[str, ...]:
-    """What hinders the move now."""
-    facts = look_at_home(bench.home, nodes.DAEMON)
-    return passage(facts, direction, node_state=status.state, app_height=status.app_height).hindrances
-
-
-class TestCosmovisorAndBack:
-    async def test_there_and_back_while_idle_with_nothing_moved(self, cosmos: CosmosBench, tmp_path: Path) -> None:
-        root = cosmos.home / "cosmovisor"
-        database = cosmos.home / "data" / "application.db"
-        database.write_text("state")
-        before = (database.stat().st_ino, database.stat().st_mtime_ns)
-        # From Cosmovisor on genesis to us, with its own settings file beside.
-        (root / "config.toml").write_text("daemon_name = 'noded'\n")
-        assert layout(cosmos) == ["config.toml", "current", "genesis/bin/noded"]
-        async with cosmos.controller() as controller:
-            idle = await until(controller, running)
-            assert may_go(cosmos, Direction.TO_US, idle) == may_go(cosmos, Direction.TO_COSMOVISOR, idle) == ()
-            await ready(cosmos, controller)
-            ahead = controller.status()
-            assert ahead.state == "READY"
-            assert "only while it is IDLE" in may_go(cosmos, Direction.TO_COSMOVISOR, ahead)[0]
-            cosmos.halts()
-            done = await committed(cosmos, controller)
-        # Back to Cosmovisor on v2: what it would compare is as it would have written it.
-        assert os.readlink(root / "current") == "upgrades/v2"
-        assert (root / "upgrades" / "v2" / "upgrade-info.json").read_bytes() == cosmos.plan_file.read_bytes()
-        assert os.access(root / "upgrades" / "v2" / "bin" / "noded", os.X_OK)
-        assert layout(cosmos) == [
-            "config.toml",
-            "current",
-            "genesis/bin/noded",
-            "upgrades/v2/bin/noded",
-            "upgrades/v2/release.json",
-            "upgrades/v2/upgrade-info.json",
-        ]
-        left = replace(done, state="IDLE")
-        assert may_go(cosmos, Direction.TO_COSMOVISOR, left) == ()
-        # Its own upgrade to v3, in its order (facts/cosmos.md §1.5): link, then the plan beside the binary.
-        live = cosmos.runtime.recorded()
-        assert live is not None
-        await cosmos.runtime.stop(live)
-        write_plan(cosmos.plan_file, PlanFile("v3", 200))
-        write_daemon(root / "upgrades" / "v3" / "bin" / "noded", cosmos.home, "v3")
-        (root / "current").unlink()
-        (root / "current").symlink_to("upgrades/v3")
-        write_applied(root / "upgrades" / "v3", PlanFile("v3", 200))
-        # And to us again.
-        cosmos.chain.height = 250
-        async with cosmos.controller() as controller:
-            again = await until(controller, lambda status: running(status) and status.app_height == 250)
-            await steps(cosmos, controller)
-            assert controller.status().generation == "v3"
-            assert may_go(cosmos, Direction.TO_US, replace(again, state="IDLE")) == ()
-        assert cosmos.starts() == ["v1", "v2", "v3"]
-        assert (database.stat().st_ino, database.stat().st_mtime_ns) == before
-
-    async def test_after_a_swap_by_hand_cosmovisor_takes_nothing_for_new(
-        self, cosmos: CosmosBench, tmp_path: Path
-    ) -> None:
-        write_daemon(tmp_path / "v2.1", cosmos.home, "v2.1")
-        async with cosmos.controller() as controller:
-            await ready(cosmos, controller)
-            cosmos.halts()
-            await committed(cosmos, controller)
-            await controller.commands.add_upgrade("v2.1", tmp_path / "v2.1")
-            await controller.commands.swap("v2.1", "a patch that breaks nothing")
-            await until(controller, lambda _: cosmos.starts()[-1] == "v2.1")
-            status = controller.status()
-        assert may_go(cosmos, Direction.TO_COSMOVISOR, replace(status, state="IDLE")) == ()
-        assert look_at_home(cosmos.home, nodes.DAEMON).applied == PlanFile("v2", 100)
