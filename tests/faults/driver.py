@@ -215,7 +215,9 @@ async def _obey(folder: Path, world: dict[str, Any], node: Controller) -> None:
                 except (ConsoleError, OSError) as error:
                     with (folder / "refused.log").open("a") as stream:
                         stream.write(f"{method}: {error}\n")
-                    continue
+                    if method != "backup" or not (folder / "state" / "backups" / arguments["name"]).exists():
+                        continue
+                    # Done by the one that was cut.
             marker.touch()
 
 
