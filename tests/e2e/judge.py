@@ -111,6 +111,14 @@ def executed_with(devnet: Devnet, name: str, *releases: tuple[str, int]) -> None
         assert version == wanted, f"{name} executed {height} with {version}, not {wanted}"
 
 
+def first_heights(devnet: Devnet, name: str) -> dict[str, int]:
+    """Version → the first height that a node executed with it, in order."""
+    found: dict[str, int] = {}
+    for entry in lines(devnet.home(name) / "executed.jsonl"):
+        found.setdefault(entry["version"], entry["height"])
+    return found
+
+
 def states_entered(devnet: Devnet, name: str, height: int) -> list[str]:
     """The crossing states that a node went through for the upgrade at a height, in order."""
     database = sqlite3.connect(f"file:{devnet.state_dir(name) / 'journal.db'}?mode=ro", uri=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tests.e2e.devnet import Devnet, running
 
 pytestmark = pytest.mark.e2e
 
-FAST = ("--block-time", "300ms", "--freeze-blocks", "16")
+FAST = ("--block-time", "300ms", "--freeze-blocks", "14")
 UNKNOWN_RULES = 9
 """A release of these answers `--version` and its settings, and does not start."""
 
@@ -30,7 +31,7 @@ def test_one_start_fails_one_node_is_paused_and_one_controller_dies_on_the_same_
     holder = (network.state_dir("node1") / "controller.lock").read_text().strip()
     assert f"another controller of this node runs already, pid {holder}" in second.err
 
-    height = network.propose(network.lead(80))
+    height = network.propose(network.lead(58))
     network.eventually("all are armed", network.all_are("ARMED"))
     a_point_is_taken_and_put_back_while_armed(network, "node1", height)
     network.does("node2", "config", "set", "max_downtime=3s", "--reason", "a short night")
@@ -117,13 +118,14 @@ def test_a_release_that_starts_nowhere_is_aborted_by_more_than_two_thirds(networ
     before = {node["version"] for node in network.status()["nodes"]}
     (old,) = before
     build = network.add_release("v0.3.0", UNKNOWN_RULES)
-    height = network.propose_build(build, network.lead(60))
+    height = network.propose_build(build, network.lead(40))
     network.eventually("every node is parked", network.all_are("PARKED"), deadline_s=120)
 
     guide = network.asks("node1", "abort")
     assert guide.code == 0
     assert "27 of 40 power" in guide.out
-    said = [network.does(name, "abort", "--statement")["statement"] for name in names]
+    with ThreadPoolExecutor() as pool:
+        said = list(pool.map(lambda name: network.does(name, "abort", "--statement")["statement"], names))
     addresses = {node["name"]: node["address"] for node in network.status()["nodes"]}
 
     def with_lines(name: str, count: int) -> tuple[int, str]:
