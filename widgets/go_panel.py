@@ -43,7 +43,7 @@ def crossing_terms(chain: ChainView, proposal: Proposal) -> list[Term]:
     Before the crossing is over what is missing is on its way, not failed.
     """
     over = proposal.status is ProposalStatus.EXECUTED
-    back = power_back(chain, proposal.target_height)
+    back = power_back(chain, proposal.target_height, proposal)
     total = proposal.total_power
     confirmed = f"confirmed {proposal.confirmed_power} of {total}, {2 * total // 3 + 1} needed"
     missing = "✗" if over else "·"

@@ -44,15 +44,18 @@ def _crosses(node: NodeStatus) -> bool:
 
 
 class NoticeLine(Drawn):
-    """One row that is always there, so that nothing moves when a node restarts; two for a long sentence."""
+    """One row that is always there, so that nothing moves when a node restarts; two if long, three for an alarm."""
 
     DEFAULT_CSS = """
     NoticeLine { height: auto; min-height: 1; max-height: 2; padding: 0 1; }
+    NoticeLine.-alarm { max-height: 3; }
     """
 
     def show(self, snapshot: Snapshot | None) -> None:
         """Draw the sentence, or leave the row empty."""
         sentence = notice(snapshot)
+        called = snapshot is not None and snapshot.node is not None and bool(snapshot.node.alarm)
+        self.set_class(called, "-alarm")
         content = Content.assemble(("! ", WARN), (sentence, WARN)) if sentence else Content("")
         if self.draw(content):
             self.refresh(layout=True)

@@ -52,12 +52,31 @@ class Back:
     needed: int
 
 
-def power_back(chain: ChainView, target_height: int) -> Back:
-    """The power that is back and can vote on H+1."""
+def power_back(chain: ChainView, target_height: int, proposal: Proposal | None = None) -> Back:
+    """The power that is back and can vote on H+1.
+
+    Args:
+        chain: What nodes and registry tell.
+        target_height: H.
+        proposal: Given, a node that was not armed for it does not count: it executed H under old rules.
+    """
     there = {node.consensus_address for node in chain.nodes if node.reachable and node.app_height >= target_height}
     total = sum(validator.power for validator in chain.validators)
-    part = sum(validator.power for validator in chain.validators if validator.consensus_address in there)
+    part = sum(
+        validator.power
+        for validator in chain.validators
+        if validator.consensus_address in there and not missed_its_halt(chain, proposal, validator.address)
+    )
     return Back(part, total, 2 * total // 3 + 1)
+
+
+def missed_its_halt(chain: ChainView, proposal: Proposal | None, address: str) -> bool:
+    """Whether a node past H can only be there under old rules: its validator never said that it was armed."""
+    readiness = chain.readiness
+    if proposal is None or not proposal.breaking or readiness is None or readiness.proposal_id != proposal.id:
+        return False
+    said = readiness.of(address)
+    return said is not None and not said.armed and not said.confirmed_at
 
 
 def outlook(snapshot: Snapshot | None, now: float) -> Outlook:
@@ -247,7 +266,7 @@ def _after_target(snapshot: Snapshot, chain: ChainView, proposal: Proposal, now:
             f"Armed nodes stop before executing block {count(target)} and start the old binary again.",
             "warning",
         )
-    back = power_back(chain, target)
+    back = power_back(chain, target, proposal)
     when = stale or _silence(snapshot, now)
     if back.power == 0:
         # Who has halted answers nobody: of the others only the rule is known.
@@ -273,6 +292,17 @@ def _after_target(snapshot: Snapshot, chain: ChainView, proposal: Proposal, now:
     )
 
 
+def _aborted_together(snapshot: Snapshot, proposal: Proposal) -> bool:
+    """Whether this node went back with its network after the halt, which no transaction could tell the registry."""
+    attempt = snapshot.node.attempt if snapshot.node is not None else None
+    return (
+        attempt is not None
+        and attempt.proposal_id == proposal.id
+        and attempt.crossing is Crossing.RESUMED_OLD
+        and attempt.verdict is Verdict.ABORT
+    )
+
+
 def _moving_again(snapshot: Snapshot, proposal: Proposal, height: int, now: float) -> Outlook:
     past = height - proposal.target_height
     stalled = _stalled(snapshot, now)
@@ -288,6 +318,17 @@ def _moving_again(snapshot: Snapshot, proposal: Proposal, height: int, now: floa
             ("current", "height"),
             when,
             sentence,
+            "warning",
+        )
+    if _aborted_together(snapshot, proposal):
+        return Outlook(
+            Phase.ABORTED,
+            f"ABORTED · {proposal.name} · block {count(proposal.target_height)}",
+            str(height),
+            ("current", "height"),
+            when,
+            f"The validators agreed to abort: the old binary goes on, {_blocks(past)} past"
+            f" {count(proposal.target_height)}. The registry does not know it.",
             "warning",
         )
     return Outlook(

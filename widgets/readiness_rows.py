@@ -5,9 +5,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from console.model import ChainView, FailureCode, NodeHeight, Proposal, ProposalStatus, Snapshot, ValidatorReadiness
+from console.model import (
+    ChainView,
+    FailureCode,
+    NodeHeight,
+    Proposal,
+    ProposalStatus,
+    Snapshot,
+    ValidatorReadiness,
+    Verdict,
+)
 from console.text import duration, percent, shortened
 from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, chain_age, count, time_of_day
+from widgets.outlook import missed_its_halt
 
 DOWN_AFTER_S = 10.0
 """Seconds of silence after which a node is called silent; before that it may just be restarting."""
@@ -112,9 +122,14 @@ def _state(
         return (f"crossed, {count(behind)} behind", "warn") if behind > 2 else ("crossed", "good")
     if reached and proposal is not None and node is not None:
         if node.app_height >= proposal.target_height:
+            if proposal.verdict is Verdict.CROSS and missed_its_halt(chain, proposal, said.address if said else ""):
+                return "went on unarmed", "bad"
             return ("back", "good") if proposal.status is ProposalStatus.SCHEDULED else ("running", "")
         if node.app_height == proposal.target_height - 1:
             return f"halted at {count(proposal.target_height)}", "warn"
+    if reached and node is None and proposal is not None and proposal.status is ProposalStatus.SCHEDULED:
+        # What it said before H is no news of it, and its node was never heard.
+        return "not seen", ""
     if said is not None and said.failure_code and not said.ready:
         return failure_words(said.failure_code), "bad"
     if behind > 2:

@@ -39,6 +39,12 @@ _RECORD_S = 2.0
 """Seconds in which the end of a node is recorded, if the disk has room."""
 _LAST_STEP_S = 90.0
 """Seconds that a step may take when we are told to end: a stop of the node has its own grace."""
+_CURES = {
+    Crossing.MISSED_HALT: "; `upgrade-console node resync` brings it back",
+    Crossing.PARKED: "; on with `upgrade-console node swap {name}`, or together back with `node abort`",
+}
+"""What leads on from where only the operator does."""
+
 _NEAR_BLOCKS = 50
 """Blocks before H from which on the start of the new binary is prepared."""
 _FIRST_LOOK_S = 3.0
@@ -219,7 +225,16 @@ class Controller:
     def _note(self, needs_operator: str) -> str:
         attempt = self._book.attempt
         of_attempt = "" if attempt is None else attempt.note
-        return needs_operator or self._trouble or self._journal.meta("stays_down") or of_attempt
+        return (
+            needs_operator or self._trouble or self._journal.meta("stays_down") or self._halted_by_pause() or of_attempt
+        )
+
+    def _halted_by_pause(self) -> str:
+        """Why nothing goes on in the middle of a crossing; empty while it does."""
+        attempt, why = self._book.open, self._journal.meta(PAUSED)
+        if not why or attempt is None or attempt.crossing is Crossing.NONE:
+            return ""
+        return f"automation is paused ({why}) at {attempt.crossing.value}: go on with `upgrade-console node resume`"
 
     def _alarm(self, needs_operator: str) -> str:
         """Why the operator is called; empty when nobody is."""
@@ -227,7 +242,8 @@ class Controller:
         if needs_operator:
             return needs_operator
         if attempt is not None and attempt.crossing.waits_for_operator:
-            return f"{attempt.crossing.value}: {attempt.note}"
+            cure = _CURES.get(attempt.crossing, "").format(name=attempt.generation)
+            return f"{attempt.crossing.value}: {attempt.note}{cure}"
         # Whoever stopped the node knows that it is down.
         if self._journal.meta(STOPPED_BY_OPERATOR):
             return ""
@@ -403,7 +419,6 @@ class Controller:
         """Notice what a living node of a chain that stops by itself shows by its files and words alone."""
         attempt = self._book.open
         if await self._halts.at_halt(attempt, self._readings.consensus(), self._readings.ask_own):
-            self._journal.record("chain-halt", attempt)
             self._book.change(crossing=Crossing.HALTED, note="")
         elif self._runs.live is not None and self._halts.runs_too_early(attempt):
             await self._keeper.end_too_early()

@@ -63,7 +63,7 @@ class Returner:
                 note=f"the new binary failed ({why}) and is not rolled back: {refusal}; everything is kept as it is",
             )
         else:
-            self._book.change(crossing=Crossing.ROLLBACK, note=f"no try is left: {why}")
+            self._book.change(crossing=Crossing.ROLLBACK, note=why)
 
     def _refusal(self, attempt: Attempt) -> str:
         if not self._settings().rollback_on_failure:
@@ -171,7 +171,7 @@ class Returner:
             case Crossing.FLIPPED_BACK if attempt.verdict is Verdict.ABORT:
                 await self.resume_old("the network aborted: the old binary goes on, halt cleared")
             case Crossing.FLIPPED_BACK:
-                self._book.change(crossing=Crossing.PARKED, note=f"down, the old binary in place; {attempt.note}")
+                self._book.change(crossing=Crossing.PARKED, note=f"stopped, on the old binary; {attempt.note}")
 
     async def _restore(self, attempt: Attempt) -> None:
         await self._runs.stop()

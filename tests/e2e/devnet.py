@@ -63,11 +63,12 @@ class Devnet:
         began = time.monotonic()
         ran = self.verb("up", "--background", "--block-time", BLOCK_TIME, *arguments)
         assert ran.code == 0, ran.err
-        self._slowness = min(4.0, max(1.0, (time.monotonic() - began) / _USUAL_UP_S))
+        self._slowness = max(1.0, (time.monotonic() - began) / _USUAL_UP_S)
 
     def lead(self, blocks: int) -> int:
-        """A lead for this machine: more blocks where it took longer to come up, since blocks do not wait for it."""
-        return int(blocks * self._slowness)
+        """A lead for this machine: more blocks where it is slow or busy, since blocks do not wait for it."""
+        busy = os.getloadavg()[0] / (2 * (os.cpu_count() or 1))
+        return int(blocks * min(4.0, max(self._slowness, busy)))
 
     def verb(self, *arguments: str, environment: dict[str, str] | None = None) -> Ran:
         return run("devnet", *arguments, "--dir", str(self.folder), environment=environment)

@@ -95,6 +95,8 @@ class Terminal:
 
     def hang_up(self) -> None:
         """Close the terminal, as a lost SSH session does."""
+        # On a busy machine a console needs longer to leave than pexpect's tenth of a second.
+        self.process.ptyproc.delayafterterminate = 5.0  # type: ignore[attr-defined]
         self.process.close(force=False)
 
     def kill(self) -> None:

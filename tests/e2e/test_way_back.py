@@ -31,7 +31,7 @@ def test_one_start_fails_one_node_is_paused_and_one_controller_dies_on_the_same_
     holder = (network.state_dir("node1") / "controller.lock").read_text().strip()
     assert f"another controller of this node runs already, pid {holder}" in second.err
 
-    height = network.propose(network.lead(58))
+    height = network.propose(network.lead(64))
     network.eventually("all are armed", network.all_are("ARMED"))
     a_point_is_taken_and_put_back_while_armed(network, "node1", height)
     network.does("node2", "config", "set", "max_downtime=3s", "--reason", "a short night")
@@ -47,7 +47,8 @@ def test_one_start_fails_one_node_is_paused_and_one_controller_dies_on_the_same_
     network.eventually("node2 calls its operator", lambda: "down for more than 3s" in network.told("node2")["alarm"])
     paused = network.asks("node2", "status").out
     assert "Node node2: HALTED" in paused
-    assert "automation is paused: looking at the release" in paused
+    assert "automation is paused (looking at the release) at HALTED" in paused
+    assert "node resume" in paused
     the_killed_controller_takes_its_living_node_again(network, "node3")
     network.eventually("node4 is parked", network.all_are("PARKED", "node4"))
     assert network.status()["height"] == height, "20 of 40 power must not make a block"
@@ -116,6 +117,7 @@ def the_parked_node_stands_at_its_halt_on_the_old_binary(network: Devnet, name: 
 def test_a_release_that_starts_nowhere_is_aborted_by_more_than_two_thirds(network: Devnet, tmp_path: Path) -> None:
     names = [node["name"] for node in network.status()["nodes"]]
     before = {node["version"] for node in network.status()["nodes"]}
+    assert len(before) == 1, f"the story before has left {before}"
     (old,) = before
     build = network.add_release("v0.3.0", UNKNOWN_RULES)
     height = network.propose_build(build, network.lead(40))

@@ -132,3 +132,17 @@ def test_absurd_heights_are_shown_and_do_not_crash(target: int) -> None:
     for height in (1, 1250):
         entry = fakes.proposal(fakes.ALL_READY, target_height=target)
         outlook(fakes.snapshot(fakes.chain(height, (entry,), fakes.ALL_READY), None), NOW)
+
+
+def test_a_node_past_h_that_was_never_armed_is_not_back() -> None:
+    chain = fakes.waiting_for_quorum().chain
+    upgrade = fakes.waiting_for_quorum().upgrade
+    assert chain is not None
+    assert upgrade is not None
+    assert chain.readiness is not None
+    first = chain.readiness.validators[0]
+    readiness = replace(
+        chain.readiness, validators=(replace(first, armed_at=0, confirmed_at=0), *chain.readiness.validators[1:])
+    )
+    before = power_back(chain, TARGET, upgrade.proposal).power
+    assert power_back(replace(chain, readiness=readiness), TARGET, upgrade.proposal).power == before - 10

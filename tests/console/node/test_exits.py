@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from console.model import Arming, Attempt, Crossing, Preparation, Verdict
-from console.node.evidence import halt_evidence, halt_lines, wrong_app_hash
+from console.node.evidence import halt_evidence, halt_lines, last_words, wrong_app_hash
 from console.node.exits import ExitMeaning, RunEnd, judge
 from console.text import untrusted
 
@@ -114,3 +114,29 @@ def test_a_release_that_runs_already_halts_too_when_it_is_proposed_again() -> No
 def test_colours_do_not_hide_the_halt_line() -> None:
     coloured = LINE.replace(b"height=100", b"\x1b[3mheight\x1b[0m\x1b[2m=\x1b[0m100")
     assert halt_lines(coloured) == {100}
+
+
+def a_later_halt(crossing: Crossing, **changes: object) -> ExitMeaning:
+    """A new binary that was started armed for a later height ends there."""
+    line = LINE.replace(b"height=100", b"height=150")
+    end = RunEnd(exe_sha256="11" * 32, halt_height=150, exit_code=2, asked=False, log=line, app_height=149)
+    return meaning(dataclasses.replace(end, **changes), dataclasses.replace(ATTEMPT, crossing=crossing))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("crossing", [Crossing.STARTING, Crossing.WAITING_FOR_QUORUM, Crossing.PROBATION])
+def test_a_new_binary_that_stops_at_the_next_halt_did_not_fail(crossing: Crossing) -> None:
+    assert a_later_halt(crossing) is ExitMeaning.NEXT_HALT
+    # The last reading of an application whose database nobody can read is of some blocks before.
+    assert a_later_halt(crossing, app_height=120) is ExitMeaning.NEXT_HALT
+
+
+def test_a_new_binary_that_is_armed_and_fails_has_failed() -> None:
+    assert a_later_halt(Crossing.STARTING, exit_code=1, log=b"", app_height=120) is ExitMeaning.FAILED_TRY
+    assert a_later_halt(Crossing.STARTING, log=b"", app_height=120) is ExitMeaning.FAILED_TRY
+
+
+def test_last_words_are_one_line_without_colour_control_or_secret() -> None:
+    assert last_words(b"") == ""
+    assert last_words(b"first\n\x1b[31mnode_key.json does not exist\x1b[0m\n\n") == "node_key.json does not exist"
+    assert last_words(b"panic: token=abcdef") == "panic: token=<hidden>"
+    assert "\x07" not in last_words(b"bell \x07")

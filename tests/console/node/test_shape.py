@@ -231,3 +231,17 @@ def test_containers_of_services_that_nobody_knows_are_refused(
 ) -> None:
     with pytest.raises(NodeError, match=words):
         shape_of(settings(tmp_path, "docker", runtime="docker", containers=containers))
+
+
+def test_a_home_that_holds_nothing_but_the_signer_state_never_ran(tmp_path: Path) -> None:
+    shape = shape_of(settings(tmp_path, "embedded"))
+    for folder in shape.data_folders():
+        folder.mkdir(parents=True)
+    shape.signer_state().write_text("{}")
+    assert shape.never_ran()
+    (shape.data_folders()[0] / "blockstore.db").mkdir()
+    assert not shape.never_ran()
+
+
+def test_a_home_without_its_data_folders_is_not_taken_for_a_fresh_one(tmp_path: Path) -> None:
+    assert not shape_of(settings(tmp_path, "embedded")).never_ran()

@@ -11,7 +11,7 @@ from eth_account import Account
 from eth_account.messages import encode_defunct
 
 from console.errors import ControllerDown, InputError, JournalError, NodeError
-from console.model import NodeStatus, PlanOrigin
+from console.model import Crossing, NodeStatus, PlanOrigin
 from console.node.abort import SignedStatement, Statement
 from console.node.journal import Journal
 from console.operations.node_abort import AbortCase, abort, abort_case, counted, own_statement
@@ -123,4 +123,15 @@ async def test_without_upgrade_or_membership_it_says_so(tmp_path: Path) -> None:
         abort_case(a_network(node), node)
     node = a_node(tmp_path / "b")
     with pytest.raises(NodeError, match="knows of no upgrade"):
+        abort_case(a_network(node), node)
+
+
+async def test_what_is_over_cannot_be_aborted(tmp_path: Path) -> None:
+    node = a_halted(tmp_path)
+    journal = Journal(node.state_dir / "journal.db")
+    attempt = journal.latest_attempt()
+    assert attempt is not None
+    journal.change(attempt, crossing=Crossing.RESUMED_OLD)
+    journal.close()
+    with pytest.raises(NodeError, match="no crossing is going on"):
         abort_case(a_network(node), node)
