@@ -21,7 +21,7 @@ from console.chain.protobuf import bytes_field, int64_field, message, text_field
 from console.chain.rest import Rest
 from console.chain.rpc import Call, JsonRpc, Reply, endpoint_name
 from console.errors import BadAnswer, ChainError
-from console.model import Proposal, ProposalStatus, ReleaseKind, Verdict
+from console.model import Proposal, ProposalStatus, plan_without_votes
 from console.ports import PlanReading
 from console.settings import NetworkSettings, NodeSettings
 from console.text import UntrustedText, untrusted
@@ -263,26 +263,14 @@ def _shown_info(info: str) -> UntrustedText:
 
 @lru_cache(maxsize=8)
 def _proposal(plan: UpgradePlan, status: ProposalStatus) -> Proposal:
-    return Proposal(
-        id=plan.height,
-        name=untrusted(plan.name),
-        release_kind=ReleaseKind.RAW,
+    return plan_without_votes(
+        plan.height,
+        untrusted(plan.name),
+        plan.height,
         # The chain says where the binaries are and not which bytes: never enough to run them (DESIGN §4, rule 2).
         release_hash="",
         release_url=_shown_info(plan.info),
-        target_height=plan.height,
         breaking=True,
-        proposer="",
-        proposed_at=0,
-        scheduled_at=0,
         status=status,
-        verdict=Verdict.ABORT if status is ProposalStatus.CANCELLED else Verdict.CROSS,
-        frozen_at=0,
-        freeze_blocks=0,
-        ready_power=0,
-        armed_power=0,
-        go_power=0,
-        confirmed_power=0,
-        total_power=0,
         halts_itself=True,
     )

@@ -22,6 +22,7 @@ from console.model.plan import (
     ReleaseKind,
     ValidatorReadiness,
     Verdict,
+    plan_without_votes,
 )
 from console.model.power import MAX_ARMING_TURNS, minimum_lead, more_than_two_thirds, power_may_fail
 from console.model.snapshot import ChainView, NodeHeight, Snapshot, Upgrade, upgrade_of
@@ -51,6 +52,7 @@ __all__ = [
     "Verdict",
     "minimum_lead",
     "more_than_two_thirds",
+    "plan_without_votes",
     "power_may_fail",
     "shown_state",
     "upgrade_of",

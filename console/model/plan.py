@@ -107,6 +107,53 @@ class Proposal:
         return more_than_two_thirds(self.go_power, self.total_power)
 
 
+def plan_without_votes(
+    number: int,
+    name: UntrustedText,
+    target_height: int,
+    *,
+    release_hash: str,
+    release_url: UntrustedText,
+    breaking: bool,
+    status: ProposalStatus = ProposalStatus.SCHEDULED,
+    halts_itself: bool = False,
+) -> Proposal:
+    """A plan that no registry holds, as a chain's own or a swap by hand: nobody votes, signals or freezes.
+
+    Args:
+        number: What tells it from others; of a chain's plan its height.
+        name: Of the plan.
+        target_height: H in blocks.
+        release_hash: 64 hex digits, empty where nobody names one.
+        release_url: Where the release is, or the chain's words about it.
+        breaking: Whether old and new rules differ from H on.
+        status: A cancelled one has the verdict ABORT, any other CROSS.
+        halts_itself: Whether the chain stops its nodes.
+    """
+    return Proposal(
+        id=number,
+        name=name,
+        release_kind=ReleaseKind.RAW,
+        release_hash=release_hash,
+        release_url=release_url,
+        target_height=target_height,
+        breaking=breaking,
+        proposer="",
+        proposed_at=0,
+        scheduled_at=0,
+        status=status,
+        verdict=Verdict.ABORT if status is ProposalStatus.CANCELLED else Verdict.CROSS,
+        frozen_at=0,
+        freeze_blocks=0,
+        ready_power=0,
+        armed_power=0,
+        go_power=0,
+        confirmed_power=0,
+        total_power=0,
+        halts_itself=halts_itself,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class ValidatorReadiness:
     """What one validator has said about one proposal. Heights are 0 where nothing was said."""

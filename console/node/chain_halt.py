@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
 
-from console.model import Attempt, PlanOrigin, Proposal, ProposalStatus, ReleaseKind, Verdict
+from console.model import Attempt, PlanOrigin, Proposal, ProposalStatus, plan_without_votes
 from console.node.cosmovisor.log_signs import log_signs
 from console.node.cosmovisor.names import same_name
 from console.text import UntrustedText
@@ -56,27 +56,8 @@ class ChainHalt:
 
 def chain_plan(name: UntrustedText, height: int, info: UntrustedText, status: ProposalStatus) -> Proposal:
     """A plan of a chain that stops its nodes by itself."""
-    return Proposal(
-        id=height,
-        name=name,
-        release_kind=ReleaseKind.RAW,
-        release_hash="",
-        release_url=info,
-        target_height=height,
-        breaking=True,
-        proposer="",
-        proposed_at=0,
-        scheduled_at=0,
-        status=status,
-        verdict=Verdict.ABORT if status is ProposalStatus.CANCELLED else Verdict.CROSS,
-        frozen_at=0,
-        freeze_blocks=0,
-        ready_power=0,
-        armed_power=0,
-        go_power=0,
-        confirmed_power=0,
-        total_power=0,
-        halts_itself=True,
+    return plan_without_votes(
+        height, name, height, release_hash="", release_url=info, breaking=True, status=status, halts_itself=True
     )
 
 

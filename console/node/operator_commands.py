@@ -16,9 +16,8 @@ from console.model import (
     PlanOrigin,
     Preparation,
     Proposal,
-    ProposalStatus,
-    ReleaseKind,
     Verdict,
+    plan_without_votes,
 )
 from console.node.arming import Armer
 from console.node.attempts import AttemptBook
@@ -413,24 +412,6 @@ def _typed(reason: str, what: str) -> str:
 
 def _by_hand(name: str, sha256: str, height: int, number: int) -> Proposal:
     """A swap by hand as a plan of this node alone, with a number that no chain has."""
-    return Proposal(
-        id=-number,
-        name=untrusted(name),
-        release_kind=ReleaseKind.RAW,
-        release_hash=sha256,
-        release_url=untrusted(""),
-        target_height=height,
-        breaking=False,
-        proposer="",
-        proposed_at=0,
-        scheduled_at=0,
-        status=ProposalStatus.SCHEDULED,
-        verdict=Verdict.CROSS,
-        frozen_at=0,
-        freeze_blocks=0,
-        ready_power=0,
-        armed_power=0,
-        go_power=0,
-        confirmed_power=0,
-        total_power=0,
+    return plan_without_votes(
+        -number, untrusted(name), height, release_hash=sha256, release_url=untrusted(""), breaking=False
     )
