@@ -60,7 +60,7 @@ class NodeSettings:
     auto_download: bool = True
     binary_path: Path | None = None
     """File, or folder of files, to take release bytes from before anything is downloaded."""
-    query_interval_blocks: int = 1
+    query_interval_blocks: int = 5
     """Holds in IDLE; from PLANNED on every block is read."""
     skip_upgrade_heights: tuple[int, ...] = ()
 

@@ -1,4 +1,4 @@
-"""A contract's interface: calls encoded, answers and errors decoded from its ABI (eth_abi, no web3)."""
+"""A contract's interface: calls encoded, answers and errors decoded from its ABI."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from console.chain.abi import AbiError, decode, encode
 from console.chain.address import keccak
 from console.errors import BadAnswer, InputError
 
@@ -51,15 +52,12 @@ class Interface:
         Raises:
             InputError: A value does not fit its type.
         """
-        from eth_abi.abi import encode
-        from eth_abi.exceptions import EncodingError
-
         signature = self.functions[function]
         if len(args) != len(signature.types):
             raise InputError(f"{function} takes {len(signature.types)} values, not {len(args)}")
         try:
             encoded = encode(signature.types, args)
-        except (EncodingError, UnicodeEncodeError, OverflowError):
+        except AbiError:
             listed = ", ".join(f"{kind} {name}" for kind, name in zip(signature.types, signature.names, strict=True))
             raise InputError(f"a value does not fit {function}({listed})") from None
         return "0x" + (signature.selector + encoded).hex()
@@ -129,10 +127,7 @@ def _foreign(kind: str) -> str:
 
 
 def _decode(types: tuple[str, ...], data: bytes, what: str) -> tuple[Any, ...]:
-    from eth_abi.abi import decode
-    from eth_abi.exceptions import DecodingError
-
     try:
-        return tuple(decode(types, data))
-    except (DecodingError, OverflowError, RecursionError, ValueError):
+        return decode(types, data)
+    except AbiError:
         raise BadAnswer(f"{what} does not fit the contract's interface") from None

@@ -67,8 +67,8 @@ class RegistryReader:
             BadAnswer: Another chain id, or an answer that is not what it should be.
         """
         if not self._loaded:
-            # An eighth of a second that must not stop the screen.
-            await asyncio.to_thread(_load)
+            # Reading the artefact takes milliseconds that must not stop the screen.
+            await asyncio.to_thread(registry_interface)
             self._loaded = True
         reading, steady = await self._once(url)
         # The readiness that "0" names does not say whose it is. Only when a block came between the parts of the
@@ -168,12 +168,6 @@ class RegistryPlans:
     async def close(self) -> None:
         """Close the connections."""
         await self._rpc.close()
-
-
-def _load() -> None:
-    import eth_abi.abi  # noqa: F401
-
-    registry_interface()
 
 
 def _height(reply: Reply, where: str) -> int:

@@ -21,10 +21,13 @@ from console.text import UntrustedText, untrusted
 _LOG = logging.getLogger(__name__)
 
 _FRESH_S = 3.0
-"""Seconds for which a reading of consensus counts as present."""
+"""Seconds for which a reading of consensus counts as present while an upgrade is open."""
 _VERSION_DEADLINE_S = 20.0
 _CONSENSUS_S = 1.0
-"""Seconds between two readings of our node's CometBFT RPC."""
+"""Seconds between two readings of our node's CometBFT RPC while an upgrade is open."""
+_REST = 2
+"""How many times longer both are while none is: nobody acts on the height then."""
+_VERSION_S = 1.0
 _OPENING_S = 0.2
 """The same while nothing answers there."""
 
@@ -75,6 +78,7 @@ class Readings:
         self._consensus_at = 0.0
         self._consensus_run = 0
         self._versions: dict[str, UntrustedText] = {}
+        self._version_of: tuple[str, int] | None = None
         self.plans: PlanReading | None = None
         """The latest plans that could be read."""
         self.asked = False
@@ -87,9 +91,13 @@ class Readings:
     def consensus(self) -> ConsensusReading | None:
         """The latest reading of our node, when it is of the present run and not old."""
         live = self._runs.live
-        if live is None or live.run_id != self._consensus_run or time.monotonic() - self._consensus_at >= _FRESH_S:
+        if live is None or live.run_id != self._consensus_run:
             return None
-        return self._consensus
+        fresh = time.monotonic() - self._consensus_at < self._at_rest(_FRESH_S)
+        return self._consensus if fresh else None
+
+    def _at_rest(self, seconds: float) -> float:
+        return seconds if self._book.open is not None else _REST * seconds
 
     def version(self, sha256: str) -> UntrustedText:
         """What a binary says of itself; empty while it was not asked."""
@@ -145,7 +153,7 @@ class Readings:
                 consensus = await self._read_own()
                 # Until the node's RPC opens nothing answers, so nothing is asked too often.
                 if consensus is not None:
-                    pause = _CONSENSUS_S
+                    pause = self._at_rest(_CONSENSUS_S)
                     if self._runs.live is live:
                         self._take(consensus, live.run_id)
                         self._changed()
@@ -182,12 +190,17 @@ class Readings:
         """Ask each binary once for its version, when it becomes the current one."""
         while True:
             await self._learn_version()
-            await asyncio.sleep(_CONSENSUS_S)
+            await asyncio.sleep(_VERSION_S)
 
     async def _learn_version(self) -> None:
+        live = self._runs.live
         try:
+            seen = (self._generations.current_name(), 0 if live is None else live.run_id)
+            if seen == self._version_of:
+                return
             current = self._generations.current()
             if current.sha256 in self._versions:
+                self._version_of = seen
                 return
             command = (current.binary, current.sha256, ("--version",))
             done = await asyncio.to_thread(self._run, *command, {"PATH": "/usr/bin:/bin"}, _VERSION_DEADLINE_S)
