@@ -29,6 +29,9 @@ DEADLINE_S = 2.0
 MAX_ANSWER_BYTES = 8 << 20
 """Bytes of an answer's body that are read."""
 
+_IDLE_S = 8.0
+"""Seconds for which an idle connection is kept: CometBFT closes one after 10 (its `ReadTimeout`)."""
+
 _HTML = re.compile(rb"\s*<(?:!doctype|html|head|body|\?xml)", re.IGNORECASE)
 _ERROR_CODE_BITS = 64
 _UNREADABLE = "a URL that cannot be read"
@@ -213,7 +216,13 @@ class JsonRpc:
             # Reading the system's certificates takes 45 ms, which plain HTTP need not wait for; its context trusts
             # nobody, so a mistake here could only fail.
             context: ssl.SSLContext | bool = True if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            client = httpx.AsyncClient(verify=context, trust_env=False, follow_redirects=False, timeout=None)
+            client = httpx.AsyncClient(
+                verify=context,
+                trust_env=False,
+                follow_redirects=False,
+                timeout=None,
+                limits=httpx.Limits(keepalive_expiry=_IDLE_S),
+            )
             self._clients[secure] = client
         return client
 

@@ -20,6 +20,9 @@ from console.node.table import MOST_WRITES, refuse_illegal
 TRIES = 3
 """Starts of a new binary before the operator is called."""
 
+AT_REST_S = 10.0
+"""Seconds between two durable heights while nothing is planned: each costs the disk a flush."""
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:
@@ -34,6 +37,11 @@ class Observation:
 
 class Journal(JournalStore):
     """One node's journal: attempts, runs, what was said and what happened. Opened as `JournalStore`."""
+
+    _seen: Observation | None = None
+    """A reading that is newer than the durable one."""
+    _observed_at = float("-inf")
+    """Monotonic seconds of the last durable reading."""
 
     @property
     def armed_for(self) -> int:
@@ -61,11 +69,21 @@ class Journal(JournalStore):
         if high is None or found > high:
             self.set_meta("signer_hrs", json.dumps(found))
 
-    def observe(self, height: int, app_height: int, version: str) -> None:
-        """Keep the node's heights, so that they are known when it is down. Raises JournalError."""
-        document = json.dumps({"height": height, "app_height": app_height, "read_at": time.time()})
+    def observe(self, height: int, app_height: int, version: str, *, at_rest: bool = False) -> None:
+        """Keep the node's heights, so that they are known when it is down. Raises JournalError.
 
+        Args:
+            height: Of the newest block, as our node's CometBFT tells it.
+            app_height: Last executed height.
+            version: What CometBFT says of the application.
+            at_rest: Nothing is planned: what is durable may be `AT_REST_S` old.
+        """
         first = self.meta("began_at") is None
+        seen = Observation(height, app_height, time.time())
+        if at_rest and not first and 0 <= time.monotonic() - self._observed_at < AT_REST_S:
+            self._seen = seen
+            return
+        document = json.dumps(dataclasses.asdict(seen))
 
         def write() -> None:
             if first:
@@ -74,6 +92,7 @@ class Journal(JournalStore):
             self.put_meta("version", version)
 
         self.write(write)
+        self._seen, self._observed_at = None, time.monotonic()
 
     @property
     def began_at(self) -> int | None:
@@ -91,7 +110,9 @@ class Journal(JournalStore):
 
     @property
     def observation(self) -> Observation | None:
-        """The last kept heights. Raises JournalError."""
+        """The last heights that were seen. Raises JournalError."""
+        if self._seen is not None:
+            return self._seen
         text = self.meta("observation")
         try:
             return None if text is None else Observation(**json.loads(text))

@@ -43,6 +43,7 @@ class JournalStore:
         self._make_room = make_room
         self._path = path
         self._read_only = read_only
+        self._facts: dict[str, str] | None = None
         try:
             mode = "ro" if read_only else "rwc"
             self.db = sqlite3.connect(f"file:{path}?mode={mode}", uri=True, isolation_level=None)
@@ -112,6 +113,7 @@ class JournalStore:
             self.db.execute("COMMIT")
             return result
         except BaseException:
+            self._facts = None
             if self.db.in_transaction:
                 self.db.execute("ROLLBACK")
             raise
@@ -143,9 +145,16 @@ class JournalStore:
     # --- small facts ---
 
     def meta(self, key: str) -> str | None:
-        """A fact by name, or None. Raises JournalError."""
-        rows = self.rows("SELECT value FROM meta WHERE key = ?", (key,))
-        return str(rows[0]["value"]) if rows else None
+        """A fact by name, or None. Raises JournalError.
+
+        Who writes is alone (its lock says so) and keeps them all: a step asks for a dozen, and is made at every look.
+        """
+        if self._read_only:
+            rows = self.rows("SELECT value FROM meta WHERE key = ?", (key,))
+            return str(rows[0]["value"]) if rows else None
+        if self._facts is None:
+            self._facts = {str(row["key"]): str(row["value"]) for row in self.rows("SELECT key, value FROM meta")}
+        return self._facts.get(key)
 
     def set_meta(self, key: str, value: str) -> None:
         """Set a fact, durably. Raises JournalError."""
@@ -155,6 +164,8 @@ class JournalStore:
         self.db.execute(
             "INSERT INTO meta VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value", (key, value)
         )
+        if self._facts is not None:
+            self._facts[key] = value
 
 
 def _is_full(error: sqlite3.Error) -> bool:

@@ -451,18 +451,10 @@ def _spoiled(answer: servers.Answer, method: str, junk: object) -> servers.Answe
 
 
 def test_import_is_light() -> None:
-    """The first frame waits for this import: neither Textual nor web3 nor eth_account, and under 0.35 s."""
+    """The first frame waits for this import: neither Textual nor web3 nor what they bring."""
     code = (
-        "import time, sys; before = time.process_time(); import console.chain.ipc;"
-        "print(time.process_time() - before);"
+        "import sys, console.chain.ipc;"
         "print(*[name for name in ('textual', 'web3', 'eth_account', 'eth_abi', 'eth') if name in sys.modules])"
     )
-    seconds = []
-    for _ in range(3):
-        out = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-        ).stdout
-        took, heavy = out.split("\n", 1)
-        assert heavy.strip() == ""
-        seconds.append(float(took))
-    assert min(seconds) < 0.35
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == ""

@@ -63,6 +63,14 @@ class Bench:
         live = self.runtime.recorded()
         return live is not None and self.runtime.node_alive(live)
 
+    def key_is_known(self) -> bool:
+        """Whether the controller has kept the address of the key that the node signs with."""
+        journal = Journal(self.state_dir / "journal.db", read_only=True)
+        try:
+            return bool(journal.meta("consensus_address"))
+        finally:
+            journal.close()
+
     def plan(self, **changes: object) -> None:
         self.chain.proposals = [proposal(release_hash=self.sha256, **changes)]
 

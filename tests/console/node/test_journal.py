@@ -14,6 +14,7 @@ import pytest
 
 from console.errors import JournalError
 from console.model import Arming, Crossing, PlanOrigin, Preparation
+from console.node import journal as journal_module
 from console.node.journal import Journal
 from console.node.journal_schema import SCHEMA
 from console.node.protocol import attempt_to_json
@@ -33,6 +34,37 @@ def test_an_attempt_survives_and_changes_are_events(tmp_path: Path) -> None:
     assert again.latest_attempt() == attempt
     assert again.armed_for == 100
     assert [event["kind"] for event in again.events()] == ["planned", "staged", "ready", "arming", "armed"]
+
+
+def test_heights_at_rest_are_durable_now_and_then_and_at_once_while_something_is_planned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def durable() -> int:
+        reader = Journal(tmp_path / "journal.db", read_only=True)
+        found = reader.observation
+        reader.close()
+        assert found is not None
+        return found.height
+
+    journal = Journal(tmp_path / "journal.db")
+    journal.observe(60, 59, "v1", at_rest=True)
+    journal.observe(61, 60, "v1", at_rest=True)
+    assert journal.observation is not None
+    assert (journal.observation.height, durable()) == (61, 60)
+    journal.observe(62, 61, "v1")
+    assert (journal.observation.height, durable()) == (62, 62)
+    monkeypatch.setattr(journal_module, "AT_REST_S", 0.0)
+    journal.observe(63, 62, "v1", at_rest=True)
+    assert durable() == 63
+
+
+def test_restored_data_are_what_is_seen(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.db")
+    journal.observe(60, 59, "v1")
+    journal.observe(61, 60, "v1", at_rest=True)
+    journal.observe_restored(50)
+    assert journal.observation is not None
+    assert journal.observation.app_height == 50
 
 
 WAYS = {

@@ -343,7 +343,7 @@ async def test_a_node_that_executed_the_height_under_old_rules_is_stopped(bench:
 
 async def test_nothing_is_started_while_the_key_is_used_elsewhere(quick: Bench) -> None:
     async with quick.controller() as controller:
-        await until(controller, lambda status: status.height == 60)
+        await until(controller, lambda status: status.height == 60 and quick.key_is_known())
         quick.chain.peer_height = 80
         quick.chain.signed = frozenset(range(90))
         nodes.say(quick.home, f"rm -f {quick.home}/say; kill -9 $$")
@@ -356,7 +356,7 @@ async def test_nothing_is_started_while_the_key_is_used_elsewhere(quick: Bench) 
 
 async def test_a_key_that_signs_elsewhere_while_the_node_stays_down_is_noticed(quick: Bench) -> None:
     async with quick.controller() as controller:
-        await until(controller, lambda status: status.height == 60)
+        await until(controller, lambda status: status.height == 60 and quick.key_is_known())
         nodes.say(quick.home, "exit 0")
         await until(controller, lambda status: "stays down" in status.note)
         quick.chain.peer_height = 80
@@ -368,7 +368,7 @@ async def test_a_key_that_signs_elsewhere_while_the_node_stays_down_is_noticed(q
 async def test_our_own_signature_at_the_halt_is_no_alarm(quick: Bench) -> None:
     state = quick.home / "cometbft" / "data" / "priv_validator_state.json"
     async with quick.controller() as controller:
-        await until(controller, lambda status: status.height == 60)
+        await until(controller, lambda status: status.height == 60 and quick.key_is_known())
         state.write_text('{"height": "63", "round": 1, "step": 3}')
         quick.chain.peer_height = 80
         quick.chain.signed = frozenset(range(64))
