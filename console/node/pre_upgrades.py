@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable, Mapping
 
 from console.errors import NodeError
 from console.model import Attempt, PlanOrigin
+from console.node import shim as shim_program
 from console.node.cosmovisor.names import plan_name
 from console.node.cosmovisor.pre_upgrade import PreUpgradeResult, run_custom_script, run_pre_upgrade
 from console.node.cosmovisor.upgrade_info import FILE_NAME, PlanFile, read_plan, write_applied, write_plan
@@ -43,6 +45,19 @@ class PreUpgrades:
         self._shape = shape
         self._journal = journal
         self._environment = environment
+        self._ahead: shim_program.Ahead = {}
+
+    def prepare(self, generation: Generation) -> None:
+        """Have the new binary hashed while the old one still runs; only time is saved by it."""
+        if self._shape.has_pre_upgrade:
+            self._forget()
+            wanted = (self._ahead, str(generation.binary), generation.sha256)
+            asyncio.get_running_loop().run_in_executor(None, shim_program.hash_ahead, *wanted)
+
+    def _forget(self) -> None:
+        for descriptor, _ in list(self._ahead.values()):
+            os.close(descriptor)
+        self._ahead.clear()
 
     async def run(self, attempt: Attempt, generation: Generation) -> None:
         """Run what there is, in order; all of it is done again after a kill.
@@ -85,7 +100,9 @@ class PreUpgrades:
                 environment=environment,
                 deadline_s=settings.preupgrade_deadline_s,
                 max_retries=settings.preupgrade_max_retries,
+                ahead=self._ahead,
             )
+            self._forget()
             self._heed(attempt, done, "pre-upgrade")
 
     def _make_plan_whole(self, attempt: Attempt) -> None:

@@ -77,13 +77,22 @@ def start_ticks(pid: int) -> int:
         return int(stream.read().rsplit(b")", 1)[1].split()[19])
 
 
-def write_durably(path: str, document: dict[str, object]) -> None:
-    """Write JSON beside, fsync, rename, fsync the folder."""
+def write_whole(path: str, document: dict[str, object], *, synced: bool = False) -> None:
+    """Write JSON beside and rename: whoever reads finds the old file or the new one, whoever is killed.
+
+    A power cut may leave the old one or an empty one, unless it was synced before.
+    """
     with open(f"{path}.new", "w") as stream:
-        json.dump(document, stream)
+        stream.write(json.dumps(document))
         stream.flush()
-        os.fsync(stream.fileno())
+        if synced:
+            os.fsync(stream.fileno())
     os.rename(f"{path}.new", path)
+
+
+def write_durably(path: str, document: dict[str, object]) -> None:
+    """The same, and a power cut leaves the new one too."""
+    write_whole(path, document, synced=True)
     folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)
     os.fsync(folder)
     os.close(folder)
@@ -123,8 +132,8 @@ def hash_ahead(ahead: Ahead, path: str, sha256: str) -> None:
         pass
 
 
-def descriptor_of(ahead: Ahead, path: str, sha256: str) -> int:
-    """A verified descriptor: the one that was hashed ahead if nothing changed since. Raises OSError."""
+def kept_descriptor(ahead: Ahead, path: str, sha256: str) -> int:
+    """The descriptor that was hashed ahead if nothing changed since, -1 when there is none."""
     descriptor, then = ahead.get((path, sha256), (-1, None))
     if descriptor >= 0:
         try:
@@ -134,7 +143,13 @@ def descriptor_of(ahead: Ahead, path: str, sha256: str) -> int:
             pass
         del ahead[path, sha256]
         os.close(descriptor)
-    return verified_descriptor(path, sha256)
+    return -1
+
+
+def descriptor_of(ahead: Ahead, path: str, sha256: str) -> int:
+    """A verified descriptor, hashed ahead or now. Raises OSError."""
+    kept = kept_descriptor(ahead, path, sha256)
+    return kept if kept >= 0 else verified_descriptor(path, sha256)
 
 
 # --- node.log ---
@@ -384,10 +399,16 @@ class Oversight:
 
 
 def keep_record(path: str, document: dict[str, object]) -> None:
-    """Write the exit record. On a full disk wait for space, holding the lock; a SIGTERM gives the record up."""
+    """Write the exit record. On a full disk wait for space, holding the lock; a SIGTERM gives the record up.
+
+    Durably when the node ended by itself: of an end that was asked for the journal knows before, and somebody waits.
+    """
     while True:
         try:
-            write_durably(path, document)
+            if document["asked"]:
+                write_whole(path, document)
+            else:
+                write_durably(path, document)
             return
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
@@ -413,7 +434,10 @@ def stand_by() -> Ahead | None:
 
 
 def record_run(spec: Spec, names: dict[int, str], offset: int) -> None:
-    """Write node.json: who runs, by pid and start time. Raises OSError."""
+    """Write node.json: who runs, by pid and start time. Raises OSError.
+
+    Not durably: after a power cut nobody is left whom it could name.
+    """
     services: list[dict[str, object]] = spec["services"]  # type: ignore[assignment]
     living = [
         {"name": name, "pid": pid, "started": start_ticks(pid), "exe_sha256": service["sha256"]}
@@ -430,7 +454,7 @@ def record_run(spec: Spec, names: dict[int, str], offset: int) -> None:
         "started_at": time.time(),
         "services": living,
     }
-    write_durably(os.path.join(str(spec["run_dir"]), "node.json"), document)
+    write_whole(os.path.join(str(spec["run_dir"]), "node.json"), document)
 
 
 def tell_started() -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from console.node.runtime.processes import readable
 from console.text import UntrustedText, untrusted
 
 OUTPUT_BYTES = 64 << 10
@@ -17,6 +19,7 @@ OUTPUT_BYTES = 64 << 10
 LAST_LINES = 20
 LINE_CHARACTERS = 400
 _MAX_DRAINS = 64
+_LOOK_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +57,10 @@ async def run_bounded(
     tail = _Tail()
     started = time.monotonic()
     try:
-        process = await asyncio.create_subprocess_exec(
-            *arguments,
+        process = subprocess.Popen(
+            arguments,
             executable=executable,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
             stdout=tail.writer,
             stderr=tail.writer,
             cwd=folder,
@@ -69,17 +72,29 @@ async def run_bounded(
         try:
             tail.begin()
             async with asyncio.timeout(deadline_s):
-                await process.wait()
+                await _ended(process)
         except TimeoutError:
             late = True
         finally:
             # Children that it left behind too: nothing may touch the home once the upgrade goes on.
             _kill_group(process.pid)
-            await process.wait()
+            await _ended(process)
         tail.drain()
         return Ending(None if late else process.returncode, time.monotonic() - started, tail.lines())
     finally:
         tail.close()
+
+
+async def _ended(process: subprocess.Popen[bytes]) -> None:
+    """Wait by pidfd: asyncio before Python 3.12 takes a thread for each child, and the hop back from it."""
+    if process.poll() is not None:
+        return
+    descriptor = os.pidfd_open(process.pid)
+    try:
+        while process.poll() is None:
+            await readable(descriptor, _LOOK_S)
+    finally:
+        os.close(descriptor)
 
 
 class _Tail:

@@ -90,6 +90,7 @@ async def run_pre_upgrade(
     deadline_s: float,
     max_retries: int = 0,
     first_pause_s: float = FIRST_PAUSE_S,
+    ahead: shim_program.Ahead | None = None,
 ) -> PreUpgradeResult:
     """Run `<new binary> pre-upgrade`, its bytes verified by descriptor before each try. Safe to cancel.
 
@@ -101,6 +102,7 @@ async def run_pre_upgrade(
         deadline_s: Seconds for each try.
         max_retries: More tries after the first (DAEMON_PREUPGRADE_MAX_RETRIES).
         first_pause_s: Seconds before the second try; doubles, at most 30.
+        ahead: What was hashed before it was needed.
     """
     started = time.monotonic()
     pause = first_pause_s
@@ -108,7 +110,7 @@ async def run_pre_upgrade(
     while True:
         tries += 1
         try:
-            ending = await _tried(binary, sha256, folder, environment, deadline_s)
+            ending = await _tried(binary, sha256, folder, environment, deadline_s, {} if ahead is None else ahead)
         except OSError as error:
             reason = f"{error.strerror or error}"
             return PreUpgradeResult(Outcome.NOT_RUN, tries, time.monotonic() - started, None, (), reason)
@@ -148,8 +150,16 @@ async def run_custom_script(
     return PreUpgradeResult(outcome, 1, ending.seconds, ending.code, ending.last_lines)
 
 
-async def _tried(binary: Path, sha256: str, folder: Path, environment: Mapping[str, str], deadline_s: float) -> Ending:
-    descriptor = await _verified(binary, sha256)
+async def _tried(
+    binary: Path,
+    sha256: str,
+    folder: Path,
+    environment: Mapping[str, str],
+    deadline_s: float,
+    ahead: shim_program.Ahead,
+) -> Ending:
+    kept = shim_program.kept_descriptor(ahead, str(binary), sha256)
+    descriptor = await _verified(binary, sha256) if kept < 0 else os.dup(kept)
     try:
         by_descriptor = f"/proc/self/fd/{descriptor}"
         return await run_bounded(

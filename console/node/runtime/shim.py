@@ -138,7 +138,12 @@ class ShimRuntime:
             "app_ends_s": self._app_ends_s,
             "log_kept": self._log_kept,
         }
-        write_durably(self._spec_path, json.dumps(document).encode())
+        # For the shim that reads it now and for nobody after a power cut; whole, since a killed controller may be
+        # followed by one that writes it again.
+        beside = self._spec_path.with_name(f".{self._spec_path.name}.new")
+        beside.write_text(json.dumps(document))
+        beside.chmod(0o600)
+        beside.replace(self._spec_path)
 
     def _spawn(self, environment: Mapping[str, str], *words: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -377,9 +382,12 @@ class ShimRuntime:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """A JSON object; None when there is no such file. Raises NodeError."""
+    """A JSON object; None when there is no such file, or a power cut has emptied it. Raises NodeError."""
     try:
-        document = json.loads(path.read_bytes())
+        content = path.read_bytes()
+        if not content:
+            return None
+        document = json.loads(content)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

@@ -175,16 +175,16 @@ def test_on_a_full_disk_the_exit_record_waits_for_space(monkeypatch: pytest.Monk
             beside.unlink()
 
     monkeypatch.setattr(signal, "sigtimedwait", no_signal)
-    program.keep_record(str(record), {"code": 2})
-    assert json.loads(record.read_text()) == {"code": 2}
+    program.keep_record(str(record), {"code": 2, "asked": False})
+    assert json.loads(record.read_text()) == {"code": 2, "asked": False}
     assert len(waits) == 2
 
 
 def test_an_exit_record_that_cannot_be_written_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    program.keep_record(str(tmp_path / "gone" / "exit.1.json"), {"code": 2})
+    program.keep_record(str(tmp_path / "gone" / "exit.1.json"), {"code": 2, "asked": False})
     (tmp_path / "exit.1.json.new").symlink_to("/dev/full")
     monkeypatch.setattr(signal, "sigtimedwait", lambda *_: signal.SIGTERM)
-    program.keep_record(str(tmp_path / "exit.1.json"), {"code": 2})
+    program.keep_record(str(tmp_path / "exit.1.json"), {"code": 2, "asked": False})
     assert not (tmp_path / "exit.1.json").exists()
 
 
@@ -249,3 +249,13 @@ def test_a_damaged_record_is_said(runtime: ShimRuntime, tmp_path: Path) -> None:
     (tmp_path / "run" / "node.json").unlink()
     recorded: LiveRun | None = runtime.recorded()
     assert recorded is None
+
+
+@pytest.mark.anyio
+async def test_a_record_that_a_power_cut_emptied_names_nobody(runtime: ShimRuntime, tmp_path: Path) -> None:
+    live = await runtime.start(spec(tmp_path, "exit 0"))
+    await runtime.ended(live)
+    (tmp_path / "run" / "node.json").write_bytes(b"")
+    (tmp_path / "run" / f"exit.{live.run_id}.json").write_bytes(b"")
+    assert runtime.recorded() is None
+    assert runtime.exit_record(live.run_id) is None
