@@ -17,6 +17,8 @@ from console.node.journal_store import JournalStore
 from console.node.protocol import attempt_from_json, attempt_to_json
 from console.node.table import MOST_WRITES, refuse_illegal
 
+_RUNS_LOOKED_AT = 50
+
 TRIES = 3
 """Starts of a new binary before the operator is called."""
 
@@ -30,6 +32,8 @@ class Observation:
     app_height: int
     read_at: float
     """Unix seconds."""
+    run: int = 0
+    """The run that was read; 0 in journals from before readings named it."""
 
 
 class Journal(JournalStore):
@@ -61,10 +65,16 @@ class Journal(JournalStore):
         if high is None or found > high:
             self.set_meta("signer_hrs", json.dumps(found))
 
-    def observe(self, height: int, app_height: int, version: str) -> None:
-        """Keep the node's heights, so that they are known when it is down. Raises JournalError."""
-        document = json.dumps({"height": height, "app_height": app_height, "read_at": time.time()})
+    def observe(self, height: int, app_height: int, version: str, *, run_id: int = 0) -> None:
+        """Keep the node's heights, so that they are known when it is down. Raises JournalError.
 
+        Args:
+            height: Of the block store.
+            app_height: Of the application.
+            version: As the node says it.
+            run_id: The run that was read; 0 when that is not known.
+        """
+        document = json.dumps({"height": height, "app_height": app_height, "read_at": time.time(), "run": run_id})
         first = self.meta("began_at") is None
 
         def write() -> None:
@@ -87,7 +97,8 @@ class Journal(JournalStore):
 
     def observe_restored(self, app_height: int) -> None:
         """Keep that older data is in place: the application stands at this height now. Raises JournalError."""
-        self.observe(app_height, app_height, self.meta("version") or "")
+        newest = next((run.id for run in self.runs(1)), 0)
+        self.observe(app_height, app_height, self.meta("version") or "", run_id=newest)
 
     @property
     def observation(self) -> Observation | None:
@@ -97,6 +108,16 @@ class Journal(JournalStore):
             return None if text is None else Observation(**json.loads(text))
         except (ValueError, TypeError) as error:
             raise self.unreadable(f"the observation is {text!r}") from error
+
+    def run_observed(self) -> NodeRun | None:
+        """The run that the last kept heights are of; None when there are none. Raises JournalError."""
+        observation = self.observation
+        if observation is None:
+            return None
+        if observation.run:
+            return self.run(observation.run)
+        # By the clock of the day, which may have been set between the two: only where nothing better was kept.
+        return next((run for run in self.runs(_RUNS_LOOKED_AT) if run.started_at <= observation.read_at), None)
 
     # --- attempts ---
 

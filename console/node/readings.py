@@ -156,7 +156,7 @@ class Readings:
         self._consensus_at = time.monotonic()
         self._consensus_run = run_id
         try:
-            self._journal.observe(consensus.height, consensus.app_height, consensus.version)
+            self._journal.observe(consensus.height, consensus.app_height, consensus.version, run_id=run_id)
         except JournalError as error:
             # Said by the next step that has to write; what was kept before is a lower bound all the same.
             _LOG.warning("%s", error)
