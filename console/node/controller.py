@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from console.errors import ConsoleError, HeldByOther, NodeError
+from console.errors import ConsoleError, HeldByOther, JournalError, NodeError
 from console.model import Arming, Attempt, Crossing, NodeStatus, Preparation, Proposal, Verdict, shown_state
 from console.node.arming import Armer
 from console.node.attempts import AttemptBook
@@ -86,6 +86,7 @@ class Controller:
         self._changed = changed
         self._wake = asyncio.Event()
         self._trouble = ""
+        self._unwritable = False
         self._pruned_after = 0
         self._gone_since: float | None = None
         self._prepared_for = (0, 0)
@@ -241,6 +242,9 @@ class Controller:
         attempt = self._book.attempt
         if needs_operator:
             return needs_operator
+        if self._unwritable:
+            # Nothing can be decided any more, and no state could say so.
+            return self._trouble
         if attempt is not None and attempt.crossing.waits_for_operator:
             cure = _CURES.get(attempt.crossing, "").format(name=attempt.generation)
             return f"{attempt.crossing.value}: {attempt.note}{cure}"
@@ -299,13 +303,13 @@ class Controller:
         async with self.commands.acting:
             try:
                 await self._step()
-                self._trouble = ""
+                self._trouble, self._unwritable = "", False
             except Exception as error:
                 known = isinstance(error, ConsoleError | OSError)
                 trouble = str(error) if known else f"the controller failed: {type(error).__name__}: {error}"
                 if trouble != self._trouble:
                     _LOG.warning("%s", trouble, exc_info=None if known else error)
-                self._trouble = trouble
+                self._trouble, self._unwritable = trouble, isinstance(error, JournalError)
                 self._changed()
 
     async def _step(self) -> None:

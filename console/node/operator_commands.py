@@ -157,6 +157,7 @@ class Commands:
         """Stop and start with the same binary and the same halt height."""
         async with self._command("restart"):
             self._must_run()
+            self._points.refuse_read_only_data()
             await self._runs.stop()
             await self._keeper.start_current()
 
@@ -209,6 +210,7 @@ class Commands:
             attempt = self._book.open
             if attempt is None or attempt.crossing is not Crossing.NONE or attempt.halts_itself:
                 raise NodeError("nothing is armed here", safe="nothing was changed")
+            self._points.refuse_read_only_data()
             self._book.lead_on(_typed(reason, "disarming"), arming=Arming.DISARMED)
             if self._runs.live is not None and self._runs.run is not None and self._runs.run.halt_height:
                 await self._runs.stop()
@@ -235,6 +237,7 @@ class Commands:
                     next_step=f"give them with `upgrade-console node add-upgrade {generation.name} FILE`",
                 )
             # Before anything is stopped.
+            self._points.refuse_read_only_data()
             await self._preparer.try_out(generation)
             attempt = self._book.attempt
             if attempt is not None and attempt.crossing is Crossing.MISSED_HALT:
@@ -391,6 +394,7 @@ class Commands:
                     safe="nothing was changed",
                     next_step="roll back, or swap to that generation first",
                 )
+            self._points.refuse_read_only_data()
             running = self._runs.live is not None
             await self._runs.stop()
             await self._runs.look_for_foreign(0.0)

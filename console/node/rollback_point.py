@@ -33,6 +33,7 @@ from console.node.restoring import DataSwap
 from console.node.signer_guard import check_not_lower
 from console.node.tree_copy import PROBE, CopyMethod, make_folder_like, make_folders, remove_tree
 from console.node.tree_scan import scan
+from console.node.writable import refuse_read_only
 from console.text import duration, size, untrusted
 
 __all__ = ["CopyMethod", "DataFolders", "RollbackPoint", "RollbackPoints", "SpaceNeed", "TrueCost"]
@@ -104,6 +105,10 @@ class RollbackPoints:
         with self._one, self._told("the space for a rollback point cannot be told"):
             make_folders(self._folder)
             return space_for_point(self._data, self._folder, self._margin, extra_bytes)
+
+    def refuse_read_only_data(self) -> None:
+        """Refuse to go on towards a stop of the node that no start could follow. Raises NodeError."""
+        refuse_read_only(self._data.folders)
 
     def take(self, name: str, *, app_height: int | None, generation: str, exe_sha256: str) -> RollbackPoint:
         """Take a point of the stopped node; a complete one of that name is returned, a partial one is redone.
