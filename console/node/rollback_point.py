@@ -25,6 +25,7 @@ from console.errors import NodeError
 from console.files import sync_folder
 from console.node.data_folders import DataFolders, check_can_be_swapped, real, shown
 from console.node.faults import FaultPoints
+from console.node.kept_aside import KeptAside
 from console.node.point_check import check_bytes, check_entries
 from console.node.point_copy import bring_back, keep_folder, keep_signer, kept_tree
 from console.node.point_manifest import KeptTree, Manifest, is_point_name, is_sha256, read_manifest, write_manifest
@@ -92,6 +93,8 @@ class RollbackPoints:
         self._faults = faults or FaultPoints("")
         self._swap = DataSwap(data, folder, self._faults)
         self._one = threading.RLock()
+        self.kept_aside = KeptAside(data, self._swap.pending)
+        """What restores and resyncs have set aside."""
 
     def space_needed(self, extra_bytes: int = 0) -> SpaceNeed:
         """What a point taken now would need; the node may be running.
