@@ -420,7 +420,7 @@ class Controller:
 
     async def _after(self, consensus: ConsensusReading | None) -> None:
         """What is watched during and after the upgrade, and what follows from it."""
-        await self._retention.step()
+        await self._retention.step(consensus)
         await self._watch_after.step(self._book.attempt, self._runs, consensus, self._peers)
 
 

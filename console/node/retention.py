@@ -14,6 +14,7 @@ from console.node.journal import Journal
 from console.node.kept_aside import Aside
 from console.node.rollback_point import RollbackPoints
 from console.node.runs import NodeRuns
+from console.ports import ConsensusReading
 from console.settings import NodeSettings
 
 _LOG = logging.getLogger(__name__)
@@ -54,14 +55,24 @@ class Retention:
         self._look_again_at = 0
         self._said_kept: set[str] = set()
 
-    async def step(self) -> None:
-        """Remove what is due. Raises NodeError: the disk refused; JournalError."""
+    async def step(self, consensus: ConsensusReading | None) -> None:
+        """Remove what is due.
+
+        Args:
+            consensus: The latest reading of our node's present run, None when there is none.
+
+        Raises:
+            NodeError: The disk refused.
+            JournalError: It could not be journalled.
+        """
         attempt = self._book.attempt
         if attempt is None or attempt.crossing is not Crossing.COMMITTED:
             self._look_again_at = 0
             return
         await self._prune_points(attempt)
-        await self._drop_set_aside(attempt)
+        # What was set aside for a replay stays until the replay is where it was.
+        if consensus is not None and not consensus.catching_up:
+            await self._drop_set_aside(attempt)
 
     async def _prune_points(self, attempt: Attempt) -> None:
         if self._pruned_after == attempt.id:
