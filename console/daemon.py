@@ -60,9 +60,7 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
     notifier = Notifier.take(os.environ)
     if sys.platform != "linux":
         raise NodeError("the controller needs Linux", next_step="run the console here and the controller there")
-    run_dir = node.state_dir / "run"
-    run_dir.mkdir(parents=True, exist_ok=True)
-    node.state_dir.chmod(0o700)
+    run_dir = _folder_of_state(node.state_dir)
     # Two settings may give one home two state folders.
     locks = (_controller_lock(node.state_dir / "controller.lock"), _controller_lock(node.home / CONTROLLER_LOCK))
     _log_to(run_dir / "controller.log")
@@ -216,6 +214,21 @@ async def _chain_of(network: NetworkSettings, node: NodeSettings, journal: Journ
 
     plans, signals = RegistryPlans(network, node), RegistrySignals(network, node)
     return _Chain(plans, peers, signals, (plans.close, peers.close, signals.close))
+
+
+def _folder_of_state(state_dir: Path) -> Path:
+    """The folder `run` in the state folder, which is for its owner alone. Raises NodeError."""
+    run_dir = state_dir / "run"
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        state_dir.chmod(0o700)
+    except OSError as error:
+        raise NodeError(
+            f"the state folder {state_dir} cannot be written: {error.strerror}",
+            safe="nothing was started; a node that runs goes on",
+            next_step="mend that disk, or its rights",
+        ) from error
+    return run_dir
 
 
 def _controller_lock(path: Path) -> int:

@@ -68,6 +68,8 @@ class NodeSettings:
     backup_dir: Path | None = None
     """None: `<state_dir>/backups`; use `points_dir`."""
     keep_points: int = 2
+    keep_set_aside_blocks: int = 100_000
+    """Blocks past an upgrade for which data is kept that a restore or a resync set aside; 0: for ever."""
     rollback_on_failure: bool = True
     rollback_space_margin_bytes: int = 2 * GIB
 

@@ -239,6 +239,12 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("keep_points", kinds.whole(1, 100), _ONCE, "Rollback points kept; that of an open attempt always is."),
     Setting(
+        "keep_set_aside_blocks",
+        kinds.whole(0, 1_000_000_000),
+        _ONCE,
+        "Blocks past a committed upgrade for which data is kept that a restore or a resync set aside. 0: for ever.",
+    ),
+    Setting(
         "rollback_on_failure",
         kinds.BOOLEAN,
         _ONCE,

@@ -76,9 +76,12 @@ class RegistrySignals:
         await self._say("reportFailure", (proposal_id, code), said="FailureUnchanged")
 
     async def freeze(self, proposal_id: int) -> Verdict:
-        """Have the verdict stored; what it is, or NONE when somebody else had it stored before."""
+        """Have the verdict stored, by us or by somebody before us; what it is."""
         receipt = await self._say("freeze", (proposal_id,), said="AlreadyFrozen")
-        return Verdict.NONE if receipt is None else frozen_verdict(receipt, self._registry)
+        if receipt is not None:
+            return frozen_verdict(receipt, self._registry)
+        # The endpoint that refused has it now; with the halt, which may be a second away, all of them may be gone.
+        return await self._writer.verdict(proposal_id)
 
     async def confirm(self, proposal_id: int, exe_hash: str, app_hash: str) -> None:
         """Say that H+1 is committed with the new release.

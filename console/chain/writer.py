@@ -17,10 +17,11 @@ from console.chain.fields import quantity
 from console.chain.plans import check_chain
 from console.chain.receipts import Receipt, parse_receipt
 from console.chain.refusals import refusal
-from console.chain.registry import NoRegistry, no_registry, registry_interface
+from console.chain.registry import NoRegistry, decode_proposal, no_registry, registry_interface, view_call
 from console.chain.rpc import Call, JsonRpc, Reply, endpoint_name
 from console.chain.signing import Signed, SignerProcess
 from console.errors import BadAnswer, ChainError, ContractRefused, EndpointDown, SignerError
+from console.model import Verdict
 from console.ports import KeyReference
 from console.settings import NetworkSettings
 from console.text import shortened, untrusted
@@ -207,6 +208,31 @@ class RegistryWriter:
             safe="nothing was changed by this one",
             next_step="find out who else uses this key",
         )
+
+    async def verdict(self, proposal_id: int) -> Verdict:
+        """The verdict of a proposal, of the first endpoint that has one; NONE when none of those that answer has.
+
+        Raises:
+            ChainError: No endpoint gave a usable answer.
+        """
+        answered = False
+        failures: list[ChainError] = []
+        for url in self._urls:
+            where = endpoint_name(url)
+            look = view_call(self._network.registry, "proposal", proposal_id)
+            try:
+                chain, row = await self._rpc.batch(url, [Call("eth_chainId"), look], deadline_s=LOOK_DEADLINE_S)
+                check_chain(chain, self._network, where)
+                found = decode_proposal(row, where=where).verdict
+            except ChainError as error:
+                failures.append(error)
+                continue
+            if found is not Verdict.NONE:
+                return found
+            answered = True
+        if not answered:
+            raise _told(failures)
+        return Verdict.NONE
 
     async def _build(self, url: str, sender: str, function: str, args: tuple[object, ...], data: str) -> Transaction:
         where, registry = endpoint_name(url), self._network.registry

@@ -116,7 +116,7 @@ class Armer:
         if run is not None and run.halt_height == attempt.target_height:
             await self._prove(attempt)
         elif self._due(attempt, reading, consensus):
-            self._check_space()
+            self._check_disk()
             await self._restart_armed(attempt)
 
     async def arm_by_hand(self, reason: str) -> None:
@@ -130,7 +130,7 @@ class Armer:
                 f"the application is at height {height}, too late to arm for {attempt.target_height}",
                 safe="nothing was changed",
             )
-        self._check_space()
+        self._check_disk()
         attempt = self._book.lead_on(reason, arming=Arming.WAITING_TURN)
         await self._restart_armed(attempt)
 
@@ -143,8 +143,13 @@ class Armer:
         await self._runs.start(generation, attempt.target_height)
         await self._prove(attempt)
 
-    def _check_space(self) -> None:
-        """Room for a rollback point is looked for before the node is touched (DESIGN §4.3). Raises NodeError."""
+    def _check_disk(self) -> None:
+        """Whether the node would come back, and room for a rollback point, before it is touched (DESIGN §4.3).
+
+        Raises:
+            NodeError: It would not, or there is none.
+        """
+        self._points.refuse_read_only_data()
         if not self._settings().backup_enabled:
             return
         need = self._points.space_needed()

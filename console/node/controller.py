@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from console.errors import ConsoleError, HeldByOther, NodeError
+from console.errors import ConsoleError, HeldByOther, JournalError, NodeError
 from console.model import Arming, Attempt, Crossing, NodeStatus, Preparation, Proposal, Verdict, shown_state
 from console.node.arming import Armer
 from console.node.attempts import AttemptBook
@@ -24,6 +24,7 @@ from console.node.parts import Parts
 from console.node.preparation import Preparer
 from console.node.readings import Readings
 from console.node.resync import Resyncer
+from console.node.retention import Retention
 from console.node.returning import Returner
 from console.node.runs import HAND_OVER_LOOK_S, NodeRuns
 from console.node.speaker import Speaker
@@ -86,7 +87,7 @@ class Controller:
         self._changed = changed
         self._wake = asyncio.Event()
         self._trouble = ""
-        self._pruned_after = 0
+        self._unwritable = False
         self._gone_since: float | None = None
         self._prepared_for = (0, 0)
         self._began = time.monotonic()
@@ -140,6 +141,7 @@ class Controller:
         self._halts = halts = HaltWatch(settings, journal, parts.chain_halts, runs, generations)
         self._keeper = Keeper(settings, journal, book, runs, generations, self._armer, faults, halts)
         self._speaker = Speaker(node.address, book, journal, runs, peers, signals, self._notify)
+        self._retention = Retention(settings, journal, book, runs, points)
         self._resyncer = Resyncer(journal, book, runs, generations, points)
         self.commands = Commands(
             journal,
@@ -242,6 +244,9 @@ class Controller:
         attempt = self._book.attempt
         if needs_operator:
             return needs_operator
+        if self._unwritable:
+            # Nothing can be decided any more, and no state could say so.
+            return self._trouble
         if attempt is not None and attempt.crossing.waits_for_operator:
             cure = _CURES.get(attempt.crossing, "").format(name=attempt.generation)
             return f"{attempt.crossing.value}: {attempt.note}{cure}"
@@ -300,13 +305,13 @@ class Controller:
         async with self.commands.acting:
             try:
                 await self._step()
-                self._trouble = ""
+                self._trouble, self._unwritable = "", False
             except Exception as error:
                 known = isinstance(error, ConsoleError | OSError)
                 trouble = str(error) if known else f"the controller failed: {type(error).__name__}: {error}"
                 if trouble != self._trouble:
                     _LOG.warning("%s", trouble, exc_info=None if known else error)
-                self._trouble = trouble
+                self._trouble, self._unwritable = trouble, isinstance(error, JournalError)
                 self._changed()
 
     async def _step(self) -> None:
@@ -397,17 +402,6 @@ class Controller:
         with suppress(HeldByOther):
             await self._runs.look_for_foreign(HAND_OVER_LOOK_S / 2)
 
-    async def _prune_points(self) -> None:
-        """Once an upgrade is behind us, keep the newest points only (facts/safety.md §5)."""
-        attempt = self._book.attempt
-        if attempt is None or attempt.crossing is not Crossing.COMMITTED or self._pruned_after == attempt.id:
-            return
-        self._pruned_after = attempt.id
-        protected = frozenset({attempt.rollback_point} - {""})
-        gone = await asyncio.to_thread(self._points.prune, self._settings().keep_points, protect=protected)
-        if gone:
-            self._journal.record("points-pruned", attempt, names=list(gone))
-
     def _keep_membership(self, reading: PlanReading, proposal: Proposal) -> None:
         """Keep who decides: at a halted chain nobody can be asked (`node abort` counts by it)."""
         readiness = reading.readiness
@@ -429,7 +423,7 @@ class Controller:
 
     async def _after(self, consensus: ConsensusReading | None) -> None:
         """What is watched during and after the upgrade, and what follows from it."""
-        await self._prune_points()
+        await self._retention.step(consensus)
         await self._watch_after.step(self._book.attempt, self._runs, consensus, self._peers)
 
 

@@ -126,7 +126,7 @@ class HaltWatch:
             return executed < halt.height
         # Nothing is known of the node yet: what lay there when it was started may be years old.
         run = self._runs.run
-        return run is not None and halt.written_at >= run.started_at
+        return run is not None and self._written_in(run, halt)
 
     def _counts(self, halt: ChainHalt) -> bool:
         """Whether the file says more than the chain."""
@@ -230,9 +230,9 @@ class HaltWatch:
             return False
         if self.skips(attempt.target_height):
             return False
-        observation = self._journal.observation
+        observation, observed = self._journal.observation, self._journal.run_observed()
         heights: tuple[int | None, int | None] | None = None
-        if observation is not None and observation.read_at >= run.started_at:
+        if observation is not None and observed is not None and observed.id == run.id:
             heights = observation.height, observation.app_height
         stored = self._runs.application_height()
         if observation is None or stored != observation.app_height:
@@ -249,6 +249,14 @@ class HaltWatch:
             return False
         return too_early(self._runs.log_of_run(), str(attempt.name))
 
+    def _written_in(self, run: NodeRun, halt: ChainHalt) -> bool:
+        """Whether the file was written since the run began, whatever was done to the clock of the day meanwhile."""
+        if halt.written_at >= run.started_at:
+            return True
+        live = self._runs.live
+        # A living process is as old as the machine's own count of seconds says.
+        return live is not None and live.run_id == run.id and halt.written_at >= time.time() - self._runs.age_s
+
     def _signs(
         self, attempt: Attempt, run: NodeRun, heights: tuple[int | None, int | None] | None, *, log: bytes | None
     ) -> HaltSigns:
@@ -259,7 +267,7 @@ class HaltWatch:
         told = self._told_of(attempt)
         return HaltSigns(
             height=attempt.target_height,
-            wrote_file=halt is not None and named and not by_operator and halt.written_at >= run.started_at,
+            wrote_file=halt is not None and named and not by_operator and self._written_in(run, halt),
             said_so=log is not None and says_needed(log, str(attempt.name), attempt.target_height),
             block_height=None if heights is None else heights[0],
             app_height=None if heights is None else heights[1],

@@ -14,7 +14,8 @@ from console.errors import NodeError
 from console.node.data_folders import DataFolders
 from console.node.discovery.finding import Finding, Level
 from console.node.generation import Generations, GenerationState
-from console.node.rollback_point import RollbackPoint, RollbackPoints
+from console.node.kept_aside import Aside
+from console.node.rollback_point import CopyMethod, RollbackPoint, RollbackPoints
 from console.node.runtimes import generations_of
 from console.node.shape import shape_of
 from console.settings import NodeSettings
@@ -43,13 +44,16 @@ class Inventory:
         return [generation_document(state) for state in self.generations.all()]
 
     def point_documents(self) -> list[dict[str, Any]]:
-        """Every complete rollback point, newest first, and what looks like one and is damaged. Reads their trees."""
+        """Every complete rollback point, newest first, what looks like one and is damaged, and data that was set aside.
+
+        Reads their trees.
+        """
         now = time.time()
         found = [self.point_document(point, now) for point in self.points.all()]
         for folder in self.points.damaged():
             sentence = "looks like a rollback point and has no whole manifest; it is never restored or removed"
             found.append({"name": str(untrusted(folder.name)), "complete": False, "sentence": sentence})
-        return found
+        return found + [self._aside_document(aside) for aside in self.points.kept_aside.all()]
 
     def point_document(self, point: RollbackPoint, now: float | None = None) -> dict[str, Any]:
         """One complete rollback point; `own_bytes` is None when its cost cannot be told."""
@@ -70,6 +74,26 @@ class Inventory:
             sentence = self.points.sentence(point, now)
         except NodeError as error:
             return {**document, "own_bytes": None, "exact": False, "sentence": str(error)}
+        return {**document, "own_bytes": cost.own_bytes, "exact": cost.exact, "sentence": sentence}
+
+    def _aside_document(self, aside: Aside) -> dict[str, Any]:
+        """Data that a restore or a resync set aside; `own_bytes` is None when its cost cannot be told."""
+        document: dict[str, Any] = {
+            "name": aside.name,
+            "complete": False,
+            "set_aside": True,
+            "folders": [str(untrusted(str(kept))) for _, kept in aside.folders],
+        }
+        shares_blocks = any(point.method is CopyMethod.REFLINK for point in self.points.all())
+        try:
+            cost = self.points.kept_aside.cost(aside, shares_blocks=shares_blocks)
+        except NodeError as error:
+            return {**document, "own_bytes": None, "exact": False, "sentence": str(error)}
+        by = "a restore" if aside.name.startswith("bad") else "a resync"
+        sentence = (
+            f"data that {by} set aside, in {' and '.join(document['folders'])}: costs {cost}; never restored, "
+            "removed once an upgrade is far behind (keep_set_aside_blocks)"
+        )
         return {**document, "own_bytes": cost.own_bytes, "exact": cost.exact, "sentence": sentence}
 
     def verified(self) -> tuple[Finding, ...]:

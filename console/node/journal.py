@@ -17,6 +17,8 @@ from console.node.journal_store import JournalStore
 from console.node.protocol import attempt_from_json, attempt_to_json
 from console.node.table import MOST_WRITES, refuse_illegal
 
+_RUNS_LOOKED_AT = 50
+
 TRIES = 3
 """Starts of a new binary before the operator is called."""
 
@@ -33,6 +35,8 @@ class Observation:
     app_height: int
     read_at: float
     """Unix seconds."""
+    run: int = 0
+    """The run that was read; 0 in journals from before readings named it."""
 
 
 class Journal(JournalStore):
@@ -42,6 +46,8 @@ class Journal(JournalStore):
     """A reading that is newer than the durable one."""
     _observed_at = float("-inf")
     """Monotonic seconds of the last durable reading."""
+    _observed_run = -1
+    """Its run."""
 
     @property
     def armed_for(self) -> int:
@@ -69,18 +75,20 @@ class Journal(JournalStore):
         if high is None or found > high:
             self.set_meta("signer_hrs", json.dumps(found))
 
-    def observe(self, height: int, app_height: int, version: str, *, at_rest: bool = False) -> None:
+    def observe(self, height: int, app_height: int, version: str, *, run_id: int = 0, at_rest: bool = False) -> None:
         """Keep the node's heights, so that they are known when it is down. Raises JournalError.
 
         Args:
             height: Of the newest block, as our node's CometBFT tells it.
             app_height: Last executed height.
             version: What CometBFT says of the application.
-            at_rest: Nothing is planned: what is durable may be `AT_REST_S` old.
+            run_id: The run that was read; 0 when that is not known.
+            at_rest: Nothing is planned: what is durable of this run may be `AT_REST_S` old.
         """
         first = self.meta("began_at") is None
-        seen = Observation(height, app_height, time.time())
-        if at_rest and not first and 0 <= time.monotonic() - self._observed_at < AT_REST_S:
+        seen = Observation(height, app_height, time.time(), run_id)
+        lately = self._observed_run == run_id and time.monotonic() - self._observed_at < AT_REST_S
+        if at_rest and lately and not first:
             self._seen = seen
             return
         document = json.dumps(dataclasses.asdict(seen))
@@ -92,7 +100,7 @@ class Journal(JournalStore):
             self.put_meta("version", version)
 
         self.write(write)
-        self._seen, self._observed_at = None, time.monotonic()
+        self._seen, self._observed_at, self._observed_run = None, time.monotonic(), run_id
 
     @property
     def began_at(self) -> int | None:
@@ -106,7 +114,8 @@ class Journal(JournalStore):
 
     def observe_restored(self, app_height: int) -> None:
         """Keep that older data is in place: the application stands at this height now. Raises JournalError."""
-        self.observe(app_height, app_height, self.meta("version") or "")
+        newest = next((run.id for run in self.runs(1)), 0)
+        self.observe(app_height, app_height, self.meta("version") or "", run_id=newest)
 
     @property
     def observation(self) -> Observation | None:
@@ -118,6 +127,16 @@ class Journal(JournalStore):
             return None if text is None else Observation(**json.loads(text))
         except (ValueError, TypeError) as error:
             raise self.unreadable(f"the observation is {text!r}") from error
+
+    def run_observed(self) -> NodeRun | None:
+        """The run that the last kept heights are of; None when there are none. Raises JournalError."""
+        observation = self.observation
+        if observation is None:
+            return None
+        if observation.run:
+            return self.run(observation.run)
+        # By the clock of the day, which may have been set between the two: only where nothing better was kept.
+        return next((run for run in self.runs(_RUNS_LOOKED_AT) if run.started_at <= observation.read_at), None)
 
     # --- attempts ---
 

@@ -22,9 +22,10 @@ from console.model import (
 from console.node.arming import Armer
 from console.node.attempts import AttemptBook
 from console.node.crossing import Crosser
-from console.node.generation import GENESIS, Generations, folder_name
+from console.node.generation import GENESIS, Generations
 from console.node.journal import TRIES, Journal
 from console.node.keeper import CROSSER_DECIDES, Keeper
+from console.node.point_commands import PointCommands
 from console.node.preparation import Preparer
 from console.node.resync import Resyncer
 from console.node.returning import Returner
@@ -83,6 +84,7 @@ class Commands:
         self._returner = returner
         self._resyncer = resyncer
         self._changed = changed
+        self._of_points = PointCommands(journal, book, runs, generations, points, keeper, resyncer)
         self.acting = asyncio.Lock()
         """Held by whoever acts on the node: a command, or a step of the automation."""
         self.adopted = asyncio.Event()
@@ -157,6 +159,7 @@ class Commands:
         """Stop and start with the same binary and the same halt height."""
         async with self._command("restart"):
             self._must_run()
+            self._points.refuse_read_only_data()
             await self._runs.stop()
             await self._keeper.start_current()
 
@@ -209,6 +212,7 @@ class Commands:
             attempt = self._book.open
             if attempt is None or attempt.crossing is not Crossing.NONE or attempt.halts_itself:
                 raise NodeError("nothing is armed here", safe="nothing was changed")
+            self._points.refuse_read_only_data()
             self._book.lead_on(_typed(reason, "disarming"), arming=Arming.DISARMED)
             if self._runs.live is not None and self._runs.run is not None and self._runs.run.halt_height:
                 await self._runs.stop()
@@ -235,6 +239,7 @@ class Commands:
                     next_step=f"give them with `upgrade-console node add-upgrade {generation.name} FILE`",
                 )
             # Before anything is stopped.
+            self._points.refuse_read_only_data()
             await self._preparer.try_out(generation)
             attempt = self._book.attempt
             if attempt is not None and attempt.crossing is Crossing.MISSED_HALT:
@@ -345,59 +350,13 @@ class Commands:
     async def backup(self, name: str) -> RollbackPoint:
         """Take a rollback point now; a node that runs is stopped for it and started again as it was."""
         async with self._command("backup", point=str(untrusted(name))):
-            if self._resyncer.under_way:
-                raise NodeError("a resync is under way", safe="nothing was changed")
-            if self._book.open is not None and self._book.open.crossing is not Crossing.NONE:
-                raise NodeError("a crossing is going on and takes its own rollback point", safe="nothing was changed")
-            if self._points.find(folder_name(name)) is not None:
-                raise NodeError(f"there is a rollback point {name!r} already", safe="nothing was changed")
-            need = self._points.space_needed()
-            if not need.enough:
-                raise NodeError(need.sentence, safe="the node was not touched", next_step="free space")
-            running = self._runs.live is not None
-            await self._runs.stop()
-            try:
-                current = self._generations.current()
-                return await asyncio.to_thread(
-                    self._points.take,
-                    folder_name(name),
-                    app_height=self._runs.application_height(),
-                    generation=current.name,
-                    exe_sha256=current.sha256,
-                )
-            finally:
-                if running:
-                    await self._keeper.start_current()
+            return await self._of_points.take(name)
 
     async def restore(self, name: str, reason: str) -> None:
         """Put a rollback point's data back under the binary that made it; the live signer state stays."""
         async with self._command("restore", point=str(untrusted(name)), reason=reason):
             _typed(reason, "a restore")
-            point = self._points.find(name)
-            if point is None:
-                raise NodeError(f"there is no complete rollback point {name!r}", safe="nothing was changed")
-            attempt = self._book.attempt
-            if attempt is not None and attempt.beyond_return and point.exe_sha256 != attempt.generation_hash:
-                raise NodeError(
-                    f"the network committed height {attempt.target_height + 1} on the new rules: there is no way back",
-                    safe="nothing was changed",
-                    next_step="use `upgrade-console node resync` for a node that missed its halt",
-                )
-            if self._book.open is not None and self._book.open.crossing is not Crossing.NONE:
-                raise NodeError("a crossing is going on", safe="nothing was changed", next_step="roll it back")
-            if point.exe_sha256 != self._generations.current().sha256:
-                raise NodeError(
-                    f"that point was made by generation {point.generation}, which is not the current one",
-                    safe="nothing was changed",
-                    next_step="roll back, or swap to that generation first",
-                )
-            running = self._runs.live is not None
-            await self._runs.stop()
-            await self._runs.look_for_foreign(0.0)
-            await asyncio.to_thread(self._points.restore, point)
-            self._journal.observe_restored(point.app_height or 0)
-            if running:
-                await self._keeper.start_current()
+            await self._of_points.put_back(name)
 
 
 _ATTEMPTS_LOOKED_AT = 200

@@ -12,6 +12,7 @@ from console.node.data_folders import DataFolders, check_can_be_swapped, real, s
 from console.node.point_manifest import KeptFile, KeptTree
 from console.node.tree_copy import CopyMethod, probe_method
 from console.node.tree_scan import Entry, Kind, scan, sealed
+from console.node.writable import refuse_read_only
 from console.text import size
 
 SIGNER_NAME = "priv_validator_state.json"
@@ -47,9 +48,10 @@ def space_for_point(data: DataFolders, folder: Path, margin: int, extra_bytes: i
     """What a point of `data` in `folder` needs: what is copied, a tenth more, the margin and the extra bytes.
 
     Raises:
-        NodeError: No point can be taken of this data.
+        NodeError: No point can be taken of this data, or the disk lets nobody write it or `folder`.
         OSError: It cannot be read, or `folder` not be written.
     """
+    refuse_read_only((folder, *data.folders))
     copied = shared = 0
     needs = []
     elsewhere = False

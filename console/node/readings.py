@@ -165,7 +165,9 @@ class Readings:
         self._consensus_run = run_id
         try:
             at_rest = self._book.open is None
-            self._journal.observe(consensus.height, consensus.app_height, consensus.version, at_rest=at_rest)
+            self._journal.observe(
+                consensus.height, consensus.app_height, consensus.version, run_id=run_id, at_rest=at_rest
+            )
         except JournalError as error:
             # Said by the next step that has to write; what was kept before is a lower bound all the same.
             _LOG.warning("%s", error)

@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable
 
 from console.errors import JournalError, NodeError
-from console.model import Arming, Attempt, Crossing
+from console.model import Arming, Attempt, Crossing, Verdict
 from console.node.attempts import AttemptBook
 from console.node.generation import Generations
 from console.node.journal import Journal
+from console.node.replay import first_to_cross, plan_of
 from console.node.rollback_point import RollbackPoints
 from console.node.runs import NodeRuns
 
@@ -60,15 +61,26 @@ class Resyncer:
             from_genesis: Set the data aside and replay everything, instead of starting from the arming rollback point.
 
         Raises:
-            NodeError: This node did not miss its halt, or there is no rollback point from before it.
+            NodeError: This node did not miss its halt, there is no rollback point from before it, or a binary that
+                a replay needs is not here.
         """
         attempt = self._book.attempt
         if attempt is None or attempt.crossing is not Crossing.MISSED_HALT:
             raise NodeError("this node did not miss its halt", safe="nothing was changed")
+        first: Attempt | None = None
         if from_genesis:
-            self._refuse_behind_an_upgrade(attempt)
-        point = _GENESIS if from_genesis else self._point_before(attempt)
-        wanted = {"attempt": attempt.id, "point": point, "generation": self._old_generation(point), "reason": reason}
+            point, first = _GENESIS, first_to_cross(self._journal.attempts(200), attempt, self._generations)
+            generation = self._generations.current().name if first is None else first.left
+        else:
+            point = self._point_before(attempt)
+            generation = self._old_generation(point)
+        wanted = {
+            "attempt": attempt.id,
+            "point": point,
+            "generation": generation,
+            "reason": reason,
+            "first": 0 if first is None else first.id,
+        }
         self._journal.set_meta(_KEY, json.dumps(wanted))
         self._not_before = 0.0
 
@@ -90,19 +102,8 @@ class Resyncer:
         self._points.verify(best, full=False)
         return best.name
 
-    def _refuse_behind_an_upgrade(self, attempt: Attempt) -> None:
-        """The binary that missed the halt replays from genesis only where no upgrade came before. Raises NodeError."""
-        before = [entry for entry in self._journal.attempts(200) if entry.id < attempt.id]
-        crossed = next((entry for entry in before if entry.crossing is Crossing.COMMITTED and entry.breaking), None)
-        if crossed is not None:
-            raise NodeError(
-                f"the blocks before {crossed.name} (height {crossed.target_height}) need an older binary than this one",
-                safe="nothing was changed",
-                next_step="put the genesis generation in place in a fresh home, and let it cross every halt in order",
-            )
-
     def _old_generation(self, point_name: str) -> str:
-        point = self._points.find(point_name) if point_name else None
+        point = self._points.find(point_name)
         return self._generations.current().name if point is None else point.generation
 
     @property
@@ -125,10 +126,13 @@ class Resyncer:
         try:
             wanted = json.loads(text)
             attempt_id, name, generation = int(wanted["attempt"]), str(wanted["point"]), str(wanted["generation"])
+            first_id = int(wanted.get("first", 0))
         except (ValueError, KeyError, TypeError) as error:
             raise JournalError(f"the journal's word on a resync is not understood: {text!r}") from error
         attempt = self._book.attempt
-        if attempt is None or attempt.id != attempt_id:
+        # While a halt was missed nobody else takes up a plan.
+        crosses_again = bool(first_id) and attempt is not None and attempt.id > attempt_id
+        if attempt is None or (attempt.id != attempt_id and not crosses_again):
             self._journal.set_meta(_KEY, "")
             raise NodeError("a resync was decided for another upgrade, and is dropped", safe="nothing was changed")
         await self._runs.stop()
@@ -139,15 +143,32 @@ class Resyncer:
             height = await asyncio.to_thread(self._take_back, name)
             self._journal.observe_restored(min(height, attempt.target_height - 1))
         self._generations.switch(self._generations.generation(generation))
-        if attempt.crossing is Crossing.MISSED_HALT:
+        if attempt.crossing is Crossing.MISSED_HALT and first_id:
+            attempt = self._cross_again(first_id, str(wanted.get("reason") or "resync"))
+        elif attempt.crossing is Crossing.MISSED_HALT:
             attempt = self._book.lead_on(
                 wanted.get("reason") or "resync",
                 crossing=Crossing.NONE,
                 arming=Arming.WAITING_TURN,
                 note="brought back to before its halt: catching up",
             )
+        if first_id:
+            # It was acted on before; at a halt in the past nobody should have to be asked.
+            attempt = self._book.change(verdict=Verdict.CROSS)
         self._journal.arm(attempt)
         self._journal.set_meta(_KEY, "")
+
+    def _cross_again(self, first_id: int, reason: str) -> Attempt:
+        """Take up the first upgrade once more: the first start must be armed for it, not for the one that was missed.
+
+        Raises:
+            NodeError: The journal does not know it any more.
+        """
+        first = next((entry for entry in self._journal.attempts(200) if entry.id == first_id), None)
+        if first is None:
+            raise NodeError(f"the journal has no upgrade number {first_id} any more", safe="the node is down")
+        self._journal.record("led-on", first, reason=reason)
+        return self._book.take_up(plan_of(first), first.origin)
 
     def _take_back(self, name: str) -> int:
         """Put older data in place; returns the height at which its application stands."""

@@ -25,6 +25,7 @@ from console.errors import NodeError
 from console.files import sync_folder
 from console.node.data_folders import DataFolders, check_can_be_swapped, real, shown
 from console.node.faults import FaultPoints
+from console.node.kept_aside import KeptAside
 from console.node.point_check import check_bytes, check_entries
 from console.node.point_copy import bring_back, keep_folder, keep_signer, kept_tree
 from console.node.point_manifest import KeptTree, Manifest, is_point_name, is_sha256, read_manifest, write_manifest
@@ -33,6 +34,7 @@ from console.node.restoring import DataSwap
 from console.node.signer_guard import check_not_lower
 from console.node.tree_copy import PROBE, CopyMethod, make_folder_like, make_folders, remove_tree
 from console.node.tree_scan import scan
+from console.node.writable import refuse_read_only
 from console.text import duration, size, untrusted
 
 __all__ = ["CopyMethod", "DataFolders", "RollbackPoint", "RollbackPoints", "SpaceNeed", "TrueCost"]
@@ -91,6 +93,8 @@ class RollbackPoints:
         self._faults = faults or FaultPoints("")
         self._swap = DataSwap(data, folder, self._faults)
         self._one = threading.RLock()
+        self.kept_aside = KeptAside(data, self._swap.pending)
+        """What restores and resyncs have set aside."""
 
     def space_needed(self, extra_bytes: int = 0) -> SpaceNeed:
         """What a point taken now would need; the node may be running.
@@ -104,6 +108,10 @@ class RollbackPoints:
         with self._one, self._told("the space for a rollback point cannot be told"):
             make_folders(self._folder)
             return space_for_point(self._data, self._folder, self._margin, extra_bytes)
+
+    def refuse_read_only_data(self) -> None:
+        """Refuse to go on towards a stop of the node that no start could follow. Raises NodeError."""
+        refuse_read_only(self._data.folders)
 
     def take(self, name: str, *, app_height: int | None, generation: str, exe_sha256: str) -> RollbackPoint:
         """Take a point of the stopped node; a complete one of that name is returned, a partial one is redone.

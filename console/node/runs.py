@@ -23,9 +23,7 @@ _LOG = logging.getLogger(__name__)
 GRACE_S = 60.0
 """Seconds between SIGTERM and SIGKILL: databases flush (facts/safety.md §4)."""
 
-
 _LOOK_AGAIN_S = 1.0
-_RUNS_LOOKED_AT = 50
 
 FOREIGN_S = 2.0
 """Seconds for which a look for others that hold the node counts."""
@@ -302,12 +300,10 @@ class NodeRuns:
 
     def height_seen_of(self, sha256: str) -> int | None:
         """Application height of the last reading, when it was made of a run of this binary. Raises JournalError."""
-        observation = self._journal.observation
-        if observation is None:
+        observation, run = self._journal.observation, self._journal.run_observed()
+        if observation is None or run is None or run.exe_sha256 != sha256:
             return None
-        read = (run for run in self._journal.runs(_RUNS_LOOKED_AT) if run.started_at <= observation.read_at)
-        run = next(read, None)
-        return observation.app_height if run is not None and run.exe_sha256 == sha256 else None
+        return observation.app_height
 
     def application_height(self) -> int | None:
         """Last executed height: of the stopped node's database, else the last reading."""

@@ -72,7 +72,7 @@ DANGERS: dict[str, Danger] = {
         Danger(
             "restore",
             "stops {node} of {network} and puts the rollback point's data in place of its data; the signer state stays",
-            "the data of now is kept beside it as `.bad-N` and takes its room on the disk until somebody removes it",
+            "the data of now is kept beside it as `.bad-N` and takes its room until an upgrade is far behind",
         ),
         Danger(
             "resync",

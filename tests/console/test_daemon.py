@@ -20,8 +20,7 @@ from console.node.unit import NEEDS_OPERATOR_EXIT
 from tests.console.node import nodes
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
+def lay_out(tmp_path: Path) -> None:
     """Settings of a Cosmos node whose chain does not answer, and its home."""
     home = tmp_path / "home"
     nodes.write_binary(home / "cosmovisor" / "genesis" / "bin" / nodes.DAEMON, home)
@@ -43,6 +42,13 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     config = tmp_path / "config" / "upgrade-console" / "config.toml"
     config.parent.mkdir(parents=True)
     config.write_text(tomlkit.dumps({"networks": {"hub": network}}))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """What `lay_out` makes; the node of it is ended."""
+    lay_out(tmp_path)
+    home = tmp_path / "home"
     yield tmp_path
     state = tmp_path / "state"
     runtime = ShimRuntime(state / "run", home)

@@ -178,7 +178,9 @@ class ShimRuntime:
         standby, self._standby = self._standby, None
         if standby is not None:
             standby.end()
-            self._standby_path.unlink(missing_ok=True)
+            # On a disk that refuses it stays: it names a process that is gone.
+            with contextlib.suppress(OSError):
+                self._standby_path.unlink(missing_ok=True)
 
     async def _started(self, run_id: int, process: subprocess.Popen[bytes]) -> LiveRun:
         """Read what the shim says until all its programs are executed, or it ended."""
@@ -274,7 +276,8 @@ class ShimRuntime:
         """Whether any descendant of any shim of this node still lives."""
         if not self._lock.exists():
             return False
-        descriptor = os.open(self._lock, os.O_RDWR)
+        # Not for writing: the disk may have become read-only under the living node.
+        descriptor = os.open(self._lock, os.O_RDONLY)
         try:
             # Shared, so that two who look do not take each other for the node.
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -255,6 +255,9 @@ class SystemdRuntime(ShimRuntime):
             if live is not None and live.run_id == run_id:
                 return live
             if record is not None:
+                # The shim writes it with its last steps, and keeps the lock until it is gone.
+                while self.lock_held():
+                    await asyncio.sleep(_POLL_S)
                 raise NodeError(
                     f"the node was not started: {record.problem or 'it ended at once'}", safe="nothing of it runs"
                 )

@@ -15,7 +15,7 @@ from console.chain import writer as writer_module
 from console.chain.ipc import IpcChain
 from console.chain.plans import RegistryPlans
 from console.chain.receipts import parse_receipt
-from console.chain.registry import NoRegistry
+from console.chain.registry import NoRegistry, view_call
 from console.chain.rpc import Reply
 from console.chain.transactions import (
     RegistrySignals,
@@ -114,8 +114,8 @@ async def test_an_upgrade_is_agreed_and_frozen(tmp_path: Path) -> None:
         with pytest.raises(ContractRefused, match="too late for proposal 1: possible up to block 34"):
             await all_signals[3].ready(1, HASH.hex())
         assert await all_signals[0].freeze(1) is Verdict.CROSS
-        # Somebody else had it stored: what it is, the next look at the chain tells.
-        assert await all_signals[1].freeze(1) is Verdict.NONE
+        # Somebody else had it stored: it is read at once, as at short block times nobody may look again before H.
+        assert await all_signals[1].freeze(1) is Verdict.CROSS
         reading = await plans.read(own_node_only=True)
         assert reading.proposals[0].verdict is Verdict.CROSS
 
@@ -200,6 +200,56 @@ async def test_refused_in_the_block(tmp_path: Path) -> None:
             await signals.ready(1, HASH.hex())
         assert late.value.name == "TooLate"
         await signals.close()
+
+
+async def test_a_freeze_that_another_one_overtakes_in_the_block(tmp_path: Path) -> None:
+    """Ours is sent, and reverted because the block holds another freeze before it: the verdict stands all the same."""
+    async with subnet_in(tmp_path) as subnet:
+        registry = subnet.network.registry
+        await subnet.propose()
+        subnet.evm.mine_to(TARGET - 5)
+
+        def overtake() -> None:
+            nonce = int(subnet.evm.answer("eth_getTransactionCount", [ADMIN.address, "latest"]), 16)
+            subnet.evm.mine(sign(ADMIN, nonce, to=registry, data=call_data("freeze(uint64)", 1)))
+
+        subnet.evm.before_send = overtake
+        signals = subnet.signals(0)
+        assert await signals.freeze(1) is Verdict.ABORT
+        # The proposal, and our freeze.
+        assert len(subnet.evm.sent) == 2
+        await signals.close()
+
+
+async def test_the_verdict_that_one_endpoint_does_not_have_yet(tmp_path: Path) -> None:
+    """An endpoint that lags, fails or belongs elsewhere is passed over; when no one tells, that is an error."""
+    async with subnet_in(tmp_path) as subnet:
+        await subnet.propose()
+        subnet.evm.mine_to(TARGET - 5)
+        look = view_call(subnet.network.registry, "proposal", 1)
+        late = subnet.evm.answer(look.method, look.params)
+        signals = subnet.signals(0)
+        assert await signals.freeze(1) is Verdict.ABORT
+        await signals.close()
+
+        def elsewhere(method: str, params: Any) -> Any:
+            return "0x1" if method == "eth_chainId" else subnet.evm.answer(method, params)
+
+        def behind(method: str, params: Any) -> Any:
+            return late if method == "eth_call" else subnet.evm.answer(method, params)
+
+        async with json_rpc(behind) as lagging, json_rpc(elsewhere) as foreign:
+            urls = [lagging.url, foreign.url, subnet.server.url]
+            writer = RegistryWriter(subnet.network, urls)
+            assert await writer.verdict(1) is Verdict.ABORT
+            await writer.close()
+            writer = RegistryWriter(subnet.network, urls[:1])
+            assert await writer.verdict(1) is Verdict.NONE
+            await writer.close()
+            writer = RegistryWriter(subnet.network, urls[1:2])
+            with pytest.raises(BadAnswer, match="belongs to chain 1, not to chain 31337"):
+                await writer.verdict(1)
+            await writer.close()
 
 
 async def test_a_nonce_that_another_transaction_took(tmp_path: Path) -> None:

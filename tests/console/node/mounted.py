@@ -7,14 +7,19 @@ import os
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import anyio
 import pytest
 
-from console.errors import NodeError
+from console.errors import JournalError, NodeError
+from console.model import Crossing, Verdict
 from console.node.rollback_point import CopyMethod, RollbackPoint, RollbackPoints
-from tests.console.node import data_tree
+from tests.console import test_daemon
+from tests.console.node import data_tree, nodes
+from tests.console.node.bench import Bench, armed_and_ready, crossing, until
+from tests.console.node.fakes import OTHERS
 
 GOINGDOWN = 0x8004587D
 """XFS_IOC_GOINGDOWN, which ext4 knows too: the file system is gone at once, as in a power cut (facts/safety.md §3)."""
@@ -184,6 +189,142 @@ def mount_point(folder: Path) -> None:
     assert (points.all(), points.partials()) == ((), ())
 
 
+# --- a disk that the kernel made read-only after an error, with everything still open on it ---
+
+
+def failing_disk(folder: Path) -> Path:
+    """A file system in a file that goes read-only at an error."""
+    file, place = folder / "image", folder / "disk"
+    place.mkdir()
+    with file.open("wb") as stream:
+        stream.truncate(192 << 20)
+    subprocess.run(["mkfs.ext4", "-q", str(file)], check=True, capture_output=True)
+    mount("-o", "loop,errors=remount-ro", str(file), str(place))
+    return place
+
+
+def fail(place: Path) -> None:
+    """Let the kernel find an error: what is open stays open, and every write is refused from now on."""
+    found = subprocess.run(["findmnt", "-no", "SOURCE", str(place)], check=True, capture_output=True, text=True)
+    trigger = Path("/sys/fs/ext4") / Path(found.stdout.strip()).name / "trigger_fs_error"
+    if not os.access(trigger, os.W_OK):
+        cannot(f"no {trigger}")
+    trigger.write_text("1")
+    with pytest.raises(OSError, match="Read-only"):
+        (place / "probe").touch()
+
+
+def of_bench(case: Callable[[Bench], Awaitable[None]], bench: Bench) -> None:
+    async def play() -> None:
+        try:
+            await case(bench)
+        finally:
+            await bench.end()
+
+    anyio.run(play)
+
+
+def read_only_state(folder: Path) -> None:
+    """The journal cannot be written: the node goes on, its halt is not crossed, and the operator is called."""
+    place = failing_disk(folder)
+
+    async def case(bench: Bench) -> None:
+        async with bench.controller() as controller:
+            await armed_and_ready(bench, controller)
+            pid = controller.status().pid
+            fail(place)
+            with pytest.raises(JournalError, match="cannot be written"):
+                await controller.commands.restart()
+            bench.amend(verdict=Verdict.CROSS, frozen_at=96)
+            status = await until(controller, lambda status: "cannot be written" in status.note)
+            assert status.pid == pid
+            assert status.alarm == status.note
+            assert bench.node_runs()
+            bench.halt()
+            await until(controller, lambda _: not bench.node_runs())
+            # Looked at again and again, and nothing is decided that could not be written down.
+            enough = bench.chain.reads + 5
+            status = await until(controller, lambda _: bench.chain.reads >= enough)
+            assert "cannot be written" in status.alarm
+        assert nodes.starts(bench.home) == ["v0.1.5 0", "v0.1.5 100"]
+        assert bench.generation() == "genesis"
+
+    of_bench(case, Bench(place, nodes.make_home(folder / "home")))
+
+
+def read_only_start(folder: Path) -> None:
+    """A controller that can write nothing says so in one sentence and starts nothing."""
+    test_daemon.lay_out(folder)
+    for name in ("state", "home"):
+        place = folder / name
+        if name == "state":
+            tmpfs(place, "size=1m")
+        else:
+            mount("--bind", str(place), str(place))
+        mount("-o", "remount,bind,ro", str(place))
+        _, said = test_daemon.started(folder).communicate(timeout=60)
+        mount("-o", "remount,bind,rw", str(place))
+        assert said.startswith("upgrade-console: "), said
+        assert "ead-only file system" in said
+        assert "nothing was started" in said
+        assert said.count("\n") == 1, said
+        assert nodes.starts(folder / "home") == []
+
+
+def read_only_data(folder: Path) -> None:
+    """The node's home cannot be written: whoever stopped it would not get it back, so it is not stopped."""
+    place = failing_disk(folder)
+
+    async def case(bench: Bench) -> None:
+        async with bench.controller() as controller:
+            pid = (await until(controller, lambda status: status.pid is not None)).pid
+            await until(controller, lambda status: status.height is not None)
+            fail(place)
+            for verb in (controller.commands.restart(), controller.commands.backup("mine")):
+                with pytest.raises(NodeError, match="cannot be written: read-only file system"):
+                    await verb
+            bench.chain.armed_at = dict.fromkeys(OTHERS, 51)
+            bench.plan()
+            await until(controller, lambda status: status.attempt is not None)
+            with pytest.raises(NodeError, match=r"(?i)read-only file system"):
+                await controller.commands.add_upgrade("v0.2.0", bench.given)
+            with pytest.raises(NodeError, match="cannot be written: read-only file system"):
+                await controller.commands.arm("now")
+            status = await until(controller, lambda status: "read-only file system" in status.note)
+            assert status.pid == pid
+        assert nodes.starts(bench.home) == ["v0.1.5 0"]
+
+    of_bench(case, Bench(folder, nodes.make_home(place / "home")))
+
+
+def read_only_points(folder: Path) -> None:
+    """No rollback point can be kept: said before the node is stopped; at a halt it waits, and the operator decides."""
+    place = failing_disk(folder)
+
+    async def case(bench: Bench) -> None:
+        async with bench.controller() as controller:
+            await armed_and_ready(bench, controller)
+            pid = controller.status().pid
+            fail(place)
+            with pytest.raises(NodeError, match="cannot be written: read-only file system"):
+                await controller.commands.backup("mine")
+            assert controller.status().pid == pid
+            bench.amend(verdict=Verdict.CROSS, frozen_at=96)
+            bench.halt()
+            status = await until(controller, lambda status: "no rollback point" in status.note)
+            assert crossing(Crossing.QUIESCED)(status)
+            assert "read-only file system" in status.note.lower()
+            assert "--without-rollback-point" in status.note
+            await controller.commands.resume(without_rollback_point="the disk of the points is broken")
+            bench.chain.height = 103
+            await until(controller, crossing(Crossing.COMMITTED))
+        assert nodes.starts(bench.home) == ["v0.1.5 0", "v0.1.5 100", "v0.2.0 0"]
+
+    bench = Bench(folder)
+    bench.set(backup_dir=place / "points")
+    of_bench(case, bench)
+
+
 CASES: dict[str, Callable[[Path], None]] = {
     "power-cut": power_cut,
     "power-cut-elsewhere": power_cut_elsewhere,
@@ -191,6 +332,10 @@ CASES: dict[str, Callable[[Path], None]] = {
     "full-disk": full_disk,
     "elsewhere": elsewhere,
     "mount-point": mount_point,
+    "read-only-state": read_only_state,
+    "read-only-start": read_only_start,
+    "read-only-data": read_only_data,
+    "read-only-points": read_only_points,
 }
 
 if __name__ == "__main__":

@@ -125,23 +125,6 @@ async def test_a_node_that_was_seen_beyond_return_while_paused_is_not_rolled_bac
     assert (status.attempt.crossing, status.generation) == (Crossing.NEEDS_OPERATOR, "v0.2.0")
 
 
-async def test_a_resync_does_not_go_back_behind_an_earlier_upgrade(bench: Bench) -> None:
-    async with bench.controller() as controller:
-        await committed(bench, controller)
-        bench.chain.height = 199
-        await until(controller, lambda status: status.app_height == 199)
-        missed = proposal(
-            id=2, name="v0.3.0", target_height=200, scheduled_at=140, verdict=Verdict.CROSS, frozen_at=196
-        )
-        bench.chain.proposals = [missed, *bench.chain.proposals]
-        await until(controller, lambda s: s.attempt is not None and s.attempt.proposal_id == 2)
-        bench.chain.height = 201
-        await until(controller, crossing(Crossing.MISSED_HALT))
-        with pytest.raises(NodeError, match="no rollback point"):
-            await controller.commands.resync("missed it", from_genesis=False)
-    assert nodes.starts(bench.home)[-1] == "v0.2.0 0"
-
-
 async def test_a_node_that_missed_its_halt_is_not_swapped(bench: Bench) -> None:
     nodes.application_at(bench.home, 60)
     async with bench.controller() as controller:

@@ -363,6 +363,11 @@ def test_a_data_folder_that_is_a_mount_point_is_refused_before_anything_is_stopp
     run_as_root("mount-point", tmp_path)
 
 
+@pytest.mark.parametrize("case", ["state", "start", "data", "points"])
+def test_a_read_only_disk_is_said_and_the_node_is_left_alone(tmp_path: Path, case: str) -> None:
+    run_as_root(f"read-only-{case}", tmp_path, "mkfs.ext4", "findmnt")
+
+
 def _clear(folder: Path) -> None:
     for child in folder.iterdir():
         shutil.rmtree(child)
