@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from console.errors import HeldByOther, NodeError
-from console.files import write_durably
 from console.node import shim as shim_program
 from console.node.runtime.command import run_command
 from console.node.runtime.processes import alive, end_all, gone, kill, lock_holders, readable

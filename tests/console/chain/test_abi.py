@@ -40,8 +40,8 @@ def _types() -> st.SearchStrategy[str]:
 def _values(kind: str) -> st.SearchStrategy[Any]:
     if kind.endswith("]"):
         inner, _, count = kind[:-1].rpartition("[")
-        size = {"min_size": int(count), "max_size": int(count)} if count else {"max_size": 3}
-        return st.lists(_values(inner), **size).map(tuple)
+        least, most = (int(count), int(count)) if count else (0, 3)
+        return st.lists(_values(inner), min_size=least, max_size=most).map(tuple)
     if kind.startswith("("):
         parts, depth, word = [], 0, ""
         for letter in kind[1:-1] + ",":
