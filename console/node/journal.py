@@ -15,7 +15,7 @@ from typing import Any
 from console.model import Arming, Attempt, Crossing, NodeRun, PlanOrigin, Preparation, Proposal, Verdict
 from console.node.journal_store import JournalStore
 from console.node.protocol import attempt_from_json, attempt_to_json
-from console.node.table import MOST_WRITES, refuse_illegal
+from console.node.table import FLUSHED_LATER, MOST_WRITES, refuse_illegal
 
 _RUNS_LOOKED_AT = 50
 
@@ -226,7 +226,8 @@ class Journal(JournalStore):
 
         for name in names:
             self.faults.reach(f"before-{name}")
-        self.write(write)
+        later = after.crossing in FLUSHED_LATER and after.crossing is not attempt.crossing
+        self.write(write, flushed=not later)
         for name in names:
             self.faults.reach(f"after-{name}")
         return after
@@ -332,7 +333,8 @@ class Journal(JournalStore):
             )
             self._put_event(None, "run-ended", {"run": run_id, "code": exit_code})
 
-        self.write(write)
+        # Lost in a power cut, the end is judged again as after a kill.
+        self.write(write, flushed=False)
 
     def runs(self, limit: int = 2) -> tuple[NodeRun, ...]:
         """The newest runs, newest first. Raises JournalError."""
@@ -348,6 +350,14 @@ class Journal(JournalStore):
     def record(self, kind: str, attempt: Attempt | None = None, **detail: Any) -> None:
         """Record an event that is no change of state. Raises JournalError."""
         self.write(lambda: self._put_event(None if attempt is None else attempt.id, kind, detail))
+
+    def record_outcome(self, kind: str, attempt: Attempt, **detail: Any) -> None:
+        """Record how something ended that is done again after a power cut; flushed with the next change.
+
+        Raises:
+            JournalError: It cannot be written.
+        """
+        self.write(lambda: self._put_event(attempt.id, kind, detail), flushed=False)
 
     def _put_event(self, attempt: int | None, kind: str, detail: dict[str, Any]) -> None:
         self.db.execute(

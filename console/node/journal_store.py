@@ -90,12 +90,23 @@ class JournalStore:
         """Give up what is kept for a full disk; whether there was something."""
         return self._make_room()
 
-    def write(self, steps: Callable[[], T]) -> T:
+    def write(self, steps: Callable[[], T], *, flushed: bool = True) -> T:
         """One durable transaction. On a full disk it is tried once more with the ballast's room (facts/safety.md §3).
+
+        Args:
+            steps: What is written.
+            flushed: False leaves it to the next flushed one, which makes all before it durable with itself: a power cut
+                until then takes it back, a kill does not.
 
         Raises:
             JournalError: Nothing was written.
         """
+        if not flushed:
+            self.db.execute("PRAGMA synchronous=NORMAL")
+            try:
+                return self.write(steps)
+            finally:
+                self.db.execute("PRAGMA synchronous=FULL")
         try:
             return self._transaction(steps)
         except sqlite3.Error as error:

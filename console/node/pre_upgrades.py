@@ -143,7 +143,7 @@ class PreUpgrades:
     def _heed(self, attempt: Attempt, done: PreUpgradeResult, what: str) -> None:
         words = done.words(what)
         _LOG.info("%s", words)
-        self._journal.record(
+        self._journal.record_outcome(
             "pre-upgrade", attempt, what=what, outcome=done.outcome.value, lines=[str(line) for line in done.last_lines]
         )
         if not done.go_on:

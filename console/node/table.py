@@ -15,6 +15,11 @@ MOST_WRITES = 64
 """Entries into a state in one attempt after which the operator is called: nothing goes round for ever
 (facts/safety.md §3, Mender's loop breaker)."""
 
+FLUSHED_LATER = frozenset({Crossing.QUIESCED, Crossing.SWITCHED, Crossing.STARTING})
+"""States that are entered without a flush of their own. The next one makes them durable and comes before the next thing
+that could not simply be done again: BACKED_UP before pre-upgrade and the switch, the run's row before its start, and
+ROLLBACK before anything is restored. A kill takes nothing back; a power cut until then only what is done again."""
+
 State = Preparation | Arming | Crossing
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -56,6 +57,33 @@ def test_heights_at_rest_are_durable_now_and_then_and_at_once_while_something_is
     monkeypatch.setattr(journal_module, "AT_REST_S", 0.0)
     journal.observe(63, 62, "v1", at_rest=True)
     assert durable() == 63
+
+
+def _flushes(path: Path, script: str) -> int:
+    """How often a process that runs `script` on the journal `journal` asks the disk to flush."""
+    code = (
+        "import os, sys; from pathlib import Path; from console.model import *;"
+        "from console.node.journal import Journal;"
+        "from tests.console.node.fakes import proposal; journal = Journal(Path(sys.argv[1]));"
+        "attempt = journal.open_attempt(proposal(), PlanOrigin.REGISTRY, 'v0.2.0');"
+        "attempt = journal.change(attempt, crossing=Crossing.HALTED); os.write(2, b'begin'); exec(sys.argv[2])"
+    )
+    log = path / "strace"
+    command = ["strace", "-f", "-o", str(log), "-e", "trace=fdatasync,fsync,write", sys.executable, "-c", code]
+    subprocess.run([*command, str(path / "journal.db"), script], check=True, capture_output=True, cwd=Path.cwd())
+    after = log.read_text().split('"begin"', 1)[1]
+    return after.count("sync(")
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_states_on_the_way_are_flushed_with_the_next_one_that_must_be(tmp_path: Path) -> None:
+    for name in ("nothing", "quiesced", "backed_up"):
+        (tmp_path / name).mkdir()
+    quiesce = "attempt = journal.change(attempt, crossing=Crossing.QUIESCED)"
+    back_up = f"{quiesce}; attempt = journal.change(attempt, crossing=Crossing.BACKED_UP)"
+    nothing = _flushes(tmp_path / "nothing", "pass")
+    assert _flushes(tmp_path / "quiesced", quiesce) == nothing
+    assert _flushes(tmp_path / "backed_up", back_up) > nothing
 
 
 def test_restored_data_are_what_is_seen(tmp_path: Path) -> None:
