@@ -121,7 +121,9 @@ class Controller:
             changed=self._wake.set,
             run=parts.command,
         )
-        self._preparer = Preparer(book, generations, node.state_dir / "downloads", settings, shape, parts.releases)
+        self._preparer = Preparer(
+            book, generations, node.state_dir / "downloads", settings, shape, parts.releases, changed
+        )
         self._armer = Armer(settings, book, runs, generations, journal, shape, points, parts.command)
         returner = Returner(settings, book, runs, generations, points, shape)
         self._watch_after = after = parts.after_upgrade
@@ -223,6 +225,7 @@ class Controller:
             note=self._note(needs_operator),
             paused=self._journal.meta(PAUSED) or "",
             alarm=self._alarm(needs_operator),
+            fetching=self._preparer.fetching,
         )
 
     def _note(self, needs_operator: str) -> str:
