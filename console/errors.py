@@ -80,6 +80,13 @@ class ReleaseError(NodeError):
         self.code = code
 
 
+class ManifestRefused(NodeError):
+    """A release manifest is not acceptable as it is, or nobody vouches for its bytes; nothing of it is used."""
+
+    def __init__(self, what: str, *, next_step: str = "") -> None:
+        super().__init__(what, safe="nothing of the release is used", next_step=next_step)
+
+
 class JournalError(NodeError):
     """The journal cannot be read or written; nothing is guessed from it."""
 

@@ -7,18 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from console.errors import NodeError
+from console.errors import ConsoleError, ManifestRefused
 from console.text import untrusted
 
 LARGEST = (1 << 53) - 1
 """Largest whole number that every JSON reader holds exactly."""
-
-
-class ManifestError(NodeError):
-    """A release manifest is not acceptable; nothing of it is used."""
-
-    def __init__(self, what: str, *, next_step: str = "") -> None:
-        super().__init__(what, safe="nothing of the release is used", next_step=next_step)
 
 
 class Shape(Protocol):
@@ -32,7 +25,7 @@ class Shape(Protocol):
             where: Its place, for messages, such as `platforms.linux/amd64`.
 
         Raises:
-            ManifestError: It has another one.
+            ManifestRefused: It has another one.
         """
         ...
 
@@ -112,7 +105,7 @@ class Listed:
             raise wrong(where, f"a list of at most {self.most}", value)
         found = tuple(self.of.read(item, f"{where}[{index}]") for index, item in enumerate(value))
         if len(set(found)) != len(found):
-            raise ManifestError(f"the manifest's {where} holds the same entry twice")
+            raise ManifestRefused(f"the manifest's {where} holds the same entry twice")
         return found
 
     def schema(self) -> dict[str, Any]:
@@ -176,15 +169,15 @@ class Record:
         known = {field.name: field for field in self.fields}
         for name in value:
             if name not in known:
-                raise ManifestError(
+                raise ManifestRefused(
                     f"the manifest has a field that this version does not know, {untrusted(prefix + name, 80)}",
                     next_step="a newer version may know it",
                 )
         missing = [field.name for field in self.fields if field.required and field.name not in value]
         if missing:
-            raise ManifestError(f"the manifest lacks {prefix}{missing[0]}")
+            raise ManifestRefused(f"the manifest lacks {prefix}{missing[0]}")
         if self.some_of and not any(name in value for name in self.some_of):
-            raise ManifestError(f"the manifest lacks {prefix}{' or '.join(self.some_of)}")
+            raise ManifestRefused(f"the manifest lacks {prefix}{' or '.join(self.some_of)}")
         return {name: known[name].shape.read(item, prefix + name) for name, item in value.items()}
 
     def schema(self) -> dict[str, Any]:
@@ -204,7 +197,7 @@ class Foreign:
     """An object that another module reads.
 
     Args:
-        reader: Raises NodeError.
+        reader: Raises ConsoleError.
         described: Its JSON Schema.
     """
 
@@ -216,18 +209,18 @@ class Foreign:
             raise wrong(where, "an object", value)
         try:
             return self.reader(value)
-        except ManifestError:
+        except ManifestRefused:
             raise
-        except NodeError as error:
-            raise ManifestError(error.what) from error
+        except ConsoleError as error:
+            raise ManifestRefused(error.what) from error
 
     def schema(self) -> dict[str, Any]:
         return self.described()
 
 
-def wrong(where: str, words: str, value: object) -> ManifestError:
+def wrong(where: str, words: str, value: object) -> ManifestRefused:
     """The one sentence for a value of the wrong shape."""
-    return ManifestError(f"the manifest's {untrusted(where, 120)} must be {words}, not {_shown(value)}")
+    return ManifestRefused(f"the manifest's {untrusted(where, 120)} must be {words}, not {_shown(value)}")
 
 
 def _shown(value: object) -> str:

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from console.errors import ManifestRefused
 from console.node.image_reference import ImageReference, parse_image
 from console.node.release.grammar import (
     LARGEST,
     Field,
     Flag,
     Listed,
-    ManifestError,
     Record,
     Table,
     Text,
@@ -32,7 +32,8 @@ from console.text import untrusted
 
 FORMAT = 1
 """Of this page's manifests; another number is not read."""
-MAX_MANIFEST_BYTES = 1 << 20
+MAX_MANIFEST_BYTES = 4 << 20
+"""Operations of a migration may hold a mebibyte of code, in hex digits."""
 MAX_DEPTH = 16
 """Levels of nesting of a manifest."""
 ANY_PLATFORM = "any"
@@ -59,6 +60,7 @@ def _is_time(text: str) -> bool:
 HASH = Text("[0-9a-f]{64}", "64 lower-case hex digits", 64)
 NAME = Text("[A-Za-z0-9][A-Za-z0-9._+-]*", "a name of letters, digits and . _ + -", 64)
 BINARY_NAME = Text("[A-Za-z0-9_][A-Za-z0-9_.+-]*", "the name of a program, without a folder", 64)
+PROJECT = Text("[A-Za-z0-9][A-Za-z0-9._-]*", "a project's name", 64)
 CHAIN = Text("[A-Za-z0-9/][A-Za-z0-9._/-]*", "a chain id", 128)
 PLATFORM_NAME = Text("any|[a-z0-9]{1,16}/[a-z0-9]{1,16}", "a platform as linux/amd64, or any", 33)
 SOURCE = Text(
@@ -130,6 +132,7 @@ MANIFEST = Record(
         Field("format", Whole(FORMAT, FORMAT), "Of this file."),
         Field("name", NAME, "Of the upgrade, as the plan on the chain has it."),
         Field("version", NAME, "Of the software."),
+        Field("project", PROJECT, "Whose release it is; the keyring names the same."),
         Field("chain", CHAIN, "The chain id; a release is for one chain."),
         Field("sequence", Whole(1), "Grows with every release of the chain; a node never goes back to a smaller one."),
         Field("keyring", Whole(1), "Version of the keyring that its makers signed under."),
@@ -209,6 +212,7 @@ class Manifest:
 
     name: str
     version: str
+    project: str
     chain: str
     sequence: int
     keyring: int
@@ -232,6 +236,7 @@ class Manifest:
             "format": FORMAT,
             "name": self.name,
             "version": self.version,
+            "project": self.project,
             "chain": self.chain,
             "sequence": self.sequence,
             "keyring": self.keyring,
@@ -274,11 +279,11 @@ class VerifiedBytes:
         """Bytes that have the hash which the chain, or the operator, names.
 
         Raises:
-            ManifestError: They have another one.
+            ManifestRefused: They have another one.
         """
         found = hashlib.sha256(content).hexdigest()
         if found != sha256:
-            raise ManifestError(f"the manifest has sha256 {found}, not {sha256}")
+            raise ManifestRefused(f"the manifest has sha256 {found}, not {sha256}")
         return cls(content, found, mint=_MINT)
 
 
@@ -286,7 +291,7 @@ def parse_manifest(verified: VerifiedBytes) -> Manifest:
     """Read a manifest whose bytes are vouched for.
 
     Raises:
-        ManifestError: It is not acceptable all the same.
+        ManifestRefused: It is not acceptable all the same.
     """
     return _read(verified.content)
 
@@ -295,7 +300,7 @@ def peek_manifest(unverified: bytes) -> Manifest:
     """Read a manifest for which nobody vouches: to show it with that warning, or to sign it. Never to act on.
 
     Raises:
-        ManifestError: It is not acceptable.
+        ManifestRefused: It is not acceptable.
     """
     return _read(unverified)
 
@@ -304,11 +309,11 @@ def manifest_bytes(manifest: Manifest) -> bytes:
     """The file of a manifest that was made here.
 
     Raises:
-        ManifestError: It could not be read back.
+        ManifestRefused: It could not be read back.
     """
     content = json.dumps(manifest.document(), indent=2, ensure_ascii=True).encode() + b"\n"
     if _read(content) != manifest:
-        raise ManifestError("the manifest would be read back as another one")
+        raise ManifestRefused("the manifest would be read back as another one")
     return content
 
 
@@ -318,27 +323,27 @@ def schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Release manifest of upgrade-console",
         "description": "Beyond this, a reader refuses: a key twice in one object, numbers written with a point or an "
-        "exponent, more than 1 MiB, min_height above max_height, and times that no calendar has.",
+        "exponent, more than 4 MiB, min_height above max_height, and times that no calendar has.",
         **MANIFEST.schema(),
     }
 
 
 def _read(content: bytes) -> Manifest:
     if len(content) > MAX_MANIFEST_BYTES:
-        raise ManifestError(f"the manifest is larger than {MAX_MANIFEST_BYTES} bytes")
+        raise ManifestRefused(f"the manifest is larger than {MAX_MANIFEST_BYTES} bytes")
     try:
         document = loads(content, max_depth=MAX_DEPTH)
     except NotStrictJson as error:
-        raise ManifestError(f"the manifest is {error}") from error
+        raise ManifestRefused(f"the manifest is {error}") from error
     if isinstance(document, dict) and type(document.get("format")) is int and document["format"] != FORMAT:
-        raise ManifestError(
+        raise ManifestRefused(
             f"the manifest has format {untrusted(document['format'], 20)}, and this version knows {FORMAT}",
             next_step="a newer version may know it",
         )
     fields = MANIFEST.read(document, "")
     manifest = _manifest(fields)
     if manifest.min_height > manifest.max_height:
-        raise ManifestError(
+        raise ManifestRefused(
             f"the manifest's min_height {manifest.min_height} is above its max_height {manifest.max_height}"
         )
     return manifest

@@ -12,6 +12,7 @@ WHOLE: dict[str, Any] = {
     "format": 1,
     "name": "v0.2.0",
     "version": "0.2.0-rc.1",
+    "project": "ipc",
     "chain": "r31337-t4example",
     "sequence": 7,
     "keyring": 1,

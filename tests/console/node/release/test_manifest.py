@@ -13,7 +13,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from console.node.release.grammar import LARGEST, ManifestError
+from console.errors import ManifestRefused
+from console.node.release.grammar import LARGEST
 from console.node.release.manifest import (
     MAX_MANIFEST_BYTES,
     Manifest,
@@ -68,9 +69,9 @@ def test_only_the_right_hash_makes_bytes_verified() -> None:
     content = encoded(whole())
     digest = hashlib.sha256(content).hexdigest()
     assert parse_manifest(VerifiedBytes.by_hash(content, digest)) == peek_manifest(content)
-    with pytest.raises(ManifestError, match="has sha256"):
+    with pytest.raises(ManifestRefused, match="has sha256"):
         VerifiedBytes.by_hash(content + b" ", digest)
-    with pytest.raises(ManifestError):
+    with pytest.raises(ManifestRefused):
         VerifiedBytes.by_hash(content, "")
     with pytest.raises(TypeError):
         VerifiedBytes(content, digest, mint=object())
@@ -122,7 +123,7 @@ TEXT = encoded(whole()).decode()
     ],
 )
 def test_bad_input_gets_one_sentence(body: bytes, words: str) -> None:
-    with pytest.raises(ManifestError, match=words) as caught:
+    with pytest.raises(ManifestRefused, match=words) as caught:
         peek_manifest(body)
     assert "nothing of the release is used" in str(caught.value)
     assert len(str(caught.value)) < 400
@@ -160,7 +161,7 @@ def with_binary(**changes: Any) -> bytes:
     ],
 )
 def test_a_source_is_a_plain_address(source: str) -> None:
-    with pytest.raises(ManifestError, match="https or ipfs URL"):
+    with pytest.raises(ManifestRefused, match="https or ipfs URL"):
         peek_manifest(with_binary(sources=[source]))
 
 
@@ -188,7 +189,7 @@ def test_a_source_is_a_plain_address(source: str) -> None:
     ],
 )
 def test_a_binary_is_described_exactly(changes: dict[str, Any], words: str) -> None:
-    with pytest.raises(ManifestError, match=words):
+    with pytest.raises(ManifestRefused, match=words):
         peek_manifest(with_binary(**changes))
 
 
@@ -198,7 +199,7 @@ VALIDATOR = jsonschema.Draft202012Validator(schema())
 def accepted(content: bytes) -> Manifest | None:
     try:
         return peek_manifest(content)
-    except ManifestError:
+    except ManifestRefused:
         return None
 
 
@@ -227,7 +228,7 @@ def test_a_changed_byte_is_another_release_or_an_error(position: int, value: int
     content[position] = value
     accepted(bytes(content))  # raises nothing but what `accepted` catches
     if bytes(content) != TEXT.encode():
-        with pytest.raises(ManifestError):
+        with pytest.raises(ManifestRefused):
             VerifiedBytes.by_hash(bytes(content), hashlib.sha256(TEXT.encode()).hexdigest())
 
 
