@@ -80,6 +80,10 @@ class ReleaseError(NodeError):
         self.code = code
 
 
+class MigrationError(NodeError):
+    """A migration, or what a manifest says of one, is not acceptable; no state was changed."""
+
+
 class JournalError(NodeError):
     """The journal cannot be read or written; nothing is guessed from it."""
 
