@@ -87,6 +87,10 @@ class ManifestRefused(NodeError):
         super().__init__(what, safe="nothing of the release is used", next_step=next_step)
 
 
+class MigrationError(NodeError):
+    """A migration, or what a manifest says of one, is not acceptable; no state was changed."""
+
+
 class JournalError(NodeError):
     """The journal cannot be read or written; nothing is guessed from it."""
 
