@@ -198,11 +198,11 @@ class Foreign:
 
     Args:
         reader: Raises ConsoleError.
-        described: Its JSON Schema.
+        described: Its JSON Schema, as far as one is written.
     """
 
     reader: Callable[[Mapping[str, object]], Any]
-    described: Callable[[], dict[str, Any]]
+    described: dict[str, Any]
 
     def read(self, value: object, where: str) -> Any:
         if not isinstance(value, dict):
@@ -215,7 +215,7 @@ class Foreign:
             raise ManifestRefused(error.what) from error
 
     def schema(self) -> dict[str, Any]:
-        return self.described()
+        return dict(self.described)
 
 
 def wrong(where: str, words: str, value: object) -> ManifestRefused:

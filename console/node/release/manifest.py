@@ -11,16 +11,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from console.errors import ManifestRefused
 from console.node.image_reference import ImageReference, parse_image
+from console.node.migration import Migration, NoMigration, as_section, parse_migration
 from console.node.release.grammar import (
     LARGEST,
     Field,
     Flag,
+    Foreign,
     Listed,
     Record,
     Table,
@@ -159,6 +161,19 @@ MANIFEST = Record(
             "After this time its makers would warn of it; never a reason to stop at a halt.",
             required=False,
         ),
+        Field(
+            "migration",
+            Foreign(
+                parse_migration,
+                {
+                    "type": "object",
+                    "required": ["kind"],
+                    "properties": {"kind": {"enum": ["none", "compiled", "standard", "wasm"]}},
+                },
+            ),
+            "What the release changes in the chain's state; what each kind holds is in migrations.md.",
+            required=False,
+        ),
         Field("notes", _NOTES, "Release notes.", required=False),
     )
 )
@@ -225,6 +240,7 @@ class Manifest:
     not_after: datetime | None = None
     """UTC."""
     notes: Notes | None = None
+    migration: Migration = field(default_factory=NoMigration)
 
     def for_platform(self, platform: str) -> PlatformArtefacts | None:
         """What changes on a platform, as `this_platform` names it: its own entry, else that for any, else None."""
@@ -252,6 +268,8 @@ class Manifest:
             found["grace_blocks"] = self.grace_blocks
         if self.not_after is not None:
             found["not_after"] = self.not_after.strftime(_TIME)
+        if not isinstance(self.migration, NoMigration):
+            found["migration"] = as_section(self.migration)
         if self.notes is not None:
             found["notes"] = {"url": self.notes.url, "sha256": self.notes.sha256}
         return found

@@ -46,6 +46,15 @@ WHOLE: dict[str, Any] = {
     "max_height": 2000,
     "grace_blocks": 100,
     "not_after": "2027-01-31T12:00:00Z",
+    "migration": {
+        "kind": "wasm",
+        "sha256": "9" * 64,
+        "size": 1234,
+        "entry_point": "migrate",
+        "writable_keys": ["0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed*"],
+        "fuel": 5000000,
+        "memory_pages": 16,
+    },
     "notes": {"url": "https://releases.example/v0.2.0/notes.md", "sha256": "f" * 64},
 }
 
@@ -86,6 +95,9 @@ _VALUES = st.recursive(
 
 
 def _places(value: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    # What a migration holds is not in the schema; its own tests are tests/console/node/migration.
+    if place[:1] == ("migration",):
+        return []
     found = [place] if place else []
     entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in entries:

@@ -14,6 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from console.errors import ManifestRefused
+from console.node.migration import NoMigration, WasmMigration
 from console.node.release.grammar import LARGEST
 from console.node.release.manifest import (
     MAX_MANIFEST_BYTES,
@@ -42,18 +43,20 @@ def test_a_whole_manifest_is_read_with_everything_in_it() -> None:
     assert (archive.packing, archive.member) == ("tar.gz", "cometbft-v1/cometbft")
     assert here.binaries["fendermint"].size == 150 << 20
     assert here.images["fendermint"].sha256 == "e" * 64
+    assert isinstance(found.migration, WasmMigration)
     other = found.for_platform("linux/arm64")
     assert other is not None
     assert not other.binaries
 
 
 def test_what_may_be_left_out_has_its_default() -> None:
-    bare = whole(min_height=None, max_height=None, grace_blocks=None, not_after=None, notes=None)
+    bare = whole(min_height=None, max_height=None, grace_blocks=None, not_after=None, notes=None, migration=None)
     del bare["platforms"]["any"]
     found = peek_manifest(encoded(bare))
     assert (found.min_height, found.max_height, found.grace_blocks) == (1, LARGEST, 0)
     assert found.not_after is None
     assert found.notes is None
+    assert found.migration == NoMigration()
     assert found.for_platform("darwin/arm64") is None
 
 
@@ -118,6 +121,8 @@ TEXT = encoded(whole()).decode()
         (encoded(whole(platforms={"any": {}})), "lacks platforms.any.binaries or images"),
         (encoded(whole(platforms={"any": {"images": {"../bin/sh": "x@sha256:" + "e" * 64}}})), "name of a program"),
         (encoded(whole(platforms={"any": {"images": {"d": "ghcr.io/x:latest"}}})), "an image by its digest"),
+        (encoded(whole(migration={"kind": "shell", "run": "rm"})), "none of none, compiled, standard and wasm"),
+        (encoded(whole(migration=None) | {"migration": []}), "migration must be an object"),
         (encoded(whole(notes={"url": "javascript:alert(1)", "sha256": "f" * 64})), "notes.url must be an https URL"),
         (b" " * (MAX_MANIFEST_BYTES + 1), "larger than"),
     ],
