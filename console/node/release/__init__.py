@@ -1,1 +1,1 @@
-"""Releases: the signed manifest, who signed it, and whether its bytes may be staged (DESIGN §7)."""
+"""What makes a release trusted: keys, signatures, keyrings, and what this machine has trusted (facts/safety.md §1)."""
