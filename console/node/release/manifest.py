@@ -18,6 +18,7 @@ from typing import Any
 from console.errors import ManifestRefused
 from console.node.image_reference import ImageReference, parse_image
 from console.node.migration import Migration, NoMigration, as_section, parse_migration
+from console.node.release.counting import count
 from console.node.release.grammar import (
     LARGEST,
     Field,
@@ -29,6 +30,8 @@ from console.node.release.grammar import (
     Text,
     Whole,
 )
+from console.node.release.keyring import Keyring
+from console.node.release.roles import Role
 from console.strict_json import NotStrictJson, loads
 from console.text import untrusted
 
@@ -303,6 +306,25 @@ class VerifiedBytes:
         if found != sha256:
             raise ManifestRefused(f"the manifest has sha256 {found}, not {sha256}")
         return cls(content, found, mint=_MINT)
+
+    @classmethod
+    def by_signatures(cls, content: bytes, files: Mapping[str, bytes], keyring: Keyring) -> VerifiedBytes:
+        """Bytes that as many of the keyring's developers signed as it wants, whenever their keys are valid.
+
+        From which sequence a key counts is asked again once the manifest's is known (`verification.py`).
+
+        Args:
+            content: The manifest's exact bytes.
+            files: Signature files by name.
+            keyring: The trusted one.
+
+        Raises:
+            ManifestRefused: Fewer signed them.
+        """
+        found = count(content, files, keyring, Role.DEVELOPER)
+        if not found.reached:
+            raise ManifestRefused(f"the manifest is signed by too few: {found}")
+        return cls(content, hashlib.sha256(content).hexdigest(), mint=_MINT)
 
 
 def parse_manifest(verified: VerifiedBytes) -> Manifest:
