@@ -7,11 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from console.errors import ConsoleError, ManifestRefused
+from console.errors import ConsoleError
 from console.text import untrusted
 
 LARGEST = (1 << 53) - 1
 """Largest whole number that every JSON reader holds exactly."""
+
+
+class WrongShape(ValueError):
+    """A value has another shape; the message is what follows `the manifest`, as in ` lacks x` or `'s x must be …`."""
 
 
 class Shape(Protocol):
@@ -25,7 +29,7 @@ class Shape(Protocol):
             where: Its place, for messages, such as `platforms.linux/amd64`.
 
         Raises:
-            ManifestRefused: It has another one.
+            WrongShape: It has another one.
         """
         ...
 
@@ -105,7 +109,7 @@ class Listed:
             raise wrong(where, f"a list of at most {self.most}", value)
         found = tuple(self.of.read(item, f"{where}[{index}]") for index, item in enumerate(value))
         if len(set(found)) != len(found):
-            raise ManifestRefused(f"the manifest's {where} holds the same entry twice")
+            raise WrongShape(f"'s {where} holds the same entry twice")
         return found
 
     def schema(self) -> dict[str, Any]:
@@ -169,15 +173,12 @@ class Record:
         known = {field.name: field for field in self.fields}
         for name in value:
             if name not in known:
-                raise ManifestRefused(
-                    f"the manifest has a field that this version does not know, {untrusted(prefix + name, 80)}",
-                    next_step="a newer version may know it",
-                )
+                raise WrongShape(f" has a field that this version does not know, {untrusted(prefix + name, 80)}")
         missing = [field.name for field in self.fields if field.required and field.name not in value]
         if missing:
-            raise ManifestRefused(f"the manifest lacks {prefix}{missing[0]}")
+            raise WrongShape(f" lacks {prefix}{missing[0]}")
         if self.some_of and not any(name in value for name in self.some_of):
-            raise ManifestRefused(f"the manifest lacks {prefix}{' or '.join(self.some_of)}")
+            raise WrongShape(f" lacks {prefix}{' or '.join(self.some_of)}")
         return {name: known[name].shape.read(item, prefix + name) for name, item in value.items()}
 
     def schema(self) -> dict[str, Any]:
@@ -209,18 +210,16 @@ class Foreign:
             raise wrong(where, "an object", value)
         try:
             return self.reader(value)
-        except ManifestRefused:
-            raise
         except ConsoleError as error:
-            raise ManifestRefused(error.what) from error
+            raise WrongShape(f"'s {where} is refused: {error.what}") from error
 
     def schema(self) -> dict[str, Any]:
         return dict(self.described)
 
 
-def wrong(where: str, words: str, value: object) -> ManifestRefused:
+def wrong(where: str, words: str, value: object) -> WrongShape:
     """The one sentence for a value of the wrong shape."""
-    return ManifestRefused(f"the manifest's {untrusted(where, 120)} must be {words}, not {_shown(value)}")
+    return WrongShape(f"'s {untrusted(where, 120)} must be {words}, not {_shown(value)}")
 
 
 def _shown(value: object) -> str:

@@ -29,6 +29,7 @@ from console.node.release.grammar import (
     Table,
     Text,
     Whole,
+    WrongShape,
 )
 from console.node.release.keyring import Keyring
 from console.node.release.roles import Role
@@ -380,7 +381,10 @@ def _read(content: bytes) -> Manifest:
             f"the manifest has format {untrusted(document['format'], 20)}, and this version knows {FORMAT}",
             next_step="a newer version may know it",
         )
-    fields = MANIFEST.read(document, "")
+    try:
+        fields = MANIFEST.read(document, "")
+    except WrongShape as error:
+        raise ManifestRefused(f"the manifest{error}") from error
     manifest = _manifest(fields)
     if manifest.min_height > manifest.max_height:
         raise ManifestRefused(

@@ -81,9 +81,9 @@ def case(
     **expected: Any,
 ) -> Case:
     content = made if isinstance(made, bytes) else encoded(made or document())
-    files = {}
+    files: dict[str, bytes] = {}
     for role, names in ((Role.DEVELOPER, developers), (Role.BUILDER, builders), (Role.AUDITOR, auditors)):
-        files |= {f"{role.value}.{name}.sshsig": signed(name, content, role) for name in names.split()}
+        files |= {f"manifest.json.{name}.{role.value}.sshsig": signed(name, content, role) for name in names.split()}
     return Case(content, files | (more or {}), subject, words, expected, keyring)
 
 
@@ -102,7 +102,11 @@ def cases() -> dict[str, Case]:
         "plan_name_in_other_case": case(None, "2 of 2 signed", plan_name="V0.2.0"),
         "older_keyring_is_a_warning": case(None, "made under keyring 2", document(keyring=2)),
         "the_same_release_again": case(None, "the highest so far was 7", highest=[7, hashlib.sha256(GOOD).hexdigest()]),
-        "junk_beside_good_ones": case(None, "2 of 2 signed", more={"z.sshsig": b"junk", "y.sig": signed("eve", GOOD)}),
+        "junk_beside_good_ones": case(
+            None,
+            "2 of 2 signed",
+            more={"manifest.json.z.sshsig": b"junk", "manifest.json.y.sshsig": signed("eve", GOOD)},
+        ),
         "wasm_with_auditor": case(None, "1 of 1 signed (ada)", document(migration=WASM), auditors="ada"),
         "off_and_the_chain_knows_it": case(
             None, "the chain's hash alone", developers="", builders="", keyring=None, required=False
@@ -149,25 +153,28 @@ def cases() -> dict[str, Case]:
             "1 of 2 signed (alice)",
             developers="alice",
             more={
-                "copy.sshsig": signed("alice", GOOD),
-                "other-hash.sshsig": Recipe(TestKey("alice"), GOOD, hash_name="sha256").file,
+                "manifest.json.copy.sshsig": signed("alice", GOOD),
+                "manifest.json.other-hash.sshsig": Recipe(TestKey("alice"), GOOD, hash_name="sha256").file,
             },
         ),
         "same_key_as_a_token_fail": case(
             Subject.DEVELOPERS,
             "not in keyring 3",
             developers="alice",
-            more={"token.sshsig": Recipe(token_key("alice"), GOOD).file},
+            more={"manifest.json.token.sshsig": Recipe(token_key("alice"), GOOD).file},
         ),
         "a_stranger_fail": case(Subject.DEVELOPERS, "not in keyring 3", developers="alice eve"),
         "signed_other_bytes_fail": case(
-            Subject.DEVELOPERS, "not one of these bytes", developers="alice", more={"bob.sshsig": signed("bob", OTHER)}
+            Subject.DEVELOPERS,
+            "not one of these bytes",
+            developers="alice",
+            more={"manifest.json.bob.sshsig": signed("bob", OTHER)},
         ),
         "developers_as_builders_fail": case(
             Subject.DEVELOPERS,
             "1 of 2 signed",
             developers="alice",
-            more={"bob.sshsig": signed("bob", GOOD, Role.BUILDER)},
+            more={"manifest.json.bob.sshsig": signed("bob", GOOD, Role.BUILDER)},
         ),
         "key_not_valid_yet_fail": case(Subject.DEVELOPERS, "counts from sequence 100", developers="alice late"),
         "key_not_valid_any_more_fail": case(Subject.DEVELOPERS, "counts from sequence 0 to 3", developers="alice gone"),
@@ -175,7 +182,7 @@ def cases() -> dict[str, Case]:
             Subject.DEVELOPERS,
             "1 of 2 signed",
             developers="alice",
-            more={"bob.sshsig": Recipe(TestKey("bob"), GOOD, "git").file},
+            more={"manifest.json.bob.sshsig": Recipe(TestKey("bob"), GOOD, "git").file},
         ),
         "no_builder_fail": case(Subject.BUILDERS, "0 of 1 signed", builders=""),
         "builder_is_a_developer_fail": case(Subject.BUILDERS, "is no builder", builders="alice"),
