@@ -99,6 +99,11 @@ class Keyring:
         return next((each for each in self.keys if each.key == key), None)
 
 
+def is_name(name: str) -> bool:
+    """Whether somebody in a keyring may be called so."""
+    return _NAME.fullmatch(name) is not None
+
+
 def file_name(version: int) -> str:
     """How the file of a version is called."""
     return f"keyring.{version}.json"
@@ -170,7 +175,7 @@ def make_keyring(project: str, version: int, thresholds: Mapping[Role, int], key
 def _ring_key(value: object, called: str) -> RingKey:
     fields = _object(value, called, _KEY_FIELDS)
     name = fields["name"]
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not is_name(name):
         raise KeyringRefused(
             f"{called} is called {untrusted(name, 60)!r}: a name has up to 32 letters, digits, `_` and `-`"
         )
