@@ -68,6 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_propose(verbs, shared)
     _add_ready(verbs, shared)
     _add_node(verbs, shared)
+    _add_release(verbs, shared)
     _add_devnet(verbs, shared)
     return parser
 
@@ -125,6 +126,8 @@ def _choose_network(parser: argparse.ArgumentParser, arguments: argparse.Namespa
         return
     elif not configured and (default_devnet_folder() / "network.toml").is_file():
         arguments.network = DEVNET
+    elif getattr(arguments, "without_network", False):
+        return
     else:
         parser.error(f"say which network: --network NAME (known: {', '.join([DEVNET, *configured])})")
 
@@ -181,6 +184,12 @@ def _add_ready(verbs: argparse._SubParsersAction[argparse.ArgumentParser], share
 
 def _add_node(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
     from console.cli.node import arguments
+
+    arguments.register(verbs, shared, _verb)
+
+
+def _add_release(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
+    from console.cli.release import arguments
 
     arguments.register(verbs, shared, _verb)
 

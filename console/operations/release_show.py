@@ -18,17 +18,15 @@ def release_lines(manifest: Manifest, sha256: str) -> list[str]:
     rules = "breaking: nodes on the old binary must not go on" if manifest.breaking else "not breaking"
     if manifest.grace_blocks:
         rules += f", {manifest.grace_blocks} blocks of grace"
-    state = (
-        "the old binary can go on with its data" if manifest.state_compatible else "the old binary cannot use its data"
-    )
+    able = "can go on" if manifest.state_compatible else "cannot go on"
     last = "" if manifest.max_height == LARGEST else f" to {manifest.max_height}"
     lines = [
         f"{untrusted(manifest.name)}, version {untrusted(manifest.version)}",
         f"  sha256    {sha256}",
-        f"  project   {untrusted(manifest.project)}, release {manifest.sequence}, made under keyring {manifest.keyring}",
+        f"  project   {untrusted(manifest.project)}, release {manifest.sequence}, keyring {manifest.keyring}",
         f"  chain     {untrusted(manifest.chain)}, heights {manifest.min_height}{last or ' on'}",
         f"  rules     {rules}",
-        f"  state     {state}",
+        f"  state     the old binary {able} with the data after it",
     ]
     if manifest.not_after is not None:
         lines.append(f"  until     {manifest.not_after:%Y-%m-%d %H:%M} UTC by its makers' date, which stops nothing")
@@ -36,10 +34,8 @@ def release_lines(manifest: Manifest, sha256: str) -> list[str]:
         lines.append(f"  notes     {untrusted(manifest.notes.url)}  sha256 {manifest.notes.sha256}")
     for platform, entry in manifest.platforms.items():
         lines += [f"  {untrusted(platform)}", *_platform_lines(entry)]
-    lines.append(
-        "  migration"
-        + ("" if isinstance(manifest.migration, NoMigration) else f"  {migration_hash(manifest.migration)}")
-    )
+    changes = not isinstance(manifest.migration, NoMigration)
+    lines.append(f"  migration {migration_hash(manifest.migration)}" if changes else "  migration")
     return lines + [f"    {line}" for line in describe(manifest.migration)]
 
 

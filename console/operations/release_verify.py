@@ -31,6 +31,8 @@ class AgainstWhat:
     """Empty for this machine."""
     binaries: Mapping[str, Path] = field(default_factory=dict)
     """Files by program, which must be the ones that the manifest describes."""
+    wasm: Path | None = None
+    """The migration's module, for its dry run."""
 
 
 def expected_of(network: NetworkSettings, node: NodeSettings | None, against: AgainstWhat) -> Expected:

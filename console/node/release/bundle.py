@@ -8,16 +8,16 @@ from pathlib import Path
 
 from console.errors import InputError
 from console.node.release.manifest import MAX_MANIFEST_BYTES
+from console.node.release.signature_files import SUFFIX, signatures_beside
+from console.node.release.sshsig import MAX_FILE
 from console.text import untrusted
 
 MANIFEST = "manifest.json"
 """The manifest in a generation's folder, beside our own record `release.json`."""
-SIGNATURE_SUFFIX = ".sshsig"
-SUFFIXES = (SIGNATURE_SUFFIX, ".sig")
-"""Of signature files: ours, and what `ssh-keygen -Y sign` calls its own."""
+SUFFIXES = (SUFFIX, ".sig")
+"""Of signature files in a folder that is named: ours, and what `ssh-keygen -Y sign` calls its own."""
 MAX_SIGNATURES = 256
 """Files looked at; a keyring holds at most 64 keys, in three roles."""
-MAX_SIGNATURE_BYTES = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,15 @@ def read_bundle(manifest: Path, signatures: Iterable[Path] = ()) -> Bundle:
 
     Args:
         manifest: Its file.
-        signatures: Files, or folders that hold them; none: those in the manifest's own folder.
+        signatures: Files, or folders that hold them; none: those beside the manifest that are called after it.
 
     Raises:
         InputError: A file is missing, too large, or cannot be read.
+        SignatureRefused: The manifest's folder cannot be read.
     """
     content = read_capped(manifest, MAX_MANIFEST_BYTES)
-    return Bundle(content, signature_files(tuple(signatures) or (manifest.parent,)), str(manifest))
+    named = tuple(signatures)
+    return Bundle(content, signature_files(named) if named else signatures_beside(manifest), str(manifest))
 
 
 def signature_files(places: Iterable[Path]) -> dict[str, bytes]:
@@ -58,7 +60,7 @@ def signature_files(places: Iterable[Path]) -> dict[str, bytes]:
             name = path.name
             while name in found:  # from another folder
                 name += "+"
-            found[name] = read_capped(path, MAX_SIGNATURE_BYTES)
+            found[name] = read_capped(path, MAX_FILE)
             if len(found) > MAX_SIGNATURES:
                 raise InputError(f"there are more than {MAX_SIGNATURES} signature files")
     return found
