@@ -9,7 +9,17 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Protocol
 
-from benchmarks import at_rest, downtime, first_frame, hand_over, idle_bytes, machine, rollback_point, status_time
+from benchmarks import (
+    at_rest,
+    downtime,
+    first_frame,
+    hand_over,
+    idle_bytes,
+    machine,
+    rollback_point,
+    signatures,
+    status_time,
+)
 from benchmarks.devnet import BenchmarkError
 
 
@@ -28,6 +38,7 @@ TITLES = {
     "hand-over": "Hand-over, plan file written to new process started",
     "idle-bytes": "Written to an idle terminal",
     "rollback-point": "A rollback point of 2,000 tables, 4 GiB",
+    "signatures": "Signatures of a release, 2 of 3",
     "status-time": "A headless status",
 }
 MEASURES: dict[str, Callable[[], Result]] = {
@@ -37,6 +48,7 @@ MEASURES: dict[str, Callable[[], Result]] = {
     "hand-over": hand_over.measure,
     "idle-bytes": idle_bytes.measure,
     "rollback-point": rollback_point.measure,
+    "signatures": signatures.measure,
     "status-time": status_time.measure,
 }
 

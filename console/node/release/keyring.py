@@ -30,7 +30,6 @@ MAX_BYTES = 256 << 10
 MAX_SEQUENCE = 2**63 - 1
 """Sequences and versions fit into the journal's integers."""
 
-_MAX_DEPTH = 4
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", re.ASCII)
 _PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _FIELDS = {"format", "project", "version", "thresholds", "keys"}
@@ -118,7 +117,7 @@ def parse_keyring(content: bytes) -> Keyring:
     if len(content) > MAX_BYTES:
         raise KeyringRefused(f"a keyring has at most {MAX_BYTES} bytes, this one has {len(content)}")
     try:
-        document = strict_json.loads(content, max_depth=_MAX_DEPTH)
+        document = strict_json.loads(content)
     except strict_json.NotStrictJson as error:
         raise KeyringRefused(f"the keyring is {error}") from None
     fields = _object(document, "the keyring", _FIELDS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import enum
+import functools
 import hashlib
 from dataclasses import dataclass
 
@@ -113,6 +114,8 @@ def parse_public_key(text: str) -> PublicKey:
     return key
 
 
+# Every signature brings its key again, and the keyring's were all checked when it was read.
+@functools.lru_cache(maxsize=256)
 def parse_blob(blob: bytes) -> PublicKey:
     """Read a key as it stands on the wire.
 
@@ -150,9 +153,9 @@ def _check_edwards(point: bytes) -> None:
         raise KeyRefused("the Ed25519 key is not written in its one form")
     if y in _SMALL_ORDER_Y:
         raise KeyRefused("the Ed25519 key has small order: anybody can sign for it")
-    # x² = (y² - 1) / (d·y² + 1) must have a root; the denominator is never zero, since -1/d has none.
-    square = (y * y - 1) * pow(_D * y * y + 1, -1, _P) % _P
-    if pow(square, (_P - 1) // 2, _P) != 1:
+    # x² = (y² - 1) / (d·y² + 1) must have a root, and has one just when the product of both has: they differ by the
+    # square of the denominator, which is never zero, since -1/d has no root. The numerator is not: y is not ±1.
+    if pow((y * y - 1) * (_D * y * y + 1), (_P - 1) // 2, _P) != 1:
         raise KeyRefused("the Ed25519 key is not on its curve")
 
 

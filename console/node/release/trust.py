@@ -39,7 +39,6 @@ _NOTHING_YET = b"{}\n"
 _LOCK_DEADLINE_S = 10.0
 _LOCK_PAUSE_S = 0.02
 _MAX_STATE_BYTES = 1 << 20
-_MAX_DEPTH = 4
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -297,7 +296,7 @@ class Trust:
 
     def _state(self, content: bytes) -> tuple[int, str, dict[str, SeenRelease]]:
         try:
-            document = strict_json.loads(content, max_depth=_MAX_DEPTH)
+            document = strict_json.loads(content)
             if not isinstance(document, dict) or document.keys() != {"format", "keyring", "releases"}:
                 raise ValueError("not its fields")
             if document["format"] != _FORMAT:

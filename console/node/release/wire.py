@@ -42,9 +42,9 @@ class Reader:
     def text(self) -> str:
         """A string of printable ASCII. Raises NotWire: it is not."""
         found = self.string()
-        if not all(0x20 <= byte < 0x7F for byte in found):
+        if not found.isascii() or not (name := found.decode("ascii")).isprintable():
             raise NotWire("a name has characters that no name has")
-        return found.decode("ascii")
+        return name
 
     def positive(self) -> int:
         """An mpint above zero in its shortest form. Raises NotWire: it is zero, negative or padded."""
