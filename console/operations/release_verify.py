@@ -10,9 +10,12 @@ from pathlib import Path
 from console.errors import InputError
 from console.files import sha256_of
 from console.node.cosmovisor.plan_info import this_platform
-from console.node.release.bundle import Bundle
+from console.node.migration import WasmMigration
+from console.node.migration.section import MAX_WASM_BYTES
+from console.node.release.bundle import Bundle, read_capped
 from console.node.release.checks import Check, Subject, failed, passed
 from console.node.release.manifest import Manifest
+from console.node.release.migration_checks import migration_checks, read_state
 from console.node.release.trust import Trust
 from console.node.release.verification import Expected, Verification, verify_release
 from console.settings import NetworkSettings, NodeSettings
@@ -33,6 +36,8 @@ class AgainstWhat:
     """Files by program, which must be the ones that the manifest describes."""
     wasm: Path | None = None
     """The migration's module, for its dry run."""
+    state: Path | None = None
+    """What it meets: a JSON object of keys and values; None for an empty state."""
 
 
 def expected_of(network: NetworkSettings, node: NodeSettings | None, against: AgainstWhat) -> Expected:
@@ -68,7 +73,7 @@ def programs_of(node: NodeSettings) -> tuple[str, ...]:
 
 
 def verify_bundle(bundle: Bundle, expected: Expected, against: AgainstWhat) -> Verification:
-    """Ask everything of a release.
+    """Ask everything of a release; a WASM migration is run without consequences, which blocks for about a second.
 
     Args:
         bundle: Its files.
@@ -76,12 +81,17 @@ def verify_bundle(bundle: Bundle, expected: Expected, against: AgainstWhat) -> V
         against: With files to compare, if any.
 
     Raises:
-        InputError: A file to compare cannot be read.
+        InputError: A file cannot be read.
     """
     found = verify_release(bundle.content, bundle.signatures, expected)
-    if found.manifest is None or not against.binaries:
+    if found.manifest is None:
         return found
-    return found.with_checks(*_files(found.manifest, expected.platform, against.binaries))
+    checks = _files(found.manifest, expected.platform, against.binaries)
+    if isinstance(found.manifest.migration, WasmMigration):
+        state = None if against.state is None else read_state(against.state)
+        module = None if against.wasm is None else read_capped(against.wasm, MAX_WASM_BYTES)
+        checks += migration_checks(found.manifest.migration, module, state)
+    return found.with_checks(*checks)
 
 
 def _files(manifest: Manifest, platform: str, files: Mapping[str, Path]) -> list[Check]:

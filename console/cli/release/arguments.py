@@ -105,6 +105,7 @@ def _check(add: _Add) -> None:
         "--binary", action="append", default=[], metavar="PROGRAM=FILE", help="a file that must be the release's"
     )
     verify.add_argument("--wasm", type=_path, metavar="FILE", help="the migration's module, for its dry run")
+    verify.add_argument("--state", type=_path, metavar="JSON", help="the state that it meets (default: an empty one)")
     show = add("show", "verifying", "show", "what a manifest says, signed or not")
     show.set_defaults(without_network=True)
     show.add_argument("manifest", metavar="MANIFEST", help="its file; - for stdin")

@@ -67,6 +67,7 @@ def read_given(arguments: argparse.Namespace) -> Bundle:
 
 def verified(target: Target, bundle: Bundle, arguments: argparse.Namespace) -> Verification:
     """Every check of a release against the network, node and plan that the arguments name. Raises ConsoleError."""
+    from console.node.release.verification import verify_release
     from console.operations.release_verify import AgainstWhat, expected_of, verify_bundle
 
     checking = arguments.action == "verify"
@@ -77,8 +78,12 @@ def verified(target: Target, bundle: Bundle, arguments: argparse.Namespace) -> V
         platform=arguments.platform if checking else "",
         binaries=named_files(arguments.binary) if checking else {},
         wasm=arguments.wasm if checking else None,
+        state=arguments.state if checking else None,
     )
-    return verify_bundle(bundle, expected_of(target.network, target.node, against), against)
+    expected = expected_of(target.network, target.node, against)
+    if not checking:
+        return verify_release(bundle.content, bundle.signatures, expected)
+    return verify_bundle(bundle, expected, against)
 
 
 def parse_hash(text: str) -> str:

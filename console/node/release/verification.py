@@ -16,7 +16,7 @@ from typing import Any
 from console.errors import ManifestRefused, ReleaseError
 from console.model import FailureCode
 from console.node.cosmovisor.names import same_name
-from console.node.migration import WasmMigration
+from console.node.migration import WasmMigration, describe
 from console.node.release.checks import Check, Outcome, Subject, failed, passed, warned
 from console.node.release.counting import Count, count
 from console.node.release.keyring import Keyring
@@ -78,9 +78,11 @@ class Verification:
         return next((each.subject.exit_code for each in self.checks if each.outcome is Outcome.FAILED), 0)
 
     def with_checks(self, *more: Check) -> Verification:
-        """The same with further answers, each in its place."""
+        """The same with further answers, each in its place; one that was not asked before gives way."""
         order = list(Subject)
-        return replace(self, checks=tuple(sorted((*self.checks, *more), key=lambda each: order.index(each.subject))))
+        answered = {each.subject for each in more}
+        kept = (each for each in self.checks if each.outcome is not Outcome.NOT_ASKED or each.subject not in answered)
+        return replace(self, checks=tuple(sorted((*kept, *more), key=lambda each: order.index(each.subject))))
 
     def raise_on_failure(self) -> Manifest:
         """The manifest of a release that may be staged.
@@ -142,7 +144,8 @@ def verify_release(content: bytes, files: Mapping[str, bytes], expected: Expecte
         checks.append(
             Check(Subject.AUDITORS, outcome, "no keyring is pinned, so nobody is known to audit its migration")
         )
-    checks += [_height(manifest, expected), _platform(manifest, expected), *_expiry(manifest, expected)]
+    checks += [_height(manifest, expected), _platform(manifest, expected), _migration(manifest)]
+    checks += _expiry(manifest, expected)
     return Verification(sha256, manifest, (), counts).with_checks(*checks)
 
 
@@ -270,6 +273,12 @@ def _platform(manifest: Manifest, expected: Expected) -> Check:
     stay = [name for name in expected.programs if name not in found]
     more = f"; {', '.join(stay)} does not change" if stay else ""
     return passed(Subject.PLATFORM, f"{expected.platform}: {', '.join(found)}{more}")
+
+
+def _migration(manifest: Manifest) -> Check:
+    if isinstance(manifest.migration, WasmMigration):
+        return Check(Subject.MIGRATION, Outcome.NOT_ASKED, "a WASM module, which was not run here")
+    return passed(Subject.MIGRATION, describe(manifest.migration)[0].rstrip(".:"))
 
 
 def _expiry(manifest: Manifest, expected: Expected) -> tuple[Check, ...]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from console.node.migration.exploits import RETURN_0, plain_module
 from tests.console.cli.conftest import Outcome, Run
 from tests.console.cli.release_bench import CHAIN, SSH_KEYGEN, Project
 
@@ -299,3 +300,54 @@ def test_show_tells_everything_and_needs_no_network(project: Project, cli: Run, 
     document = json.loads(cli("release", "show", "--json", project.path("manifest.json")).out)
     assert document["verified"] is False
     cli("release", "show", project.path("missing")).refused_with("there is no file")
+
+
+def wasm_release(project: Project, module: bytes) -> str:
+    """A release with this module as its migration, signed by everybody whom it needs; its hash."""
+    (project.folder / "module.wasm").write_bytes(module)
+    section = {
+        "kind": "wasm",
+        "sha256": hashlib.sha256(module).hexdigest(),
+        "size": len(module),
+        "entry_point": "migrate",
+        "writable_keys": ["0x77*"],
+        "fuel": 1_000_000,
+        "memory_pages": 2,
+    }
+    (project.folder / "migration.json").write_text(json.dumps(section))
+    project.pin()
+    digest = project.make("--migration", project.path("migration.json"))
+    for name, role in (("alice", "developer"), ("bob", "developer"), ("ada", "auditor")):
+        assert project.sign(name, role).code == 0
+    assert project.build().code == 0
+    return digest
+
+
+def test_a_wasm_migration_is_run_without_consequences(project: Project) -> None:
+    module = plain_module(1, RETURN_0)
+    digest = wasm_release(project, module)
+    found = project.verify("--hash", digest)
+    assert found.code == 21
+    assert "its module" in found.out
+    assert "give it with --wasm" in found.out
+    found = project.verify("--hash", digest, "--wasm", project.path("module.wasm"))
+    assert found.code == 0, found
+    assert "known attacks on this machine" in found.out
+    assert "1 of 1 signed (ada)" in found.out
+    (project.folder / "module.wasm").write_bytes(module + b"\0")
+    found = project.verify("--hash", digest, "--wasm", project.path("module.wasm"))
+    assert found.code == 21
+    assert "not the one that the manifest names" in found.out
+
+
+def test_a_wasm_migration_that_fails_says_so(project: Project) -> None:
+    digest = wasm_release(project, plain_module(1, RETURN_0.replace(b"\x41\x00", b"\x41\x07")))
+    arguments = ["--hash", digest, "--wasm", project.path("module.wasm")]
+    found = project.verify(*arguments)
+    assert found.code == 0
+    assert "on an empty state" in found.out
+    state = project.folder / "state.json"
+    state.write_text('{"0x7701": "0x01"}')
+    assert project.verify(*arguments, "--state", str(state)).code == 21
+    state.write_text('{"77": "0x01"}')
+    project.verify(*arguments, "--state", str(state)).refused_with("keys and values are 0x and hex digits")
