@@ -119,7 +119,9 @@ class Controller:
             changed=self._wake.set,
             run=parts.command,
         )
-        self._preparer = Preparer(book, generations, node.state_dir / "downloads", settings, shape, parts.releases)
+        self._preparer = Preparer(
+            book, generations, node.state_dir / "downloads", settings, shape, parts.releases, parts.manifests
+        )
         self._armer = Armer(settings, book, runs, generations, journal, shape, points, parts.command)
         returner = Returner(settings, book, runs, generations, points, shape)
         self._watch_after = after = parts.after_upgrade

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -221,6 +222,7 @@ class Generations:
         origin: str,
         *,
         companions: Mapping[str, tuple[Path, str]] | None = None,
+        documents: Mapping[str, bytes] | None = None,
     ) -> Generation:
         """Publish verified bytes as a generation; it is immutable from then on.
 
@@ -230,13 +232,14 @@ class Generations:
             sha256: 64 hex digits.
             origin: Where the bytes came from, for the record.
             companions: Verified files and hashes of further binaries, by daemon; they are copied.
+            documents: What vouches for them, by file name: a manifest and its signatures.
 
         Raises:
             NodeError: The bytes changed on the way, or a running generation would be replaced.
             OSError: The disk refused.
         """
         files = {**self._carried(), **(companions or {}), self._daemon: (verified, sha256)}
-        generation = self._publish(name, files, origin, force=True)
+        generation = self._publish(name, files, origin, True, documents or {})
         verified.unlink(missing_ok=True)
         return generation
 
@@ -326,7 +329,14 @@ class Generations:
         target = GENESIS if generation.name == GENESIS else f"upgrades/{generation.name}"
         switch_link(self._root / "current", target)
 
-    def _publish(self, name: str, files: Mapping[str, tuple[Path, str]], origin: str, force: bool) -> Generation:
+    def _publish(
+        self,
+        name: str,
+        files: Mapping[str, tuple[Path, str]],
+        origin: str,
+        force: bool,
+        documents: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> Generation:
         self._check_can_be_staged(name, force)
         target = self._folder(name)
         beside = target.with_name(f".{name}.new")
@@ -346,6 +356,8 @@ class Generations:
                 raise NodeError(f"the staged bytes of {name} are not the verified ones", safe="nothing was published")
         hashes = {daemon: sha256 for daemon, (_, sha256) in files.items()}
         document = {"name": name, "sha256": hashes[self._daemon], "binaries": hashes, "origin": origin}
+        for file, content in documents.items():
+            write_durably(beside / file, content, mode=0o444)
         write_durably(beside / RELEASE, json.dumps(document).encode(), mode=0o644)
         sync_folder(beside / "bin")
         sync_folder(beside)

@@ -18,6 +18,7 @@ from console.node.release.manifest import Manifest
 from console.node.release.migration_checks import migration_checks, read_state
 from console.node.release.trust import Trust
 from console.node.release.verification import Expected, Verification, verify_release
+from console.node.shape import shape_of
 from console.settings import NetworkSettings, NodeSettings
 from console.text import untrusted
 
@@ -30,6 +31,7 @@ class AgainstWhat:
     """64 hex digits of the plan; empty where it is not known."""
     plan_name: str = ""
     target_height: int | None = None
+    breaking: bool | None = None
     platform: str = ""
     """Empty for this machine."""
     binaries: Mapping[str, Path] = field(default_factory=dict)
@@ -59,17 +61,11 @@ def expected_of(network: NetworkSettings, node: NodeSettings | None, against: Ag
         release_hash=against.release_hash,
         plan_name=against.plan_name,
         target_height=against.target_height,
-        programs=() if node is None else programs_of(node),
+        breaking=against.breaking,
+        programs=() if node is None else shape_of(node).programs(node.daemon),
         contained=node is not None and node.shape == "docker",
         now=datetime.now(UTC),
     )
-
-
-def programs_of(node: NodeSettings) -> tuple[str, ...]:
-    """Names of the programs of a node that come with a release, the app's first. Raises NodeError."""
-    from console.node.shape import shape_of
-
-    return (node.daemon, *shape_of(node).required_companions())
 
 
 def verify_bundle(bundle: Bundle, expected: Expected, against: AgainstWhat) -> Verification:

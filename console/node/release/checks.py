@@ -38,6 +38,7 @@ class Subject(Enum):
     BUILDERS = ("builders", 17, "Too few distinct builders built the same bytes.")
     AUDITORS = ("auditors", 18, "Too few distinct auditors signed, which a WASM migration needs.")
     HEIGHT = ("height", 19, "The plan's height is outside of the manifest's range.")
+    RULES = ("rules", 24, "The plan lets nodes go on with the old binary, and its makers say that they must not.")
     PLATFORM = ("platform", 20, "It has nothing for this machine, or lacks a program that the node runs.")
     MIGRATION = ("migration", 21, "The migration's bytes are missing, other ones, or fail their dry run.")
     SANDBOX = ("sandbox", 22, "The sandbox let one of its known attacks through on this machine.")

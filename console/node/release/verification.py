@@ -24,7 +24,7 @@ from console.node.release.manifest import Manifest, VerifiedBytes, parse_manifes
 from console.node.release.roles import RING_ROLES, Role
 
 _SUBJECTS = {Role.DEVELOPER: Subject.DEVELOPERS, Role.BUILDER: Subject.BUILDERS, Role.AUDITOR: Subject.AUDITORS}
-_IN_MANIFEST = (Subject.CHAIN, Subject.SEQUENCE, Subject.KEYRING, Subject.HEIGHT, Subject.PLATFORM)
+_IN_MANIFEST = (Subject.CHAIN, Subject.SEQUENCE, Subject.KEYRING, Subject.HEIGHT, Subject.RULES, Subject.PLATFORM)
 """What cannot be asked of a manifest that nobody vouches for."""
 
 
@@ -46,6 +46,8 @@ class Expected:
     plan_name: str = ""
     """Of the plan on the chain; empty when there is none."""
     target_height: int | None = None
+    breaking: bool | None = None
+    """What the plan says; None when there is none."""
     programs: tuple[str, ...] = ()
     """Names of the binaries that this node runs and that change with a release, the app's first."""
     contained: bool = False
@@ -144,7 +146,12 @@ def verify_release(content: bytes, files: Mapping[str, bytes], expected: Expecte
         checks.append(
             Check(Subject.AUDITORS, outcome, "no keyring is pinned, so nobody is known to audit its migration")
         )
-    checks += [_height(manifest, expected), _platform(manifest, expected), _migration(manifest)]
+    checks += [
+        _height(manifest, expected),
+        _rules(manifest, expected),
+        _platform(manifest, expected),
+        _migration(manifest),
+    ]
     checks += _expiry(manifest, expected)
     return Verification(sha256, manifest, (), counts).with_checks(*checks)
 
@@ -256,6 +263,15 @@ def _height(manifest: Manifest, expected: Expected) -> Check:
     if not manifest.min_height <= height <= manifest.max_height:
         return failed(Subject.HEIGHT, f"the plan is for height {height}, and the release for {span}")
     return passed(Subject.HEIGHT, f"{height} is in {span}")
+
+
+def _rules(manifest: Manifest, expected: Expected) -> Check:
+    says = "breaking" if manifest.breaking else "not breaking"
+    if expected.breaking is None or expected.breaking == manifest.breaking:
+        return passed(Subject.RULES, says)
+    if manifest.breaking:
+        return failed(Subject.RULES, "the release is breaking, and the plan lets nodes go on with the old binary")
+    return warned(Subject.RULES, "the release is not breaking, and the plan stops every node all the same")
 
 
 def _platform(manifest: Manifest, expected: Expected) -> Check:

@@ -351,3 +351,29 @@ def test_a_wasm_migration_that_fails_says_so(project: Project) -> None:
     assert project.verify(*arguments, "--state", str(state)).code == 21
     state.write_text('{"77": "0x01"}')
     project.verify(*arguments, "--state", str(state)).refused_with("keys and values are 0x and hex digits")
+
+
+def test_a_manifest_is_given_to_a_node_only_when_it_may_be_staged(project: Project, cli: Run) -> None:
+    project.pin()
+    project.make()
+    config = project.folder.parent / "config" / "upgrade-console" / "config.toml"
+    home = project.folder / "home"
+    (home / "cosmovisor").mkdir(parents=True)
+    state = project.folder / "state"
+    node = {"home": home, "state_dir": state, "daemon": "fendermint", "address": "0x" + "1" * 40}
+    lines = [f"{key} = {json.dumps(str(value))}" for key, value in node.items()]
+    urls = [f'{key} = "http://127.0.0.1:1"' for key in ("cometbft_rpc", "ethereum_rpc")]
+    config.write_text(config.read_text() + "\n".join(["[networks.calib.nodes.n1]", *lines, *urls]) + "\n")
+    give = ["node", "add-upgrade", "v0.2.0", "--manifest", project.path("manifest.json")]
+    cli(*give).refused_with("the release is not trusted", "nobody vouches")
+    for name in ("alice", "bob"):
+        assert project.sign(name).code == 0
+    cli(*give).refused_with("0 of 1 signed")
+    assert project.build().code == 0
+    found = cli(*give)
+    assert found.code == 0, found
+    assert "signed by alice, bob, bea" in found.out
+    kept = state / "manifests" / "v0.2.0"
+    assert (kept / "manifest.json").read_bytes() == (project.folder / "manifest.json").read_bytes()
+    assert len(list(kept.glob("*.sshsig"))) == 3
+    cli("node", "add-upgrade", "v0.2.0").refused_with("give the binary's FILE, or --manifest")

@@ -62,6 +62,7 @@ class Case:
             "highest": None,
             "plan_name": "v0.2.0",
             "target_height": 1500,
+            "breaking": True,
             "programs": ["fendermint", "cometbft"],
             "now": "2026-12-01T00:00:00Z",
             **self.expected,
@@ -190,6 +191,8 @@ def cases() -> dict[str, Case]:
         "wasm_audited_by_a_developer_fail": case(
             Subject.AUDITORS, "is no auditor", document(migration=WASM), auditors="alice"
         ),
+        "plan_is_not_breaking_fail": case(Subject.RULES, "lets nodes go on with the old binary", breaking=False),
+        "plan_is_stricter_is_a_warning": case(None, "stops every node all the same", document(breaking=False)),
         "too_early_fail": case(Subject.HEIGHT, "the plan is for height 999", target_height=999),
         "too_late_fail": case(Subject.HEIGHT, "the plan is for height 2001", target_height=2001),
         "unknown_platform_fail": case(Subject.PLATFORM, "it has no binaries for darwin/arm64", platform="darwin/arm64"),

@@ -37,6 +37,7 @@ def expected_of(folder: Path) -> Expected:
         release_hash=told["release_hash"],
         plan_name=told["plan_name"],
         target_height=told["target_height"],
+        breaking=told["breaking"],
         programs=tuple(told["programs"]),
         now=datetime.strptime(told["now"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC),
     )
@@ -88,7 +89,7 @@ def test_what_nobody_vouches_for_is_not_read() -> None:
     found = verified(FOLDER / "nobody_vouches_fail")
     assert found.manifest is None
     unread = {each.subject for each in found.checks if each.outcome is Outcome.UNREAD}
-    assert unread == {Subject.CHAIN, Subject.SEQUENCE, Subject.KEYRING, Subject.HEIGHT, Subject.PLATFORM}
+    assert unread == {Subject.CHAIN, Subject.SEQUENCE, Subject.KEYRING, Subject.HEIGHT, Subject.RULES, Subject.PLATFORM}
 
 
 BASE = Expected(
