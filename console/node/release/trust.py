@@ -110,9 +110,11 @@ class Trust:
         with self._locked():
             trusted = self.read()
             if trusted is None:
-                # So that a pin that is cut after the keyring was written can be repeated.
+                # So that a pin that is cut after the keyring was written can be repeated, even with another keyring.
                 with self._writing():
                     write_durably(self.folder / STATE, _NOTHING_YET)
+                    for path in self.folder.glob("keyring.*.json"):
+                        path.unlink()
                 return self._keep(Trusted(keyring, {}), {})
             if trusted.keyring.content == content:
                 return trusted

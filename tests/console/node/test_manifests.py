@@ -110,7 +110,7 @@ class Desk:
             while self.attempt.preparation is not state or words not in self.attempt.note:
                 await asyncio.sleep(0.01)
         await self.preparer.close()
-        return self.attempt.note
+        return str(self.attempt.note)
 
     @property
     def attempt(self) -> Any:

@@ -71,6 +71,12 @@ def token_key(word: str, kind: KeyKind = KeyKind.SK_ED25519, application: str = 
     return TestKey(word, kind, application)
 
 
+def token_message(application: str, flags: int, counter: int, message: bytes) -> bytes:
+    """What a token signs when it is asked to sign a message."""
+    digests = [hashlib.sha256(content).digest() for content in (application.encode(), message)]
+    return digests[0] + bytes([flags]) + counter.to_bytes(4, "big") + digests[1]
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """A signature file, field by field; change one with `replace`, and it is wrong there alone."""
@@ -101,8 +107,7 @@ class Recipe:
         whole = b"SSHSIG" + b"".join(map(string, parts))
         if not self.key.kind.in_token:
             return whole
-        application = hashlib.sha256(self.key.application.encode()).digest()
-        return application + bytes([self.flags]) + self.counter.to_bytes(4, "big") + hashlib.sha256(whole).digest()
+        return token_message(self.key.application, self.flags, self.counter, whole)
 
     @property
     def inner(self) -> bytes:

@@ -15,13 +15,14 @@ import pytest
 from console.errors import SignatureRefused, SigningFailed
 from console.node.release.counting import count
 from console.node.release.keyring import Keyring, RingKey, make_keyring
-from console.node.release.public_key import parse_public_key
+from console.node.release.public_key import KeyKind, parse_public_key
 from console.node.release.roles import Role
 from console.node.release.signature_files import MAX_FILES, signature_path, signatures_beside
 from console.node.release.signing import sign, sign_as_listed, sign_as_named
-from console.node.release.sshsig import MAX_FILE, verify
-from tests.console.node.release.forge import TestKey
-from tests.console.node.release.openssh import needs_ssh_keygen, new_key, written_key
+from console.node.release.sshsig import MAX_FILE, TokenUse, verify
+from tests.console.node.release import software_token as software
+from tests.console.node.release.forge import TestKey, token_key
+from tests.console.node.release.openssh import keygen, needs_ssh_keygen, new_key, written_key
 
 pytestmark = needs_ssh_keygen
 
@@ -168,6 +169,38 @@ def test_a_public_key_that_belongs_to_another_is_found_out(tmp_path: Path) -> No
     key = written_key(tmp_path, TestKey("alice"))
     key.with_name("alice.pub").write_text(TestKey("bob").public.text + "\n")
     with pytest.raises(SigningFailed, match=r"signed with|did not sign"):
+        sign(CONTENT, key, Role.DEVELOPER)
+
+
+@pytest.fixture
+def software_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token of software that this OpenSSH takes."""
+    probe = software.private_file(tmp_path, token_key("probe"))
+    for version in software.API_VERSIONS:
+        try:
+            environment = software.environment(software.compiled(tmp_path, version))
+        except (OSError, subprocess.CalledProcessError) as error:
+            pytest.skip(f"no C compiler that works: {error}")
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        if keygen("-Y", "sign", "-f", str(probe), "-n", "probe", stdin=b"x").returncode == 0:
+            return
+    pytest.skip("this OpenSSH takes no token of software")
+
+
+@pytest.mark.parametrize("kind", [KeyKind.SK_ED25519, KeyKind.SK_ECDSA], ids=lambda kind: kind.value)
+def test_a_key_in_a_token_signs_through_ssh_keygen(
+    tmp_path: Path, manifest: Path, software_token: None, kind: KeyKind
+) -> None:
+    key = software.private_file(tmp_path, token_key("dave", kind))
+    done = sign_as_listed(manifest, CONTENT, key, Role.DEVELOPER, [listed(key, Role.DEVELOPER)])
+    assert done.signature.key.kind is kind
+    assert done.signature.token == TokenUse(verified=False, counter=software.COUNTER)
+
+
+def test_a_token_that_need_not_be_touched_signs_nothing_of_ours(tmp_path: Path, software_token: None) -> None:
+    key = software.private_file(tmp_path, token_key("dave"), touch=False)
+    with pytest.raises(SigningFailed, match="without anybody touching it"):
         sign(CONTENT, key, Role.DEVELOPER)
 
 

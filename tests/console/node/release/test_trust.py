@@ -169,6 +169,7 @@ def test_a_pin_that_is_cut_anywhere_can_be_repeated(
     # Even another one, as long as none is trusted.
     again = FIRST if found else SECOND
     assert trust.pin(again.content, again.sha256).keyring == now(trust) == again
+    assert [path.name for path in trust.folder.glob("keyring.*")] == [again.file_name]
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -296,6 +297,14 @@ def test_processes_at_once_lose_nothing_of_each_other(pinned: Trust) -> None:
         "common": 39,
     }
     assert sorted(path.name for path in pinned.folder.iterdir()) == ["keyring.1.json", STATE, LOCK]
+
+
+def test_only_so_many_chains_are_remembered(pinned: Trust, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trust_module, "MAX_CHAINS", 1)
+    pinned.accept_release("c", 1, ONE)
+    with pytest.raises(TrustRefused, match="no more are taken"):
+        pinned.accept_release("d", 1, ONE)
+    assert pinned.accept_release("c", 2, ONE).releases == {"c": SeenRelease(2, ONE)}
 
 
 def test_nothing_of_the_state_is_left_to_guess(pinned: Trust) -> None:
