@@ -38,7 +38,12 @@ class NodeSettings:
     """Key that signs readiness for this validator."""
     metrics_url: str = ""
     """Prometheus endpoint of the application, for the parent's finality; empty: not looked at."""
-    mirror: str = ""
+    mirror: tuple[str, ...] = ()
+    """Base URLs to download from instead of a plan's own, in the order in which they are tried."""
+    ipfs_gateways: tuple[str, ...] = ()
+    """Gateways for `ipfs://`: a base URL, or one with `{cid}` in its host."""
+    local_downloads: bool = False
+    """Whether a plan's own URL may lead to this machine."""
     automatic: bool = True
     """Whether the controller acts on scheduled plans by itself."""
     restart_on_error: bool = False

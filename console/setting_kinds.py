@@ -30,11 +30,13 @@ class Kind:
         decode: From what TOML holds to what NodeSettings holds. Raises ValueError whose words follow "KEY must be".
         show: From what NodeSettings holds to text, such that `parse` gives the same value back.
         bare: Whether typed text is the text itself; otherwise it is written as in TOML (`true`, `3`, `[1, 2]`).
+        or_list: Whether bare text that begins with `[` is a list as in TOML all the same.
     """
 
     decode: Callable[[object], Any]
     show: Callable[[Any], str]
     bare: bool = True
+    or_list: bool = False
 
     def parse(self, text: str) -> Any:
         """The value of a text as typed after `config set KEY=`.
@@ -42,12 +44,15 @@ class Kind:
         Raises:
             ValueError: It is no such value; the words follow "KEY must be".
         """
-        return self.decode(text if self.bare else _literal(text))
+        return self.decode(text if self._as_it_is(text) else _literal(text))
 
     def to_toml(self, value: Any) -> Any:
         """What is written into a file."""
         shown = self.show(value)
-        return shown if self.bare else _literal(shown)
+        return shown if self._as_it_is(shown) else _literal(shown)
+
+    def _as_it_is(self, text: str) -> bool:
+        return self.bare and not (self.or_list and text.lstrip().startswith("["))
 
 
 def _literal(text: str) -> object:
@@ -130,6 +135,18 @@ def http_url(value: object) -> str:
 
 def _optional_url(value: object) -> str:
     return "" if value == "" else http_url(value)
+
+
+def _urls(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return () if value == "" else (http_url(value),)
+    if not isinstance(value, list | tuple) or len(value) > MAX_LIST:
+        raise ValueError('an http or https URL, or a list of them, as ["https://a.example", "https://b.example"]')
+    return tuple(http_url(item) for item in value)
+
+
+def _shown_urls(values: tuple[str, ...]) -> str:
+    return "".join(values) if len(values) < 2 else _shown_list(values)
 
 
 def texts_of(value: object) -> tuple[str, ...]:
@@ -244,6 +261,7 @@ INSIDE_COSMOVISOR = Kind(_inside, str)
 KEY = Kind(_key, lambda value: "" if value is None else str(value.path))
 URL = Kind(http_url, str)
 OPTIONAL_URL = Kind(_optional_url, str)
+URLS = Kind(_urls, _shown_urls, or_list=True)
 TEXTS = Kind(texts_of, _shown_list, bare=False)
 HEIGHTS = Kind(_heights, _shown_list, bare=False)
 SIZE = Kind(parse_size, size_text)

@@ -206,10 +206,24 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "mirror",
-        kinds.OPTIONAL_URL,
+        kinds.URLS,
         _ONCE,
-        "Base URL to download from instead of the chain's URL; bytes are checked all the same.",
+        "Base URL, or a list of them tried in order, to download from instead of the chain's URL; bytes are checked all"
+        " the same.",
         ("binary_registry", "fendermint.binary_registry"),
+    ),
+    Setting(
+        "ipfs_gateways",
+        kinds.URLS,
+        _ONCE,
+        "Gateway, or a list of them tried in order, for `ipfs://CID/path`: `http://127.0.0.1:8080` for a local node,"
+        " `https://{cid}.ipfs.example` for one with the CID in its name; bytes are checked all the same.",
+    ),
+    Setting(
+        "local_downloads",
+        kinds.BOOLEAN,
+        _ONCE,
+        "Let a plan's own URL lead to this machine, as a devnet's does; mirrors and gateways may in any case.",
     ),
     Setting(
         "query_interval_blocks",

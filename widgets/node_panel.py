@@ -32,6 +32,9 @@ def node_note(node: NodeStatus) -> str:
     preparing = attempt is not None and attempt.crossing is Crossing.NONE
     failure = failure_words(attempt.failure_code) if attempt is not None and preparing else ""
     of_attempt = attempt.note if attempt is not None else ""
+    if node.fetching is not None and preparing and node.note in {"", of_attempt}:
+        # The next try is newer than what the last one failed for.
+        return node.fetching.sentence
     if failure and node.note in {"", of_attempt}:
         return _HASH.sub(_ends, ": ".join(part for part in (failure, of_attempt) if part))
     return _HASH.sub(_ends, node.note or of_attempt)
@@ -92,8 +95,15 @@ def _lines(node: NodeStatus, taken_at: float, now: float, *, journalled: bool) -
         _field("pid", "none" if node.pid is None else str(node.pid)),
         _field("height", height if not age.stale else f"{height} {CLOCK_SIGN}"),
         _halt(node),
-        _field("exit code", UNKNOWN if node.last_exit_code is None else str(node.last_exit_code)),
+        _last(node),
     ]
+
+
+def _last(node: NodeStatus) -> Content:
+    """The last exit code; while a release is on its way how far it is, and the rest on the notice line."""
+    if node.fetching is not None:
+        return _field("fetching", node.fetching.share)
+    return _field("exit code", UNKNOWN if node.last_exit_code is None else str(node.last_exit_code))
 
 
 def _halt(node: NodeStatus) -> Content:

@@ -134,6 +134,8 @@ def settings_text(layout: Layout, record: Record) -> str:
             "operator_key": str(layout.operator_key(validator.name)),
             # The devnet's releases are scripts for this machine's Python (console.devnet.build).
             "allow_scripts": True,
+            # And they are served by this machine.
+            "local_downloads": True,
             "rollback_space_margin_bytes": ROLLBACK_SPACE_MARGIN,
         }
     return tomlkit.dumps(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from console.model.fetching import Fetching
 from console.model.network import NetworkIdentity, Validator
 from console.model.node import (
     Arming,
@@ -34,6 +35,7 @@ __all__ = [
     "ChainView",
     "Crossing",
     "FailureCode",
+    "Fetching",
     "NetworkIdentity",
     "NodeHeight",
     "NodeRun",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from console.model.fetching import Fetching
 from console.model.plan import Verdict
 from console.text import UntrustedText
 
@@ -193,6 +194,8 @@ class NodeStatus:
     """Why automation is paused; empty when it is not."""
     alarm: str = ""
     """Why the operator is called; empty when nobody is."""
+    fetching: Fetching | None = None
+    """The download that goes on; None while none does."""
 
 
 def shown_state(attempt: Attempt | None, *, running: bool, stopped_by_operator: bool, needs_operator: bool) -> str:

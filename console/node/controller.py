@@ -120,7 +120,14 @@ class Controller:
             run=parts.command,
         )
         self._preparer = Preparer(
-            book, generations, node.state_dir / "downloads", settings, shape, parts.releases, parts.manifests
+            book,
+            generations,
+            node.state_dir / "downloads",
+            settings,
+            shape,
+            parts.releases,
+            changed,
+            parts.manifests,
         )
         self._armer = Armer(settings, book, runs, generations, journal, shape, points, parts.command)
         returner = Returner(settings, book, runs, generations, points, shape)
@@ -222,6 +229,7 @@ class Controller:
             note=self._note(needs_operator),
             paused=self._journal.meta(PAUSED) or "",
             alarm=self._alarm(needs_operator),
+            fetching=self._preparer.fetching,
         )
 
     def _note(self, needs_operator: str) -> str:

@@ -19,6 +19,7 @@ from console.model import Attempt, FailureCode
 from console.node.generation import Generation
 from console.node.image_reference import ImageReference, parse_image, parse_repository, read_image
 from console.node.preflight import COMMANDS, Check, PreflightReport, PreflightRequest, run_preflight
+from console.node.releases import Fetched, Told
 from console.node.runtime.containers import Containers
 from console.node.runtime.engine import Engine, EngineRefused
 from console.node.runtime.engine_images import Image, engine_platform, find_image, pull, try_image
@@ -83,7 +84,15 @@ class ImageReleases:
         except OSError as error:
             raise ReleaseError(f"cannot write into {folder}: {error}", code=FailureCode.DISK_SPACE) from error
 
-    async def fetch(self, attempt: Attempt, folder: Path) -> tuple[Path, str]:
+    def promised(self, info: str) -> str:
+        """Nothing: the checksum of a plan is a file's, and no image's. Raises ReleaseError."""
+        raise ReleaseError(
+            "the plan names no image that could be pulled",
+            code=FailureCode.DOWNLOAD_FAILED,
+            safe="nothing was changed",
+        )
+
+    async def fetch(self, attempt: Attempt, folder: Path, told: Told | None = None) -> Fetched:
         """Have the engine pull the image that the attempt's hash names, by digest.
 
         Raises:
@@ -108,7 +117,8 @@ class ImageReleases:
                 code=FailureCode.HASH_MISMATCH,
                 safe="nothing of it was started",
             )
-        return found
+        file, origin = found
+        return Fetched(file, wanted, origin)
 
     def preflight(self, generation: Generation, sha256: str) -> PreflightReport:
         """Look at every image of a generation, and run short commands of the app's without network or mounts."""

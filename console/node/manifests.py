@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,19 +14,20 @@ from console.errors import ConsoleError, NodeError, ReleaseError, TrustRefused
 from console.files import sha256_of, sync_folder, write_durably
 from console.model import Attempt, FailureCode, ReleaseKind
 from console.node.cosmovisor.plan_info import this_platform
-from console.node.download import download, mirrored
+from console.node.download import Checksum, DownloadRules, Sources, download, fetch_small, sources_of
 from console.node.generation import Generation
 from console.node.image_reference import ImageReference
 from console.node.release.attestation import check_signature, kept_attestation
 from console.node.release.bundle import MANIFEST, Bundle, read_bundle
-from console.node.release.fetching import Fetch, fetch_small, signature_urls
-from console.node.release.manifest import MAX_MANIFEST_BYTES, Artefact, Manifest
+from console.node.release.keyring import Keyring
+from console.node.release.manifest import MAX_MANIFEST_BYTES, Archive, Artefact, Manifest
 from console.node.release.public_key import parse_public_key
+from console.node.release.published import signature_urls
 from console.node.release.signature_files import SUFFIX
 from console.node.release.sshsig import MAX_FILE
 from console.node.release.trust import Trust, Trusted
 from console.node.release.verification import Expected, verify_release
-from console.node.releases import Releases
+from console.node.releases import Releases, Told
 from console.node.shape import NodeShape
 from console.release_settings import ReleaseSettings
 from console.settings import NodeSettings
@@ -79,7 +80,6 @@ class Manifests:
         settings: The node's settings of the moment.
         shape: What kind of node it is.
         releases: Brings an image, and knows files that the operator has.
-        fetch: Brings small files.
     """
 
     def __init__(
@@ -88,13 +88,11 @@ class Manifests:
         settings: Callable[[], NodeSettings],
         shape: NodeShape,
         releases: Releases,
-        fetch: Fetch = fetch_small,
     ) -> None:
         self._demands = demands
         self._settings = settings
         self._shape = shape
         self._releases = releases
-        self._fetch = fetch
 
     @property
     def required(self) -> bool:
@@ -143,20 +141,44 @@ class Manifests:
                 code=FailureCode.DOWNLOAD_FAILED,
                 next_step=f"give it with `upgrade-console node add-upgrade {attempt.name} --manifest FILE`",
             )
-        url = mirrored(attempt.release_url, self._settings().mirror)
-        fetched = await download(url, attempt.release_hash, self._settings().state_dir / "downloads")
-        if fetched.stat().st_size > MAX_MANIFEST_BYTES:
-            fetched.unlink()
-            raise ReleaseError(
-                f"what {untrusted(url)} gives is larger than a manifest can be", code=FailureCode.UNSUPPORTED_RELEASE
-            )
+        settings = self._settings()
+        fetched = await self._whole(
+            (attempt.release_url,), attempt.release_hash, None, settings.state_dir / "downloads", None
+        )
         content = await asyncio.to_thread(fetched.read_bytes)
-        signatures = {}
-        if trusted is not None:
-            names = signature_urls(url, trusted.keyring)
-            signatures = {names[at]: found for at, found in (await self._fetch(names, MAX_FILE)).items()}
         fetched.unlink(missing_ok=True)
-        return Bundle(content, signatures, url)
+        signatures = {} if trusted is None else await self._signatures(attempt.release_url, trusted.keyring)
+        return Bundle(content, signatures, attempt.release_url)
+
+    async def _signatures(self, url: str, keyring: Keyring) -> dict[str, bytes]:
+        """What is beside the manifest, of the first source that has any."""
+        places = self._sources(url)
+        for place in places.urls:
+            names = signature_urls(place, keyring)
+            found = await fetch_small(names, MAX_FILE, DownloadRules(own=places.own))
+            if found:
+                return {names[at]: content for at, content in found.items()}
+        return {}
+
+    def _sources(self, url: str) -> Sources:
+        settings = self._settings()
+        return sources_of(url, mirrors=settings.mirror, gateways=settings.ipfs_gateways, local=settings.local_downloads)
+
+    async def _whole(self, urls: Sequence[str], sha256: str, size: int | None, folder: Path, told: Told | None) -> Path:
+        """One file from the first of its sources that has the promised bytes; of a manifest where there is no size."""
+        problem: ReleaseError | None = None
+        for url in urls:
+            try:
+                places = self._sources(url)
+                rules = DownloadRules(own=places.own, max_bytes=MAX_MANIFEST_BYTES if size is None else size)
+                checksum = Checksum("sha256", sha256)
+                return (await download(places.urls, checksum, folder, size=size, rules=rules, progress=told)).file
+            except ReleaseError as error:
+                problem = error
+                if error.code == FailureCode.DISK_SPACE:
+                    break
+        assert problem is not None, "there is a source"
+        raise problem
 
     def _verify(self, attempt: Attempt, bundle: Bundle, trusted: Trusted | None) -> VerifiedRelease:
         seen = None if trusted is None else trusted.releases.get(self._demands.chain_id)
@@ -224,13 +246,16 @@ class Manifests:
         own = {name: Wanted(each.sha256, each.size) for name, each in attestation.binaries.items() if name in names}
         return own, f"own build, attested by {untrusted(by)}: {untrusted(attestation.reason)}"
 
-    async def bring(self, attempt: Attempt, release: VerifiedRelease, folder: Path) -> dict[str, tuple[Path, str]]:
+    async def bring(
+        self, attempt: Attempt, release: VerifiedRelease, folder: Path, told: Told | None = None
+    ) -> dict[str, tuple[Path, str]]:
         """Bring every program of a release into a folder, each verified by hash and size.
 
         Args:
             attempt: Whose plan it is.
             release: What is wanted.
             folder: For files on their way; what is there with the right bytes is taken.
+            told: Told how far it is.
 
         Returns:
             File and hash by program.
@@ -240,13 +265,14 @@ class Manifests:
         """
         found = {}
         for name, wanted in release.programs.items():
-            found[name] = (await self._program(attempt, name, wanted, folder), wanted.sha256)
+            found[name] = (await self._program(attempt, name, wanted, folder, told), wanted.sha256)
         return found
 
-    async def _program(self, attempt: Attempt, name: str, wanted: Wanted, folder: Path) -> Path:
+    async def _program(self, attempt: Attempt, name: str, wanted: Wanted, folder: Path, told: Told | None) -> Path:
         if wanted.image is not None:
             asked = dataclasses.replace(attempt, generation_hash=wanted.sha256, release_url=str(wanted.image))
-            return (await self._releases.find(asked, folder) or await self._releases.fetch(asked, folder))[0]
+            here = await self._releases.find(asked, folder)
+            return here[0] if here is not None else (await self._releases.fetch(asked, folder, told)).file
         there = folder / wanted.sha256
         if await asyncio.to_thread(_is, there, wanted.sha256):
             return there
@@ -254,39 +280,30 @@ class Manifests:
             local = await self._releases.find(dataclasses.replace(attempt, generation_hash=wanted.sha256), folder)
             if local is not None:
                 return local[0]
-        return await self._download(attempt, name, wanted, folder)
+        return await self._download(attempt, name, wanted, folder, told)
 
-    async def _download(self, attempt: Attempt, name: str, wanted: Wanted, folder: Path) -> Path:
+    async def _download(self, attempt: Attempt, name: str, wanted: Wanted, folder: Path, told: Told | None) -> Path:
         artefact = wanted.artefact
-        by_hand = f"give it with `upgrade-console node add-upgrade {attempt.name} FILE`"
         if artefact is None or not artefact.sources or not self._settings().auto_download:
-            why = "the operator's own build" if artefact is None else "without a source"
-            why = why if artefact is None or not artefact.sources else "not here, and auto_download is off"
+            why = "not here, and auto_download is off"
+            if artefact is None:
+                why = "the operator's own build"
+            elif not artefact.sources:
+                why = "without a source"
             raise ReleaseError(
-                f"{name} of {attempt.name} is {why}", code=FailureCode.DOWNLOAD_FAILED, next_step=by_hand
+                f"{name} of {attempt.name} is {why}",
+                code=FailureCode.DOWNLOAD_FAILED,
+                next_step=f"give it with `upgrade-console node add-upgrade {attempt.name} FILE`",
             )
-        if artefact.archive is not None:
-            raise ReleaseError(
-                f"{name} of {attempt.name} comes in a {artefact.archive.packing} archive",
-                code=FailureCode.UNSUPPORTED_RELEASE,
-                next_step=f"unpack it and {by_hand}",
-            )
-        problem: ReleaseError | None = None
-        for source in artefact.sources:
-            try:
-                file = await download(mirrored(source, self._settings().mirror), wanted.sha256, folder)
-            except ReleaseError as error:
-                problem = error
-                continue
-            if file.stat().st_size != wanted.size:
-                file.unlink()
-                raise ReleaseError(
-                    f"{name} has the promised hash and not the promised {wanted.size} bytes",
-                    code=FailureCode.HASH_MISMATCH,
-                )
-            return file
-        assert problem is not None
-        raise problem
+        archive = artefact.archive
+        if archive is None:
+            return await self._whole(artefact.sources, wanted.sha256, wanted.size, folder, told)
+        packed = await self._whole(artefact.sources, archive.sha256, archive.size, folder, told)
+        target = folder / f"{archive.sha256}.unpacked"
+        try:
+            return await _finished(asyncio.to_thread(_unpacked, packed, archive, wanted, target))
+        finally:
+            packed.unlink(missing_ok=True)
 
     async def accept(self, release: VerifiedRelease) -> None:
         """Remember a release that is about to be staged, so that nothing leads back behind it.
@@ -337,6 +354,32 @@ def holds(generation: Generation, release: VerifiedRelease, daemon: str) -> bool
     """Whether a staged generation is what a release wants of this node."""
     there = {one.daemon: one.sha256 for one in generation.companions} | {daemon: generation.sha256}
     return all(there.get(name) == wanted.sha256 for name, wanted in release.programs.items())
+
+
+def _unpacked(packed: Path, archive: Archive, wanted: Wanted, target: Path) -> Path:
+    """The binary of a verified archive. Raises ReleaseError: it is another one."""
+    from console.node.unpack import take_member
+
+    target.unlink(missing_ok=True)
+    found = take_member(packed, archive.packing, (archive.member,), target, wanted.size)
+    if found != wanted.sha256 or target.stat().st_size != wanted.size:
+        target.unlink(missing_ok=True)
+        raise ReleaseError(
+            f"{untrusted(archive.member)} in its archive has sha256 {found}, not {wanted.sha256}",
+            code=FailureCode.HASH_MISMATCH,
+            safe="it was thrown away and nothing was started",
+        )
+    return target
+
+
+async def _finished(work: Awaitable[Path]) -> Path:
+    """The result of a thread, which is waited for also when nobody wants it any more: it must not meet the next try."""
+    running = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait({running})
+        raise
 
 
 def _is(file: Path, sha256: str) -> bool:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from console.errors import JournalError, NodeError, ReleaseError
-from console.model import Attempt, Crossing, FailureCode, Preparation, ReleaseKind
+from console.model import Attempt, Crossing, FailureCode, Fetching, Preparation, ReleaseKind
 from console.node.attempts import AttemptBook
 from console.node.generation import Generation, Generations
 from console.node.manifests import Manifests, VerifiedRelease, holds
-from console.node.releases import BinaryReleases, Releases, promised_binary
+from console.node.releases import BinaryReleases, Fetched, Releases
 from console.node.shape import NodeShape
 from console.settings import NodeSettings
 
@@ -39,6 +39,7 @@ class Preparer:
         settings: The node's settings of the moment.
         shape: What kind of node it is.
         releases: Where releases come from and how they are tried; executables when not given.
+        changed: Called when there is news of a download.
         manifests: Verifies releases that are manifests; None where none is taken.
     """
 
@@ -50,6 +51,7 @@ class Preparer:
         settings: Callable[[], NodeSettings],
         shape: NodeShape,
         releases: Releases | None = None,
+        changed: Callable[[], None] = lambda: None,
         manifests: Manifests | None = None,
     ) -> None:
         self._book = book
@@ -59,8 +61,11 @@ class Preparer:
         self._downloads = downloads
         self._settings = settings
         self._shape = shape
+        self._changed = changed
         self._task: asyncio.Task[None] | None = None
         self._attempt_id = 0
+        self.fetching: Fetching | None = None
+        """How far the download is that goes on; None while none does. Not journalled: it is of the moment."""
         self._giving = asyncio.Lock()
         self._staging = threading.Lock()
         """A thread that stages goes on when the task that waits for it is cancelled."""
@@ -235,7 +240,9 @@ class Preparer:
             )
         if not attempt.generation_hash:
             attempt = self._learn_hash(attempt)
-        staged = await asyncio.to_thread(self._generations.staged, attempt.generation, attempt.generation_hash)
+        staged = None
+        if attempt.generation_hash:
+            staged = await asyncio.to_thread(self._generations.staged, attempt.generation, attempt.generation_hash)
         if staged is None:
             await self._fetch(attempt)
         elif attempt.preparation is not Preparation.STAGED:
@@ -251,13 +258,21 @@ class Preparer:
         if staged is None or not staged.verified or not holds(staged, release, daemon):
             if attempt.preparation is not Preparation.FAILED:
                 self._change(attempt.id, preparation=Preparation.FETCHING)
-            files = await manifests.bring(attempt, release, self._downloads)
+            files = await self._brought(attempt, release, manifests)
             self._change(attempt.id, preparation=Preparation.VERIFIED, failure_code=0, note="")
             await manifests.accept(release)
             await asyncio.to_thread(self._publish_release, self._mine(attempt.id), release, files)
         if self._mine(attempt.id).preparation is not Preparation.STAGED:
             self._change(attempt.id, preparation=Preparation.STAGED, failure_code=0, note="")
         await self._preflight(self._mine(attempt.id))
+
+    async def _brought(
+        self, attempt: Attempt, release: VerifiedRelease, manifests: Manifests
+    ) -> dict[str, tuple[Path, str]]:
+        try:
+            return await manifests.bring(attempt, release, self._downloads, self._tell)
+        finally:
+            self._tell(None)
 
     def _publish_release(self, attempt: Attempt, release: VerifiedRelease, files: dict[str, tuple[Path, str]]) -> None:
         """Publish every program of a release, those that do not change from the current generation."""
@@ -282,26 +297,30 @@ class Preparer:
     def _learn_hash(self, attempt: Attempt) -> Attempt:
         """The hash of a chain's plan: of the bytes that somebody vouched for, or of its one binary with a checksum.
 
+        It stays empty where the plan vouches for an archive, and the binary in it is still to be seen.
+
         Raises:
-            ReleaseError: Neither is there.
+            ReleaseError: Nobody vouches for anything.
         """
         staged = next((entry for entry in self._generations.all() if entry.name == attempt.generation), None)
         if staged is not None and staged.complete and staged.sha256:
             self._change(attempt.id, generation_hash=staged.sha256)
             return self._mine(attempt.id)
-        promised = promised_binary(attempt.release_url)
-        if promised is not None and promised.checksum is not None:
-            self._change(attempt.id, generation_hash=promised.checksum.digest)
-            return self._mine(attempt.id)
-        in_place = "is in its folder, but nobody vouched for it" if staged and staged.complete else "is not staged"
-        raise ReleaseError(
-            f"the binary of {attempt.name} {in_place}",
-            code=FailureCode.DOWNLOAD_FAILED,
-            next_step=f"give it with `upgrade-console node add-upgrade {attempt.name} FILE`",
-        )
+        try:
+            promised = self._releases.promised(attempt.release_url)
+        except ReleaseError as error:
+            in_place = "is in its folder, but nobody vouched for it" if staged and staged.complete else "is not staged"
+            raise ReleaseError(
+                f"the binary of {attempt.name} {in_place}: {error.what}",
+                code=error.code,
+                next_step=f"give it with `upgrade-console node add-upgrade {attempt.name} FILE`",
+            ) from error
+        if promised:
+            self._change(attempt.id, generation_hash=promised)
+        return self._mine(attempt.id)
 
     async def _fetch(self, attempt: Attempt) -> None:
-        found = await self._releases.find(attempt, self._downloads)
+        found = await self._releases.find(attempt, self._downloads) if attempt.generation_hash else None
         if found is None and not self._settings().auto_download:
             raise ReleaseError(
                 f"the release {attempt.name} is not staged, and auto_download is off",
@@ -316,9 +335,28 @@ class Preparer:
             )
         if attempt.preparation is not Preparation.FAILED:
             self._change(attempt.id, preparation=Preparation.FETCHING)
-        verified, origin = found or await self._releases.fetch(attempt, self._downloads)
-        self._change(attempt.id, preparation=Preparation.VERIFIED, failure_code=0, note="")
-        await self._stage(attempt, verified, origin)
+        if found is None:
+            fetched = await self._fetched(attempt)
+        else:
+            fetched = Fetched(found[0], attempt.generation_hash, found[1])
+        self._change(
+            attempt.id,
+            preparation=Preparation.VERIFIED,
+            generation_hash=fetched.sha256,
+            failure_code=0,
+            note="",
+        )
+        await self._stage(self._mine(attempt.id), fetched.file, fetched.origin)
+
+    async def _fetched(self, attempt: Attempt) -> Fetched:
+        try:
+            return await self._releases.fetch(attempt, self._downloads, self._tell)
+        finally:
+            self._tell(None)
+
+    def _tell(self, fetching: Fetching | None) -> None:
+        self.fetching = fetching
+        self._changed()
 
     async def _stage(self, attempt: Attempt, verified: Path, origin: str) -> None:
         try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from console.errors import NodeError
 from console.json_depth import MAX_DEPTH, deeper_than
-from console.model import Arming, Attempt, Crossing, NodeStatus, PlanOrigin, Preparation, Verdict
+from console.model import Arming, Attempt, Crossing, Fetching, NodeStatus, PlanOrigin, Preparation, Verdict
 from console.node.generation import folder_name
 from console.settings_table import SettingChange
 from console.text import untrusted
@@ -118,7 +118,7 @@ def changes_from_json(document: dict[str, Any]) -> tuple[SettingChange, ...]:
         return tuple(
             SettingChange(str(change["key"]), str(change["old"]), str(change["new"])) for change in document["changes"]
         )
-    except (KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError) as error:
         raise NodeError(f"the controller's answer is not understood ({error})") from error
 
 
@@ -126,7 +126,17 @@ def status_to_json(status: NodeStatus) -> dict[str, Any]:
     """A node's status as plain JSON values."""
     document = {field.name: _plain(getattr(status, field.name)) for field in dataclasses.fields(status)}
     document["attempt"] = None if status.attempt is None else attempt_to_json(status.attempt)
+    document["fetching"] = None if status.fetching is None else dataclasses.asdict(status.fetching)
     return document
+
+
+def _fetching_from_json(document: dict[str, Any] | None) -> Fetching | None:
+    """Raises KeyError, TypeError, AttributeError."""
+    if document is None:
+        return None
+    known = {field.name for field in dataclasses.fields(Fetching)}
+    kept = {name: value for name, value in document.items() if name in known}
+    return Fetching(**{**kept, "source": untrusted(kept["source"])})
 
 
 def status_from_json(document: dict[str, Any]) -> NodeStatus:
@@ -141,6 +151,7 @@ def status_from_json(document: dict[str, Any]) -> NodeStatus:
     try:
         kept["attempt"] = None if attempt is None else attempt_from_json(attempt)
         kept["version"] = untrusted(kept["version"])
+        kept["fetching"] = _fetching_from_json(kept.get("fetching"))
         return NodeStatus(**kept)
-    except (KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError) as error:
         raise NodeError(f"the controller's answer is not understood ({error})") from error

@@ -3,20 +3,45 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from console.errors import NodeError
+from console.errors import NodeError, ReleaseError
 from console.files import sha256_of
-from console.model import Attempt
-from console.node.cosmovisor.plan_info import Address, choose, parse_plan_info, this_platform
-from console.node.download import download, mirrored
+from console.model import Attempt, FailureCode, Fetching
+from console.node.cosmovisor.plan_info import (
+    MAX_INFO_BYTES,
+    Promised,
+    choose,
+    listed_elsewhere,
+    parse_plan_info,
+    this_platform,
+)
+from console.node.download import MAX_BYTES, Checksum, Downloaded, DownloadRules, download, sources_of
 from console.node.generation import Generation
 from console.node.local_release import local_files, take_local
 from console.node.preflight import PreflightReport, PreflightRequest, run_preflight
 from console.node.shape import NodeShape
 from console.settings import NodeSettings
+from console.text import untrusted
+
+Told = Callable[[Fetching], None]
+"""Told how far a download is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A release that came to this machine, verified."""
+
+    file: Path
+    """Stands for it."""
+    sha256: str
+    """What it stands for, 64 hex digits: of the binary, or an image's digest."""
+    origin: str
+    """Where it came from."""
 
 
 class Releases(Protocol):
@@ -26,19 +51,25 @@ class Releases(Protocol):
         """The sha256 that a file of the operator stands for. Raises NodeError, OSError."""
         ...
 
-    async def find(self, attempt: Attempt, folder: Path) -> tuple[Path, str] | None:
-        """What the attempt's hash names, where this machine has it already; as `fetch`. Raises ReleaseError."""
+    def promised(self, info: str) -> str:
+        """What a chain's own plan vouches for, as `Fetched.sha256`; empty where only fetching tells.
+
+        Raises:
+            ReleaseError: It vouches for nothing that could be fetched.
+        """
         ...
 
-    async def fetch(self, attempt: Attempt, folder: Path) -> tuple[Path, str]:
-        """Bring what the attempt's hash names to this machine.
+    async def find(self, attempt: Attempt, folder: Path) -> tuple[Path, str] | None:
+        """What the attempt's hash names, where this machine has it already, and where. Raises ReleaseError."""
+        ...
+
+    async def fetch(self, attempt: Attempt, folder: Path, told: Told | None = None) -> Fetched:
+        """Bring a release to this machine.
 
         Args:
-            attempt: With the hash, and where the chain says that it is.
+            attempt: With its hash, unless only fetching tells it, and where the chain says that it is.
             folder: For files on their way.
-
-        Returns:
-            A file that stands for it, verified, and where it came from.
+            told: Told how far it is.
 
         Raises:
             ReleaseError: With the registry's failure code.
@@ -66,6 +97,10 @@ class BinaryReleases:
         """The file's own hash. Raises OSError."""
         return sha256_of(given)
 
+    def promised(self, info: str) -> str:
+        """The hash of this platform's plain binary; an archive and a list elsewhere have to be fetched first."""
+        return _promise_of(info).binary_sha256
+
     async def find(self, attempt: Attempt, folder: Path) -> tuple[Path, str] | None:
         """A copy of the operator's own file with just these bytes (`binary_path`)."""
         settings = self._settings()
@@ -75,11 +110,76 @@ class BinaryReleases:
         found = await asyncio.to_thread(take_local, files, attempt.generation_hash, folder)
         return None if found is None else (found[0], str(found[1]))
 
-    async def fetch(self, attempt: Attempt, folder: Path) -> tuple[Path, str]:
-        """Download it. Raises ReleaseError."""
-        promised = promised_binary(attempt.release_url) if attempt.halts_itself else None
-        url = mirrored(attempt.release_url if promised is None else promised.url, self._settings().mirror)
-        return await download(url, attempt.generation_hash, folder), url
+    async def fetch(self, attempt: Attempt, folder: Path, told: Told | None = None) -> Fetched:
+        """Download it, and take it out of its archive where it is in one. Raises ReleaseError."""
+        if not attempt.halts_itself:
+            checksum = Checksum("sha256", attempt.generation_hash)
+            whole = await self._download(attempt.release_url, checksum, folder, told)
+            return Fetched(whole.file, checksum.digest, whole.source)
+        promised = _promise_of(attempt.release_url)
+        if promised.lists:
+            promised = await self._listed(promised, folder)
+        whole = await self._download(promised.url, promised.checksum, folder, told)
+        if promised.packing:
+            fetched = await self._unpacked(whole, promised, folder)
+        else:
+            fetched = Fetched(whole.file, await asyncio.to_thread(sha256_of, whole.file), whole.source)
+        if attempt.generation_hash and fetched.sha256 != attempt.generation_hash:
+            fetched.file.unlink(missing_ok=True)
+            raise ReleaseError(
+                f"the binary in {untrusted(promised.url)} has sha256 {fetched.sha256}, not {attempt.generation_hash}",
+                code=FailureCode.HASH_MISMATCH,
+                safe="it was thrown away and nothing was started",
+            )
+        return fetched
+
+    async def _listed(self, listed: Promised, folder: Path) -> Promised:
+        """The binary in a list that has to be fetched first."""
+        whole = await self._download(listed.url, listed.checksum, folder, None, max_bytes=MAX_INFO_BYTES)
+        try:
+            body = whole.file.read_bytes()
+            if hashlib.new(listed.checksum.algorithm, body).hexdigest() != listed.checksum.digest:
+                raise NodeError(f"{whole.file} was changed by somebody", safe="it was not read")
+            return choose(listed_elsewhere(body), this_platform())
+        except NodeError as error:
+            raise _not_fetched(error) from error
+        except OSError as error:
+            raise ReleaseError(f"cannot read {whole.file}: {error}", code=FailureCode.DISK_SPACE) from error
+        finally:
+            whole.file.unlink(missing_ok=True)
+
+    async def _unpacked(self, whole: Downloaded, promised: Promised, folder: Path) -> Fetched:
+        from console.node.unpack import take_member
+
+        daemon = self._settings().daemon
+        target = folder / f"{promised.checksum.digest}.unpacked"
+        target.unlink(missing_ok=True)
+        # What Cosmovisor accepts (facts/cosmos.md §1.7).
+        names = (f"bin/{daemon}", daemon)
+        taking = asyncio.ensure_future(
+            asyncio.to_thread(take_member, whole.file, promised.packing, names, target, MAX_BYTES)
+        )
+        try:
+            sha256 = await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            # It goes on in its thread, and must not meet the next try at the same file.
+            await asyncio.wait({taking})
+            raise
+        except ReleaseError:
+            whole.file.unlink(missing_ok=True)
+            raise
+        whole.file.unlink(missing_ok=True)
+        return Fetched(target, sha256, f"{whole.source} ({promised.checksum})")
+
+    async def _download(
+        self, url: str, checksum: Checksum, folder: Path, told: Told | None, *, max_bytes: int = MAX_BYTES
+    ) -> Downloaded:
+        settings = self._settings()
+        sources = sources_of(
+            url, mirrors=settings.mirror, gateways=settings.ipfs_gateways, local=settings.local_downloads
+        )
+        rules = DownloadRules(own=sources.own, max_bytes=max_bytes)
+        return await download(sources.urls, checksum, folder, rules=rules, progress=told)
 
     def preflight(self, generation: Generation, sha256: str) -> PreflightReport:
         """Read it, and run its short commands."""
@@ -93,14 +193,13 @@ class BinaryReleases:
         return run_preflight(request)
 
 
-def promised_binary(info: str) -> Address | None:
-    """Where a chain's plan says that this platform's binary itself is, under its sha256; None when it does not.
-
-    An archive's checksum is not the binary's, and without a checksum nothing is downloaded (DESIGN §4.2).
-    """
+def _promise_of(info: str) -> Promised:
+    """What a plan promises for this machine. Raises ReleaseError."""
     try:
-        address = choose(parse_plan_info(info), this_platform(), must_have_checksum=True)
-    except NodeError:
-        return None
-    plain = not address.archive and address.checksum is not None and address.checksum.algorithm == "sha256"
-    return address if plain else None
+        return choose(parse_plan_info(info), this_platform())
+    except NodeError as error:
+        raise _not_fetched(error) from error
+
+
+def _not_fetched(error: NodeError) -> ReleaseError:
+    return ReleaseError(error.what, code=FailureCode.DOWNLOAD_FAILED, safe=error.safe, next_step=error.next_step)

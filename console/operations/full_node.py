@@ -14,8 +14,12 @@ from console.node.generation import GENESIS
 from console.node.home_layout import make_layout
 from console.node.inventory import Inventory
 from console.settings import NodeSettings
+from console.settings_table import find_setting
 
-_CARRIED = ("shape", "allow_scripts", "disable_recase", "mirror", "rollback_space_margin_bytes")
+_CARRIED = (
+    *("shape", "allow_scripts", "disable_recase", "mirror", "ipfs_gateways", "local_downloads"),
+    "rollback_space_margin_bytes",
+)
 """Settings that hold for the new node too. Not its environment: a key may be in it."""
 
 
@@ -86,7 +90,7 @@ def full_node_settings(node: NodeSettings, made: FullNode, network: str, *, own_
     }
     for key in _CARRIED:
         if key in node.written or key == "shape":
-            table[key] = getattr(node, key)
+            table[key] = find_setting(key).kind.to_toml(getattr(node, key))
     if node.companions:
         table["companions"] = {daemon: str(path) for daemon, path in node.companions.items()}
     address = _own_address(made.home) or node.address

@@ -19,6 +19,7 @@ from console.node.cosmovisor.batch import (
     write_batch,
 )
 from console.node.cosmovisor.upgrade_info import PlanFile
+from console.node.download.checksum import read_checksum
 from console.node.images import given_image
 from console.node.inventory import Inventory
 from console.node.journal import Journal
@@ -62,6 +63,7 @@ async def stage_upgrade(
     *,
     force: bool = False,
     height: int | None = None,
+    checksum: str = "",
 ) -> Staged:
     """Stage a binary under a plan's name, and with a height write the plan too; everything is checked before.
 
@@ -72,6 +74,7 @@ async def stage_upgrade(
         binary: The file; a copy is kept.
         force: Replace other bytes or another plan.
         height: H of a plan of the operator's own, on a chain whose nodes halt by themselves.
+        checksum: What the file must have, as `sha256:…`, from where it was published; empty: not compared.
 
     Raises:
         InputError: File, height or what is there already; nothing was changed.
@@ -82,6 +85,8 @@ async def stage_upgrade(
         # An image by its digest, or one that the engine has: what is given is a file that names it.
         binary = await asyncio.to_thread(given_image, node, str(binary), engine_of())
     check_binary(binary)
+    if checksum:
+        await asyncio.to_thread(_compare, binary, checksum)
     try:
         if height is not None:
             before = await control.status()
@@ -131,6 +136,19 @@ def give_manifest(network: NetworkSettings, node: NodeSettings, name: str, manif
     signers = ", ".join(dict.fromkeys(name for check in found.checks for name in check.who)) or "nobody"
     line = f"{untrusted(manifest)} is kept for {untrusted(name)}, sha256 {found.sha256}, signed by {signers}"
     return Staged(None, (line,))
+
+
+def _compare(binary: Path, checksum: str) -> None:
+    """Raises InputError when the file has another checksum than the operator was told."""
+    try:
+        wanted = read_checksum(checksum)
+        found = wanted.of(binary)
+    except ValueError as error:
+        raise InputError(f"the checksum {error}", safe="nothing was changed") from error
+    except OSError as error:
+        raise InputError(f"cannot read {binary}: {error.strerror or error}", safe="nothing was changed") from error
+    if found != wanted.digest:
+        raise InputError(f"{binary} has {wanted.algorithm} {found}, not {wanted.digest}", safe="nothing was changed")
 
 
 async def stage_batch(control: StageControl, node: NodeSettings, entries: Sequence[BatchEntry]) -> Staged:

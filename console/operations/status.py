@@ -7,6 +7,7 @@ from typing import Any
 from console.model import (
     ChainView,
     FailureCode,
+    Fetching,
     NodeStatus,
     Snapshot,
     Upgrade,
@@ -79,6 +80,18 @@ def node_document(node: NodeStatus) -> dict[str, Any]:
         "pid": node.pid,
         "height": node.height,
         "last_exit_code": node.last_exit_code,
+        "fetching": None if node.fetching is None else fetching_document(node.fetching),
+    }
+
+
+def fetching_document(fetching: Fetching) -> dict[str, Any]:
+    """Write a download that goes on as plain values: sizes in bytes, the rate in bytes per second."""
+    return {
+        "received": fetching.received,
+        "total": fetching.total,
+        "rate": round(fetching.rate),
+        "eta_s": _seconds(fetching.eta_s),
+        "source": fetching.source,
     }
 
 

@@ -126,7 +126,7 @@ def test_a_node_says_all_that_it_can(config: Path, tmp_path: Path) -> None:
     assert node.companions == {"cometbft": Path("/usr/bin/cometbft")}
     assert node.environment == {"RUST_LOG": "info"}
     assert not node.automatic
-    assert node.mirror == "https://mirror.example/releases"
+    assert node.mirror == ("https://mirror.example/releases",)
     assert node.binary_path == Path.home() / "releases"
     assert (node.max_downtime_s, node.startup_timeout_s) == (90.0, 5.0)
     assert node.skip_upgrade_heights == (500, 700)

@@ -69,6 +69,7 @@ def settings(folder: Path, world: dict[str, Any]) -> NodeSettings:
         shape="cosmos" if cosmos else "embedded",
         rollback_space_margin_bytes=0,
         allow_scripts=True,
+        local_downloads=True,
         backup_enabled=world["backup"],
         startup_timeout_s=world["startup_timeout_s"],
         shutdown_grace_s=world["grace_s"],

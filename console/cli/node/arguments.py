@@ -125,6 +125,9 @@ def _cross(add: _Add) -> None:
     upgrade.add_argument(
         "--height", type=_height, metavar="H", help="also plan it for H, the first height of the new binary (Cosmos)"
     )
+    upgrade.add_argument(
+        "--checksum", default="", metavar="SHA256", help="what the file must have, as published: sha256:… or sha512:…"
+    )
     batch = add(
         "add-batch-upgrade", "staging", "add_batch", "stage many releases, and plan the one that comes next (Cosmos)"
     )

@@ -23,6 +23,8 @@ def node_lines(node: NodeStatus, *, journalled: bool) -> list[str]:
         f"  height {height}, last exit code {last}"
         + (f", halts at {node.halt_height}" if node.halt_height > 0 else ""),
     ]
+    if node.fetching is not None:
+        lines.append(f"  {node.fetching.sentence}")
     if node.paused and node.paused not in node.note:
         lines.append(f"  automation is paused: {node.paused}")
     if node.note and not journalled and node.note not in node.alarm:

@@ -38,6 +38,7 @@ def add_upgrade(arguments: argparse.Namespace) -> int:
         arguments.file,
         force=arguments.force,
         height=arguments.height,
+        checksum=arguments.checksum,
     )
     _show(asked(network, node, question), as_json=arguments.json)
     return 0

@@ -1,7 +1,7 @@
 """plan.info in all its forms, and the one artefact in it that is for this machine (facts/cosmos.md §1.7).
 
-Nothing is downloaded here. A checksum in a plan is of the downloaded file, which may be an archive, and not of the
-binary in it.
+Nothing is downloaded here (console.node.releases does). A checksum in a plan is of the downloaded file, which may be an
+archive, and not of the binary in it.
 """
 
 from __future__ import annotations
@@ -9,21 +9,19 @@ from __future__ import annotations
 import json
 import platform
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, quote_plus, unquote_plus, urlsplit
 
 from console.errors import NodeError
 from console.json_depth import MAX_DEPTH, deeper_than
+from console.node.download.checksum import Checksum, read_checksum
 from console.text import UntrustedText, untrusted
 
 MAX_INFO_BYTES = 1 << 20
 ANY_PLATFORM = "any"
 
-_HEX_DIGITS = {"sha256": 64, "sha512": 128}
-_WEAK_DIGITS = {"md5": 32, "sha1": 40}
 _PLATFORM = re.compile(r"[a-zA-Z0-9]+/[a-zA-Z0-9]+")
-_HEX = re.compile(r"[0-9a-fA-F]+")
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
 _GETTER_PARAMETERS = frozenset({"checksum", "archive", "filename"})
 """What go-getter takes out of the URL for itself."""
@@ -58,21 +56,12 @@ _MACHINES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Checksum:
-    """A digest of the downloaded file."""
-
-    algorithm: str
-    """`sha256` or `sha512`."""
-    digest: str
-    """Lower-case hex digits."""
-
-
-@dataclass(frozen=True, slots=True)
 class Address:
     """Where bytes can be had, as a plan writes it."""
 
     url: str
-    """http or https, without the parameters that only go-getter understands. Foreign text: show with `untrusted`."""
+    """https, http or ipfs, without the parameters that only go-getter understands. Foreign text: show with
+    `untrusted`."""
     checksum: Checksum | None
     """Of the bytes behind the URL."""
     packing: str
@@ -82,6 +71,26 @@ class Address:
     def archive(self) -> bool:
         """Whether the bytes have to be unpacked, and the checksum is not the binary's."""
         return bool(self.packing)
+
+
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """Bytes that a plan vouches for by their checksum."""
+
+    url: str
+    """As in Address."""
+    checksum: Checksum
+    """Of the bytes behind the URL."""
+    packing: str
+    """As in Address."""
+    lists: bool = False
+    """Whether the bytes are only a list of binaries, for `listed_elsewhere`."""
+
+    @property
+    def binary_sha256(self) -> str:
+        """sha256 of the binary itself, 64 hex digits; empty where only the bytes will tell."""
+        plain = not self.packing and not self.lists and self.checksum.algorithm == "sha256"
+        return self.checksum.digest if plain else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +107,7 @@ class Binaries:
 
 @dataclass(frozen=True, slots=True)
 class BinariesElsewhere:
-    """The list is behind a URL: fetch it, check it, and read it with `parse_plan_info`."""
+    """The list is behind a URL: fetch it, check it, and read it with `listed_elsewhere`."""
 
     address: Address
 
@@ -146,30 +155,34 @@ def parse_plan_info(info: str) -> PlanInfo:
     return ReleasePage(untrusted(text))
 
 
-def choose(info: PlanInfo, platform_name: str, *, must_have_checksum: bool) -> Address:
-    """The artefact for a platform, else the one for any.
+def choose(info: PlanInfo, platform_name: str) -> Promised:
+    """The artefact for a platform, else the one for any; where they are listed elsewhere, that list.
+
+    DAEMON_DOWNLOAD_MUST_HAVE_CHECKSUM need not be asked: nothing unverified runs (DESIGN §4.2), and what a list
+    without a checksum says is nobody's word.
 
     Args:
         info: What `parse_plan_info` found.
         platform_name: As `this_platform` says it.
-        must_have_checksum: DAEMON_DOWNLOAD_MUST_HAVE_CHECKSUM; here it is kept for every form.
 
     Raises:
-        NodeError: There is none, its URL cannot be used, or it has no checksum where one must be.
+        NodeError: There is none, its URL cannot be used, or it has no checksum.
     """
     match info:
         case BinariesElsewhere():
-            if must_have_checksum and info.address.checksum is None:
-                raise _no_checksum(info.address.url)
-            raise NodeError(
-                f"the plan's binaries are listed at {untrusted(info.address.url)}",
-                next_step="fetch that list first",
-            )
+            if info.address.archive:
+                raise NodeError(
+                    f"the plan's URL {untrusted(info.address.url)} is an archive and no list of binaries",
+                    safe="nothing was downloaded",
+                    next_step="give the binary in it with `upgrade-console node add-upgrade`",
+                )
+            return replace(_promised(info.address), lists=True)
         case ReleasePage():
             raise NodeError(
                 f"the plan names only {info.url}, which looks like a release page and not a list of binaries",
                 safe="nothing was downloaded",
-                next_step="get the binary there and give it with `upgrade-console node add-upgrade`",
+                next_step="get the binary and its checksum there and give both with"
+                " `upgrade-console node add-upgrade NAME FILE --checksum sha256:…`",
             )
         case Words():
             raise NodeError(
@@ -186,10 +199,23 @@ def choose(info: PlanInfo, platform_name: str, *, must_have_checksum: bool) -> A
                     safe="nothing was downloaded",
                     next_step="build it and give it with `upgrade-console node add-upgrade`",
                 )
-            address = parse_address(url)
-            if must_have_checksum and address.checksum is None:
-                raise _no_checksum(url)
-            return address
+            return _promised(parse_address(url))
+
+
+def listed_elsewhere(body: bytes) -> Binaries:
+    """Read a list of binaries that was fetched and checked.
+
+    Raises:
+        NodeError: It is no such list.
+    """
+    try:
+        text = body.decode("utf-8").strip()
+    except UnicodeDecodeError as error:
+        raise NodeError("the plan's list of binaries is not UTF-8", safe="nothing was downloaded") from error
+    if len(body) > MAX_INFO_BYTES or not text.startswith("{"):
+        # A list of lists could go on for ever.
+        raise NodeError("the plan's list of binaries is no list", safe="nothing was downloaded")
+    return _binaries(text)
 
 
 def parse_address(url: str) -> Address:
@@ -234,30 +260,18 @@ def _split(url: str) -> SplitResult:
         _ = parts.port
     except ValueError as error:
         raise _unusable(url, f"it is no URL ({untrusted(error)})") from error
-    if parts.scheme not in ("http", "https"):
-        raise _unusable(url, "only http and https are fetched")
+    if parts.scheme not in ("http", "https", "ipfs"):
+        raise _unusable(url, "only https, http and ipfs are fetched")
     if not parts.hostname:
         raise _unusable(url, "it names no host")
     return parts
 
 
 def _checksum(url: str, text: str) -> Checksum:
-    algorithm, colon, digest = text.partition(":")
-    if not colon:
-        # go-getter takes the length for the kind.
-        digest = algorithm
-        by_length = {length: name for name, length in {**_HEX_DIGITS, **_WEAK_DIGITS}.items()}
-        algorithm = by_length.get(len(digest), "")
-    algorithm = algorithm.lower()
-    if algorithm in _WEAK_DIGITS:
-        raise _unusable(url, f"its checksum is {algorithm}, which can be forged; sha256 or sha512 is needed")
-    if algorithm == "file":
-        raise _unusable(url, "its checksum is kept in another file, which whoever changes the binary can change too")
-    if algorithm not in _HEX_DIGITS:
-        raise _unusable(url, f"its checksum is of an unknown kind ({untrusted(text, 40)})")
-    if len(digest) != _HEX_DIGITS[algorithm] or not _HEX.fullmatch(digest):
-        raise _unusable(url, f"its checksum is not {_HEX_DIGITS[algorithm]} hex digits")
-    return Checksum(algorithm, digest.lower())
+    try:
+        return read_checksum(text)
+    except ValueError as error:
+        raise _unusable(url, f"its checksum {error}") from error
 
 
 def _packing(url: str, path: str, forced: str) -> str:
@@ -297,9 +311,15 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _promised(address: Address) -> Promised:
+    if address.checksum is None:
+        raise _no_checksum(address.url)
+    return Promised(address.url, address.checksum, address.packing)
+
+
 def _no_checksum(url: str) -> NodeError:
     return NodeError(
-        f"{untrusted(url)} has no checksum, and DAEMON_DOWNLOAD_MUST_HAVE_CHECKSUM is true",
+        f"the plan's URL {untrusted(url)} has no checksum, and nothing unverified is run",
         safe="nothing was downloaded",
         next_step="check the binary by other means and give it with `upgrade-console node add-upgrade`",
     )

@@ -44,6 +44,7 @@ async def test_each_verb_asks_its_question(cli_beside: RunAsync, tmp_path: Path)
         "pid": 4242,
         "height": 120,
         "last_exit_code": None,
+        "fetching": None,
         "halt_height": 0,
         "paused": "",
         "alarm": "",

@@ -52,6 +52,7 @@ class Bench:
             operator_key=None,
             rollback_space_margin_bytes=0,
             allow_scripts=True,
+            local_downloads=True,
         )
         self.set(**settings)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import hashlib
+import io
 import json
+import tarfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -58,7 +60,7 @@ class Desk:
         self.app = folder / "given"
         self.app_sha256 = nodes.write_binary(self.app, self.home)
         self.side = b"#!/bin/sh\n# the new sidecar\n"
-        self.settings = dataclasses.replace(SETTINGS, home=self.home, state_dir=folder / "state")
+        self.settings = dataclasses.replace(SETTINGS, home=self.home, state_dir=folder / "state", local_downloads=True)
         self.shape = NodeShape(self.home, (), companions=(Companion(SIDE, SIDE, ()),))
         self.trust = folder / "trust"
         self.demands = ReleaseSettings("required", self.trust)
@@ -74,7 +76,7 @@ class Desk:
         releases = BinaryReleases(settings, self.shape)
         manifests = Manifests(NetworkDemands(CHAIN, self.demands), settings, self.shape, releases)
         downloads = self.settings.state_dir / "downloads"
-        return Preparer(self.book, self.generations, downloads, settings, self.shape, releases, manifests)
+        return Preparer(self.book, self.generations, downloads, settings, self.shape, releases, manifests=manifests)
 
     def manifest(self, *, side: bool = True, **changes: Any) -> bytes:
         binaries = {nodes.DAEMON: self._binary("app", self.app.read_bytes())}
@@ -171,7 +173,7 @@ async def test_a_signed_release_becomes_one_generation(desk: Desk) -> None:
     trusted = Trust(desk.trust).read()
     assert trusted is not None
     assert trusted.releases[CHAIN].sequence == 7
-    assert list((desk.settings.state_dir / "downloads").iterdir()) == []
+    assert {path.name for path in (desk.settings.state_dir / "downloads").iterdir()} <= {".partial"}
 
 
 async def test_what_does_not_change_comes_from_the_current_generation(desk: Desk) -> None:
@@ -228,7 +230,7 @@ async def test_other_bytes_at_the_source_are_not_staged(desk: Desk) -> None:
     desk.publish(content)
     desk.served["/side"] = b"#!/bin/sh\n# another sidecar\n"
     desk.plan(content)
-    assert "have sha256" in await desk.prepared(Preparation.FAILED)
+    assert "its bytes have sha256" in await desk.prepared(Preparation.FAILED)
     assert desk.attempt.failure_code == FailureCode.HASH_MISMATCH
     assert not desk.folder.exists()
 
@@ -239,8 +241,60 @@ async def test_a_size_that_lies_is_refused(desk: Desk) -> None:
     content = desk.manifest(platforms=platforms)
     desk.publish(content)
     desk.plan(content)
-    assert "not the promised" in await desk.prepared(Preparation.FAILED)
+    assert "that were promised" in await desk.prepared(Preparation.FAILED)
     assert not desk.folder.exists()
+
+
+def packed(name: str, content: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        member = tarfile.TarInfo(name)
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("inside", "problem"),
+    [
+        (packed("dist/side", b"#!/bin/sh\n# the new sidecar\n"), ""),
+        (packed("dist/side", b"#!/bin/sh\n# the bad sidecar\n"), "in its archive has sha256"),
+        (packed("dist/side", b"#!/bin/sh\n# longer than it may be\n"), "a binary of more than"),
+        (packed("other/side", b"#!/bin/sh\n# the new sidecar\n"), "dist/side"),
+    ],
+)
+async def test_a_binary_in_an_archive_is_taken_out_and_checked(desk: Desk, inside: bytes, problem: str) -> None:
+    platforms = json.loads(desk.manifest())["platforms"]
+    desk.served["/side"] = inside
+    platforms["any"]["binaries"][SIDE]["archive"] = {
+        "sha256": hashlib.sha256(inside).hexdigest(),
+        "size": len(inside),
+        "packing": "tar.gz",
+        "member": "dist/side",
+    }
+    content = desk.manifest(platforms=platforms)
+    desk.served["/side"] = inside
+    desk.publish(content)
+    desk.plan(content)
+    if problem:
+        assert problem in await desk.prepared(Preparation.FAILED)
+        assert not desk.folder.exists()
+    else:
+        await desk.prepared()
+        assert desk.generations.generation("v0.2.0").companions[0].path.read_bytes() == desk.side
+    left = sorted(path.name for path in (desk.settings.state_dir / "downloads").iterdir() if path.name != ".partial")
+    assert left == ([desk.app_sha256] if problem else [])  # what was right is taken by the next try
+
+
+async def test_a_mirror_is_asked_for_manifest_signatures_and_binaries(desk: Desk) -> None:
+    content = desk.manifest()
+    desk.publish(content)
+    mirrored = {f"/mirror/{path.rsplit('/', 1)[-1]}": body for path, body in desk.served.items()}
+    desk.served.clear()
+    desk.served.update(mirrored)
+    desk.settings = dataclasses.replace(desk.settings, mirror=(f"{desk.base}/mirror",))
+    desk.plan(content)
+    await desk.prepared()
 
 
 async def test_a_raw_binary_is_not_downloaded_where_signatures_are_demanded(desk: Desk) -> None:

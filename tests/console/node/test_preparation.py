@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from console.errors import NodeError, ReleaseError
-from console.model import Crossing, FailureCode, Preparation
+from console.model import Crossing, FailureCode, Fetching, Preparation
 from console.node import preparation as module
 from console.node import releases as releases_module
 from console.node.attempts import AttemptBook
+from console.node.download import Checksum, Downloaded, DownloadRules
 from console.node.generation import Generations
 from console.node.journal import Journal
 from console.node.preparation import Preparer
 from console.node.shape import NodeShape
 from console.ports import PlanReading
 from console.settings import NodeSettings
+from console.text import UntrustedText
 from tests.console.node import nodes
 from tests.console.node.fakes import proposal
 
@@ -40,6 +42,9 @@ SETTINGS = NodeSettings(
 )
 
 
+HALF = Fetching(50, 100, 10.0, 5.0, UntrustedText("releases.example"))
+
+
 class Desk:
     """A preparer with its book, and downloads that the test answers by sha256."""
 
@@ -54,13 +59,29 @@ class Desk:
         self.downloads = folder / "downloads"
         self.downloads.mkdir()
         self.asked: dict[str, asyncio.Future[Path]] = {}
+        self.news: list[Fetching | None] = []
+        generations, shape = Generations(self.home, nodes.DAEMON), NodeShape(self.home, ())
         self.preparer = Preparer(
-            self.book, Generations(self.home, nodes.DAEMON), self.downloads, lambda: SETTINGS, NodeShape(self.home, ())
+            self.book,
+            generations,
+            self.downloads,
+            lambda: SETTINGS,
+            shape,
+            changed=lambda: self.news.append(self.preparer.fetching),
         )
 
-    async def download(self, url: str, sha256: str, folder: Path) -> Path:
-        self.asked[sha256] = asyncio.get_running_loop().create_future()
-        return await self.asked[sha256]
+    async def download(
+        self,
+        sources: Sequence[str],
+        checksum: Checksum,
+        folder: Path,
+        *,
+        rules: DownloadRules,
+        progress: Callable[[Fetching], None],
+    ) -> Downloaded:
+        self.asked[checksum.digest] = asyncio.get_running_loop().create_future()
+        progress(HALF)
+        return Downloaded(await self.asked[checksum.digest], sources[0])
 
     def plan(self, number: int, sha256: str, name: str) -> None:
         plan = proposal(id=number, release_hash=sha256, name=name)
@@ -166,6 +187,26 @@ async def test_a_failure_that_nobody_foresaw_is_said_and_tried_again(
     assert desk.book.attempt is not None
     assert desk.book.attempt.failure_code == FailureCode.INTERNAL
     await desk.preparer.close()
+
+
+async def test_the_newest_word_of_a_download_is_kept_while_it_lasts(desk: Desk) -> None:
+    desk.plan(1, desk.sha256, "v0.2.0")
+    desk.preparer.ensure()
+    await until(lambda: desk.sha256 in desk.asked)
+    assert desk.preparer.fetching == HALF
+    desk.deliver(desk.given, desk.sha256)
+    await until(lambda: desk.book.attempt is not None and desk.book.attempt.preparation is Preparation.READY)
+    assert desk.news == [HALF, None]
+    assert not any("50" in str(event) and "releases.example" in str(event) for event in desk.journal.events())
+    await desk.preparer.close()
+
+
+async def test_a_stopped_download_is_not_shown_any_more(desk: Desk) -> None:
+    desk.plan(1, desk.sha256, "v0.2.0")
+    desk.preparer.ensure()
+    await until(lambda: desk.sha256 in desk.asked)
+    await desk.preparer.close()
+    assert desk.news == [HALF, None]
 
 
 async def test_only_a_file_is_read(desk: Desk) -> None:

@@ -13,15 +13,17 @@ from console.node.cosmovisor.plan_info import (
     Address,
     Binaries,
     BinariesElsewhere,
-    Checksum,
+    Promised,
     ReleasePage,
     Words,
     choose,
+    listed_elsewhere,
     parse_address,
     parse_plan_info,
     this_platform,
     with_checksum,
 )
+from console.node.download import Checksum
 
 SHA256 = "ab" * 32
 SHA512 = "cd" * 64
@@ -36,30 +38,32 @@ def test_the_artefact_for_the_platform_is_chosen() -> None:
         listed(
             linux_amd64=f"https://x.example/d/simd_2_linux.tar.gz?checksum=sha256:{SHA256.upper()}",
             linux_arm64=f"https://x.example/d/simd?checksum=sha512:{SHA512}",
-            any="https://x.example/d/simd.zip",
+            any=f"https://x.example/d/simd?checksum={SHA256}",
         )
     )
-    amd64 = choose(info, "linux/amd64", must_have_checksum=True)
-    assert amd64 == Address("https://x.example/d/simd_2_linux.tar.gz", Checksum("sha256", SHA256), "tar.gz")
-    assert amd64.archive
-    arm64 = choose(info, "linux/arm64", must_have_checksum=True)
-    assert (arm64.checksum, arm64.archive) == (Checksum("sha512", SHA512), False)
-    other = choose(info, "darwin/arm64", must_have_checksum=False)
-    assert (other.url, other.checksum, other.packing) == ("https://x.example/d/simd.zip", None, "zip")
+    amd64 = choose(info, "linux/amd64")
+    assert amd64 == Promised("https://x.example/d/simd_2_linux.tar.gz", Checksum("sha256", SHA256), "tar.gz")
+    assert amd64.binary_sha256 == ""
+    arm64 = choose(info, "linux/arm64")
+    assert arm64 == Promised("https://x.example/d/simd", Checksum("sha512", SHA512), "")
+    assert arm64.binary_sha256 == ""
+    other = choose(info, "darwin/arm64")
+    assert other == Promised("https://x.example/d/simd", Checksum("sha256", SHA256), "")
+    assert other.binary_sha256 == SHA256
 
 
-def test_a_required_checksum_is_required_of_the_inline_form_too() -> None:
+def test_a_checksum_is_required_of_the_inline_form_too() -> None:
     info = parse_plan_info(listed(any="https://x.example/simd"))
     with pytest.raises(NodeError, match="has no checksum"):
-        choose(info, "linux/amd64", must_have_checksum=True)
+        choose(info, "linux/amd64")
     info = parse_plan_info(listed(any="https://x.example/simd?checksum="))
     with pytest.raises(NodeError, match="has no checksum"):
-        choose(info, "linux/amd64", must_have_checksum=True)
+        choose(info, "linux/amd64")
 
 
 def test_a_platform_that_is_missing_is_said_with_those_that_are_there() -> None:
     with pytest.raises(NodeError, match=r"no binary for linux/riscv64, only for linux/amd64"):
-        choose(parse_plan_info(listed(linux_amd64="https://x/y")), "linux/riscv64", must_have_checksum=False)
+        choose(parse_plan_info(listed(linux_amd64="https://x/y")), "linux/riscv64")
 
 
 @pytest.mark.parametrize(
@@ -127,15 +131,19 @@ def test_a_url_that_is_not_plain_http_is_refused(url: str) -> None:
 def test_a_list_elsewhere_is_told_from_a_release_page() -> None:
     elsewhere = parse_plan_info(f" https://x.example/v2.json?checksum=sha256:{SHA256}\n")
     assert elsewhere == BinariesElsewhere(Address("https://x.example/v2.json", Checksum("sha256", SHA256), ""))
-    with pytest.raises(NodeError, match="listed at"):
-        choose(elsewhere, "linux/amd64", must_have_checksum=True)
+    promised = choose(elsewhere, "linux/amd64")
+    assert promised == Promised("https://x.example/v2.json", Checksum("sha256", SHA256), "", lists=True)
+    assert promised.binary_sha256 == ""
+    packed = parse_plan_info(f"https://x.example/simd.tar.gz?checksum=sha256:{SHA256}")
+    with pytest.raises(NodeError, match="is an archive and no list"):
+        choose(packed, "linux/amd64")
     without = parse_plan_info("https://x.example/v2.json")
     with pytest.raises(NodeError, match="has no checksum"):
-        choose(without, "linux/amd64", must_have_checksum=True)
+        choose(without, "linux/amd64")
     page = parse_plan_info("https://github.example/chain/releases/tag/v2")
     assert page == ReleasePage("https://github.example/chain/releases/tag/v2")  # type: ignore[arg-type]
-    with pytest.raises(NodeError, match="release page"):
-        choose(page, "linux/amd64", must_have_checksum=False)
+    with pytest.raises(NodeError, match=r"release page.*the binary and its checksum"):
+        choose(page, "linux/amd64")
 
 
 @pytest.mark.parametrize("text", ["", "  ", "v2 is out, read the forum", "commit 1234", "see: https://x/y"])
@@ -143,7 +151,7 @@ def test_words_are_words(text: str) -> None:
     info = parse_plan_info(text)
     assert isinstance(info, Words)
     with pytest.raises(NodeError, match="says nothing about binaries"):
-        choose(info, "linux/amd64", must_have_checksum=False)
+        choose(info, "linux/amd64")
 
 
 @pytest.mark.parametrize(
@@ -162,6 +170,29 @@ def test_words_are_words(text: str) -> None:
 def test_a_list_that_cannot_be_trusted_is_refused(text: str) -> None:
     with pytest.raises(NodeError):
         parse_plan_info(text)
+
+
+def test_a_fetched_list_is_read_as_the_inline_one_is() -> None:
+    text = listed(any=f"https://x.example/simd?checksum=sha256:{SHA256}")
+    assert listed_elsewhere(f" {text}\n".encode()) == parse_plan_info(text)
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b"https://x.example/v3.json?checksum=sha256:" + SHA256.encode(), "no list"),
+        (b"<html>", "no list"),
+        (b"", "no list"),
+        (b"\xff\xfe{", "not UTF-8"),
+        (b"{" + b" " * (1 << 20) + b"}", "no list"),
+        (b'{"binaries": {"any": "https://a", "any": "https://b"}}', "the same key twice"),
+        (b'{"binaries": ' + b"[" * 5000 + b"]" * 5000 + b"}", "nested too deeply"),
+        (b'{"binaries": {}}', "lists no binaries"),
+    ],
+)
+def test_a_fetched_list_that_is_none_is_refused(body: bytes, why: str) -> None:
+    with pytest.raises(NodeError, match=why):
+        listed_elsewhere(body)
 
 
 def test_this_machine_has_a_name_as_in_go() -> None:
