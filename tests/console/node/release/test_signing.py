@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from console.node.release.signature_files import MAX_FILES, signature_path, sign
 from console.node.release.signing import sign, sign_as_listed, sign_as_named
 from console.node.release.sshsig import MAX_FILE, TokenUse, verify
 from tests.console.node.release import software_token as software
-from tests.console.node.release.forge import TestKey, token_key
+from tests.console.node.release.forge import TestKey, signed, token_key
 from tests.console.node.release.openssh import keygen, needs_ssh_keygen, new_key, written_key
 
 pytestmark = needs_ssh_keygen
@@ -165,10 +166,15 @@ def test_an_rsa_key_is_refused_by_its_public_key_and_by_its_signature(tmp_path: 
         sign(CONTENT, key, Role.DEVELOPER)
 
 
-def test_a_public_key_that_belongs_to_another_is_found_out(tmp_path: Path) -> None:
+def test_a_signature_by_another_key_than_was_named_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     key = written_key(tmp_path, TestKey("alice"))
-    key.with_name("alice.pub").write_text(TestKey("bob").public.text + "\n")
-    with pytest.raises(SigningFailed, match=r"signed with|did not sign"):
+    other = tmp_path / "other.sig"
+    other.write_bytes(signed("bob", CONTENT))
+    program(tmp_path, f'for last; do :; done; cp {other} "$last.sig"')
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    with pytest.raises(SigningFailed, match=f"signed with {re.escape(TestKey('bob').public.fingerprint)}"):
         sign(CONTENT, key, Role.DEVELOPER)
 
 

@@ -118,6 +118,7 @@ RAW = base64.b64encode(GOOD.blob)
         (P256.but(body=string(b"\1") + string(b"\1") + b"\0").file, "bytes follow"),
         (P256.but(body=b"").file, "longer than what holds it"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_is_not_exactly_a_signature_is_refused_with_a_sentence(content: bytes, why: str) -> None:
     with pytest.raises(SignatureRefused, match=why):
