@@ -21,8 +21,6 @@ def add_upgrade(arguments: argparse.Namespace) -> int:
     from console.operations.node_stage import give_manifest, stage_upgrade
 
     network, node = chosen(arguments)
-    if arguments.file is None and arguments.manifest is None:
-        raise InputError("give the binary's FILE, or --manifest, or both", safe="nothing was changed")
     if arguments.manifest is not None:
         kept = give_manifest(network, node, arguments.name, arguments.manifest)
         if arguments.file is None and arguments.json:

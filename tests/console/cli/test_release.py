@@ -376,4 +376,32 @@ def test_a_manifest_is_given_to_a_node_only_when_it_may_be_staged(project: Proje
     kept = state / "manifests" / "v0.2.0"
     assert (kept / "manifest.json").read_bytes() == (project.folder / "manifest.json").read_bytes()
     assert len(list(kept.glob("*.sshsig"))) == 3
-    cli("node", "add-upgrade", "v0.2.0").refused_with("give the binary's FILE, or --manifest")
+    assert cli("node", "add-upgrade", "v0.2.0").code == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--height", "500"], "the manifest is for heights 1000 to 9007199254740991, not 500"),
+        (["--height", "2000"], "does not answer"),  # all that can be checked without the chain was right
+    ],
+)
+def test_a_manifest_is_proposed_as_it_says_itself(project: Project, cli: Run, more: list[str], words: str) -> None:
+    project.make("--project", "demo", "--keyring", "1", "--min-height", "1000")
+    base = ["propose", "--manifest", project.path("manifest.json"), "--manifest-url", "https://a.example/manifest.json"]
+    cli(*base, *more).refused_with(words)
+
+
+def test_a_proposal_names_a_binary_or_a_manifest(project: Project, cli: Run) -> None:
+    for line, words in (
+        (["--height", "5"], "a binary needs --name, --binary-url and --binary-hash"),
+        (["--height", "5", "--manifest", "m"], "a manifest says name, hash and rules itself"),
+        (["--height", "5", "--manifest", "m", "--manifest-url", "u", "--not-breaking"], "says name, hash and rules"),
+        (["--height", "5", "--manifest", "m", "--manifest-url", "u", "--name", "n"], "says name, hash and rules"),
+    ):
+        found = cli("propose", *line)
+        assert (found.code, found.out) == (2, "")
+        assert words in found.err
+    project.make("--project", "demo", "--keyring", "1", "--chain", "other-1")
+    base = ["propose", "--manifest", project.path("manifest.json"), "--manifest-url", "https://a.example/manifest.json"]
+    cli(*base, "--height", "5").refused_with("the manifest is for chain other-1, and calib is")
