@@ -324,7 +324,9 @@ class Controller:
         proposal: Proposal | None = None
         if reading is not None:
             self._begin_at_genesis(reading)
-            proposal = self._book.follow(reading, self._generations.current().sha256, self._runs.application_height())
+            current = self._generations.current()
+            executed = self._runs.application_height()
+            proposal = self._book.follow(reading, current.sha256, executed, current.manifest)
             if proposal is not None:
                 self._book.learn_verdict(proposal)
                 self._keep_membership(reading, proposal)

@@ -18,7 +18,7 @@ from console.node.download import Checksum, DownloadRules, Sources, download, fe
 from console.node.generation import Generation
 from console.node.image_reference import ImageReference
 from console.node.release.attestation import check_signature, kept_attestation
-from console.node.release.bundle import MANIFEST, Bundle, read_bundle
+from console.node.release.bundle import Bundle, read_bundle
 from console.node.release.keyring import Keyring
 from console.node.release.manifest import MAX_MANIFEST_BYTES, Archive, Artefact, Manifest
 from console.node.release.public_key import parse_public_key
@@ -27,6 +27,7 @@ from console.node.release.signature_files import SUFFIX
 from console.node.release.sshsig import MAX_FILE
 from console.node.release.trust import Trust, Trusted
 from console.node.release.verification import Expected, verify_release
+from console.node.release_record import MANIFEST
 from console.node.releases import Releases, Told
 from console.node.shape import NodeShape
 from console.release_settings import ReleaseSettings

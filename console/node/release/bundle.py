@@ -12,8 +12,6 @@ from console.node.release.signature_files import SUFFIX, signatures_beside
 from console.node.release.sshsig import MAX_FILE
 from console.text import untrusted
 
-MANIFEST = "manifest.json"
-"""The manifest in a generation's folder, beside our own record `release.json`."""
 SUFFIXES = (SUFFIX, ".sig")
 """Of signature files in a folder that is named: ours, and what `ssh-keygen -Y sign` calls its own."""
 MAX_SIGNATURES = 256

@@ -18,7 +18,7 @@ from aiohttp import web
 
 from console.errors import NodeError, ReleaseError
 from console.files import sha256_of
-from console.model import FailureCode, Preparation, ReleaseKind
+from console.model import FailureCode, Preparation, ProposalStatus, ReleaseKind, Verdict
 from console.node.attempts import AttemptBook
 from console.node.generation import Generations
 from console.node.journal import Journal
@@ -173,6 +173,7 @@ async def test_a_signed_release_becomes_one_generation(desk: Desk) -> None:
     trusted = Trust(desk.trust).read()
     assert trusted is not None
     assert trusted.releases[CHAIN].sequence == 7
+    assert generation.manifest == desk.attempt.release_hash
     assert {path.name for path in (desk.settings.state_dir / "downloads").iterdir()} <= {".partial"}
 
 
@@ -370,3 +371,14 @@ async def test_what_is_staged_already_is_kept_after_a_restart(desk: Desk) -> Non
     desk.preparer = desk.a_preparer()
     await desk.prepared()
     assert (desk.folder / "release.json").stat().st_mtime_ns == before
+
+
+async def test_a_crossed_manifest_that_runs_already_is_no_plan(desk: Desk) -> None:
+    digest = hashlib.sha256(desk.manifest()).hexdigest()
+    crossed = proposal(
+        release_kind=ReleaseKind.MANIFEST, release_hash=digest, status=ProposalStatus.EXECUTED, verdict=Verdict.CROSS
+    )
+    reading = PlanReading(200, (crossed,), None)
+    assert desk.book.follow(reading, desk.app_sha256, 150, digest) is None
+    assert desk.book.open is None
+    assert desk.book.follow(reading, desk.app_sha256, 50) is not None
