@@ -11,6 +11,7 @@ from typing import Protocol
 
 from benchmarks import (
     at_rest,
+    download,
     downtime,
     first_frame,
     hand_over,
@@ -33,6 +34,7 @@ class Result(Protocol):
 
 TITLES = {
     "at-rest": "A controller at rest, a block every second",
+    "download": "A download over loopback, 256 MiB, and the check of a binary",
     "downtime": "Downtime of an upgrade, four validators",
     "first-frame": "Start-up to the first frame, 80x24",
     "hand-over": "Hand-over, plan file written to new process started",
@@ -43,6 +45,7 @@ TITLES = {
 }
 MEASURES: dict[str, Callable[[], Result]] = {
     "at-rest": at_rest.measure,
+    "download": download.measure,
     "downtime": downtime.measure,
     "first-frame": first_frame.measure,
     "hand-over": hand_over.measure,

@@ -43,7 +43,7 @@ class NodeSettings:
     ipfs_gateways: tuple[str, ...] = ()
     """Gateways for `ipfs://`: a base URL, or one with `{cid}` in its host."""
     local_downloads: bool = False
-    """Whether a plan's own URL may lead to this machine."""
+    """Whether a plan's own URL may lead to this machine or into a private network."""
     automatic: bool = True
     """Whether the controller acts on scheduled plans by itself."""
     restart_on_error: bool = False

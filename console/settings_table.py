@@ -223,7 +223,8 @@ SETTINGS: tuple[Setting, ...] = (
         "local_downloads",
         kinds.BOOLEAN,
         _ONCE,
-        "Let a plan's own URL lead to this machine, as a devnet's does; mirrors and gateways may in any case.",
+        "Let a plan's own URL lead to this machine or into a private network, as a devnet's does; mirrors and gateways"
+        " may in any case.",
     ),
     Setting(
         "query_interval_blocks",

@@ -25,6 +25,7 @@ from console.node.generation import Generation
 from console.node.local_release import local_files, take_local
 from console.node.preflight import PreflightReport, PreflightRequest, run_preflight
 from console.node.shape import NodeShape
+from console.node.threads import to_the_end
 from console.settings import NodeSettings
 from console.text import untrusted
 
@@ -156,15 +157,8 @@ class BinaryReleases:
         target.unlink(missing_ok=True)
         # What Cosmovisor accepts (facts/cosmos.md §1.7).
         names = (f"bin/{daemon}", daemon)
-        taking = asyncio.ensure_future(
-            asyncio.to_thread(take_member, whole.file, promised.packing, names, target, MAX_BYTES)
-        )
         try:
-            sha256 = await asyncio.shield(taking)
-        except asyncio.CancelledError:
-            # It goes on in its thread, and must not meet the next try at the same file.
-            await asyncio.wait({taking})
-            raise
+            sha256 = await to_the_end(take_member, whole.file, promised.packing, names, target, MAX_BYTES)
         except ReleaseError:
             whole.file.unlink(missing_ok=True)
             raise
@@ -174,12 +168,7 @@ class BinaryReleases:
     async def _download(
         self, url: str, checksum: Checksum, folder: Path, told: Told | None, *, max_bytes: int = MAX_BYTES
     ) -> Downloaded:
-        settings = self._settings()
-        sources = sources_of(
-            url, mirrors=settings.mirror, gateways=settings.ipfs_gateways, local=settings.local_downloads
-        )
-        rules = DownloadRules(own=sources.own, max_bytes=max_bytes)
-        return await download(sources.urls, checksum, folder, rules=rules, progress=told)
+        return await fetch_file(self._settings(), url, checksum, folder, max_bytes=max_bytes, told=told)
 
     def preflight(self, generation: Generation, sha256: str) -> PreflightReport:
         """Read it, and run its short commands."""
@@ -191,6 +180,35 @@ class BinaryReleases:
             allow_script=self._settings().allow_scripts,
         )
         return run_preflight(request)
+
+
+async def fetch_file(
+    settings: NodeSettings,
+    url: str,
+    checksum: Checksum,
+    folder: Path,
+    *,
+    size: int | None = None,
+    max_bytes: int = MAX_BYTES,
+    told: Told | None = None,
+) -> Downloaded:
+    """Download one file of a release from where this node's settings say that such files are had.
+
+    Args:
+        settings: Mirrors, gateways, and whether a plan's URL may lead to this machine.
+        url: As the plan or the manifest writes it.
+        checksum: Of the whole file.
+        folder: Where it goes, as the digest.
+        size: Its exact bytes, where somebody signed them.
+        max_bytes: Most bytes, where nobody did.
+        told: Told how far it is.
+
+    Raises:
+        ReleaseError: With the registry's failure code.
+    """
+    sources = sources_of(url, mirrors=settings.mirror, gateways=settings.ipfs_gateways, local=settings.local_downloads)
+    rules = DownloadRules(own=sources.own, max_bytes=max_bytes)
+    return await download(sources.urls, checksum, folder, size=size, rules=rules, progress=told)
 
 
 def _promise_of(info: str) -> Promised:

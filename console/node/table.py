@@ -46,7 +46,7 @@ TABLE: tuple[StateRow, ...] = (
         _P.FETCHING,
         "the state",
         "download beside, under the promised hash",
-        "the partial file is dropped and fetched again",
+        "what came is gone on with where the server proves that the file is the same; else it is fetched again",
         (_P.VERIFIED, _P.STAGED, _P.FAILED),
     ),
     StateRow(

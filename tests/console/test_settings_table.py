@@ -70,6 +70,8 @@ def test_what_is_shown_can_be_typed_and_written(setting: Setting, tmp_path: Path
         skip_upgrade_heights=(5, 7),
         binary_path=tmp_path,
         custom_preupgrade="pre/upgrade.sh",
+        mirror=("https://a.example/x", 'https://b.example/"'),
+        ipfs_gateways=("https://{cid}.ipfs.example",),
     )
     text = setting.shown(node)
     assert setting.kind.parse(text) == setting.of(node)
@@ -94,6 +96,11 @@ def test_what_is_shown_can_be_typed_and_written(setting: Setting, tmp_path: Path
         ("shutdown_grace_s", "0", "at least 1s"),
         ("mirror", "ipfs://Qm", "an http or https URL"),
         ("mirror", "https://a:b", "an http or https URL"),
+        ("mirror", '["https://a.example", "ftp://b.example"]', "an http or https URL"),
+        ("mirror", '["https://a.example"', "an http or https URL"),
+        ("mirror", "[5]", "an http or https URL"),
+        ("ipfs_gateways", "{ a = 5 }", "an http or https URL"),
+        ("local_downloads", "yes", "true or false"),
         ("binary_path", "releases/v2", "an absolute path"),
         ("binary_path", "~no-such-user-here/x", "unknown user"),
         ("custom_preupgrade", "../evil.sh", "inside <home>/cosmovisor"),
@@ -177,3 +184,13 @@ def test_rollback_points_are_in_the_state_folder_unless_said_otherwise(tmp_path:
     node = a_node_settings(tmp_path)
     assert node.points_dir == node.state_dir / "backups"
     assert dataclasses.replace(node, backup_dir=tmp_path).points_dir == tmp_path
+
+
+def test_one_url_and_several_are_typed_as_each_is_shortest() -> None:
+    kind = find_setting("mirror").kind
+    assert kind.parse("") == ()
+    assert kind.parse("https://a.example") == ("https://a.example",)
+    assert kind.parse('["https://a.example", "https://b.example"]') == ("https://a.example", "https://b.example")
+    assert kind.parse("[]") == ()
+    assert kind.to_toml(("https://a.example",)) == "https://a.example"
+    assert kind.to_toml(("https://a.example", "https://b.example")) == ["https://a.example", "https://b.example"]

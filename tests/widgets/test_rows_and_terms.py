@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
-from console.model import Crossing, FailureCode, Preparation, Verdict
+from console.model import Crossing, FailureCode, Fetching, Preparation, Verdict
 from console.text import UntrustedText
 from tests import fakes
 from tests.fakes import NOW
@@ -178,6 +178,10 @@ def test_a_failure_is_told_in_words_and_with_short_hashes_until_the_crossing_beg
     told = "hash does not match: the bytes of http://a/b have sha256 9f86d081…b0f00a08"
     assert node_note(fakes.node(1250, failed)) == told
     assert node_note(fakes.node(1250, failed, note=note)) == told
+    fetching = Fetching(41, 100, 12 << 20, 7.0, UntrustedText("releases.example"))
+    again = "fetching 41 % 12.0 MiB/s 0:07 left from releases.example"
+    assert node_note(fakes.node(1250, failed, note=note, fetching=fetching)) == again
+    assert node_note(fakes.node(1250, failed, note="the disk is full", fetching=fetching)) == "the disk is full"
     later = replace(failed, crossing=Crossing.RESUMED_OLD, note="the old binary goes on")
     assert node_note(fakes.node(1301, later, note="the old binary goes on")) == "the old binary goes on"
 

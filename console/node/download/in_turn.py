@@ -16,6 +16,7 @@ from console.node.download.partial import Partial
 from console.node.download.rules import DownloadRules
 from console.node.download.transfer import Transfer
 from console.node.download.urls import parse_url
+from console.node.threads import to_the_end
 from console.text import untrusted
 
 _LOG = logging.getLogger(__name__)
@@ -92,13 +93,16 @@ async def _from(
     partial = Partial(folder, checksum, source)
     keep = False
     try:
-        await Transfer(source, partial, rules, size, progress).run()
-        publishing = asyncio.ensure_future(asyncio.to_thread(partial.publish))
-        try:
-            return Downloaded(await asyncio.shield(publishing), source)
-        except asyncio.CancelledError:
-            await asyncio.wait({publishing})
-            raise
+        while True:
+            await Transfer(source, partial, rules, size, progress).run()
+            try:
+                return Downloaded(await to_the_end(partial.publish), source)
+            except SourceFailed as failure:
+                if partial.came_at_once:
+                    raise
+                # No lie of the server: what was kept may have been cut by a power failure.
+                _LOG.warning("%s: %s; from the beginning", untrusted(source), failure)
+                partial.begin("", None)
     except SourceFailed as failure:
         keep = failure.resumable
         raise

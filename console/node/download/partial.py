@@ -138,6 +138,11 @@ class Partial:
             rest = rest[written:]
 
     @property
+    def came_at_once(self) -> bool:
+        """Whether every byte came in this try, and none is of an earlier one."""
+        return self._hashed
+
+    @property
     def free(self) -> int:
         """Bytes that this user may still write to the disk. Raises OSError."""
         found = os.fstatvfs(self._descriptor)

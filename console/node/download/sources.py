@@ -37,7 +37,7 @@ def sources_of(url: str, *, mirrors: Sequence[str] = (), gateways: Sequence[str]
         mirrors: The operator's base URLs; with any, the plan's own URL is not asked.
         gateways: The operator's IPFS gateways: `http://127.0.0.1:8080` (the CID goes into the path) or
             `https://{cid}.ipfs.example` (it goes where it says so).
-        local: Whether the operator lets a plan's own URL lead to this machine.
+        local: Whether the operator lets a plan's own URL lead to this machine or into a private network.
 
     Raises:
         ReleaseError: It is on IPFS and nobody was named to ask, or it names no content there.

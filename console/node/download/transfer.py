@@ -15,6 +15,7 @@ from console.node.download.pace import Pace
 from console.node.download.reach import Road
 from console.node.download.rules import DownloadRules
 from console.node.download.urls import Url, parse_url
+from console.node.threads import ended
 from console.text import size as size_words
 from console.text import untrusted
 
@@ -238,7 +239,7 @@ class Transfer:
                 look()
         except BaseException:
             exchange.stop()
-            await _ended(thread)
+            await ended(thread)
             raise
         return thread.result()
 
@@ -262,13 +263,3 @@ async def _in_time(work: Coroutine[Any, Any, T] | Awaitable[T], limit_s: float, 
             return await work
     except TimeoutError:
         raise SourceFailed(f"{doing} took longer than {limit_s:g} seconds") from None
-
-
-async def _ended(thread: asyncio.Future[Any]) -> None:
-    """Wait for a stopped thread, however often we are cancelled meanwhile: it writes to a file that we then close."""
-    while not thread.done():
-        try:
-            await asyncio.wait({thread})
-        except asyncio.CancelledError:
-            continue
-    thread.exception()

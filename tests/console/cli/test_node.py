@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from console.model import Fetching
 from console.node.journal import Journal
+from console.text import UntrustedText
 from tests.console.cli.conftest import Run, RunAsync
 from tests.console.cli.peers import controller, write_settings
 from tests.console.operations.examples import a_node_status
@@ -50,6 +52,24 @@ async def test_each_verb_asks_its_question(cli_beside: RunAsync, tmp_path: Path)
         "alarm": "",
         "note": "all is well",
         "upgrade": None,
+    }
+
+
+@pytest.mark.anyio
+async def test_a_download_that_goes_on_is_told(cli_beside: RunAsync, tmp_path: Path) -> None:
+    fetching = Fetching(41, 100, 12 << 20, 7.25, UntrustedText("releases.example"))
+    async with controller(tmp_path / "state", a_node_status(fetching=fetching)):
+        said = await cli_beside("node", "status")
+        as_json = await cli_beside("node", "status", "--json")
+    assert "  fetching 41 % 12.0 MiB/s 0:07 left from releases.example" in said.out.splitlines()
+    document = json.loads(as_json.out)["fetching"]
+    assert document["eta_s"] == pytest.approx(7.25, abs=0.5)
+    assert {**document, "eta_s": 0} == {
+        "received": 41,
+        "total": 100,
+        "rate": 12 << 20,
+        "eta_s": 0,
+        "source": "releases.example",
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from dataclasses import replace
@@ -28,6 +29,7 @@ from tests.console.node.cosmos_nodes import (
     steps,
     write_daemon,
 )
+from tests.console.node.download.server import Asked, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -68,6 +70,23 @@ class TestStaging:
                 cosmos.halts(info=str(cosmos.chain.proposals[0].release_url))
                 await committed(cosmos, controller)
         assert asked == ["/v2"]
+
+    async def test_how_far_a_download_is_shows_in_the_status_while_it_lasts(self, cosmos: CosmosBench) -> None:
+        binary, go_on = cosmos.given.read_bytes(), asyncio.Event()
+
+        async def handler(asked: Asked) -> None:
+            await asked.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(binary), binary[:100])
+            await go_on.wait()
+            await asked.send(binary[100:])
+
+        async with serving(handler) as port, cosmos.controller() as controller:
+            url = f"http://127.0.0.1:{port}/v2?checksum=sha256:{cosmos.sha256}"
+            cosmos.tells(info=json.dumps({"binaries": {"any": url}}))
+            status = await until(controller, lambda status: status.fetching is not None)
+            assert status.fetching is not None
+            assert (status.fetching.received, status.fetching.total) == (100, len(binary))
+            go_on.set()
+            assert (await until(controller, prepared(Preparation.READY))).fetching is None
 
     @pytest.mark.parametrize("checksum", ["", "?checksum=sha256:" + "0" * 64])
     async def test_without_the_right_checksum_nothing_of_it_is_ever_run(

@@ -283,7 +283,7 @@ VALUES = {
     "automatic": ("true", "false"),
     "keep_points": ("1", "7"),
     "max_downtime_s": ("0s", "90s", "1h30m"),
-    "mirror": ("", "https://mirror.example/x"),
+    "mirror": ("", "https://mirror.example/x", '["https://a.example", "https://b.example"]'),
     "skip_upgrade_heights": ("[]", "[5, 9]"),
     "custom_preupgrade": ("", "pre.sh"),
     "rollback_space_margin_bytes": ("0", "1 GiB"),

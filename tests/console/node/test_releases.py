@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import gzip
 import hashlib
 import io
@@ -16,11 +18,19 @@ from threading import Thread
 
 import pytest
 
-from console.model import FailureCode, Preparation
+from console.model import Attempt, FailureCode, Preparation, ProposalStatus
+from console.node.attempts import AttemptBook
+from console.node.chain_halt import chain_plan
 from console.node.cosmovisor.plan_info import this_platform
-from tests.console.node import nodes
-from tests.console.node.bench import until
-from tests.console.node.cosmos_nodes import CosmosBench, cosmos_bench, prepared
+from console.node.generation import Generations
+from console.node.journal import Journal
+from console.node.preparation import Preparer
+from console.node.shape import shape_of
+from console.ports import PlanReading
+from console.settings import NodeSettings
+from console.text import untrusted
+from tests.console.node import cosmos_nodes, nodes
+from tests.console.node.download.server import Asked, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -83,105 +93,169 @@ def files(content: Mapping[str, bytes]) -> Iterator[tuple[str, list[str]]]:
             thread.join()
 
 
+class Desk:
+    """A preparer at work for one plan of a chain, and no node: what is not prepared here is never run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home = cosmos_nodes.make_home(folder / "home")
+        self.given = folder / "v2"
+        self.sha256 = cosmos_nodes.write_daemon(self.given, self.home, "v2")
+        self.downloads = folder / "state" / "downloads"
+        self.node = NodeSettings(
+            name="node1",
+            home=self.home,
+            state_dir=folder / "state",
+            daemon=nodes.DAEMON,
+            arguments=(),
+            address="",
+            cometbft_rpc="",
+            ethereum_rpc="",
+            operator_key=None,
+            shape="cosmos",
+            allow_scripts=True,
+            local_downloads=True,
+        )
+        (folder / "state").mkdir()
+        self.journal = Journal(folder / "state" / "journal.db")
+        self.book = AttemptBook(self.journal, lambda: None)
+        generations = Generations(self.home, nodes.DAEMON)
+        self.preparer = Preparer(self.book, generations, self.downloads, lambda: self.node, shape_of(self.node))
+
+    def set(self, **settings: object) -> None:
+        self.node = dataclasses.replace(self.node, **settings)  # type: ignore[arg-type]
+
+    def tells(self, info: str) -> None:
+        """Let the chain plan `v2` with this info, and begin."""
+        plan = chain_plan(untrusted("v2"), 100, untrusted(info, 1 << 21), ProposalStatus.SCHEDULED)
+        self.book.follow(PlanReading(60, (plan,), None), "", None)
+        self.preparer.ensure()
+
+    async def until(self, preparation: Preparation) -> Attempt:
+        async with asyncio.timeout(60):
+            while (attempt := self.book.attempt) is None or attempt.preparation is not preparation:
+                await asyncio.sleep(0.01)
+        return attempt
+
+
 @pytest.fixture
-async def cosmos(tmp_path: Path) -> AsyncIterator[CosmosBench]:
-    async with cosmos_bench(tmp_path) as bench:
-        yield bench
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    desk = Desk(tmp_path)
+    yield desk
+    await desk.preparer.close()
+    desk.journal.close()
 
 
 def listing(url: str, platform: str = "any") -> str:
     return json.dumps({"binaries": {platform: url}})
 
 
-async def made_ready(cosmos: CosmosBench) -> dict[str, str]:
+async def made_ready(desk: Desk) -> dict[str, str]:
     """Prepare the plan; the record of what was staged."""
-    async with cosmos.controller() as controller:
-        status = await until(controller, prepared(Preparation.READY))
-        assert status.attempt is not None
-        assert status.attempt.generation_hash == cosmos.sha256
-        assert status.fetching is None
-    folder = cosmos.home / "cosmovisor" / "upgrades" / "v2"
-    assert (folder / "bin" / nodes.DAEMON).read_bytes() == cosmos.given.read_bytes()
+    attempt = await desk.until(Preparation.READY)
+    assert attempt.generation_hash == desk.sha256
+    assert desk.preparer.fetching is None
+    folder = desk.home / "cosmovisor" / "upgrades" / "v2"
+    assert (folder / "bin" / nodes.DAEMON).read_bytes() == desk.given.read_bytes()
     # Nothing of the way is left.
-    assert not any(path.is_file() for path in (cosmos.state_dir / "downloads").rglob("*"))
+    assert not any(path.is_file() for path in desk.downloads.rglob("*"))
     record: dict[str, str] = json.loads((folder / "release.json").read_text())
-    assert record["sha256"] == cosmos.sha256
+    assert record["sha256"] == desk.sha256
     return record
 
 
-async def failed(cosmos: CosmosBench) -> tuple[int, str]:
-    """Fail to prepare the plan: the code, and why, as the journal has it; nothing of it was started."""
-    async with cosmos.controller() as controller:
-        status = await until(controller, prepared(Preparation.FAILED))
-    assert status.attempt is not None
-    assert cosmos.starts() in ([], ["v1"])
-    assert not (cosmos.home / "cosmovisor" / "upgrades" / "v2").exists()
-    return status.attempt.failure_code, status.attempt.note
+async def failed(desk: Desk) -> tuple[int, str]:
+    """Fail to prepare the plan: the code, and why, as the journal has it; nothing is there that could be started."""
+    await desk.until(Preparation.FAILED)
+    await desk.preparer.close()
+    (attempt,) = desk.journal.attempts()
+    assert attempt.preparation is Preparation.FAILED
+    assert not (desk.home / "cosmovisor" / "upgrades" / "v2").exists()
+    assert attempt.note.isprintable()
+    return attempt.failure_code, attempt.note
 
 
 @pytest.mark.parametrize("name", PACKED)
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
 async def test_the_binary_in_a_verified_archive_is_staged_under_its_own_hash(
-    cosmos: CosmosBench, name: str, algorithm: str
+    desk: Desk, name: str, algorithm: str
 ) -> None:
-    archive = PACKED[name](cosmos.given.read_bytes())
+    archive = PACKED[name](desk.given.read_bytes())
     digest = hashlib.new(algorithm, archive).hexdigest()
     with files({name: archive}) as (url, asked):
-        cosmos.tells(info=listing(f"{url}/{name}?checksum={algorithm}:{digest}"))
-        record = await made_ready(cosmos)
+        desk.tells(listing(f"{url}/{name}?checksum={algorithm}:{digest}"))
+        record = await made_ready(desk)
     assert asked == [f"/{name}"]
     assert record["origin"] == f"{url}/{name} ({algorithm} {digest})"
 
 
 @pytest.mark.parametrize("platform", ["any", this_platform()])
-async def test_a_binary_with_a_sha512_is_staged_under_its_sha256(cosmos: CosmosBench, platform: str) -> None:
-    binary = cosmos.given.read_bytes()
+async def test_a_binary_with_a_sha512_is_staged_under_its_sha256(desk: Desk, platform: str) -> None:
+    binary = desk.given.read_bytes()
     with files({"noded": binary}) as (url, _):
         address = f"{url}/noded?checksum=sha512:{hashlib.sha512(binary).hexdigest()}"
-        cosmos.tells(info=listing(address, platform))
-        await made_ready(cosmos)
+        desk.tells(listing(address, platform))
+        await made_ready(desk)
 
 
-async def test_a_list_elsewhere_is_fetched_checked_and_followed(cosmos: CosmosBench) -> None:
-    archive = tarred(cosmos.given.read_bytes())
+async def test_a_list_elsewhere_is_fetched_checked_and_followed(desk: Desk) -> None:
+    archive = tarred(desk.given.read_bytes())
     content = {"noded.tar.gz": archive}
     with files(content) as (url, asked):
         listed = listing(f"{url}/noded.tar.gz?checksum=sha256:{sha256(archive)}").encode()
         content["v2.json"] = listed
-        cosmos.tells(info=f"{url}/v2.json?checksum=sha256:{sha256(listed)}")
-        await made_ready(cosmos)
+        desk.tells(f"{url}/v2.json?checksum=sha256:{sha256(listed)}")
+        await made_ready(desk)
     assert asked == ["/v2.json", "/noded.tar.gz"]
 
 
-async def test_bytes_that_are_there_after_a_crash_are_not_fetched_again(cosmos: CosmosBench) -> None:
-    binary = cosmos.given.read_bytes()
-    downloads = cosmos.state_dir / "downloads"
-    downloads.mkdir()
-    (downloads / sha256(binary)).write_bytes(binary)
-    cosmos.tells(info=listing(f"http://127.0.0.1:1/noded?checksum=sha256:{sha256(binary)}"))
-    await made_ready(cosmos)
+async def test_bytes_that_are_there_after_a_crash_are_not_fetched_again(desk: Desk) -> None:
+    binary = desk.given.read_bytes()
+    desk.downloads.mkdir()
+    (desk.downloads / sha256(binary)).write_bytes(binary)
+    desk.tells(listing(f"http://127.0.0.1:1/noded?checksum=sha256:{sha256(binary)}"))
+    await made_ready(desk)
 
 
 async def test_mirrors_are_asked_in_order_and_a_lying_one_is_passed_over(
-    cosmos: CosmosBench, caplog: pytest.LogCaptureFixture
+    desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
-    binary = cosmos.given.read_bytes()
+    binary = desk.given.read_bytes()
     with files({"a/noded": binary + b"x", "b/noded": binary}) as (url, asked):
-        cosmos.set(mirror=(f"{url}/none", f"{url}/a", f"{url}/b"), local_downloads=False)
-        cosmos.tells(info=listing(f"https://releases.example/v2/noded?checksum=sha256:{sha256(binary)}"))
-        record = await made_ready(cosmos)
+        desk.set(mirror=(f"{url}/none", f"{url}/a", f"{url}/b"), local_downloads=False)
+        desk.tells(listing(f"https://releases.example/v2/noded?checksum=sha256:{sha256(binary)}"))
+        record = await made_ready(desk)
     assert asked == ["/none/noded", "/a/noded", "/b/noded"]
     assert record["origin"] == f"{url}/b/noded"
     assert any("/a/noded: its bytes have sha256" in entry.getMessage() for entry in caplog.records)
 
 
-async def test_content_on_ipfs_comes_through_the_operators_gateway(cosmos: CosmosBench) -> None:
-    binary = cosmos.given.read_bytes()
+async def test_content_on_ipfs_comes_through_the_operators_gateway(desk: Desk) -> None:
+    binary = desk.given.read_bytes()
     with files({f"ipfs/{CID}/v2/noded": binary}) as (url, _):
-        cosmos.set(ipfs_gateways=(url,), local_downloads=False)
-        cosmos.tells(info=listing(f"ipfs://{CID}/v2/noded?checksum=sha256:{sha256(binary)}"))
-        record = await made_ready(cosmos)
+        desk.set(ipfs_gateways=(url,), local_downloads=False)
+        desk.tells(listing(f"ipfs://{CID}/v2/noded?checksum=sha256:{sha256(binary)}"))
+        record = await made_ready(desk)
     assert record["origin"] == f"{url}/ipfs/{CID}/v2/noded"
+
+
+async def test_how_far_it_is_is_known_while_it_lasts(desk: Desk) -> None:
+    binary = desk.given.read_bytes()
+    go_on = asyncio.Event()
+
+    async def handler(asked: Asked) -> None:
+        await asked.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(binary), binary[:100])
+        await go_on.wait()
+        await asked.send(binary[100:])
+
+    async with serving(handler) as port:
+        desk.tells(listing(f"http://127.0.0.1:{port}/noded?checksum=sha256:{sha256(binary)}"))
+        async with asyncio.timeout(60):
+            while desk.preparer.fetching is None:
+                await asyncio.sleep(0.01)
+        seen = desk.preparer.fetching
+        assert (seen.received, seen.total, seen.source) == (100, len(binary), f"127.0.0.1:{port}")
+        go_on.set()
+        await made_ready(desk)
 
 
 @pytest.mark.parametrize(
@@ -202,10 +276,10 @@ async def test_content_on_ipfs_comes_through_the_operators_gateway(cosmos: Cosmo
     ],
 )
 async def test_a_plan_that_promises_nothing_is_said_to_and_nothing_is_asked_of_anybody(
-    cosmos: CosmosBench, info: str, why: str
+    desk: Desk, info: str, why: str
 ) -> None:
-    cosmos.tells(info=info)
-    code, note = await failed(cosmos)
+    desk.tells(info)
+    code, note = await failed(desk)
     assert code == FailureCode.DOWNLOAD_FAILED
     assert why in note
     assert "add-upgrade v2 FILE" in note
@@ -225,35 +299,33 @@ async def test_a_plan_that_promises_nothing_is_said_to_and_nothing_is_asked_of_a
     ids=["gone", "no binary in it", "zstd", "damaged", "no list", "list without checksums", "huge list"],
 )
 async def test_what_comes_and_is_not_right_is_thrown_away(
-    cosmos: CosmosBench, name: str, content: bytes | None, code: FailureCode, why: str
+    desk: Desk, name: str, content: bytes | None, code: FailureCode, why: str
 ) -> None:
     with files({} if content is None else {name: content}) as (url, _):
         address = f"{url}/{name}?checksum=sha256:{sha256(content or b'')}"
-        cosmos.tells(info=address if name.endswith(".json") else listing(address))
-        found, note = await failed(cosmos)
+        desk.tells(address if name.endswith(".json") else listing(address))
+        found, note = await failed(desk)
     assert found == code
     assert why in note
-    assert not any(path.is_file() for path in (cosmos.state_dir / "downloads").rglob("*"))
+    assert not any(path.is_file() for path in (desk.downloads).rglob("*"))
 
 
-async def test_an_archive_with_another_checksum_is_never_opened(
-    cosmos: CosmosBench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_archive_with_another_checksum_is_never_opened(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[object] = []
     monkeypatch.setattr("console.node.unpack.take_member", lambda *arguments: opened.append(arguments))
-    with files({"noded.tar.gz": tarred(cosmos.given.read_bytes())}) as (url, _):
-        cosmos.tells(info=listing(f"{url}/noded.tar.gz?checksum=sha256:{'0' * 64}"))
-        code, note = await failed(cosmos)
+    with files({"noded.tar.gz": tarred(desk.given.read_bytes())}) as (url, _):
+        desk.tells(listing(f"{url}/noded.tar.gz?checksum=sha256:{'0' * 64}"))
+        code, note = await failed(desk)
     assert code == FailureCode.HASH_MISMATCH
     assert "its bytes have sha256" in note
     assert opened == []
 
 
-async def test_a_plans_own_url_does_not_lead_to_this_machine_unless_it_is_let(cosmos: CosmosBench) -> None:
-    binary = cosmos.given.read_bytes()
+async def test_a_plans_own_url_does_not_lead_to_this_machine_unless_it_is_let(desk: Desk) -> None:
+    binary = desk.given.read_bytes()
     with files({"noded": binary}) as (url, asked):
-        cosmos.set(local_downloads=False)
-        cosmos.tells(info=listing(f"{url}/noded?checksum=sha256:{sha256(binary)}"))
-        _, note = await failed(cosmos)
+        desk.set(local_downloads=False)
+        desk.tells(listing(f"{url}/noded?checksum=sha256:{sha256(binary)}"))
+        _, note = await failed(desk)
     assert "only a setting of the operator" in note
     assert asked == []

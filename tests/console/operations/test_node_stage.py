@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,6 +91,19 @@ async def test_a_controller_is_given_the_bytes_and_then_the_plan(tmp_path: Path)
     assert control.asked == [("status",), ("add_upgrade", "v2", "v2", True), ("plan_ahead", "v2", 500, True)]
     assert staged.status is not None
     assert not (node.state_dir / "journal.db").exists()
+
+
+async def test_a_file_with_another_checksum_than_was_published_is_not_given(tmp_path: Path) -> None:
+    node, control, binary = a_cosmos_node(tmp_path), Control(), a_binary(tmp_path)
+    for algorithm in ("sha256", "sha512"):
+        right = hashlib.new(algorithm, binary.read_bytes()).hexdigest()
+        await stage_upgrade(control, node, "v2", binary, checksum=f"{algorithm}:{right}")
+        with pytest.raises(InputError, match=f"has {algorithm} {right}, not 000"):
+            await stage_upgrade(control, node, "v2", binary, checksum=f"{algorithm}:{'0' * len(right)}")
+    for checksum, why in (("md5:" + "a" * 32, "can be forged"), ("sha256:12", "not 64 hex digits"), ("x", "unknown")):
+        with pytest.raises(InputError, match=why):
+            await stage_upgrade(control, node, "v2", binary, checksum=checksum)
+    assert [words[0] for words in control.asked] == ["add_upgrade"] * 2
 
 
 async def test_a_height_that_has_passed_is_refused_before_the_bytes_are_given(tmp_path: Path) -> None:
