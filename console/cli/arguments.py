@@ -35,7 +35,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         if arguments.verb != "node" or arguments.action not in {"run", "unit"}:
             parser.error("only `node run` and `node unit` take arguments for the daemon, after `--`")
         arguments.daemon_arguments = daemon
-    if arguments.verb != DEVNET:
+    if arguments.verb != DEVNET and (arguments.verb != "migration" or arguments.action == "dry-run"):
         _choose_network(parser, arguments)
     return arguments
 
@@ -68,6 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_propose(verbs, shared)
     _add_ready(verbs, shared)
     _add_node(verbs, shared)
+    _add_migration(verbs, shared)
     _add_devnet(verbs, shared)
     return parser
 
@@ -183,6 +184,12 @@ def _add_node(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared
     from console.cli.node import arguments
 
     arguments.register(verbs, shared, _verb)
+
+
+def _add_migration(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
+    from console.cli import migration
+
+    migration.register(verbs, shared)
 
 
 def _add_devnet(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:

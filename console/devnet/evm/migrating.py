@@ -45,6 +45,9 @@ SYSTEM = bytes.fromhex("ff" * 19 + "fe")
 CONSTRUCTOR_GAS = 30_000_000
 """Of each constructor: nobody pays for it, so it must end."""
 
+RUN_SECONDS = 60.0
+"""Wall clock of a module: fuel ends it the same everywhere, and this is for a machine that is not well."""
+
 
 class MigrationFailed(Exception):
     """The migration cannot be done on this state; the text says why."""
@@ -179,7 +182,7 @@ def _run(state: ShanghaiState, migration: WasmMigration, module: bytes) -> None:
         return number.to_bytes(SLOT_BYTES, "big") if number else None
 
     try:
-        run = dry_run(migration, module, read)
+        run = dry_run(migration, module, read, seconds=RUN_SECONDS)
     except MigrationError as error:
         raise MigrationFailed(error.what) from error
     if not run.ok:
