@@ -36,7 +36,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
             parser.error("only `node run` and `node unit` take arguments for the daemon, after `--`")
         arguments.daemon_arguments = daemon
     _refuse_incomplete(parser, arguments)
-    if arguments.verb != DEVNET:
+    if arguments.verb != DEVNET and (arguments.verb != "migration" or arguments.action == "dry-run"):
         _choose_network(parser, arguments)
     return arguments
 
@@ -85,6 +85,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_ready(verbs, shared)
     _add_node(verbs, shared)
     _add_release(verbs, shared)
+    _add_migration(verbs, shared)
     _add_devnet(verbs, shared)
     return parser
 
@@ -210,6 +211,12 @@ def _add_release(verbs: argparse._SubParsersAction[argparse.ArgumentParser], sha
     from console.cli.release import arguments
 
     arguments.register(verbs, shared, _verb)
+
+
+def _add_migration(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
+    from console.cli import migration
+
+    migration.register(verbs, shared)
 
 
 def _add_devnet(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:

@@ -12,8 +12,8 @@ MAGIC = b"\0asm\x01\0\0\0"
 MAX_FUNCTIONS = 10_000
 MAX_LOCALS = 2_000
 """Of one function."""
-MAX_BODY_BYTES = 512 * 1024
-"""Of one function: compilers need more than linear time for long ones."""
+MAX_BODY_BYTES = 64 * 1024
+"""Of one function: compilers need more than linear time for long ones (1 MiB of the worst found: 4 s)."""
 _MOST = {
     1: ("types", 2_000),
     2: ("imports", 100),

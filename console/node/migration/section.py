@@ -37,7 +37,7 @@ MAX_RUNTIME_BYTES = 24_576
 MAX_INLINE_BYTES = 1 << 20
 """Code and arguments of all operations together."""
 MAX_PATTERNS = 256
-MAX_WASM_BYTES = 4 << 20
+MAX_WASM_BYTES = 1 << 20
 MAX_FUEL = 10_000_000_000
 """About five seconds of a laptop (facts/evm.md §6)."""
 MAX_MEMORY_PAGES = 1024

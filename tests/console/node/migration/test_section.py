@@ -205,7 +205,7 @@ MIGRATIONS: st.SearchStrategy[Migration] = st.one_of(
     st.builds(
         WasmMigration,
         sha256=data(32, 32).map(bytes.hex),
-        size=st.integers(8, 4 << 20),
+        size=st.integers(8, 1 << 20),
         entry_point=st.just("migrate"),
         writable=PATTERNS,
         readable=st.none() | PATTERNS,
