@@ -18,6 +18,7 @@ from benchmarks import (
     idle_bytes,
     machine,
     rollback_point,
+    signatures,
     status_time,
 )
 from benchmarks.devnet import BenchmarkError
@@ -39,6 +40,7 @@ TITLES = {
     "hand-over": "Hand-over, plan file written to new process started",
     "idle-bytes": "Written to an idle terminal",
     "rollback-point": "A rollback point of 2,000 tables, 4 GiB",
+    "signatures": "Signatures of a release, 2 of 3",
     "status-time": "A headless status",
 }
 MEASURES: dict[str, Callable[[], Result]] = {
@@ -49,6 +51,7 @@ MEASURES: dict[str, Callable[[], Result]] = {
     "hand-over": hand_over.measure,
     "idle-bytes": idle_bytes.measure,
     "rollback-point": rollback_point.measure,
+    "signatures": signatures.measure,
     "status-time": status_time.measure,
 }
 

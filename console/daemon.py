@@ -26,6 +26,7 @@ from console.node.faults import FaultPoints
 from console.node.inventory import Inventory
 from console.node.journal import Journal
 from console.node.live_settings import LiveSettings
+from console.node.manifests import NetworkDemands
 from console.node.notify import Notifier
 from console.node.parts import parts_of
 from console.node.service import ControllerService
@@ -78,7 +79,7 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
     chain = await _chain_of(network, live.settings, journal)
     in_force = partial(_settings_in_force, live)
     try:
-        parts = parts_of(in_force, journal, faults)
+        parts = parts_of(in_force, journal, faults, NetworkDemands(network.chain_id, network.demands))
     except NodeError as error:
         for closing in chain.closing:
             await closing()

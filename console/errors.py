@@ -80,6 +80,37 @@ class ReleaseError(NodeError):
         self.code = code
 
 
+class ManifestRefused(NodeError):
+    """A release manifest is not acceptable as it is, or nobody vouches for its bytes; nothing of it is used."""
+
+    def __init__(self, what: str, *, next_step: str = "") -> None:
+        super().__init__(what, safe="nothing of the release is used", next_step=next_step)
+
+
+class MigrationError(NodeError):
+    """A migration, or what a manifest says of one, is not acceptable; no state was changed."""
+
+
+class KeyRefused(NodeError):
+    """A public key is not one of the kinds that count, not written as it must be, or so weak that it proves nothing."""
+
+
+class SignatureRefused(NodeError):
+    """A signature file is malformed, made for something else, or not a signature of these bytes by its key."""
+
+
+class KeyringRefused(NodeError):
+    """A keyring is not one, contradicts itself, or does not follow the one before it; nothing was trusted."""
+
+
+class TrustRefused(NodeError):
+    """What is offered leads back behind what this machine has trusted already, or cannot be kept; nothing changed."""
+
+
+class SigningFailed(NodeError):
+    """ssh-keygen did not make a signature that we accept; nothing was written."""
+
+
 class JournalError(NodeError):
     """The journal cannot be read or written; nothing is guessed from it."""
 

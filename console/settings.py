@@ -11,10 +11,12 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from console.errors import SettingsError
 from console.node_settings import NodeSettings
 from console.ports import KeyReference
+from console.release_settings import STAGE, ReleaseSettings, Stage, default_releases, parse_releases
 from console.setting_kinds import KEY, http_url, texts_of
 from console.settings_table import SETTINGS, Setting, nearest, quoted
 
@@ -59,6 +61,15 @@ class NetworkSettings:
     """The devnet's folder; None for other networks."""
     block_time_s: float | None = None
     """Expected seconds per block where known (the devnet); a hint for polling, never for an ETA."""
+    stage: Stage = "mainnet"
+    """What is at stake; decides what is demanded of a release where the settings do not say it."""
+    releases: ReleaseSettings | None = None
+    """As written; None for the defaults, which `demands` knows."""
+
+    @property
+    def demands(self) -> ReleaseSettings:
+        """What is demanded of a release here."""
+        return self.releases or default_releases(self.kind, self.stage, default_trust_folder(self.name))
 
     def node(self, name: str | None) -> NodeSettings:
         """The node of that name, or the first one.
@@ -90,6 +101,12 @@ def state_folder() -> Path:
     """Where state lives: `$XDG_STATE_HOME/upgrade-console`."""
     base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return Path(base) / "upgrade-console"
+
+
+def default_trust_folder(network: str) -> Path:
+    """Where a network's trusted keyring is kept when the settings do not say it."""
+    name = quote(network, safe="")
+    return state_folder() / "trust" / (f"%2E{name[1:]}" if name.startswith(".") else name)
 
 
 def default_devnet_folder() -> Path:
@@ -142,6 +159,9 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None) -> Netw
         raise SettingsError(f"{where}: kind {kind!r} is not supported (supported: {', '.join(KINDS)})")
     needs_evm = kind == "ipc"
     nodes = _table(table.get("nodes", {}), f"{where}.nodes")
+    stage = _stage(table, name, where)
+    trust = default_trust_folder(name) if folder is None else folder / "trust"
+    releases = _table(table.get("releases", {}), f"{where}.releases")
     return NetworkSettings(
         name=name,
         kind=kind,
@@ -157,7 +177,18 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None) -> Netw
         ),
         folder=folder,
         block_time_s=_optional_number(table, "block_time_s", where),
+        stage=stage,
+        releases=parse_releases(releases, where, default_releases(kind, stage, trust)),
     )
+
+
+def _stage(table: dict[str, Any], name: str, where: str) -> Stage:
+    # Nobody is told that a network is harmless unless somebody said so.
+    try:
+        found: Stage = STAGE.decode(table.get("stage", DEVNET if name == DEVNET else "mainnet"))
+    except ValueError as error:
+        raise SettingsError(f"{where}: stage must be {error}") from error
+    return found
 
 
 def _parse_node(name: str, table: dict[str, Any], where: str, network_kind: str) -> NodeSettings:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 from console.node.health_table import health_table_markdown
+from console.node.release.checks import exit_codes_markdown
+from console.node.release.manifest import schema as manifest_schema
 from console.node.table import markdown as states_markdown
+from console.release_settings import releases_markdown
 from console.settings_table import settings_markdown
 
 DOCS = Path(__file__).parent
 GUIDE = DOCS / "operator-guide.md"
 ARCHITECTURE = DOCS / "architecture.md"
+RELEASES = DOCS / "releases.md"
+MANIFEST_SCHEMA = DOCS / "release-manifest.schema.json"
 
 
 def with_settings(guide: str) -> str:
@@ -39,6 +45,11 @@ def main() -> None:
     if health.splitlines()[0] in guide:
         guide = with_table(guide, health.splitlines()[0], health)
     GUIDE.write_text(guide, "utf-8")
+    releases = RELEASES.read_text("utf-8")
+    for table in (exit_codes_markdown(), releases_markdown()):
+        releases = with_table(releases, table.splitlines()[0], table)
+    RELEASES.write_text(releases, "utf-8")
+    MANIFEST_SCHEMA.write_text(json.dumps(manifest_schema(), indent=2) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from console.chain import strict_json
+from console import strict_json
 from console.chain.rpc import DEADLINE_S, MAX_ANSWER_BYTES, endpoint_name
 from console.errors import BadAnswer, EndpointDown
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from console.chain import strict_json
+from console import strict_json
 from console.chain.fields import text
 from console.errors import BadAnswer, EndpointDown
 from console.text import UntrustedText, untrusted

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote
 
-from console.chain import strict_json
+from console import strict_json
 from console.chain.cometbft import parse_status
 from console.chain.fields import base64_bytes, exact_text, flag, integer, table, wrong
 from console.chain.protobuf import bytes_field, int64_field, message, text_field, text_message

@@ -35,9 +35,25 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         if arguments.verb != "node" or arguments.action not in {"run", "unit"}:
             parser.error("only `node run` and `node unit` take arguments for the daemon, after `--`")
         arguments.daemon_arguments = daemon
-    if arguments.verb != DEVNET:
+    _refuse_incomplete(parser, arguments)
+    if arguments.verb != DEVNET and (arguments.verb != "migration" or arguments.action == "dry-run"):
         _choose_network(parser, arguments)
     return arguments
+
+
+def _refuse_incomplete(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """What argparse itself cannot say: of two ways to name a release one must be whole."""
+    if arguments.verb == "node" and arguments.action == "add-upgrade":
+        if arguments.file is None and arguments.manifest is None:
+            parser.error("give the binary's FILE, or --manifest, or both")
+    elif arguments.verb == "propose":
+        binary = (arguments.name, arguments.binary_url, arguments.binary_hash)
+        manifest = (arguments.manifest, arguments.manifest_url)
+        if not any(manifest):
+            if None in binary:
+                parser.error("a binary needs --name, --binary-url and --binary-hash; or give --manifest")
+        elif None in manifest or any(binary) or arguments.not_breaking:
+            parser.error("a manifest says name, hash and rules itself: give --manifest, --manifest-url and --height")
 
 
 def _split(argv: list[str]) -> tuple[list[str], list[str] | None]:
@@ -68,6 +84,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_propose(verbs, shared)
     _add_ready(verbs, shared)
     _add_node(verbs, shared)
+    _add_release(verbs, shared)
+    _add_migration(verbs, shared)
     _add_devnet(verbs, shared)
     return parser
 
@@ -125,6 +143,8 @@ def _choose_network(parser: argparse.ArgumentParser, arguments: argparse.Namespa
         return
     elif not configured and (default_devnet_folder() / "network.toml").is_file():
         arguments.network = DEVNET
+    elif getattr(arguments, "without_network", False):
+        return
     else:
         parser.error(f"say which network: --network NAME (known: {', '.join([DEVNET, *configured])})")
 
@@ -156,12 +176,14 @@ def _add_status(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shar
 
 def _add_propose(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
     propose = verbs.add_parser("propose", parents=[shared], help="propose an upgrade", allow_abbrev=False)
-    propose.add_argument("--name", required=True, metavar="v0.2.0", help="[a-z0-9][a-z0-9._-]{0,63}")
+    propose.add_argument("--name", metavar="v0.2.0", help="[a-z0-9][a-z0-9._-]{0,63}; a manifest says it itself")
     propose.add_argument(
         "--height", required=True, type=int, metavar="H", help="the first height that the new binary executes"
     )
-    propose.add_argument("--binary-url", required=True, metavar="URL", help="where the binary is to be had")
-    propose.add_argument("--binary-hash", required=True, metavar="sha256:HEX", help="sha256 of the binary")
+    propose.add_argument("--binary-url", metavar="URL", help="where the binary is to be had")
+    propose.add_argument("--binary-hash", metavar="sha256:HEX", help="sha256 of the binary")
+    propose.add_argument("--manifest", type=_folder, metavar="FILE", help="a release manifest, instead of one binary")
+    propose.add_argument("--manifest-url", metavar="URL", help="where it is to be had, its .sshsig files beside it")
     propose.add_argument(
         "--not-breaking", action="store_true", help="nodes that are not ready may go on with the old binary"
     )
@@ -183,6 +205,18 @@ def _add_node(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared
     from console.cli.node import arguments
 
     arguments.register(verbs, shared, _verb)
+
+
+def _add_release(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
+    from console.cli.release import arguments
+
+    arguments.register(verbs, shared, _verb)
+
+
+def _add_migration(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
+    from console.cli import migration
+
+    migration.register(verbs, shared)
 
 
 def _add_devnet(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:

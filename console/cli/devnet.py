@@ -48,6 +48,11 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared:
     up.add_argument("--block-time", type=_parsed("parse_block_time"), metavar="1s", help="100ms to 60s (default: 1s)")
     up.add_argument("--freeze-blocks", type=int, help=argparse.SUPPRESS)
     up.add_argument("--execution-window", type=int, help=argparse.SUPPRESS)
+    up.add_argument(
+        "--migration",
+        choices=("none", "standard", "wasm", "failing"),
+        help="what v0.2.0 does to the chain's state at H (default: none)",
+    )
     up.add_argument("--background", action="store_true", help="return when it is up and leave it running")
     down = actions.add_parser("down", parents=[shared], help="stop every process of it", allow_abbrev=False)
     down.add_argument("--wipe", action="store_true", help="remove its folder too")
@@ -79,6 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
                     block_time_ms=arguments.block_time,
                     freeze_blocks=arguments.freeze_blocks,
                     execution_window=arguments.execution_window,
+                    migration=arguments.migration,
                 )
             except InputError as error:
                 complain(str(error))

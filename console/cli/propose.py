@@ -22,13 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
         ConsoleError: A field is not acceptable, or the chain does not answer or refuses.
     """
     network = load_network(arguments.network, arguments.dir)
-    fields = fields_of(
-        arguments.name,
-        arguments.height,
-        arguments.binary_url,
-        arguments.binary_hash,
-        breaking=not arguments.not_breaking,
-    )
+    fields = _fields(arguments, network)
     request_of(fields, None)  # what is wrong in itself needs no chain
     number, request, snapshot = asyncio.run(_propose(network, fields))
     if arguments.json:
@@ -36,6 +30,20 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(_sentence(number, request, snapshot))
     return 0
+
+
+def _fields(arguments: argparse.Namespace, network: NetworkSettings) -> dict[str, str]:
+    if arguments.manifest is None:
+        return fields_of(
+            arguments.name,
+            arguments.height,
+            arguments.binary_url,
+            arguments.binary_hash,
+            breaking=not arguments.not_breaking,
+        )
+    from console.operations.release_propose import manifest_fields
+
+    return manifest_fields(network, arguments.manifest, arguments.manifest_url, arguments.height)
 
 
 async def _propose(network: NetworkSettings, fields: dict[str, str]) -> tuple[int, ProposeRequest, Snapshot]:

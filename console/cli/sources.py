@@ -55,6 +55,15 @@ def load_node(arguments: argparse.Namespace) -> tuple[NetworkSettings, NodeSetti
     return network, network.node(arguments.node)
 
 
+def network_if_named(arguments: argparse.Namespace) -> NetworkSettings | None:
+    """The network that the arguments name, for verbs that can do without one.
+
+    Raises:
+        SettingsError: It is not known, or not acceptable.
+    """
+    return None if arguments.network is None else load_network(arguments.network, arguments.dir)
+
+
 @asynccontextmanager
 async def observing(target: Target) -> AsyncIterator[tuple[IpcChain, Observer]]:
     """The chain and an observer of chain and node; the chain is closed at the end."""

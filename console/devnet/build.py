@@ -31,6 +31,8 @@ class Release:
     version: str
     rules: int
     """Number of the application's rule set."""
+    migration: str = ""
+    """What it does to the state at H: `migrations.carried`'s text; empty for nothing."""
 
     @property
     def module(self) -> str:
@@ -38,6 +40,7 @@ class Release:
         return (
             '"""Which release this is: the only module that differs between two builds of the program."""\n\n'
             f'from __future__ import annotations\n\nVERSION = "{self.version}"\nRULES = {self.rules}\n'
+            f"MIGRATION = {self.migration!r}\n"
         )
 
 

@@ -19,9 +19,10 @@ from pathlib import Path
 import tomlkit
 
 from console.devnet import keys
-from console.devnet.build import OLD, RELEASES, Build, build_all
+from console.devnet.build import NEW, OLD, RELEASES, Build, build_all
 from console.devnet.homes import write_home
 from console.devnet.layout import DAEMON, Layout
+from console.devnet.migrations import NONE, ReleaseMigration, release_migration
 from console.devnet.options import (
     DEFAULT_BLOCK_TIME_MS,
     DEFAULT_EXECUTION_WINDOW,
@@ -75,6 +76,7 @@ def choose(layout: Layout, options: UpOptions, book: PortBook) -> Record:
         ),
         evm_port=evm_port,
         release_port=release_port,
+        migration=options.migration or NONE,
     )
 
 
@@ -88,17 +90,20 @@ def create(layout: Layout, record: Record) -> Generator[tuple[str, Record], None
         DevnetError: A file could not be written.
     """
     try:
-        yield f"building {' and '.join(release.version for release in RELEASES)}", record
+        yield "deploying the registry into the genesis", record
         for leftover in (layout.releases, layout.nodes, layout.keys, layout.evm):
             shutil.rmtree(leftover, ignore_errors=True)
         layout.logs.mkdir(mode=0o700, exist_ok=True)
-        builds = build_all(record.python)
+        record = replace(record, registry=_write_evm_genesis(layout, record))
+
+        yield f"building {' and '.join(release.version for release in RELEASES)}", record
+        migration = release_migration(record.migration, record.registry)
+        builds = build_all(record.python, (OLD, replace(NEW, migration=migration.carried)))
         for build in builds:
             _write_release(layout, build)
+        if migration.carried:
+            _write_migration(layout.release(NEW.version).parent, migration)
         record = replace(record, releases=tuple(ReleaseRecord(each.version, each.sha256) for each in builds))
-
-        yield "deploying the registry into the genesis", record
-        record = replace(record, registry=_write_evm_genesis(layout, record))
 
         yield f"writing {len(record.validators)} validator homes", record
         binary = next(each.content for each in builds if each.version == OLD.version)
@@ -157,6 +162,13 @@ def _write_release(layout: Layout, build: Build) -> None:
     path = layout.release(build.version)
     path.parent.mkdir(parents=True, mode=0o700)
     write_durably(path, build.content, 0o755)
+
+
+def _write_migration(folder: Path, migration: ReleaseMigration) -> None:
+    """Beside the build: what a manifest of it says, and the module, for those who look before they run."""
+    write_durably(folder / "migration.json", json.dumps(migration.section, indent=2).encode() + b"\n", 0o644)
+    if migration.module:
+        write_durably(folder / "migration.wasm", migration.module, 0o644)
 
 
 def _write_key(path: Path, key: keys.Key) -> None:

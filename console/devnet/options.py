@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from console.devnet.migrations import KINDS
 from console.errors import InputError
 
 MAX_VALIDATORS = 16
@@ -38,6 +39,8 @@ class UpOptions:
     """Blocks between the freeze and H."""
     execution_window: int | None = None
     """Blocks after H in which a proposal can be executed."""
+    migration: str | None = None
+    """What the second release does to the state at H: one of `migrations.KINDS`."""
 
     def __post_init__(self) -> None:
         if self.powers is not None:
@@ -57,6 +60,8 @@ class UpOptions:
             raise InputError(f"the plan freezes at least {MIN_FREEZE_BLOCKS} blocks before H, not {self.freeze_blocks}")
         if self.execution_window is not None and self.execution_window < 1:
             raise InputError("the execution window is at least 1 block")
+        if self.migration is not None and self.migration not in KINDS:
+            raise InputError(f"the migration is one of {', '.join(KINDS)}, not {self.migration!r}")
 
     @property
     def wanted_powers(self) -> tuple[int, ...] | None:

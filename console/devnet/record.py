@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from console.devnet.layout import Layout
+from console.devnet.migrations import NONE
 from console.devnet.options import UpOptions, duration_text
 from console.devnet.processes import ProcessIdentity
 from console.errors import DevnetError
@@ -82,6 +83,8 @@ class Record:
     """Checksummed address of the UpgradeRegistry; empty until the genesis is written."""
     releases: tuple[ReleaseRecord, ...] = ()
     """Oldest first."""
+    migration: str = NONE
+    """What the second release does to the state at H: one of `migrations.KINDS`."""
     complete: bool = False
     """Whether every file of the folder was written; before that nothing may be started."""
     up: bool = False
@@ -138,6 +141,8 @@ class Record:
             return f"its plans freeze {self.freeze_blocks} blocks before H, not {options.freeze_blocks}"
         if options.execution_window is not None and options.execution_window != self.execution_window:
             return f"its execution window is {self.execution_window} blocks, not {options.execution_window}"
+        if options.migration is not None and options.migration != self.migration:
+            return f"the migration of its second release is {self.migration}, not {options.migration}"
         return None
 
     def to_json(self) -> dict[str, Any]:
@@ -166,6 +171,7 @@ class Record:
             ],
             "registry": self.registry,
             "releases": [{"version": each.version, "sha256": each.sha256} for each in self.releases],
+            "migration": self.migration,
             "complete": self.complete,
             "up": self.up,
             "processes": {name: identity.to_json() for name, identity in self.processes.items()},
@@ -248,6 +254,8 @@ def _parse(document: dict[str, Any]) -> Record:
         release_port=int(document["ports"]["releases"]),
         registry=str(document["registry"]),
         releases=tuple(ReleaseRecord(str(each["version"]), str(each["sha256"])) for each in document["releases"]),
+        # Records from before there were migrations do not say it.
+        migration=str(document.get("migration", NONE)),
         complete=document["complete"] is True,
         up=document["up"] is True,
         processes=processes,

@@ -47,6 +47,7 @@ class FailureCode(IntEnum):
     PREFLIGHT_FAILED = 4
     UNSUPPORTED_RELEASE = 5
     INTERNAL = 6
+    NOT_TRUSTED = 7
 
     @property
     def words(self) -> str:
@@ -58,6 +59,7 @@ class FailureCode(IntEnum):
             FailureCode.PREFLIGHT_FAILED: "preflight failed",
             FailureCode.UNSUPPORTED_RELEASE: "release kind not supported",
             FailureCode.INTERNAL: "internal error",
+            FailureCode.NOT_TRUSTED: "release not trusted",
         }[self]
 
 

@@ -69,13 +69,16 @@ class AttemptBook:
             self._changed()
         return after
 
-    def follow(self, reading: PlanReading, current_sha256: str, executed: int | None) -> Proposal | None:
+    def follow(
+        self, reading: PlanReading, current_sha256: str, executed: int | None, current_manifest: str = ""
+    ) -> Proposal | None:
         """Take up a plan that the chain shows, and return the proposal of the attempt in progress.
 
         Args:
             reading: What the plan source said.
             current_sha256: Of the current generation's binary, so that a release that runs already is no plan.
             executed: Last height that our application executed, None when it is not known.
+            current_manifest: Sha256 of the current generation's manifest; empty when it has none.
 
         Raises:
             JournalError: The attempt could not be opened.
@@ -83,7 +86,8 @@ class AttemptBook:
         self._put_off(reading)
         if self.open is None:
             began = self._journal.began_at
-            proposal = plan_to_open(reading, self._planned, current_sha256, executed, began) if self._free else None
+            current = (current_sha256, current_manifest)
+            proposal = plan_to_open(reading, self._planned, current, executed, began) if self._free else None
             if proposal is not None:
                 self.take_up(proposal, PlanOrigin.CHAIN if proposal.halts_itself else PlanOrigin.REGISTRY)
         attempt = self.open
@@ -185,7 +189,7 @@ def _next_of_chain(proposals: Iterable[Proposal]) -> Proposal | None:
 def plan_to_open(
     reading: PlanReading,
     latest: Attempt | None,
-    current_sha256: str,
+    current: tuple[str, str],
     executed: int | None,
     began_at: int | None = None,
 ) -> Proposal | None:
@@ -198,7 +202,7 @@ def plan_to_open(
     Args:
         reading: What the plan source said.
         latest: The newest attempt that came from a plan.
-        current_sha256: Of the current generation's binary.
+        current: Sha256 of the current generation's binary, and of its manifest where it has one.
         executed: Last height that our application executed, None when it is not known.
         began_at: Height at which this controller first saw the application: what the network crossed before, this
             node crossed in its own way, with a build of its own perhaps.
@@ -211,7 +215,7 @@ def plan_to_open(
     if began_at is not None:
         crossed = [entry for entry in crossed if entry.target_height > began_at]
     # When the release of one runs here, it and those before it are behind us.
-    behind = max((entry.id for entry in crossed if entry.release_hash == current_sha256), default=None)
+    behind = max((entry.id for entry in crossed if entry.release_hash in current), default=None)
     if behind is not None:
         crossed = [entry for entry in crossed if entry.id > behind]
     ahead = [entry for entry in crossed if executed is not None and entry.target_height > executed]

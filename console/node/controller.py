@@ -122,7 +122,14 @@ class Controller:
             run=parts.command,
         )
         self._preparer = Preparer(
-            book, generations, node.state_dir / "downloads", settings, shape, parts.releases, changed
+            book,
+            generations,
+            node.state_dir / "downloads",
+            settings,
+            shape,
+            parts.releases,
+            changed,
+            parts.manifests,
         )
         self._armer = Armer(settings, book, runs, generations, journal, shape, points, parts.command)
         returner = Returner(settings, book, runs, generations, points, shape)
@@ -323,7 +330,9 @@ class Controller:
         proposal: Proposal | None = None
         if reading is not None:
             self._begin_at_genesis(reading)
-            proposal = self._book.follow(reading, self._generations.current().sha256, self._runs.application_height())
+            current = self._generations.current()
+            executed = self._runs.application_height()
+            proposal = self._book.follow(reading, current.sha256, executed, current.manifest)
             if proposal is not None:
                 self._book.learn_verdict(proposal)
                 self._keep_membership(reading, proposal)

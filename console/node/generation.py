@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
 from console.errors import NodeError
 from console.files import switch_link, sync_folder, write_durably
 from console.node.contents import Binaries, Contents
-from console.node.release_record import RELEASE, read_release, recorded_hashes
+from console.node.release_record import MANIFEST, RELEASE, read_release, recorded_hashes, recorded_manifest
 
 GENESIS = "genesis"
 
@@ -63,6 +65,8 @@ class Generation:
     """Binaries of other services that are in its `bin/`."""
     verified: bool = True
     """Whether the app's hash is on record in `release.json`; else it is that of what lies there now."""
+    manifest: str = ""
+    """Sha256 of the manifest that vouched for it; empty when none did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +153,8 @@ class Generations:
         missing = self._missing(folder)
         if missing:
             raise NodeError(f"generation {name} is not complete: {folder / 'bin' / missing[0]} is missing")
-        hashes = recorded_hashes(read_release(folder), self._daemon)
+        record = read_release(folder)
+        hashes = recorded_hashes(record, self._daemon)
         binary = folder / "bin" / self._daemon
         companions = tuple(
             Binary(path.name, path, hashes.get(path.name) or self._hash(path))
@@ -157,7 +162,8 @@ class Generations:
             if path.name != self._daemon and not path.name.startswith(".") and path.is_file()
         )
         recorded = hashes.get(self._daemon, "")
-        return Generation(name, binary, recorded or self._hash(binary), companions, bool(recorded))
+        manifest = recorded_manifest(record)
+        return Generation(name, binary, recorded or self._hash(binary), companions, bool(recorded), manifest)
 
     def staged(self, name: str, sha256: str) -> Generation | None:
         """The generation when it is complete and its app's binary is exactly those bytes, else None."""
@@ -170,7 +176,7 @@ class Generations:
                 return None
         except NodeError:
             return None
-        return Generation(name, found.binary, sha256, found.companions, found.verified)
+        return replace(found, sha256=sha256)
 
     def names(self) -> tuple[str, ...]:
         """Folder names of the generations, complete or not: genesis first, then the others by name."""
@@ -221,6 +227,7 @@ class Generations:
         origin: str,
         *,
         companions: Mapping[str, tuple[Path, str]] | None = None,
+        documents: Mapping[str, bytes] | None = None,
     ) -> Generation:
         """Publish verified bytes as a generation; it is immutable from then on.
 
@@ -230,13 +237,14 @@ class Generations:
             sha256: 64 hex digits.
             origin: Where the bytes came from, for the record.
             companions: Verified files and hashes of further binaries, by daemon; they are copied.
+            documents: What vouches for them, by file name: a manifest and its signatures.
 
         Raises:
             NodeError: The bytes changed on the way, or a running generation would be replaced.
             OSError: The disk refused.
         """
         files = {**self._carried(), **(companions or {}), self._daemon: (verified, sha256)}
-        generation = self._publish(name, files, origin, force=True)
+        generation = self._publish(name, files, origin, True, documents or {})
         verified.unlink(missing_ok=True)
         return generation
 
@@ -326,7 +334,14 @@ class Generations:
         target = GENESIS if generation.name == GENESIS else f"upgrades/{generation.name}"
         switch_link(self._root / "current", target)
 
-    def _publish(self, name: str, files: Mapping[str, tuple[Path, str]], origin: str, force: bool) -> Generation:
+    def _publish(
+        self,
+        name: str,
+        files: Mapping[str, tuple[Path, str]],
+        origin: str,
+        force: bool,
+        documents: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> Generation:
         self._check_can_be_staged(name, force)
         target = self._folder(name)
         beside = target.with_name(f".{name}.new")
@@ -346,6 +361,10 @@ class Generations:
                 raise NodeError(f"the staged bytes of {name} are not the verified ones", safe="nothing was published")
         hashes = {daemon: sha256 for daemon, (_, sha256) in files.items()}
         document = {"name": name, "sha256": hashes[self._daemon], "binaries": hashes, "origin": origin}
+        if MANIFEST in documents:
+            document["manifest"] = hashlib.sha256(documents[MANIFEST]).hexdigest()
+        for file, content in documents.items():
+            write_durably(beside / file, content, mode=0o444)
         write_durably(beside / RELEASE, json.dumps(document).encode(), mode=0o644)
         sync_folder(beside / "bin")
         sync_folder(beside)

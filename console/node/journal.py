@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from console.model import Arming, Attempt, Crossing, NodeRun, PlanOrigin, Preparation, Proposal, Verdict
+from console.model import Arming, Attempt, Crossing, NodeRun, PlanOrigin, Preparation, Proposal, ReleaseKind, Verdict
 from console.node.journal_store import JournalStore
 from console.node.protocol import attempt_from_json, attempt_to_json
 from console.node.table import FLUSHED_LATER, MOST_WRITES, refuse_illegal
@@ -168,7 +168,8 @@ class Journal(JournalStore):
             note="",
             origin=origin,
             generation=generation,
-            generation_hash=proposal.release_hash,
+            # A manifest's binary is known when the manifest was verified.
+            generation_hash=proposal.release_hash if proposal.release_kind is ReleaseKind.RAW else "",
             grace_blocks=proposal.grace_blocks,
         )
 

@@ -12,6 +12,7 @@ from console.node.faults import FaultPoints
 from console.node.generation import Generations
 from console.node.halt_in_file import HaltInFile
 from console.node.journal import Journal
+from console.node.manifests import Manifests, NetworkDemands
 from console.node.plan_file import FileHalts
 from console.node.pre_upgrades import PreUpgrades
 from console.node.releases import Releases
@@ -37,6 +38,8 @@ class Parts:
     refuse_foreign: Callable[[Collection[int]], None]
     """Raises HeldByOther when something that is not ours holds the node."""
     releases: Releases
+    manifests: Manifests | None
+    """Verifies releases that are manifests; None where nobody said what the network demands."""
     command: RunCommand
     """Runs a short command of what a generation holds."""
     after_upgrade: AfterUpgrade
@@ -44,8 +47,19 @@ class Parts:
     """Told the halt height of each start, where the environment does not carry it."""
 
 
-def parts_of(settings: Callable[[], NodeSettings], journal: Journal, faults: FaultPoints) -> Parts:
+def parts_of(
+    settings: Callable[[], NodeSettings],
+    journal: Journal,
+    faults: FaultPoints,
+    demands: NetworkDemands | None = None,
+) -> Parts:
     """The pieces for a node.
+
+    Args:
+        settings: Of the moment.
+        journal: The node's.
+        faults: Fault points.
+        demands: What the network demands of a release; None takes no manifests.
 
     Raises:
         NodeError: The settings contradict themselves.
@@ -63,6 +77,7 @@ def parts_of(settings: Callable[[], NodeSettings], journal: Journal, faults: Fau
         chain_halts=FileHalts(node.home, journal) if shape.halts_itself else None,
         refuse_foreign=running.refuse_foreign,
         releases=running.releases,
+        manifests=None if demands is None else Manifests(demands, settings, shape, running.releases),
         command=running.command,
         after_upgrade=AfterUpgrade(settings, journal, shape),
         set_halt=HaltInFile(shape.settings_folder(), journal).set if node.arm_by == "local.toml" else None,

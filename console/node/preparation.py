@@ -14,6 +14,7 @@ from console.errors import JournalError, NodeError, ReleaseError
 from console.model import Attempt, Crossing, FailureCode, Fetching, Preparation, ReleaseKind
 from console.node.attempts import AttemptBook
 from console.node.generation import Generation, Generations
+from console.node.manifests import Manifests, VerifiedRelease, holds
 from console.node.releases import BinaryReleases, Fetched, Releases
 from console.node.shape import NodeShape
 from console.settings import NodeSettings
@@ -39,6 +40,7 @@ class Preparer:
         shape: What kind of node it is.
         releases: Where releases come from and how they are tried; executables when not given.
         changed: Called when there is news of a download.
+        manifests: Verifies releases that are manifests; None where none is taken.
     """
 
     def __init__(
@@ -50,9 +52,11 @@ class Preparer:
         shape: NodeShape,
         releases: Releases | None = None,
         changed: Callable[[], None] = lambda: None,
+        manifests: Manifests | None = None,
     ) -> None:
         self._book = book
         self._releases = BinaryReleases(settings, shape) if releases is None else releases
+        self._manifests = manifests
         self._generations = generations
         self._downloads = downloads
         self._settings = settings
@@ -108,6 +112,9 @@ class Preparer:
                 safe="nothing was changed",
             )
         found = await self._hash_of(binary)
+        if attempt is not None and self._manifests is not None and self._manifests.concerns(attempt):
+            await self._give_program(attempt, self._manifests, binary, found)
+            return
         if attempt is not None and attempt.release_hash and found != attempt.release_hash:
             raise NodeError(
                 f"{binary} has sha256 {found}, the chain says {attempt.release_hash}", safe="nothing was changed"
@@ -136,6 +143,27 @@ class Preparer:
             self._change(attempt.id, preparation=Preparation.VERIFIED, generation_hash=found, failure_code=0, note="")
             await self._stage(self._mine(attempt.id), copy, str(binary))
             await self._preflight(self._mine(attempt.id))
+
+    async def _give_program(self, attempt: Attempt, manifests: Manifests, binary: Path, found: str) -> None:
+        """Take one program of a manifest's release; it is staged when all of them are there."""
+        release = await manifests.verified(attempt)
+        program = next((name for name, wanted in release.programs.items() if wanted.sha256 == found), None)
+        if program is None:
+            wanted = ", ".join(f"{name} {each.sha256}" for name, each in release.programs.items())
+            raise NodeError(
+                f"{binary} has sha256 {found}, and the release holds {wanted}",
+                safe="nothing was changed",
+                next_step="for a build of your own: `upgrade-console release attest`",
+            )
+        async with self._giving:
+            await self.close()
+            try:
+                self._downloads.mkdir(parents=True, exist_ok=True)
+                copy = self._downloads / f".{found}.given"
+                await asyncio.to_thread(shutil.copyfile, binary, copy)
+                copy.replace(self._downloads / found)
+            except OSError as error:
+                raise NodeError(f"cannot copy {binary}: {error}", safe="nothing was changed") from error
 
     async def _hash_of(self, binary: Path) -> str:
         try:
@@ -202,9 +230,12 @@ class Preparer:
         self._book.change(**changes)
 
     async def _prepare(self, attempt: Attempt) -> None:
+        if self._manifests is not None and self._manifests.concerns(attempt):
+            await self._prepare_manifest(attempt, self._manifests)
+            return
         if attempt.release_kind != ReleaseKind.RAW:
             raise ReleaseError(
-                "the plan names a release manifest, which this version cannot verify",
+                "the plan names a release manifest, and nobody says here whom to trust",
                 code=FailureCode.UNSUPPORTED_RELEASE,
             )
         if not attempt.generation_hash:
@@ -217,6 +248,51 @@ class Preparer:
         elif attempt.preparation is not Preparation.STAGED:
             self._change(attempt.id, preparation=Preparation.STAGED, failure_code=0, note="")
         await self._preflight(self._mine(attempt.id))
+
+    async def _prepare_manifest(self, attempt: Attempt, manifests: Manifests) -> None:
+        release = await manifests.verified(attempt)
+        daemon = self._settings().daemon
+        app = release.programs[daemon].sha256
+        self._change(attempt.id, generation_hash=app, grace_blocks=release.manifest.grace_blocks)
+        staged = await asyncio.to_thread(self._generations.staged, attempt.generation, app)
+        if staged is None or not staged.verified or not holds(staged, release, daemon):
+            if attempt.preparation is not Preparation.FAILED:
+                self._change(attempt.id, preparation=Preparation.FETCHING)
+            files = await self._brought(attempt, release, manifests)
+            self._change(attempt.id, preparation=Preparation.VERIFIED, failure_code=0, note="")
+            await manifests.accept(release)
+            await asyncio.to_thread(self._publish_release, self._mine(attempt.id), release, files)
+        if self._mine(attempt.id).preparation is not Preparation.STAGED:
+            self._change(attempt.id, preparation=Preparation.STAGED, failure_code=0, note="")
+        await self._preflight(self._mine(attempt.id))
+
+    async def _brought(
+        self, attempt: Attempt, release: VerifiedRelease, manifests: Manifests
+    ) -> dict[str, tuple[Path, str]]:
+        try:
+            return await manifests.bring(attempt, release, self._downloads, self._tell)
+        finally:
+            self._tell(None)
+
+    def _publish_release(self, attempt: Attempt, release: VerifiedRelease, files: dict[str, tuple[Path, str]]) -> None:
+        """Publish every program of a release, those that do not change from the current generation."""
+        daemon = self._settings().daemon
+        others = {name: found for name, found in files.items() if name != daemon}
+        missing = [name for name in self._shape.required_companions() if name not in others]
+        try:
+            if missing:
+                current = {one.daemon: (one.path, one.sha256) for one in self._generations.current().companions}
+                others |= {name: current[name] for name in missing if name in current}
+            file, sha256 = files[daemon]
+            origin = release.own_build or f"manifest sha256 {release.sha256}"
+            with self._staging:
+                self._generations.stage(
+                    attempt.generation, file, sha256, origin, companions=others, documents=release.documents
+                )
+        except OSError as error:
+            raise ReleaseError(f"cannot stage the release: {error}", code=FailureCode.DISK_SPACE) from error
+        for name in others.keys() & files.keys():
+            files[name][0].unlink(missing_ok=True)
 
     def _learn_hash(self, attempt: Attempt) -> Attempt:
         """The hash of a chain's plan: of the bytes that somebody vouched for, or of its one binary with a checksum.
@@ -250,6 +326,12 @@ class Preparer:
                 f"the release {attempt.name} is not staged, and auto_download is off",
                 code=FailureCode.DOWNLOAD_FAILED,
                 next_step=f"give its bytes with `upgrade-console node add-upgrade {attempt.name} FILE`",
+            )
+        if found is None and self._manifests is not None and self._manifests.required:
+            raise ReleaseError(
+                f"this network demands signed releases, and the plan {attempt.name} names a raw binary",
+                code=FailureCode.NOT_TRUSTED,
+                next_step=f"check its bytes and give them with `upgrade-console node add-upgrade {attempt.name} FILE`",
             )
         if attempt.preparation is not Preparation.FAILED:
             self._change(attempt.id, preparation=Preparation.FETCHING)

@@ -10,6 +10,8 @@ from typing import Any
 from console.errors import NodeError
 
 RELEASE = "release.json"
+MANIFEST = "manifest.json"
+"""The manifest that vouches for a generation, beside the record."""
 
 
 def read_release(folder: Path) -> dict[str, Any]:
@@ -35,3 +37,9 @@ def recorded_hashes(record: Mapping[str, Any], daemon: str) -> dict[str, str]:
     if isinstance(single, str) and single:
         hashes.setdefault(daemon, single)
     return hashes
+
+
+def recorded_manifest(record: Mapping[str, Any]) -> str:
+    """Sha256 of the manifest that vouched for a generation; empty when none did."""
+    found = record.get("manifest")
+    return found if isinstance(found, str) else ""

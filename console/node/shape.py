@@ -130,6 +130,14 @@ class NodeShape:
         """Daemons that a generation must hold beside the app's."""
         return tuple(entry.daemon for entry in self.companions if entry.daemon and entry.binary is None)
 
+    def programs(self, daemon: str) -> tuple[str, ...]:
+        """Names of the programs that a release may change on this node, the app's first.
+
+        Args:
+            daemon: The app's.
+        """
+        return tuple(dict.fromkeys((daemon, *(entry.daemon for entry in self.companions if entry.daemon))))
+
     def make_tmp(self, generation: Generation) -> None:
         """Make the generation's own `TMPDIR`, empty, while nothing of the node runs: a kill may have left half a file.
 

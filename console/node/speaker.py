@@ -132,7 +132,7 @@ class Speaker:
     def _confirm(self, attempt: Attempt) -> Callable[[], Awaitable[None]]:
         async def confirm() -> None:
             live = self._runs.live
-            exe = attempt.release_hash if live is None else live.exe_sha256
+            exe = attempt.generation_hash if live is None else live.exe_sha256
             app_hash = await self._peers.agreed_app_hash(attempt.target_height)
             await self._signals.confirm(attempt.proposal_id, exe, app_hash)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from console.errors import ControllerDown, InputError, NodeError
-from console.model import NodeStatus
+from console.model import NodeStatus, ReleaseKind
 from console.node.cosmovisor.batch import (
     BatchEntry,
     BatchError,
@@ -23,11 +23,15 @@ from console.node.download.checksum import read_checksum
 from console.node.images import given_image
 from console.node.inventory import Inventory
 from console.node.journal import Journal
+from console.node.manifests import given_manifest, keep_bundle
 from console.node.plan_ahead import check_ahead, next_of, plan_path, write_ahead
+from console.node.release.bundle import read_bundle
+from console.node.release.verification import verify_release
 from console.node.runtimes import engine_of
 from console.operations.node import check_binary
 from console.operations.node_alone import alone, controller_holds, reading, this_user
-from console.settings import NodeSettings
+from console.operations.release_verify import AgainstWhat, expected_of
+from console.settings import NetworkSettings, NodeSettings
 from console.text import untrusted
 
 _MAX_BATCH_FILE = 1 << 20
@@ -97,6 +101,41 @@ async def stage_upgrade(
         status = await control.plan_ahead(name, height, force=force)
         lines.append(f"{plan_path(node)} plans it for height {height}")
     return Staged(status, tuple(lines))
+
+
+def give_manifest(network: NetworkSettings, node: NodeSettings, name: str, manifest: Path) -> Staged:
+    """Give a plan's manifest and the signatures beside it; the controller verifies them again when it uses them.
+
+    Args:
+        network: Whose demands it must meet.
+        node: The node.
+        name: The plan's name.
+        manifest: Its file.
+
+    Raises:
+        InputError: It cannot be read.
+        ReleaseError: It may not be staged here, by what is known without a plan; nothing was changed.
+    """
+    bundle = read_bundle(manifest)
+    with reading(node) as journal:
+        attempt = None if journal is None else journal.latest_attempt()
+    generation = Inventory.of(node).generations.folder_of_plan(name)
+    planned = attempt is not None and not attempt.crossing.ended and attempt.generation == generation
+    against = AgainstWhat(plan_name=name)
+    if attempt is not None and planned:
+        by_chain = attempt.release_kind == ReleaseKind.MANIFEST
+        against = AgainstWhat(
+            release_hash=attempt.release_hash if by_chain else "",
+            plan_name=name,
+            target_height=attempt.target_height,
+            breaking=attempt.breaking,
+        )
+    found = verify_release(bundle.content, bundle.signatures, expected_of(network, node, against))
+    found.raise_on_failure()
+    keep_bundle(given_manifest(node.state_dir, generation), bundle)
+    signers = ", ".join(dict.fromkeys(name for check in found.checks for name in check.who)) or "nobody"
+    line = f"{untrusted(manifest)} is kept for {untrusted(name)}, sha256 {found.sha256}, signed by {signers}"
+    return Staged(None, (line,))
 
 
 def _compare(binary: Path, checksum: str) -> None:
@@ -214,11 +253,23 @@ def _stage_alone(node: NodeSettings, name: str, binary: Path, force: bool, heigh
 
 
 def _promised(journal: Journal, folder: str) -> str:
-    """The hash that the chain names for the open plan of that folder; empty when it names none."""
+    """The hash that the app's binary of the open plan of that folder must have; empty when nobody names one.
+
+    Raises:
+        NodeError: The plan names a manifest that no controller has verified yet.
+    """
     attempt = journal.latest_attempt()
     if attempt is None or attempt.crossing.ended or attempt.generation != folder:
         return ""
-    return attempt.release_hash
+    if attempt.release_kind != ReleaseKind.MANIFEST:
+        return attempt.release_hash
+    if not attempt.generation_hash:
+        raise NodeError(
+            f"{attempt.name} is a manifest, which no controller has verified yet",
+            safe="nothing was staged",
+            next_step="start the controller, and give the binary to it",
+        )
+    return attempt.generation_hash
 
 
 def _plan_alone(node: NodeSettings, plan: PlanFile, app_height: int | None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from console.errors import InputError, SettingsError
-from console.model import ChainView, Proposal, ProposalStatus, Snapshot, minimum_lead
+from console.model import ChainView, Proposal, ProposalStatus, ReleaseKind, Snapshot, minimum_lead
 from console.ports import ProposeRequest
 from console.settings import NetworkSettings
 
@@ -19,6 +19,9 @@ DEFAULT_FREEZE_BLOCKS = 5
 
 MAX_URL_LENGTH = 512
 """Bytes of a release URL (contracts/UpgradeRegistry.sol MAX_URL_LENGTH)."""
+
+MANIFEST_KIND = "manifest"
+"""Of the field `kind` where the hash is a manifest's."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _HASH = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})")
@@ -102,6 +105,7 @@ def request_of(fields: Mapping[str, str], snapshot: Snapshot | None) -> ProposeR
         height=int(fields["height"].strip()),
         url=fields["url"].strip(),
         release_hash=match.group(1).lower(),
+        kind=ReleaseKind.MANIFEST if fields.get("kind") == MANIFEST_KIND else ReleaseKind.RAW,
         breaking=fields.get("breaking", "yes") != "no",
     )
 

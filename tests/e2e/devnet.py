@@ -110,15 +110,16 @@ class Devnet:
         document: dict[str, Any] = self.does(node, "status")
         return document
 
-    def add_release(self, version: str, rules: int) -> Build:
+    def add_release(self, version: str, rules: int, migration: str = "") -> Build:
         """Build another release and have the devnet's server offer it.
 
         Args:
             version: What it calls itself, and its folder.
             rules: Its rule set; with one that no program knows it answers `--version` and does not start.
+            migration: What it does to the state at H (`ReleaseMigration.carried`).
         """
         record = json.loads((self.folder / "devnet.json").read_text())
-        (build,) = build_all(record["python"], (Release(version, rules),))
+        (build,) = build_all(record["python"], (Release(version, rules, migration),))
         path = self.folder / "releases" / version / "subnetd"
         path.parent.mkdir()
         path.write_bytes(build.content)

@@ -113,9 +113,13 @@ def _cross(add: _Add) -> None:
     upgrade.add_argument(
         "file",
         type=Path,
+        nargs="?",
         metavar="FILE",
         help="the binary; with containers an image (sha256:…, NAME@sha256:…, NAME:TAG); where the chain names a hash it"
         " must match",
+    )
+    upgrade.add_argument(
+        "--manifest", type=Path, metavar="MANIFEST", help="the release's manifest, with its .sshsig files beside it"
     )
     upgrade.add_argument("--force", action="store_true", help="replace other bytes of that name, or another plan")
     upgrade.add_argument(

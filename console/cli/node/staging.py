@@ -18,9 +18,17 @@ if TYPE_CHECKING:
 def add_upgrade(arguments: argparse.Namespace) -> int:
     """`node add-upgrade NAME FILE`. Raises ConsoleError."""
     from console.node.client import NodeClient
-    from console.operations.node_stage import stage_upgrade
+    from console.operations.node_stage import give_manifest, stage_upgrade
 
     network, node = chosen(arguments)
+    if arguments.manifest is not None:
+        kept = give_manifest(network, node, arguments.name, arguments.manifest)
+        if arguments.file is None and arguments.json:
+            print_json({"done": list(kept.lines), "node": None})
+        elif not arguments.json:
+            print("\n".join(kept.lines))
+        if arguments.file is None:
+            return 0
     question = stage_upgrade(
         NodeClient(node.state_dir),
         node,

@@ -15,7 +15,8 @@ from eth.vm.forks.shanghai.state import ShanghaiState
 from eth_typing import Address
 
 from console.devnet.evm import execution, rows
-from console.devnet.evm.ledger import Block, Ledger, Need
+from console.devnet.evm.blocks import Block, Need
+from console.devnet.evm.ledger import Ledger
 
 REVERTED, OUT_OF_GAS, OTHER_FAILURE = 33, 7, 34
 """FVM exit codes, which the facade gives as error codes."""

@@ -13,7 +13,6 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,8 @@ from eth.vm.forks.shanghai.state import ShanghaiState
 from eth_typing import Address
 from eth_utils.crypto import keccak
 
-from console.devnet.evm import execution, state_db
+from console.devnet.evm import execution, migrating, state_db, variants
+from console.devnet.evm.blocks import Block, Executed, Fork, Need, Result, StoredLog, StoredTransaction
 from console.errors import DevnetError, HeldByOther
 
 SCHEMA = (
@@ -39,83 +39,10 @@ SCHEMA = (
     " address BLOB NOT NULL, topic0 BLOB, topic1 BLOB, topic2 BLOB, topic3 BLOB, data BLOB NOT NULL,"
     " PRIMARY KEY (height, position)) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS logs_address ON logs (address, height)",
+    *variants.SCHEMA,
 )
 ANCESTORS = 256
 """How many block hashes a contract can ask for."""
-
-
-class Fork(Exception):
-    """Another block is already stored for this height."""
-
-    def __init__(self, height: int, stored: str) -> None:
-        super().__init__(f"height {height} is block {stored} here")
-        self.height = height
-
-
-class Need(Exception):
-    """Blocks are missing before this one; `need` is the first of them."""
-
-    def __init__(self, need: int) -> None:
-        super().__init__(f"block {need} is not here yet")
-        self.need = need
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of one transaction that was sent with a block."""
-
-    hash: str
-    """0x-prefixed hash of the raw bytes."""
-    ok: bool
-    gas: int
-    """Gas used; 0 for one that was skipped as invalid."""
-
-
-@dataclass(frozen=True, slots=True)
-class Executed:
-    """The answer to a block."""
-
-    root: bytes
-    results: tuple[Result, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A stored block."""
-
-    height: int
-    hash: bytes
-    time: int
-    """Unix seconds."""
-    root: bytes
-    gas: int
-    """Gas used by its transactions."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredTransaction:
-    """A transaction that is part of a block, with its outcome."""
-
-    hash: bytes
-    height: int
-    position: int
-    raw: bytes
-    ok: bool
-    gas: int
-    cumulative: int
-    """Gas used in the block up to and including this one."""
-    contract: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class StoredLog:
-    """An event with its place."""
-
-    height: int
-    position: int
-    """Its number among the logs of the block."""
-    tx_position: int
-    log: execution.Log
 
 
 class Ledger:
@@ -142,6 +69,7 @@ class Ledger:
             for statement in SCHEMA:
                 self._connection.execute(statement)
             self._db = AtomicDB(state_db.SqliteDB(self._connection))
+            self._variants = variants.Variants(self._connection)
             self._begin(genesis, folder)
         except BaseException:
             self.close()
@@ -158,7 +86,15 @@ class Ledger:
         self._connection.close()
         os.close(self._lock)
 
-    def execute(self, height: int, block_hash: str, time: int, sent: Sequence[str]) -> Executed:
+    def execute(
+        self,
+        height: int,
+        block_hash: str,
+        time: int,
+        sent: Sequence[str],
+        carried: str = "",
+        before: bytes | None = None,
+    ) -> Executed:
         """Execute the next block, or give the stored answer for one that was executed before.
 
         Args:
@@ -166,10 +102,14 @@ class Ledger:
             block_hash: 64 hex digits.
             time: Its time in unix seconds.
             sent: Raw transactions, 0x-prefixed hex, in order. Invalid ones are skipped and change nothing.
+            carried: The migration before them (see migrating.py); empty for none.
+            before: The state root that the block is built on, which decides between migrations of the block before;
+                None for the one that is here.
 
         Raises:
-            Fork: Another block is stored for the height.
+            Fork: Another block is stored for the height, or the block before never came to that root.
             Need: Blocks are missing before it.
+            migrating.MigrationFailed: The migration cannot be done; the block is not stored.
         """
         digest = bytes.fromhex(block_hash.removeprefix("0x"))
         texts = [text.lower() for text in sent]
@@ -177,10 +117,12 @@ class Ledger:
         if height > tip + 1:
             raise Need(tip + 1)
         if height <= tip:
-            return self._stored(height, digest, time, texts)
+            return self._stored(height, digest, time, texts, carried)
+        if before is not None and before != self.root(tip):
+            self._become(tip, before)
         with self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
-            return self._append(height, digest, time, texts, self.root(tip))
+            return self._append(height, digest, time, texts, self.root(tip), carried)
 
     def root(self, height: int) -> bytes:
         """The state root after a height that is stored."""
@@ -284,11 +226,16 @@ class Ledger:
         state.persist()
         return bytes(state.state_root)
 
-    def _append(self, height: int, digest: bytes, time: int, texts: Sequence[str], before: bytes) -> Executed:
+    def _append(
+        self, height: int, digest: bytes, time: int, texts: Sequence[str], before: bytes, carried: str = ""
+    ) -> Executed:
         root, gas, place, logs = before, 0, 0, 0
         results: list[Result] = []
         # A block without transactions costs one row: its state is the one before.
-        state = self._open(before, height, time) if texts else None
+        state = self._open(before, height, time) if texts or carried else None
+        if carried and state is not None:
+            migrating.migrate(state, migrating.read_carried(carried), self._code)
+            self._variants.note(height, carried)
         for text in texts:
             assert state is not None
             try:
@@ -320,20 +267,56 @@ class Ledger:
         if state is not None:
             state.persist()
             root = bytes(state.state_root)
-        shown = json.dumps([[result.hash, result.ok, result.gas] for result in results])
         self._connection.execute(
             "INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (height, digest, time, root, json.dumps(list(texts)), shown, gas),
+            (height, digest, time, root, json.dumps(list(texts)), _shown(results), gas),
         )
         return Executed(root, tuple(results))
 
-    def _stored(self, height: int, digest: bytes, time: int, texts: list[str]) -> Executed:
+    def _stored(self, height: int, digest: bytes, time: int, texts: list[str], carried: str) -> Executed:
         row = self._connection.execute(
             "SELECT hash, time, sent, root, results FROM blocks WHERE height = ?", (height,)
         ).fetchone()
         if height == 0 or (row[0], row[1], json.loads(row[2])) != (digest, time, texts):
             raise Fork(height, row[0].hex())
-        return Executed(row[3], tuple(Result(*result) for result in json.loads(row[4])))
+        if carried == self._variants.carried(height):
+            return _executed(row[3], row[4])
+        found = self._variants.find(height, carried)
+        if found is not None:
+            return _executed(*found)
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._remove(height)
+            executed = self._append(height, digest, time, texts, self.root(height - 1), carried)
+        finally:
+            # Tried and taken back: nothing may be built on it yet.
+            self._connection.rollback()
+        self._variants.add(height, carried, executed.root, _shown(executed.results))
+        return executed
+
+    def _become(self, tip: int, root: bytes) -> None:
+        """Have the last block be what it comes to with another migration, since the next is built on that."""
+        carried = self._variants.with_root(tip, root)
+        row = self._connection.execute(
+            "SELECT hash, time, sent, root, results FROM blocks WHERE height = ?", (tip,)
+        ).fetchone()
+        if carried is None:
+            raise Fork(tip, row[0].hex())
+        with self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._variants.add(tip, self._variants.carried(tip), row[3], row[4])
+            self._remove(tip)
+            self._append(tip, row[0], row[1], json.loads(row[2]), self.root(tip - 1), carried)
+
+    def _remove(self, height: int) -> None:
+        for table in ("logs", "transactions", "migrations", "blocks"):
+            self._connection.execute(f"DELETE FROM {table} WHERE height = ?", (height,))
+
+    def _code(self, keccak256: bytes) -> bytes | None:
+        try:
+            return bytes(self._db[keccak256])
+        except KeyError:
+            return None
 
     def _open(self, root: bytes, height: int, time: int) -> ShanghaiState:
         return execution.open_state(
@@ -361,6 +344,14 @@ class Ledger:
             (value,),
         )
         return [StoredTransaction(*row) for row in rows]
+
+
+def _shown(results: Sequence[Result]) -> str:
+    return json.dumps([[result.hash, result.ok, result.gas] for result in results])
+
+
+def _executed(root: bytes, results: str) -> Executed:
+    return Executed(root, tuple(Result(*result) for result in json.loads(results)))
 
 
 def _lock(path: Path) -> int:

@@ -9,7 +9,8 @@ from eth_bloom.bloom import BloomFilter
 from eth_utils.address import to_checksum_address
 
 from console.devnet.evm import execution
-from console.devnet.evm.ledger import Block, Ledger, StoredLog, StoredTransaction
+from console.devnet.evm.blocks import Block, StoredLog, StoredTransaction
+from console.devnet.evm.ledger import Ledger
 
 EMPTY_UNCLES = "0x1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347"
 """keccak(rlp([])): there are no uncles."""

@@ -16,8 +16,10 @@ from typing import Any
 from aiohttp import web
 
 from console.devnet.evm import execution
+from console.devnet.evm.blocks import Fork, Need
 from console.devnet.evm.ethereum import Ethereum
-from console.devnet.evm.ledger import Fork, Ledger, Need
+from console.devnet.evm.ledger import Ledger
+from console.devnet.evm.migrating import MigrationFailed
 
 MAX_BODY = 64 * 1024 * 1024
 """Bytes of a request: a block of 200 transactions of 128 KiB in hex fits."""
@@ -71,6 +73,9 @@ class Service:
             return web.json_response({"error": "fork", "height": fork.height, "message": str(fork)}, status=409)
         except Need as need:
             return web.json_response({"error": "need", "need": need.need}, status=409)
+        except MigrationFailed as failed:
+            logger.warning("a migration failed: %s", failed)
+            return web.json_response({"error": "migration", "message": str(failed)}, status=422)
         except (BadRequest, json.JSONDecodeError, UnicodeDecodeError) as error:
             return web.json_response({"error": "bad request", "message": str(error)}, status=400)
 
@@ -84,7 +89,10 @@ class Service:
             raise BadRequest("block must be 64 hex digits")
         if not isinstance(txs, list) or not all(isinstance(raw, str) for raw in txs):
             raise BadRequest("txs must be an array of hex strings")
-        executed = self._ledger.execute(height, block, time, txs)
+        carried, before = body.get("migration", ""), body.get("before", "")
+        if not isinstance(carried, str) or not isinstance(before, str) or (before and not _is_hex(before)):
+            raise BadRequest("migration must be a string, and before a root in hex")
+        executed = self._ledger.execute(height, block, time, txs, carried, bytes.fromhex(before) or None)
         return {
             "root": "0x" + executed.root.hex(),
             "txs": [{"hash": item.hash, "ok": item.ok, "gas": item.gas} for item in executed.results],

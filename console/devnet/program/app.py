@@ -6,8 +6,8 @@ It knows nothing of consensus; it is driven through `abci.Abci`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .abci import BeginHeader, CheckResult, HaltReached, Info
@@ -21,23 +21,29 @@ NAME = "fendermint"
 
 @dataclass(frozen=True, slots=True)
 class AppState:
-    """The last committed state: `app.json`. Height in blocks; hashes of 32 bytes."""
+    """The last committed state: `app.json`. Height in blocks; hashes of 32 bytes.
+
+    Attributes:
+        migrations: What was done at which heights: an EVM that has lost its state is given it again with the blocks.
+    """
 
     height: int = 0
     app_hash: bytes = b""
     app_version: int = 0
     evm_root: bytes = b""
+    migrations: Mapping[int, str] = field(default_factory=dict)
 
     def dump(self) -> str:
         """The file's text."""
-        return json.dumps(
-            {
-                "height": self.height,
-                "app_hash": self.app_hash.hex().upper(),
-                "app_version": self.app_version,
-                "evm_root": "0x" + self.evm_root.hex(),
-            }
-        )
+        document: dict[str, object] = {
+            "height": self.height,
+            "app_hash": self.app_hash.hex().upper(),
+            "app_version": self.app_version,
+            "evm_root": "0x" + self.evm_root.hex(),
+        }
+        if self.migrations:
+            document["migrations"] = {str(height): text for height, text in self.migrations.items()}
+        return json.dumps(document)
 
 
 def load_app_state(path: Path) -> AppState:
@@ -53,10 +59,11 @@ def load_app_state(path: Path) -> AppState:
             bytes.fromhex(document["app_hash"]),
             int(document["app_version"]),
             bytes.fromhex(str(document["evm_root"]).removeprefix("0x")),
+            {int(height): str(text) for height, text in document.get("migrations", {}).items()},
         )
     except FileNotFoundError:
         return AppState()
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise NodeError(f"{path} cannot be read: {error}") from None
 
 
@@ -68,6 +75,8 @@ class Application:
         log_path: Where executed blocks are listed.
         version: The release.
         rules: Its rules.
+        migration: What it does to the state of the release before, ahead of the first block that it executes on it;
+            empty for nothing.
         halt_height: In blocks; 0 for never. Read once.
         evm: The EVM process.
         history: A stored block by height, for an EVM that has lost its own.
@@ -80,6 +89,7 @@ class Application:
         log_path: Path,
         version: str,
         rules: Rules,
+        migration: str,
         halt_height: int,
         evm: EvmClient,
         history: Callable[[int], ExecuteBlock | None],
@@ -88,6 +98,7 @@ class Application:
         self._log = LineLog(log_path)
         self._version = version
         self._rules = rules
+        self._migration = migration
         self._halt_height = halt_height
         self._evm = evm
         self._history = history
@@ -133,10 +144,15 @@ class Application:
 
     async def end_block(self, height: int) -> None:
         """Executes the block in the EVM, feeding it earlier blocks when it has lost them."""
-        block = ExecuteBlock(height, self._header.block_hash, self._header.time_s, tuple(self._txs))
+        # As the upgrade scheduler does it at H: the first block after other rules is H, also when it is replayed.
+        carried = self._migration if self.state.app_version != self._rules.number else ""
+        block = ExecuteBlock(
+            height, self._header.block_hash, self._header.time_s, tuple(self._txs), carried, self.state.evm_root
+        )
         root = await self._execute(block)
         app_hash = self._rules.app_hash(self.state.app_hash, height, self._txs, root)
-        self._next = AppState(height, app_hash, self._rules.number, root)
+        migrations = {**self.state.migrations, height: carried} if carried else self.state.migrations
+        self._next = AppState(height, app_hash, self._rules.number, root, migrations)
 
     async def commit(self) -> bytes:
         """Makes the new state durable, then lists the execution; returns the app hash."""
@@ -158,6 +174,6 @@ class Application:
                     if earlier is None:
                         raise NodeError(f"the EVM needs block {height}, which this node does not have") from None
                     try:
-                        await self._evm.execute(earlier)
+                        await self._evm.execute(replace(earlier, migration=self.state.migrations.get(height, "")))
                     except EvmNeedsError:
                         break  # It was wiped again meanwhile: ask anew where it stands.

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Coroutine, Sequence
 from typing import NoReturn
 
-from .release import RULES, VERSION
+from .output import tell
+from .release import MIGRATION, RULES, VERSION
 
 
 def _finish(code: int) -> NoReturn:
@@ -18,14 +19,6 @@ def _finish(code: int) -> NoReturn:
         except (OSError, ValueError):
             continue
     os._exit(code)
-
-
-def _tell(line: str) -> None:
-    try:
-        sys.stderr.write(line + "\n")
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        pass
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -67,7 +60,7 @@ def _config_display(home: object) -> int:
     try:
         print(dump_toml(load_settings(Path(str(home)), os.environ)), end="")
     except NodeError as error:
-        _tell(str(error))
+        tell(str(error))
         return 1
     return 0
 
@@ -89,16 +82,16 @@ async def _to_the_end(work: Coroutine[object, object, int]) -> None:
     try:
         _finish(await work)
     except HaltReached as halt:
-        _tell(
+        tell(
             f"{format_time(time.time_ns())} INFO fendermint/app/src/app.rs:785: "
             f"Stopping node due to reaching halt height height={halt.height}"
         )
         _finish(2)
     except ConsensusFailureError as error:
-        _tell(f'E CONSENSUS FAILURE!!! err="+2/3 committed an invalid block: {error}" height={error.height}')
+        tell(f'E CONSENSUS FAILURE!!! err="+2/3 committed an invalid block: {error}" height={error.height}')
         _finish(1)
     except NodeError as error:
-        _tell(str(error))
+        tell(str(error))
         _finish(1)
 
 
@@ -120,6 +113,7 @@ async def _replay(home: object, until: int, evm_url: str, state: object) -> int:
         log_path=folder / "executed.jsonl",
         version=VERSION,
         rules=rules_for(RULES),
+        migration=MIGRATION,
         halt_height=0,
         evm=EvmClient(evm_url),
         history=history_of(store),

@@ -19,6 +19,10 @@ class ConsensusFailureError(NodeError):
         self.height = height
 
 
+class MigrationFailedError(NodeError):
+    """The release's migration cannot be done on this state: the block is not executed, now or ever."""
+
+
 class MalformedError(ValueError):
     """Bytes from outside (a peer, a file, a caller) are not in the form that was agreed."""
 

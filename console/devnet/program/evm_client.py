@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from .errors import NodeError
+from .errors import MigrationFailedError, NodeError
 
 _MAX_BODY = 64 * 1024 * 1024
 _RETRY_S = (0.05, 0.1, 0.2, 0.5)
@@ -40,12 +40,19 @@ class EvmNeedsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ExecuteBlock:
-    """A block for the EVM: height in blocks, hash in upper hex, time in seconds since 1970, raw transactions."""
+    """A block for the EVM: height in blocks, hash in upper hex, time in seconds since 1970, raw transactions.
+
+    Attributes:
+        migration: What is done before the transactions, as the release carries it; empty for nothing.
+        before: The state root that it is built on; empty for whatever the EVM has at the height before.
+    """
 
     height: int
     block_hash: str
     time_s: int
     txs: tuple[bytes, ...]
+    migration: str = ""
+    before: bytes = b""
 
 
 @dataclass(slots=True)
@@ -74,6 +81,7 @@ class EvmClient:
         Raises:
             EvmNeedsError: Earlier blocks are missing there.
             EvmRefusedError: The EVM already holds another block at this height.
+            MigrationFailedError: The block's migration cannot be done.
         """
         request: dict[str, object] = {
             "op": "execute",
@@ -82,6 +90,10 @@ class EvmClient:
             "time": block.time_s,
             "txs": ["0x" + tx.hex() for tx in block.txs],
         }
+        if block.migration:
+            request["migration"] = block.migration
+        if block.before:
+            request["before"] = block.before.hex()
         return self._root(await self._insist(request))
 
     async def check(self, height: int, raw: bytes) -> dict[str, object]:
@@ -131,6 +143,8 @@ class EvmClient:
                 return answer
             if status == 409:
                 self._conflict(answer)
+            elif answer.get("error") == "migration":
+                raise MigrationFailedError(f"the migration failed: {str(answer.get('message'))[:400]}")
             elif 400 <= status < 500:
                 raise EvmRefusedError(f"the EVM refused {request['op']} with status {status}: {str(answer)[:200]}")
             await asyncio.sleep(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])

@@ -4,3 +4,4 @@ from __future__ import annotations
 
 VERSION = "v0.1.5"
 RULES = 1
+MIGRATION = ""

@@ -9,38 +9,26 @@ import importlib
 import os
 import signal
 import socket
-import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from .app import Application
-from .block import format_time
 from .config import Address, NodeConfig, load_config
-from .errors import NodeError
+from .errors import MigrationFailedError, NodeError
 from .evm_client import EvmClient
 from .execution import history_of, replay
 from .gossip import Gossip
 from .keys import load_genesis, load_node_id, load_validator_key
 from .mempool import Mempool
 from .node import Node
+from .output import log, tell
 from .p2p import Hello
-from .release import RULES, VERSION
+from .release import MIGRATION, RULES, VERSION
 from .rules import rules_for
 from .signer_state import Signer
 from .store import BlockStore
 from .txpool import TxPool
 from .wal import ConsensusLog
-
-
-def log(line: str) -> None:
-    """One line on stdout, "I text" or "E text", with the time; a closed pipe does not stop a validator."""
-    level, _, text = line.partition(" ")
-    try:
-        sys.stdout.write(f"{level}[{format_time(time.time_ns())}] {text}\n")
-        sys.stdout.flush()
-    except (OSError, ValueError):
-        pass
 
 
 def _bound(address: Address, what: str) -> socket.socket:
@@ -71,6 +59,9 @@ def _locked(home: Path) -> int:
 async def run_node(home: Path, environ: Mapping[str, str]) -> int:
     """Runs a node until SIGTERM or SIGINT; returns 0 then.
 
+    A failed migration does not end it: as in Fendermint the process lives on, executes nothing more, and has no RPC
+    when it fails in the handshake, as it does at H (facts/ipc.md §1.7).
+
     Raises:
         NodeError: It cannot start or go on.
         HaltReached: The halt height has begun.
@@ -83,7 +74,12 @@ async def run_node(home: Path, environ: Mapping[str, str]) -> int:
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if running.done():
-        running.result()
+        try:
+            running.result()
+        except MigrationFailedError as error:
+            tell(f'E CONSENSUS FAILURE!!! err="failed to apply block; error {error}"')
+            await stop.wait()
+            return 0
         return 1
     log("I stopping")
     return 0
@@ -112,6 +108,7 @@ async def _run(config: NodeConfig) -> None:
         log_path=home / "executed.jsonl",
         version=VERSION,
         rules=rules_for(RULES),
+        migration=MIGRATION,
         halt_height=config.halt_height,
         evm=evm,
         history=history_of(store),

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urljoin
 
 from console.model import FailureCode, Fetching
 from console.node.download.exchange import Exchange, Head
 from console.node.download.failure import SourceFailed
 from console.node.download.pace import Pace
-from console.node.download.partial import Partial
 from console.node.download.reach import Road
 from console.node.download.rules import DownloadRules
 from console.node.download.urls import Url, parse_url
@@ -30,6 +29,35 @@ _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})")
 T = TypeVar("T")
 
 
+class Sink(Protocol):
+    """Where a body goes: a partial file (`Partial`), or memory."""
+
+    etag: str
+    total: int | None
+
+    @property
+    def length(self) -> int:
+        """Bytes that are here."""
+        ...
+
+    @property
+    def free(self) -> int:
+        """Bytes that there is room for. Raises OSError."""
+        ...
+
+    def begin(self, etag: str, total: int | None) -> None:
+        """Begin anew. Raises OSError."""
+        ...
+
+    def go_on(self) -> None:
+        """Write after what is here. Raises OSError."""
+        ...
+
+    def write(self, chunk: bytes) -> None:
+        """Keep a piece. Raises OSError."""
+        ...
+
+
 class Transfer:
     """One try to get one file from one source.
 
@@ -44,7 +72,7 @@ class Transfer:
     def __init__(
         self,
         source: str,
-        partial: Partial,
+        partial: Sink,
         rules: DownloadRules,
         size: int | None,
         progress: Callable[[Fetching], None] | None,

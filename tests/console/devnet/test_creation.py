@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import stat
+import zipfile
 from pathlib import Path
 
+import pytest
 from eth_account import Account
 
 from console.devnet import keys
 from console.devnet.creation import CREATION_STEPS, choose, create
 from console.devnet.layout import Layout
+from console.devnet.migrations import KINDS, release_migration
 from console.devnet.options import UpOptions
 from console.devnet.ports import PortBook
 from console.devnet.record import Record
@@ -87,6 +90,24 @@ def test_releases_are_recorded_by_their_bytes(place: Path) -> None:
     for validator in record.validators:
         binary = layout.node(validator.name).home / "cosmovisor/current/bin/subnetd"
         assert sha256_of(binary) == record.releases[0].sha256
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_second_release_carries_the_migration_and_it_lies_beside_it(place: Path, kind: str) -> None:
+    layout = Layout.of(place / "net")
+    layout.folder.mkdir()
+    options = UpOptions(layout.folder, validators=1, migration=kind)
+    _, record = made(layout, choose(layout, options, PortBook(place / "xdg")))
+    expected = release_migration(kind, record.registry)
+    for version, carried in (("v0.1.5", ""), ("v0.2.0", expected.carried)):
+        with zipfile.ZipFile(layout.release(version)) as build:
+            assert f"MIGRATION = {carried!r}" in build.read("program/release.py").decode()
+    beside = {path.name: path.read_bytes() for path in layout.release("v0.2.0").parent.iterdir()}
+    section = beside.get("migration.json")
+    assert (section is None) == (kind == "none")
+    if section is not None:
+        assert json.loads(section) == expected.section
+    assert beside.get("migration.wasm", b"") == expected.module
 
 
 def test_an_interrupted_creation_is_done_again_with_the_same_choices(place: Path) -> None:

@@ -60,3 +60,5 @@ def test_options_that_contradict_themselves_are_refused() -> None:
         UpOptions(FOLDER, freeze_blocks=4)
     with pytest.raises(InputError, match="power"):
         UpOptions(FOLDER, powers=(10, 0))
+    with pytest.raises(InputError, match="none, standard, wasm, failing, not 'odd'"):
+        UpOptions(FOLDER, migration="odd")

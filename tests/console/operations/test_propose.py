@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.errors import InputError
-from console.model import ProposalStatus, Snapshot, Verdict, minimum_lead
+from console.model import ProposalStatus, ReleaseKind, Snapshot, Verdict, minimum_lead
 from console.operations.propose import FIELDS, check_fields, earliest_height, fields_of, request_of
 from tests.console.operations.examples import RELEASE_HASH, a_chain, a_proposal, a_snapshot
 
@@ -29,6 +29,8 @@ def test_good_fields_have_no_problem_and_make_a_request() -> None:
     assert (request.name, request.height, request.url) == ("v0.2.0", 200, GOOD["url"])
     assert (request.release_hash, request.breaking) == (RELEASE_HASH, True)
     assert request_of({**GOOD, "breaking": "no"}, the_chain()).breaking is False
+    assert request.kind is ReleaseKind.RAW
+    assert request_of({**GOOD, "kind": "manifest"}, the_chain()).kind is ReleaseKind.MANIFEST
     typed = fields_of("v0.2.0", 200, GOOD["url"], GOOD["hash"], breaking=False)
     assert request_of(typed, the_chain()).breaking is False
     assert request_of({**GOOD, "hash": RELEASE_HASH.upper()}, the_chain()).release_hash == RELEASE_HASH

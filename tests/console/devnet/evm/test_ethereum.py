@@ -9,7 +9,7 @@ import pytest
 from eth_bloom.bloom import BloomFilter
 from eth_utils.crypto import keccak
 
-from console.devnet.evm.ledger import Need
+from console.devnet.evm.blocks import Need
 from tests.console.devnet.evm.test_ledger import FIRST, STORE, TARGET, pay
 from tests.console.devnet.evm.world import (
     ADMIN,

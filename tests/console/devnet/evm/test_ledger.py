@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.devnet.evm import execution
-from console.devnet.evm.ledger import Fork, Ledger, Need
+from console.devnet.evm.blocks import Fork, Need
+from console.devnet.evm.ledger import Ledger
 from console.errors import DevnetError, HeldByOther
 from tests.console.devnet.evm.world import (
     ADMIN,

@@ -136,6 +136,16 @@ def test_the_protocol(server: Server) -> None:
     assert server.stop(signal.SIGTERM) == (0, b"")
 
 
+def test_a_migration_that_fails_is_said_and_stores_nothing(server: Server) -> None:
+    request = {"op": "execute", "height": 1, "block": "a" * 64, "time": START + 1, "txs": []}
+    for _ in range(2):
+        status, answer = server.post({**request, "migration": "{}"})
+        assert (status, answer["error"]) == (422, "migration")
+        assert "is not a migration" in answer["message"]
+    assert server.execute(2) == (409, {"error": "need", "need": 1})
+    assert server.ok(**request)
+
+
 def test_check(server: Server) -> None:
     from eth_utils.crypto import keccak
 
@@ -182,6 +192,8 @@ def test_check(server: Server) -> None:
         {"op": "execute", "height": 1, "block": "a" * 64, "time": -1, "txs": []},
         {"op": "execute", "height": 1, "block": "a" * 64, "time": 1.5, "txs": []},
         {"op": "execute", "height": 1, "block": "a" * 64, "time": 1, "txs": [1]},
+        {"op": "execute", "height": 1, "block": "a" * 64, "time": 1, "txs": [], "migration": {}},
+        {"op": "execute", "height": 1, "block": "a" * 64, "time": 1, "txs": [], "before": "root"},
         {"op": "check", "height": 0},
         {"op": "rpc", "height": 0, "requests": ["eth_chainId"]},
         {"op": "rpc", "height": 0, "requests": [{}] * 101},

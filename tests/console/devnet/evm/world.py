@@ -12,9 +12,10 @@ from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
+from console.devnet.evm.blocks import Executed
 from console.devnet.evm.ethereum import Ethereum
 from console.devnet.evm.genesis import Genesis, GenesisValidator, build_genesis
-from console.devnet.evm.ledger import Executed, Ledger
+from console.devnet.evm.ledger import Ledger
 
 CHAIN_ID = 31337
 START = 1_700_000_000

@@ -236,12 +236,13 @@ def lay_out(folder: Path, powers: tuple[int, ...] = (10, 10, 10, 10), commit: st
     return network
 
 
-def release_copy(folder: Path, version: str, rules: int) -> tuple[str, ...]:
+def release_copy(folder: Path, version: str, rules: int, migration: str = "") -> tuple[str, ...]:
     """A copy of the program as another release; returns its command (run it in `folder`)."""
     package = folder / "program"
     shutil.copytree(PROGRAM, package, ignore=shutil.ignore_patterns("__pycache__"))
     release = package / "release.py"
     release.write_text(
-        "from __future__ import annotations\n" + f'VERSION = "{version}"\nRULES = {rules}\n', encoding="utf-8"
+        f'from __future__ import annotations\nVERSION = "{version}"\nRULES = {rules}\nMIGRATION = {migration!r}\n',
+        encoding="utf-8",
     )
     return (sys.executable, "-m", "program")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.chain.strict_json import MAX_DEPTH, NotStrictJson, loads
+from console.strict_json import MAX_DEPTH, NotStrictJson, loads
 
 VALUES = st.recursive(
     st.none()

@@ -1,0 +1,1 @@
+"""`release …`: manifests, signatures and keyrings; a module per kind of verb, imported when the verb runs."""

@@ -1,0 +1,1 @@
+"""Tests of migrations: their data, their words and their sandbox."""
