@@ -16,6 +16,8 @@ from console.model import (
     NodeHeight,
     NodeStatus,
     Preparation,
+    Proof,
+    ProofState,
     Proposal,
     ProposalStatus,
     Readiness,
@@ -238,6 +240,21 @@ def partly_ready() -> Snapshot:
     return snapshot(chain(1234, (proposal(entries),), entries), node(1234, mine))
 
 
+def unproven() -> Snapshot:
+    """All are ready, and this node waits for another network to have run the release for long enough."""
+    entries = (said(0, armed=False), *ALL_READY[1:])
+    proof = Proof(
+        network="calibration",
+        state=ProofState.RUNNING,
+        needed_s=48 * 3600,
+        elapsed_s=12 * 3600 + 300,
+        sentence="not proven yet: calibration executed it at height 88412, 12 h 05 min of block time since, "
+        "35 h 55 min left",
+    )
+    mine = attempt(arming=Arming.WAITING_TURN)
+    return snapshot(chain(1234, (proposal(entries),), entries), node(1234, mine, proof=proof, note=proof.sentence))
+
+
 def go() -> Snapshot:
     """All four are ready and armed."""
     return snapshot(chain(1277, (proposal(ALL_READY),), ALL_READY), node(1277, attempt()))
@@ -346,6 +363,7 @@ class FakeSession:
         self.proposed: list[dict[str, str]] = []
         self.readied: list[int] = []
         self.node_actions: list[str] = []
+        self.unproven: list[str] = []
         self.opened = 0
         self.feed: asyncio.Queue[Snapshot] | None = None
         self.log_feed: asyncio.Queue[tuple[str, str]] | None = None
@@ -380,6 +398,12 @@ class FakeSession:
         if self.error is not None:
             raise self.error
         return node(1234, state="STOPPED_BY_OPERATOR")
+
+    async def arm_unproven(self, reason: str) -> NodeStatus:
+        self.unproven.append(reason)
+        if self.error is not None:
+            raise self.error
+        return node(1234, state="READY")
 
     async def snapshots(self) -> AsyncIterator[Snapshot]:
         self.opened += 1

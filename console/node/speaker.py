@@ -12,6 +12,7 @@ from console.errors import ConsoleError, ContractRefused
 from console.model import Arming, Attempt, Crossing, Preparation, Proposal, Verdict
 from console.node.attempts import AttemptBook
 from console.node.journal import Journal
+from console.node.rollout import Rollout
 from console.node.runs import NodeRuns
 from console.node.turns import arming_order
 from console.ports import ConsensusReading, PeerView, PlanReading, Signals
@@ -35,6 +36,7 @@ class Speaker:
         runs: To know what runs.
         peers: To know the app hash that the network agrees on.
         signals: The chain.
+        rollout: Says whether the release is held back: then this node does not count for GO.
         said: Called when the chain has something new from us.
     """
 
@@ -46,6 +48,7 @@ class Speaker:
         runs: NodeRuns,
         peers: PeerView,
         signals: Signals,
+        rollout: Rollout,
         said: Callable[[], None],
     ) -> None:
         self._address = address
@@ -54,6 +57,7 @@ class Speaker:
         self._runs = runs
         self._peers = peers
         self._signals = signals
+        self._rollout = rollout
         self._on_said = said
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._not_before: dict[str, float] = {}
@@ -109,7 +113,7 @@ class Speaker:
             code = attempt.failure_code
             self._say(attempt, "failure", str(code), lambda: self._signals.failure(number, code))
         # Armed is said when the node is back: the next one's turn begins with it, and must not halve the network.
-        if attempt.arming is Arming.ARMED and consensus is not None:
+        if attempt.arming is Arming.ARMED and consensus is not None and self._rollout.permits(attempt):
             height = attempt.target_height
             self._say(attempt, "armed", str(height), lambda: self._signals.armed(number, height))
 
