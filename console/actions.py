@@ -76,7 +76,7 @@ ACTIONS: tuple[Action, ...] = (
         "node_menu",
         "n",
         "Node",
-        "Start, stop or restart this machine's node, or take an unproven release.",
+        "This machine's node: start, stop, restart, force.",
         footer=("overview",),
         changes=True,
     ),

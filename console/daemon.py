@@ -217,11 +217,11 @@ async def _chain_of(network: NetworkSettings, node: NodeSettings, journal: Journ
     from console.chain.transactions import RegistrySignals
 
     plans, signals = RegistryPlans(network, node), RegistrySignals(network, node)
-    demand, closing = _proof_demand(network)
+    demand, closing = proof_demand(network)
     return _Chain(plans, peers, signals, (plans.close, peers.close, signals.close, *closing), demand)
 
 
-def _proof_demand(network: NetworkSettings) -> tuple[ProofDemand, tuple[Callable[[], Awaitable[None]], ...]]:
+def proof_demand(network: NetworkSettings) -> tuple[ProofDemand, tuple[Callable[[], Awaitable[None]], ...]]:
     """What another network has to have done with a release, and what is closed at the end.
 
     A network that cannot be asked is said to be so: that proves nothing, and keeps the node from nothing else.

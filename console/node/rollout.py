@@ -134,8 +134,8 @@ class Rollout:
     # --- what is known ---
 
     def proof(self) -> Proof | None:
-        """How far the newest attempt's release is proven; None where that is not demanded."""
-        attempt = self._book.attempt
+        """How far the open attempt's release is proven; None where that is not demanded."""
+        attempt = self._book.open
         if attempt is None or not self._demand.needed_s or attempt.origin is not PlanOrigin.REGISTRY:
             return None
         latest = self._latest[1] if self._latest is not None and self._latest[0] == attempt.id else None
@@ -243,7 +243,7 @@ class Rollout:
                     daemon = self._settings().daemon
                     for platform in peek_manifest(content).platforms.values():
                         found |= {each.sha256 for name, each in platform.binaries.items() if name == daemon}
-                        found |= {image.sha256 for image in platform.images.values()}
+                        found |= {image.sha256 for name, image in platform.images.items() if name == daemon}
             except (ConsoleError, OSError) as error:
                 _LOG.warning("the manifest of %s cannot be read again: %s", attempt.name, error)
         return frozenset(found - {""})

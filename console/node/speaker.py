@@ -98,7 +98,9 @@ class Speaker:
         """Whether a word is due soon that must not wait for a signer: ready, armed, and near H−F the freeze."""
         if reading.height >= attempt.freeze_height - 3:
             return attempt.verdict is Verdict.NONE
-        return any(self._journal.said(attempt, what) is None for what in ("ready", "armed"))
+        # No signer waits, with its key, through the days of a proof.
+        due = ("ready", "armed") if self._rollout.permits(attempt) else ("ready",)
+        return any(self._journal.said(attempt, what) is None for what in due)
 
     async def _prepare(self) -> None:
         # Without a signer ready the next word is only slower.

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -19,13 +20,20 @@ from console.model import (
     ProofState,
     Proposal,
     ProposalStatus,
+    ReleaseKind,
     Verdict,
 )
+from console.node.attempts import AttemptBook
+from console.node.generation import Generations
 from console.node.journal import Journal
-from console.node.rollout import ProofDemand
+from console.node.release_record import MANIFEST
+from console.node.rollout import ProofDemand, Rollout
+from console.ports import PlanReading
 from tests.console.node import nodes
 from tests.console.node.bench import Bench, armed, crossing, until
 from tests.console.node.fakes import OTHERS, proposal
+from tests.console.node.release.manifests import encoded, whole
+from tests.console.node.test_preparation import SETTINGS
 
 pytestmark = pytest.mark.anyio
 
@@ -285,3 +293,94 @@ async def test_nothing_is_asked_while_nothing_is_demanded_or_planned(bench: Benc
         status: NodeStatus = await until(controller, armed)
         await asyncio.sleep(0)
     assert (status.proof, testnet.asked) == (None, [])
+
+
+async def test_a_controller_that_starts_again_at_the_halt_waits_on(bench: Bench, testnet: OtherNetwork) -> None:
+    async with bench.controller() as controller:
+        await ready(bench, controller)
+        await frozen(bench, controller, 96, Verdict.CROSS)
+        await until(controller, armed)
+        bench.halt()
+        await until(controller, lambda s: crossing(Crossing.HALTED)(s) and "not proven" in s.note)
+    async with bench.controller() as controller:
+        await looked_again(controller, testnet)
+        status = controller.status()
+        assert (status.state, bench.generation(), status.pid) == ("HALTED", "genesis", None)
+        with pytest.raises(NodeError, match=r"waits at its halt before height 100.*not proven"):
+            await controller.commands.start()
+        assert bench.generation() == "genesis"
+        await controller.commands.arm_unproven("we cross")
+        await until(controller, crossing(Crossing.STARTING))
+
+
+async def test_paused_automation_stays_paused_when_the_release_is_taken(bench: Bench, testnet: OtherNetwork) -> None:
+    async with bench.controller() as controller:
+        await ready(bench, controller)
+        await frozen(bench, controller, 96, Verdict.CROSS)
+        await until(controller, armed)
+        bench.halt()
+        await until(controller, lambda s: crossing(Crossing.HALTED)(s) and "not proven" in s.note)
+        await controller.commands.pause("lunch")
+        await controller.commands.arm_unproven("we cross")
+        await looked_at_plans(bench)
+        assert bench.generation() == "genesis"
+        await controller.commands.resume()
+        await until(controller, crossing(Crossing.STARTING))
+
+
+async def looked_at_plans(bench: Bench) -> None:
+    seen = bench.chain.reads
+    async with asyncio.timeout(10):
+        while bench.chain.reads < seen + 3:
+            await asyncio.sleep(0.01)
+
+
+async def test_of_a_manifest_the_apps_binary_on_every_platform_counts(tmp_path: Path) -> None:
+    home = nodes.make_home(tmp_path / "home")
+    given = tmp_path / "v0.2.0"
+    app = nodes.write_binary(given, home)
+    other, side, image = "44" * 32, "55" * 32, "66" * 32
+    sources = ["https://releases.example/x"]
+    binaries = {
+        nodes.DAEMON: {"sha256": app, "size": 1, "sources": sources},
+        "sidecar": {"sha256": side, "size": 1, "sources": sources},
+    }
+    platforms = {
+        "linux/amd64": {"binaries": binaries, "images": {nodes.DAEMON: f"ghcr.io/x/y@sha256:{image}"}},
+        "linux/arm64": {"binaries": {nodes.DAEMON: {"sha256": other, "size": 1, "sources": sources}}},
+    }
+    content = encoded(whole(platforms=platforms))
+    generations = Generations(home, nodes.DAEMON)
+    journal = Journal(tmp_path / "journal.db")
+    book = AttemptBook(journal, lambda: None)
+    network = OtherNetwork()
+    demand = ProofDemand("testnet", 48 * 3600, network, look_s=0.01)
+    settings = dataclasses.replace(SETTINGS, home=home)
+    rollout = Rollout(demand, lambda: settings, book, generations)
+    plan = proposal(release_kind=ReleaseKind.MANIFEST, release_hash="77" * 32)
+    reading = PlanReading(60, (plan,), None)
+    book.follow(reading, "", None)
+    watching = asyncio.create_task(rollout.watch())
+    try:
+        await asked_with(network, set(), rollout, reading)
+        assert rollout.proof() is not None
+        generations.stage("v0.2.0", given, app, "test", documents={MANIFEST: content})
+        for state in (Preparation.FETCHING, Preparation.VERIFIED, Preparation.STAGED):
+            book.change(preparation=state, generation_hash=app)
+        await asked_with(network, {app, other, image}, rollout, reading)
+        # What lies there is not what was verified: only the binary of this node itself is known then.
+        manifest = home / "cosmovisor" / "upgrades" / "v0.2.0" / MANIFEST
+        manifest.chmod(0o644)
+        manifest.write_bytes(content + b" ")
+        await asked_with(network, {app}, rollout, reading)
+    finally:
+        watching.cancel()
+        await asyncio.wait({watching})
+        journal.close()
+
+
+async def asked_with(network: OtherNetwork, binaries: set[str], rollout: Rollout, reading: PlanReading) -> None:
+    async with asyncio.timeout(10):
+        while not network.asked or network.asked[-1] != ("77" * 32, frozenset(binaries)):
+            rollout.look(reading, reading.proposals[0])
+            await asyncio.sleep(0.01)
