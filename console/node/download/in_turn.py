@@ -67,7 +67,9 @@ async def download(
             try:
                 return await _from(source, checksum, folder, size, rules, progress)
             except SourceFailed as failure:
-                _LOG.warning("%s: %s", untrusted(source), failure)
+                if len(sources) > 1:
+                    # One failure is told by whoever asked.
+                    _LOG.warning("%s: %s", untrusted(source), failure)
                 failures.append((source, failure))
                 if failure.code is FailureCode.DISK_SPACE:
                     break
