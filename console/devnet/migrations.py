@@ -90,8 +90,8 @@ def release_migration(kind: str, registry: str) -> ReleaseMigration:
         case "standard":
             return ReleaseMigration({"kind": "standard", "operations": _standard()})
         case "failing":
-            # Nothing has ever written that slot.
-            slot = "0x" + SLOT_START.hex() + "00"
+            # Nothing ever writes that slot, not the WASM migration either.
+            slot = "0x" + SLOT_START.hex() + "ff"
             return ReleaseMigration({"kind": "standard", "operations": [_patch(account, slot, 1, 2)]})
         case "wasm":
             place = bytes.fromhex(account[2:]) + SLOT_START
