@@ -25,7 +25,7 @@ _FRESH_S = 3.0
 _VERSION_DEADLINE_S = 20.0
 _CONSENSUS_S = 1.0
 """Seconds between two readings of our node's CometBFT RPC while an upgrade is open."""
-_REST = 2
+_REST = 3
 """How many times longer both are while none is: nobody acts on the height then."""
 _VERSION_S = 1.0
 _OPENING_S = 0.2
