@@ -302,6 +302,7 @@ class Controller:
         await self._watch_after.before_start(exe_sha256, self._book.attempt, height, self._peers)
 
     def _notify(self) -> None:
+        self._readings.end_rest()
         self._wake.set()
         self._changed()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from console.errors import ConsoleError, NodeError, ReleaseError, TrustRefused
 from console.files import sha256_of, sync_folder, write_durably
 from console.model import Attempt, FailureCode, ReleaseKind
 from console.node.cosmovisor.plan_info import this_platform
-from console.node.download import Checksum, DownloadRules, Sources, download, fetch_small, sources_of
+from console.node.download import Checksum, DownloadRules, fetch_small, sources_of
 from console.node.generation import Generation
 from console.node.image_reference import ImageReference
 from console.node.release.attestation import check_signature, kept_attestation
@@ -28,8 +28,9 @@ from console.node.release.sshsig import MAX_FILE
 from console.node.release.trust import Trust, Trusted
 from console.node.release.verification import Expected, verify_release
 from console.node.release_record import MANIFEST
-from console.node.releases import Releases, Told
+from console.node.releases import Releases, Told, fetch_file
 from console.node.shape import NodeShape
+from console.node.threads import to_the_end
 from console.release_settings import ReleaseSettings
 from console.settings import NodeSettings
 from console.text import untrusted
@@ -153,7 +154,10 @@ class Manifests:
 
     async def _signatures(self, url: str, keyring: Keyring) -> dict[str, bytes]:
         """What is beside the manifest, of the first source that has any."""
-        places = self._sources(url)
+        settings = self._settings()
+        places = sources_of(
+            url, mirrors=settings.mirror, gateways=settings.ipfs_gateways, local=settings.local_downloads
+        )
         for place in places.urls:
             names = signature_urls(place, keyring)
             found = await fetch_small(names, MAX_FILE, DownloadRules(own=places.own))
@@ -161,19 +165,21 @@ class Manifests:
                 return {names[at]: content for at, content in found.items()}
         return {}
 
-    def _sources(self, url: str) -> Sources:
-        settings = self._settings()
-        return sources_of(url, mirrors=settings.mirror, gateways=settings.ipfs_gateways, local=settings.local_downloads)
-
     async def _whole(self, urls: Sequence[str], sha256: str, size: int | None, folder: Path, told: Told | None) -> Path:
         """One file from the first of its sources that has the promised bytes; of a manifest where there is no size."""
         problem: ReleaseError | None = None
         for url in urls:
             try:
-                places = self._sources(url)
-                rules = DownloadRules(own=places.own, max_bytes=MAX_MANIFEST_BYTES if size is None else size)
-                checksum = Checksum("sha256", sha256)
-                return (await download(places.urls, checksum, folder, size=size, rules=rules, progress=told)).file
+                found = await fetch_file(
+                    self._settings(),
+                    url,
+                    Checksum("sha256", sha256),
+                    folder,
+                    size=size,
+                    max_bytes=MAX_MANIFEST_BYTES,
+                    told=told,
+                )
+                return found.file
             except ReleaseError as error:
                 problem = error
                 if error.code == FailureCode.DISK_SPACE:
@@ -206,10 +212,19 @@ class Manifests:
             _LOG.info("release %s: %s: %s: %s", attempt.name, check.subject.label, check.outcome, check.sentence)
         manifest = verification.raise_on_failure()
         wanted = self._wanted(manifest, contained)
-        own, said = self._own_build(verification.sha256, trusted is not None)
+        own, said = self._own_build(verification.sha256)
+        programs = {**wanted, **own}
+        app = programs[self._settings().daemon].sha256
+        if attempt.release_kind == ReleaseKind.RAW and attempt.release_hash not in {"", app}:
+            # A manifest that the operator gave says more than such a plan, and never something else.
+            raise ReleaseError(
+                f"the chain says {attempt.release_hash}, and the release's {self._settings().daemon} has {app}",
+                code=FailureCode.HASH_MISMATCH,
+                safe="nothing of it was staged",
+            )
         documents = {MANIFEST: bundle.content}
         documents |= {f"{MANIFEST}.{number}{SUFFIX}": each for number, each in enumerate(bundle.signatures.values(), 1)}
-        return VerifiedRelease(manifest, verification.sha256, {**wanted, **own}, documents, said)
+        return VerifiedRelease(manifest, verification.sha256, programs, documents, said)
 
     def _wanted(self, manifest: Manifest, contained: bool) -> dict[str, Wanted]:
         here = manifest.for_platform(this_platform())
@@ -222,7 +237,7 @@ class Manifests:
         found = {name: here.binaries[name] for name in names if name in here.binaries}
         return {name: Wanted(each.sha256, each.size, each) for name, each in found.items()}
 
-    def _own_build(self, release: str, pinned: bool) -> tuple[dict[str, Wanted], str]:
+    def _own_build(self, release: str) -> tuple[dict[str, Wanted], str]:
         """The operator's own build for a release, where the settings allow one and it is attested."""
         demands = self._demands.releases
         if not demands.own_builds:
@@ -302,7 +317,7 @@ class Manifests:
         packed = await self._whole(artefact.sources, archive.sha256, archive.size, folder, told)
         target = folder / f"{archive.sha256}.unpacked"
         try:
-            return await _finished(asyncio.to_thread(_unpacked, packed, archive, wanted, target))
+            return await to_the_end(_unpacked, packed, archive, wanted, target)
         finally:
             packed.unlink(missing_ok=True)
 
@@ -371,16 +386,6 @@ def _unpacked(packed: Path, archive: Archive, wanted: Wanted, target: Path) -> P
             safe="it was thrown away and nothing was started",
         )
     return target
-
-
-async def _finished(work: Awaitable[Path]) -> Path:
-    """The result of a thread, which is waited for also when nobody wants it any more: it must not meet the next try."""
-    running = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.wait({running})
-        raise
 
 
 def _is(file: Path, sha256: str) -> bool:

@@ -25,7 +25,7 @@ _FRESH_S = 3.0
 _VERSION_DEADLINE_S = 20.0
 _CONSENSUS_S = 1.0
 """Seconds between two readings of our node's CometBFT RPC while an upgrade is open."""
-_REST = 2
+_REST = 3
 """How many times longer both are while none is: nobody acts on the height then."""
 _VERSION_S = 1.0
 _OPENING_S = 0.2
@@ -74,6 +74,7 @@ class Readings:
         self._pace_s = min(1.0, max(0.1, block_time_s / 4))
         self._changed = changed
         self._wanted = asyncio.Event()
+        self._at_rest_since_look = False
         self._consensus: ConsensusReading | None = None
         self._consensus_at = 0.0
         self._consensus_run = 0
@@ -87,6 +88,12 @@ class Readings:
     def look_now(self) -> None:
         """Have the plans read at once."""
         self._wanted.set()
+
+    def end_rest(self) -> None:
+        """Read plans at once if an attempt was opened since the last look, which then counts as one at rest."""
+        if self._at_rest_since_look and self._book.open is not None:
+            self._at_rest_since_look = False
+            self._wanted.set()
 
     def consensus(self) -> ConsensusReading | None:
         """The latest reading of our node, when it is of the present run and not old."""
@@ -117,6 +124,7 @@ class Readings:
             self.asked = True
             self._changed()
             self._wanted.clear()
+            self._at_rest_since_look = self._book.open is None
             # Not `wait_for`, which loses a cancellation that comes together with the event (Python 3.11).
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._plan_pause_s()):

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from console.chain.rpc import JsonRpc
-from console.strict_json import NotStrictJson, loads
 from console.errors import BadAnswer, ChainError, EndpointDown, InputError
 from console.node.migration import Migration, WasmMigration, parse_migration
 from console.node.migration.dry_run import dry_run
@@ -16,6 +15,7 @@ from console.node.migration.exploits import require_sandbox
 from console.node.migration.outcome import Run
 from console.node.migration.section import MAX_WASM_BYTES
 from console.node.migration.state_keys import ADDRESS_BYTES, EVM_KEY_BYTES, SLOT_BYTES
+from console.strict_json import NotStrictJson, loads
 from console.text import untrusted
 
 MAX_SECTION_BYTES = 8 << 20

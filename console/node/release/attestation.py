@@ -18,7 +18,7 @@ from console.errors import ManifestRefused, SignatureRefused
 from console.files import sha256_of, sync_folder, write_durably
 from console.node.release import sshsig
 from console.node.release.grammar import Field, Record, Table, Text, Whole, WrongShape
-from console.node.release.manifest import BINARY_NAME, CHAIN, HASH, MAX_ARTEFACT_BYTES
+from console.node.release.manifest_grammar import BINARY_NAME, CHAIN, HASH, MAX_ARTEFACT_BYTES
 from console.node.release.public_key import PublicKey
 from console.node.release.roles import Role
 from console.strict_json import NotStrictJson, loads

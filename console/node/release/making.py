@@ -13,7 +13,8 @@ from typing import IO
 from console.errors import InputError
 from console.files import sha256_of
 from console.node.image_reference import ImageReference, parse_image
-from console.node.release.manifest import PACKINGS, Archive, Artefact, PlatformArtefacts
+from console.node.release.manifest import Archive, Artefact, PlatformArtefacts
+from console.node.release.manifest_grammar import PACKINGS
 from console.text import untrusted
 
 _SUFFIXES = {".tgz": "tar.gz", ".tbz2": "tar.bz2", ".txz": "tar.xz", **{f".{kind}": kind for kind in PACKINGS}}

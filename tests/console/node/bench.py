@@ -56,6 +56,8 @@ class Bench:
             local_downloads=True,
         )
         self.proof = NOTHING_DEMANDED
+        self.journal: Journal | None = None
+        """Of the controller that runs, or that ran last: it keeps what it reads, so nobody else may write to it."""
         self.set(**settings)
 
     def set(self, **settings: object) -> None:
@@ -91,7 +93,7 @@ class Bench:
 
     @asynccontextmanager
     async def controller(self) -> AsyncIterator[Controller]:
-        journal = Journal(self.state_dir / "journal.db")
+        journal = self.journal = Journal(self.state_dir / "journal.db")
         faults = FaultPoints("")
         controller = Controller(
             lambda: self.node,

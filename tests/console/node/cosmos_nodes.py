@@ -16,7 +16,6 @@ from console.model import Crossing, NodeStatus, Preparation, Proposal, ProposalS
 from console.node.chain_halt import chain_plan
 from console.node.controller import Controller
 from console.node.cosmovisor.upgrade_info import PlanFile, encode_plan
-from console.node.journal import Journal
 from console.node.plan_ahead import check_ahead, write_ahead
 from console.text import untrusted
 from tests.console.node import nodes
@@ -215,6 +214,5 @@ async def steps(bench: CosmosBench, controller: Controller, count: int = 2) -> N
 
 def write_own_plan(bench: CosmosBench, name: str = "v2", height: int = 100) -> None:
     """`add-upgrade --height`, as the controller does it."""
-    journal = Journal(bench.state_dir / "journal.db")
-    write_ahead(bench.node, journal, check_ahead(bench.node, name, height, app_height=60, force=True))
-    journal.close()
+    assert bench.journal is not None, "the controller that is asked does not run"
+    write_ahead(bench.node, bench.journal, check_ahead(bench.node, name, height, app_height=60, force=True))

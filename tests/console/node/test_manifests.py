@@ -382,3 +382,19 @@ async def test_a_crossed_manifest_that_runs_already_is_no_plan(desk: Desk) -> No
     assert desk.book.follow(reading, desk.app_sha256, 150, digest) is None
     assert desk.book.open is None
     assert desk.book.follow(reading, desk.app_sha256, 50) is not None
+
+
+@pytest.mark.parametrize("right", [True, False])
+async def test_a_manifest_given_for_a_raw_plan_does_not_replace_the_chains_hash(desk: Desk, right: bool) -> None:
+    content = desk.manifest()
+    signatures = {name: signed(name, content) for name in ("alice", "bob")}
+    signatures["bea"] = signed("bea", content, Role.BUILDER)
+    keep_bundle(given_manifest(desk.settings.state_dir, "v0.2.0"), Bundle(content, signatures, "given"))
+    plan = proposal(release_hash=desk.app_sha256 if right else "1" * 64)
+    desk.book.follow(PlanReading(60, (plan,), None), "", None)
+    if right:
+        await desk.prepared()
+    else:
+        assert "the chain says 1111" in await desk.prepared(Preparation.FAILED)
+        assert desk.attempt.failure_code == FailureCode.HASH_MISMATCH
+        assert not desk.folder.exists()

@@ -76,6 +76,7 @@ class Desk:
         checksum: Checksum,
         folder: Path,
         *,
+        size: int | None,
         rules: DownloadRules,
         progress: Callable[[Fetching], None],
     ) -> Downloaded:
