@@ -26,10 +26,10 @@ from console.devnet.migrations import NONE, ReleaseMigration, release_migration
 from console.devnet.options import (
     DEFAULT_BLOCK_TIME_MS,
     DEFAULT_EXECUTION_WINDOW,
-    DEFAULT_FREEZE_BLOCKS,
     DEFAULT_POWER,
     DEFAULT_VALIDATORS,
     UpOptions,
+    freeze_blocks_for,
 )
 from console.devnet.ports import PortBook
 from console.devnet.record import Record, ReleaseRecord, ValidatorRecord
@@ -52,12 +52,13 @@ def choose(layout: Layout, options: UpOptions, book: PortBook) -> Record:
     powers = options.wanted_powers or (DEFAULT_POWER,) * DEFAULT_VALIDATORS
     evm_port, release_port, *rest = book.reserve(2 + 3 * len(powers), layout.folder)
     ports = iter(rest)
+    block_time_ms = options.block_time_ms or DEFAULT_BLOCK_TIME_MS
     return Record(
         folder=str(layout.folder),
         chain_id=f"devnet-{secrets.token_hex(3)}",
         created=int(time.time()),
-        block_time_ms=options.block_time_ms or DEFAULT_BLOCK_TIME_MS,
-        freeze_blocks=options.freeze_blocks or DEFAULT_FREEZE_BLOCKS,
+        block_time_ms=block_time_ms,
+        freeze_blocks=options.freeze_blocks or freeze_blocks_for(block_time_ms),
         execution_window=options.execution_window or DEFAULT_EXECUTION_WINDOW,
         evm_chain_id=EVM_CHAIN_ID,
         # The venv's own path and not what it links to, or its packages would not be found.

@@ -16,9 +16,10 @@ DEFAULT_POWER = 10
 DEFAULT_BLOCK_TIME_MS = 1000
 MIN_BLOCK_TIME_MS = 100
 MAX_BLOCK_TIME_MS = 60_000
-DEFAULT_FREEZE_BLOCKS = 5
 MIN_FREEZE_BLOCKS = 5
 """The registry's own lower bound (DESIGN §4)."""
+FREEZE_MS = 4000
+"""Milliseconds that a freeze needs on a busy machine: a signer starts, and a block takes its transaction before H-2."""
 DEFAULT_EXECUTION_WINDOW = 10_000
 MAX_POWER = 2**53
 """Large enough for any test, small enough that sums stay far below CometBFT's own bound of 2**60."""
@@ -36,7 +37,7 @@ class UpOptions:
     """Voting power per validator, in order."""
     block_time_ms: int | None = None
     freeze_blocks: int | None = None
-    """Blocks between the freeze and H."""
+    """Blocks between the freeze and H; enough of them for `FREEZE_MS` when not given."""
     execution_window: int | None = None
     """Blocks after H in which a proposal can be executed."""
     migration: str | None = None
@@ -105,3 +106,8 @@ def parse_powers(text: str) -> tuple[int, ...]:
 def duration_text(milliseconds: int) -> str:
     """Milliseconds as CometBFT's config.toml and this command line write them: `250ms`, `1s`."""
     return f"{milliseconds // 1000}s" if milliseconds % 1000 == 0 else f"{milliseconds}ms"
+
+
+def freeze_blocks_for(block_time_ms: int) -> int:
+    """F in blocks for a devnet whose maker names none."""
+    return max(MIN_FREEZE_BLOCKS, -(-FREEZE_MS // block_time_ms))

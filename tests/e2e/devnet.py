@@ -21,7 +21,7 @@ COMMAND = (sys.executable, "-m", "console.cli")
 BLOCK_TIME = "500ms"
 _USUAL_UP_S = 4.5
 """Seconds that four validators take to come up on two idle cores."""
-LEAD = 40
+LEAD = 45
 """Blocks from the proposal to H: four arming turns, the freeze and some for a slow machine."""
 
 

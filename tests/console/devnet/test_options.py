@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from console.devnet.options import MAX_VALIDATORS, UpOptions, duration_text, parse_block_time, parse_powers
+from console.devnet.options import (
+    MAX_VALIDATORS,
+    UpOptions,
+    duration_text,
+    freeze_blocks_for,
+    parse_block_time,
+    parse_powers,
+)
 from console.errors import InputError
 
 FOLDER = Path("/nowhere")
@@ -62,3 +69,10 @@ def test_options_that_contradict_themselves_are_refused() -> None:
         UpOptions(FOLDER, powers=(10, 0))
     with pytest.raises(InputError, match="none, standard, wasm, failing, not 'odd'"):
         UpOptions(FOLDER, migration="odd")
+
+
+@pytest.mark.parametrize(
+    ("block_time_ms", "blocks"), [(60_000, 5), (1000, 5), (800, 5), (500, 8), (300, 14), (100, 40)]
+)
+def test_a_freeze_has_its_seconds_whatever_a_block_takes(block_time_ms: int, blocks: int) -> None:
+    assert freeze_blocks_for(block_time_ms) == blocks
