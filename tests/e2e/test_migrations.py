@@ -52,6 +52,8 @@ def test_a_module_writes_what_its_dry_run_said(network: Devnet, tmp_path: Path) 
 
     build = network.add_release("v0.3.0", 3, made.carried)
     height = network.propose_build(build, network.lead(LEAD))
+    # They are committed to the upgrade before this one until they have seen it.
+    network.eventually("all executed it", lambda: all(height in judge.executed(network, name) for name in names), 180)
     network.eventually("all are committed", network.all_are("COMMITTED"), deadline_s=180)
     judge.nobody_signed_twice(network)
     judge.same_app_hash(network, names, height)
