@@ -25,6 +25,7 @@ from console.node.controller import Controller, open_attempt_words
 from console.node.faults import FaultPoints
 from console.node.inventory import Inventory
 from console.node.journal import Journal
+from console.node.known_release import ReleaseTeller
 from console.node.live_settings import LiveSettings
 from console.node.manifests import NetworkDemands
 from console.node.notify import Notifier
@@ -97,7 +98,8 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
         faults=faults,
     )
     inventory = Inventory(parts.generations, parts.points)
-    service = ControllerService(run_dir, controller, journal, bell, live=live, inventory=inventory)
+    teller = None if parts.manifests is None else ReleaseTeller(parts.manifests, parts.generations)
+    service = ControllerService(run_dir, controller, journal, bell, live=live, inventory=inventory, releases=teller)
     await service.open()
     _LOG.info("controller of %s starts: %s", node.name, open_attempt_words(journal.latest_attempt()))
     work = asyncio.current_task()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from console.model import NodeStatus, Proposal, Readiness, ReleaseKind, Snapshot, Verdict
+from console.model import KnownRelease, NodeStatus, Proposal, Readiness, ReleaseKind, Snapshot, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +195,10 @@ class Session(Protocol):
 
     async def node_action(self, action: str) -> NodeStatus:
         """`start`, `stop` or `restart` on this session's node. Raises ConsoleError."""
+        ...
+
+    async def release(self) -> KnownRelease:
+        """What the node's controller verified of the release of its newest plan. Raises ConsoleError."""
         ...
 
     def snapshots(self) -> AsyncIterator[Snapshot]:

@@ -26,6 +26,7 @@ from console.model.plan import (
     plan_without_votes,
 )
 from console.model.power import MAX_ARMING_TURNS, minimum_lead, more_than_two_thirds, power_may_fail
+from console.model.release import KnownRelease, ReleaseCheck, RoleCount
 from console.model.snapshot import ChainView, NodeHeight, Snapshot, Upgrade, upgrade_of
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Crossing",
     "FailureCode",
     "Fetching",
+    "KnownRelease",
     "NetworkIdentity",
     "NodeHeight",
     "NodeRun",
@@ -46,7 +48,9 @@ __all__ = [
     "Proposal",
     "ProposalStatus",
     "Readiness",
+    "ReleaseCheck",
     "ReleaseKind",
+    "RoleCount",
     "Snapshot",
     "Upgrade",
     "Validator",

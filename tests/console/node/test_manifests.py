@@ -21,8 +21,9 @@ from console.files import sha256_of
 from console.model import FailureCode, Preparation, ProposalStatus, ReleaseKind, Verdict
 from console.node.attempts import AttemptBook
 from console.node.generation import Generations
+from console.node.given_manifests import given_manifest, keep_bundle
 from console.node.journal import Journal
-from console.node.manifests import Manifests, NetworkDemands, given_manifest, keep_bundle
+from console.node.manifests import Manifests, NetworkDemands
 from console.node.preparation import Preparer
 from console.node.release.attestation import keep_attestation, make_attestation
 from console.node.release.bundle import Bundle
