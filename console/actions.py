@@ -83,7 +83,7 @@ ACTIONS: tuple[Action, ...] = (
         "node_menu",
         "n",
         "Node",
-        "Start, stop or restart this machine's node.",
+        "This machine's node: start, stop, restart, force.",
         footer=("overview",),
         changes=True,
     ),

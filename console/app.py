@@ -33,7 +33,7 @@ from screens.help import HelpEntry, HelpScreen
 from screens.leave import Leaving, QuitScreen
 from screens.logs import LogsScreen
 from screens.mode import ModeScreen
-from screens.node_menu import NodeAction, NodeMenuScreen, confirm_node_action, confirm_ready
+from screens.node_menu import NodeChoice, NodeMenuScreen, confirm_node_action, confirm_ready, confirm_unproven
 from screens.overview import OverviewScreen
 from screens.palette import ConsoleCommands
 from screens.proposals import ProposalsScreen
@@ -226,8 +226,10 @@ class UpgradeConsoleApp(App[int]):
         if node is None or self._is_open(NodeMenuScreen):
             return
 
-        def chosen(wanted: NodeAction | None) -> None:
-            if wanted is not None:
+        def chosen(wanted: NodeChoice | None) -> None:
+            if wanted == "unproven":
+                self.push_screen(confirm_unproven(self.session, node))
+            elif wanted is not None:
                 self.push_screen(confirm_node_action(self.session, node, wanted))
 
         self.push_screen(NodeMenuScreen(node), chosen)

@@ -30,10 +30,11 @@ from console.node.live_settings import LiveSettings
 from console.node.manifests import NetworkDemands
 from console.node.notify import Notifier
 from console.node.parts import parts_of
+from console.node.rollout import NOTHING_DEMANDED, ProofDemand
 from console.node.service import ControllerService
 from console.node.unit import NEEDS_OPERATOR_EXIT
 from console.ports import PeerView, PlanSource, Signals
-from console.settings import NetworkSettings, NodeSettings
+from console.settings import NetworkSettings, NodeSettings, proving_network
 from console.text import untrusted
 
 _LOG = logging.getLogger(__name__)
@@ -96,6 +97,7 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
         block_time_s=network.block_time_s,
         changed=bell.ring,
         faults=faults,
+        proof=chain.proof,
     )
     inventory = Inventory(parts.generations, parts.points)
     teller = None if parts.manifests is None else ReleaseTeller(parts.manifests, parts.generations)
@@ -191,6 +193,7 @@ class _Chain:
     peers: PeerView
     signals: Signals
     closing: tuple[Callable[[], Awaitable[None]], ...]
+    proof: ProofDemand = NOTHING_DEMANDED
 
 
 async def _chain_of(network: NetworkSettings, node: NodeSettings, journal: Journal) -> _Chain:
@@ -216,7 +219,30 @@ async def _chain_of(network: NetworkSettings, node: NodeSettings, journal: Journ
     from console.chain.transactions import RegistrySignals
 
     plans, signals = RegistryPlans(network, node), RegistrySignals(network, node)
-    return _Chain(plans, peers, signals, (plans.close, peers.close, signals.close))
+    demand, closing = proof_demand(network)
+    return _Chain(plans, peers, signals, (plans.close, peers.close, signals.close, *closing), demand)
+
+
+def proof_demand(network: NetworkSettings) -> tuple[ProofDemand, tuple[Callable[[], Awaitable[None]], ...]]:
+    """What another network has to have done with a release, and what is closed at the end.
+
+    A network that cannot be asked is said to be so: that proves nothing, and keeps the node from nothing else.
+    """
+    demands = network.demands
+    if not demands.proven_s:
+        return NOTHING_DEMANDED, ()
+    if not demands.proven_on:
+        _LOG.warning("this network demands proven releases, and its settings name no network that proves them")
+        return ProofDemand("", demands.proven_s), ()
+    from console.chain.proving import RegistryProof
+
+    try:
+        proving = proving_network(network)
+    except ConsoleError as error:
+        _LOG.warning("releases cannot be proven: %s", error)
+        return ProofDemand(demands.proven_on, demands.proven_s, problem=error.what), ()
+    source = RegistryProof(proving)
+    return ProofDemand(demands.proven_on, demands.proven_s, source), (source.close,)
 
 
 def _folder_of_state(state_dir: Path) -> Path:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from console.model import KnownRelease, NodeStatus, Proposal, Readiness, ReleaseKind, Snapshot, Verdict
+from console.model import KnownRelease, NodeStatus, ProofReading, Proposal, Readiness, ReleaseKind, Snapshot, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +150,22 @@ class Signals(Protocol):
     async def confirm(self, proposal_id: int, exe_hash: str, app_hash: str) -> None: ...
 
 
+class ProvingNetwork(Protocol):
+    """Another network, on which a release has to have been executed before it is armed for here."""
+
+    async def read(self, release_hash: str, binaries: Collection[str]) -> ProofReading:
+        """Read what it has executed, and its block times.
+
+        Args:
+            release_hash: As in `console.model.crossing_of`.
+            binaries: As there.
+
+        Raises:
+            ChainError: None of its endpoints gives a usable answer.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ProposeRequest:
     """A checked proposal, ready to be sent."""
@@ -199,6 +215,10 @@ class Session(Protocol):
 
     async def release(self) -> KnownRelease:
         """What the node's controller verified of the release of its newest plan. Raises ConsoleError."""
+        ...
+
+    async def arm_unproven(self, reason: str) -> NodeStatus:
+        """Let this session's node arm for a release that no other network has proven. Raises ConsoleError."""
         ...
 
     def snapshots(self) -> AsyncIterator[Snapshot]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,10 @@ from console.settings_table import nearest, quoted
 
 Stage = Literal["mainnet", "testnet", "devnet"]
 Signatures = Literal["required", "off"]
+
+PROVEN_HOURS = 48.0
+"""Hours of the other network's block time that are demanded where a proof is and nobody says how many."""
+_MOST_HOURS = 24 * 366
 
 STAGE = kinds.choice("mainnet", "testnet", "devnet")
 
@@ -30,6 +35,24 @@ class ReleaseSettings:
     """Whether a binary that the operator built and attested may run in place of the makers' one."""
     attest_keys: tuple[str, ...] = ()
     """Public keys, as in `id_ed25519.pub`, of which one must sign an attestation; empty: the typed reason is enough."""
+    proven_on: str = ""
+    """The network on which a release has to have been executed before it is armed for here; empty: none is named."""
+    proven_hours: float = 0.0
+    """Hours of that network's block time since; 0: no such proof is demanded."""
+
+    @property
+    def proven_s(self) -> int:
+        """`proven_hours` in whole seconds."""
+        return math.ceil(self.proven_hours * 3600)
+
+
+def _hours(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST_HOURS:
+        raise ValueError(f"hours from 0 to {_MOST_HOURS}")
+    return float(value)
+
+
+HOURS = Kind(_hours, lambda value: f"{value:g}", bare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +89,20 @@ _ROWS = (
         "`[]`",
         "Public keys, as in `id_ed25519.pub`, of which one must sign an attestation; empty: a typed reason is enough.",
     ),
+    _Row(
+        "proven_on",
+        kinds.LINE,
+        '`""`',
+        "Another network of the settings, with a registry: a release must have been executed there before nodes of this"
+        " one arm for it. Demanded and none named: nothing is proven, and the operator decides each time.",
+    ),
+    _Row(
+        "proven_hours",
+        HOURS,
+        "48 on an IPC network of stage `mainnet` and wherever `proven_on` is set, else 0",
+        "Hours of the other network's block time, not of this machine's clock, since its crossing. `0`: no proof is"
+        " demanded.",
+    ),
 )
 
 
@@ -80,7 +117,8 @@ def default_releases(kind: str, stage: str, trust_dir: Path) -> ReleaseSettings:
         stage: Of the network.
         trust_dir: Where trust is kept.
     """
-    return ReleaseSettings("required" if stage == "mainnet" and kind == "ipc" else "off", trust_dir)
+    careful = stage == "mainnet" and kind == "ipc"
+    return ReleaseSettings("required" if careful else "off", trust_dir, proven_hours=PROVEN_HOURS if careful else 0.0)
 
 
 def parse_releases(table: Mapping[str, Any], where: str, defaults: ReleaseSettings) -> ReleaseSettings:
@@ -107,11 +145,14 @@ def parse_releases(table: Mapping[str, Any], where: str, defaults: ReleaseSettin
         except ValueError as error:
             told = f", not {quoted(value)}" if isinstance(value, str | int | float) else ""
             raise SettingsError(f"{where}, releases: {key} must be {error}{told}") from error
+    proven_on = values.get("proven_on", defaults.proven_on)
     return ReleaseSettings(
         signatures=values.get("signatures", defaults.signatures),
         trust_dir=values.get("trust_dir", defaults.trust_dir),
         own_builds=values.get("own_builds", defaults.own_builds),
         attest_keys=values.get("attest_keys", defaults.attest_keys),
+        proven_on=proven_on,
+        proven_hours=values.get("proven_hours", PROVEN_HOURS if proven_on else defaults.proven_hours),
     )
 
 

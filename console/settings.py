@@ -30,6 +30,7 @@ __all__ = [
     "devnet_up_command",
     "load_network",
     "parse_network",
+    "proving_network",
     "state_folder",
 ]
 
@@ -142,6 +143,24 @@ def load_network(name: str, devnet_folder: Path | None = None) -> NetworkSetting
     return parse_network(name, _table(tables[name], f"networks.{name}"), None)
 
 
+def proving_network(network: NetworkSettings) -> NetworkSettings:
+    """The network that has to prove the releases of another.
+
+    Args:
+        network: With `proven_on` in its settings.
+
+    Raises:
+        SettingsError: It is not in the settings, or has no registry whose word could be taken.
+    """
+    found = load_network(network.demands.proven_on)
+    if not found.registry or not found.ethereum_rpc:
+        raise SettingsError(
+            f"network {found.name} proves the releases of {network.name}, and has no registry that tells",
+            next_step="name an IPC network as proven_on",
+        )
+    return found
+
+
 def devnet_up_command(folder: Path | None) -> str:
     """The command that brings this devnet up, for messages."""
     return "upgrade-console devnet up --background" + (f" --dir {folder}" if folder is not None else "")
@@ -161,7 +180,10 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None) -> Netw
     nodes = _table(table.get("nodes", {}), f"{where}.nodes")
     stage = _stage(table, name, where)
     trust = default_trust_folder(name) if folder is None else folder / "trust"
-    releases = _table(table.get("releases", {}), f"{where}.releases")
+    releases = parse_releases(
+        _table(table.get("releases", {}), f"{where}.releases"), where, default_releases(kind, stage, trust)
+    )
+    _refuse_no_proof(releases, name, kind, where)
     return NetworkSettings(
         name=name,
         kind=kind,
@@ -178,7 +200,7 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None) -> Netw
         folder=folder,
         block_time_s=_optional_number(table, "block_time_s", where),
         stage=stage,
-        releases=parse_releases(releases, where, default_releases(kind, stage, trust)),
+        releases=releases,
     )
 
 
@@ -189,6 +211,20 @@ def _stage(table: dict[str, Any], name: str, where: str) -> Stage:
     except ValueError as error:
         raise SettingsError(f"{where}: stage must be {error}") from error
     return found
+
+
+def _refuse_no_proof(releases: ReleaseSettings, name: str, kind: str, where: str) -> None:
+    """Refuse a demand for a proof that can never be met. Raises SettingsError."""
+    if releases.proven_on == name:
+        raise SettingsError(
+            f"{where}, releases: proven_on names the network itself", next_step="name the one that goes first"
+        )
+    if kind == "cosmos" and releases.proven_hours:
+        # The chain stops every node by itself, and has no registry whose confirmations could be compared.
+        raise SettingsError(
+            f"{where}, releases: a release of a Cosmos chain cannot be demanded to be proven elsewhere",
+            next_step="take out proven_on and proven_hours",
+        )
 
 
 def _parse_node(name: str, table: dict[str, Any], where: str, network_kind: str) -> NodeSettings:

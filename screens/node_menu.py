@@ -1,4 +1,4 @@
-"""What can be done with this machine's node: start, stop, restart; each is confirmed apart."""
+"""What can be done with this machine's node: start, stop, restart, take an unproven release; each confirmed apart."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from textual.widgets import Button, Static
 
 from console.model import Crossing, NodeStatus, Verdict
 from console.ports import Session
-from screens.confirm import ConfirmScreen, button
+from screens.confirm import ConfirmScreen, ReasonScreen, button
 from widgets.drawn import MUTED, STRONG, stacked
 from widgets.moments import count
 
 NodeAction = Literal["start", "stop", "restart"]
+NodeChoice = Literal["start", "stop", "restart", "unproven"]
 
 
-class NodeMenuScreen(ModalScreen[NodeAction | None]):
+class NodeMenuScreen(ModalScreen[NodeChoice | None]):
     """Chooses an action; dismissed with None when none is wanted.
 
     Args:
@@ -50,6 +51,8 @@ class NodeMenuScreen(ModalScreen[NodeAction | None]):
                 yield button("Start…", "start", disabled=running or bool(_instead_of_start(self._node)))
                 yield button("Stop…", "stop", disabled=not running)
                 yield button("Restart…", "restart", disabled=not running)
+                if waits_for_proof(self._node):
+                    yield button("Force…", "unproven")
 
     def _body(self, running: bool) -> Content:
         node = self._node
@@ -58,9 +61,12 @@ class NodeMenuScreen(ModalScreen[NodeAction | None]):
             if running
             else f"is not running: {_instead_of_start(node) or 'it can be started'}"
         )
+        proof = [node.proof.sentence] if node.proof is not None and waits_for_proof(node) else []
         return stacked(
             Content.assemble((node.state, STRONG), f" at height {count(node.height)}"),
             f"{node.name} {says}.",
+            *proof,
+            *(["Force takes the release without that proof, with a typed reason."] if proof else []),
             Content.styled("The next step says what it means and asks again.", MUTED),
         )
 
@@ -79,10 +85,21 @@ class NodeMenuScreen(ModalScreen[NodeAction | None]):
         """Choose restart."""
         self.dismiss("restart")
 
+    @on(Button.Pressed, "#unproven")
+    def take_unproven(self) -> None:
+        """Choose to take the release without a proof."""
+        self.dismiss("unproven")
+
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
         """Choose nothing."""
         self.dismiss(None)
+
+
+def waits_for_proof(node: NodeStatus) -> bool:
+    """Whether the open plan's release is held back until another network has proven it."""
+    attempt, proof = node.attempt, node.proof
+    return attempt is not None and not attempt.crossing.ended and proof is not None and not proof.given
 
 
 def _instead_of_start(node: NodeStatus) -> str:
@@ -118,6 +135,25 @@ def confirm_node_action(session: Session, node: NodeStatus, action: NodeAction) 
         _MEANING[action],
     )
     return ConfirmScreen(f"{action.capitalize()} the node", body, action.capitalize(), operation)
+
+
+def confirm_unproven(session: Session, node: NodeStatus) -> ReasonScreen:
+    """The confirm step of taking a release that no other network has proven; the reason is typed."""
+
+    async def operation(reason: str) -> str:
+        status = await session.arm_unproven(reason)
+        return f"{status.name} is {status.state}; it is armed in its turn."
+
+    name = "" if node.attempt is None else str(node.attempt.name)
+    body = stacked(
+        Content.assemble("Take ", (name, STRONG), " unproven on ", (node.name, STRONG)),
+        Content.assemble("on network ", (session.network, STRONG)),
+        "",
+        "" if node.proof is None else node.proof.sentence,
+        "The node then arms in its turn, counts for GO and crosses. Once the network has crossed there is no way back.",
+        "",
+    )
+    return ReasonScreen("Take a release unproven", body, "Take", operation)
 
 
 def confirm_ready(session: Session, node: NodeStatus, proposal_id: int, name: str) -> ConfirmScreen:

@@ -17,6 +17,8 @@ from console.model import (
     NodeHeight,
     NodeStatus,
     Preparation,
+    Proof,
+    ProofState,
     Proposal,
     ProposalStatus,
     Readiness,
@@ -241,6 +243,21 @@ def partly_ready() -> Snapshot:
     return snapshot(chain(1234, (proposal(entries),), entries), node(1234, mine))
 
 
+def unproven() -> Snapshot:
+    """All are ready, and this node waits for another network to have run the release for long enough."""
+    entries = (said(0, armed=False), *ALL_READY[1:])
+    proof = Proof(
+        network="calibration",
+        state=ProofState.RUNNING,
+        needed_s=48 * 3600,
+        elapsed_s=12 * 3600 + 300,
+        sentence="not proven yet: calibration executed it at height 88412, 12 h 05 min of block time since, "
+        "35 h 55 min left",
+    )
+    mine = attempt(arming=Arming.WAITING_TURN)
+    return snapshot(chain(1234, (proposal(entries),), entries), node(1234, mine, proof=proof, note=proof.sentence))
+
+
 def go() -> Snapshot:
     """All four are ready and armed."""
     return snapshot(chain(1277, (proposal(ALL_READY),), ALL_READY), node(1277, attempt()))
@@ -375,6 +392,7 @@ class FakeSession:
         self.node_actions: list[str] = []
         self.known_release = a_release()
         self.releases_asked = 0
+        self.unproven: list[str] = []
         self.opened = 0
         self.feed: asyncio.Queue[Snapshot] | None = None
         self.log_feed: asyncio.Queue[tuple[str, str]] | None = None
@@ -415,6 +433,12 @@ class FakeSession:
         if self.error is not None:
             raise self.error
         return self.known_release
+
+    async def arm_unproven(self, reason: str) -> NodeStatus:
+        self.unproven.append(reason)
+        if self.error is not None:
+            raise self.error
+        return node(1234, state="READY")
 
     async def snapshots(self) -> AsyncIterator[Snapshot]:
         self.opened += 1

@@ -100,9 +100,15 @@ def _lines(node: NodeStatus, taken_at: float, now: float, *, journalled: bool) -
 
 
 def _last(node: NodeStatus) -> Content:
-    """The last exit code; while a release is on its way how far it is, and the rest on the notice line."""
+    """The last exit code; while a release is on its way, or is to be proven, how far that is.
+
+    The rest is on the notice line.
+    """
     if node.fetching is not None:
         return _field("fetching", node.fetching.share)
+    proof = node.proof
+    if proof is not None and not proof.given and node.attempt is not None and not node.attempt.crossing.ended:
+        return _field("proof in" if proof.left_s is not None else "proof", proof.short)
     return _field("exit code", UNKNOWN if node.last_exit_code is None else str(node.last_exit_code))
 
 

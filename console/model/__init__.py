@@ -26,6 +26,7 @@ from console.model.plan import (
     plan_without_votes,
 )
 from console.model.power import MAX_ARMING_TURNS, minimum_lead, more_than_two_thirds, power_may_fail
+from console.model.proof import Proof, ProofReading, ProofState, crossing_of, proof_of
 from console.model.release import KnownRelease, ReleaseCheck, RoleCount
 from console.model.snapshot import ChainView, NodeHeight, Snapshot, Upgrade, upgrade_of
 
@@ -45,6 +46,9 @@ __all__ = [
     "NodeStatus",
     "PlanOrigin",
     "Preparation",
+    "Proof",
+    "ProofReading",
+    "ProofState",
     "Proposal",
     "ProposalStatus",
     "Readiness",
@@ -56,10 +60,12 @@ __all__ = [
     "Validator",
     "ValidatorReadiness",
     "Verdict",
+    "crossing_of",
     "minimum_lead",
     "more_than_two_thirds",
     "plan_without_votes",
     "power_may_fail",
+    "proof_of",
     "shown_state",
     "upgrade_of",
 ]

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from console.model.fetching import Fetching
 from console.model.plan import Verdict
+from console.model.proof import Proof
 from console.text import UntrustedText
 
 
@@ -133,6 +134,10 @@ class Attempt:
     """A verified commit for H+1 was seen (zone Z2): nothing leads back."""
     grace_blocks: int = 0
     """Blocks after H for which the old release may go on; 0 for none known."""
+    proven: str = ""
+    """How another network proved the release; empty while it did not. What was proven stays proven."""
+    unproven: str = ""
+    """Why the operator takes the release without that proof; empty when nobody does."""
 
     @property
     def freeze_height(self) -> int:
@@ -196,6 +201,8 @@ class NodeStatus:
     """Why the operator is called; empty when nobody is."""
     fetching: Fetching | None = None
     """The download that goes on; None while none does."""
+    proof: Proof | None = None
+    """How far the open plan's release is proven on another network; None where that is not demanded."""
 
 
 def shown_state(attempt: Attempt | None, *, running: bool, stopped_by_operator: bool, needs_operator: bool) -> str:

@@ -12,6 +12,7 @@ from console.node.attempts import AttemptBook
 from console.node.generation import Generation, Generations
 from console.node.journal import Journal
 from console.node.rollback_point import RollbackPoints
+from console.node.rollout import Rollout
 from console.node.runs import NodeRuns
 from console.node.runtime.command import RunCommand, run_command
 from console.node.shape import HALT_VARIABLE, NodeShape
@@ -36,6 +37,7 @@ class Armer:
         journal: Where the decision is durable before the node is stopped.
         shape: What kind of node it is.
         points: Rollback points: the node is down for a moment anyway.
+        rollout: Says whether the release is held back.
         run: How a short command of a generation is run.
     """
 
@@ -48,11 +50,13 @@ class Armer:
         journal: Journal,
         shape: NodeShape,
         points: RollbackPoints,
+        rollout: Rollout,
         run: RunCommand = run_command,
     ) -> None:
         self._settings = settings
         self._run = run
         self._points = points
+        self._rollout = rollout
         self._book = book
         self._runs = runs
         self._generations = generations
@@ -74,6 +78,7 @@ class Armer:
             and attempt.arming is not Arming.DISARMED
             and attempt.crossing is Crossing.NONE
             and attempt.verdict is not Verdict.ABORT
+            and not self._rollout.holds_arming(attempt)
             and self._journal.armed_for != attempt.target_height
             and height is not None
             and height < attempt.target_height
@@ -110,7 +115,7 @@ class Armer:
         attempt = self._book.open
         if attempt is None or attempt.arming is not Arming.WAITING_TURN or self._runs.live is None:
             return
-        if attempt.halts_itself:
+        if attempt.halts_itself or self._rollout.holds_arming(attempt):
             return
         run = self._runs.run
         if run is not None and run.halt_height == attempt.target_height:
@@ -120,7 +125,11 @@ class Armer:
             await self._restart_armed(attempt)
 
     async def arm_by_hand(self, reason: str) -> None:
-        """Arm now, whoever's turn it is. Raises NodeError: there is nothing to arm for, or it is too late."""
+        """Arm now, whoever's turn it is.
+
+        Raises:
+            NodeError: There is nothing to arm for, it is too late, or the release is held back.
+        """
         attempt = self._book.open
         height = self._runs.application_height()
         if attempt is None or attempt.halts_itself or attempt.crossing is not Crossing.NONE:
@@ -130,6 +139,7 @@ class Armer:
                 f"the application is at height {height}, too late to arm for {attempt.target_height}",
                 safe="nothing was changed",
             )
+        self._rollout.refuse_arming(attempt)
         self._check_disk()
         attempt = self._book.lead_on(reason, arming=Arming.WAITING_TURN)
         await self._restart_armed(attempt)
@@ -197,6 +207,9 @@ class Armer:
             turns = arming_turns(attempt.proposal_id, powers)
             if address not in current_turn(turns, armed_at, attempt.scheduled_at, reading.height):
                 return False
+        if attempt.verdict is Verdict.CROSS and not self._rollout.permits(attempt):
+            # The others are armed and will halt; a chain that pauses is better than H under old rules.
+            return True
         return self._network_stays(powers.get(address, 0), sum(powers.values()), consensus)
 
     def _network_stays(self, own: int, total: int, consensus: ConsensusReading) -> bool:

@@ -77,6 +77,10 @@ class NodeClient:
         """Arm now, out of turn. Raises as `start`."""
         return await self._command("arm", reason=reason)
 
+    async def arm_unproven(self, reason: str) -> NodeStatus:
+        """Take the open plan's release although no other network has proven it. Raises as `start`."""
+        return await self._command("arm_unproven", reason=reason)
+
     async def disarm(self, reason: str) -> NodeStatus:
         """Restart without a halt height, for this plan. Raises as `start`."""
         return await self._command("disarm", reason=reason)

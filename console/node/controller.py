@@ -26,6 +26,7 @@ from console.node.readings import Readings
 from console.node.resync import Resyncer
 from console.node.retention import Retention
 from console.node.returning import Returner
+from console.node.rollout import NOTHING_DEMANDED, ProofDemand, Rollout
 from console.node.runs import HAND_OVER_LOOK_S, NodeRuns
 from console.node.speaker import Speaker
 from console.ports import ConsensusReading, PeerView, PlanReading, PlanSource, Signals
@@ -65,6 +66,7 @@ class Controller:
         block_time_s: Expected seconds per block, for the pace of polling only.
         changed: Called when the status may have changed.
         faults: Fault points.
+        proof: What another network has to have done with a release before this node arms for it.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Controller:
         block_time_s: float | None,
         changed: Callable[[], None],
         faults: FaultPoints,
+        proof: ProofDemand = NOTHING_DEMANDED,
     ) -> None:
         node = settings()
         self._settings = settings
@@ -131,7 +134,8 @@ class Controller:
             changed,
             parts.manifests,
         )
-        self._armer = Armer(settings, book, runs, generations, journal, shape, points, parts.command)
+        self._rollout = rollout = Rollout(proof, settings, book, generations)
+        self._armer = Armer(settings, book, runs, generations, journal, shape, points, rollout, parts.command)
         returner = Returner(settings, book, runs, generations, points, shape)
         self._watch_after = after = parts.after_upgrade
         self._crosser = Crosser(
@@ -145,11 +149,12 @@ class Controller:
             parts.pre_upgrades.run,
             shape,
             lambda attempt, consensus: after.failed_start(attempt, runs, consensus),
+            held_back=rollout.holds_crossing,
             next_halt=lambda attempt: self._armer.for_new_binary(attempt, self._readings.plans),
         )
         self._halts = halts = HaltWatch(settings, journal, parts.chain_halts, runs, generations)
         self._keeper = Keeper(settings, journal, book, runs, generations, self._armer, faults, halts)
-        self._speaker = Speaker(node.address, book, journal, runs, peers, signals, self._notify)
+        self._speaker = Speaker(node.address, book, journal, runs, peers, signals, rollout, self._notify)
         self._retention = Retention(settings, journal, book, runs, points)
         self._resyncer = Resyncer(journal, book, runs, generations, points)
         self.commands = Commands(
@@ -164,6 +169,7 @@ class Controller:
             self._crosser,
             returner,
             self._resyncer,
+            rollout,
             self._notify,
         )
 
@@ -184,6 +190,7 @@ class Controller:
                 tasks.create_task(self._readings.watch_plans())
                 tasks.create_task(self._readings.watch_consensus())
                 tasks.create_task(self._readings.watch_version())
+                tasks.create_task(self._rollout.watch())
                 tasks.create_task(self._drive())
                 tasks.create_task(
                     self._watch_after.watch(
@@ -233,13 +240,19 @@ class Controller:
             paused=self._journal.meta(PAUSED) or "",
             alarm=self._alarm(needs_operator),
             fetching=self._preparer.fetching,
+            proof=self._rollout.proof(),
         )
 
     def _note(self, needs_operator: str) -> str:
         attempt = self._book.attempt
         of_attempt = "" if attempt is None else attempt.note
         return (
-            needs_operator or self._trouble or self._journal.meta("stays_down") or self._halted_by_pause() or of_attempt
+            needs_operator
+            or self._trouble
+            or self._journal.meta("stays_down")
+            or self._halted_by_pause()
+            or of_attempt
+            or self._rollout.note()
         )
 
     def _halted_by_pause(self) -> str:
@@ -263,7 +276,7 @@ class Controller:
         # Whoever stopped the node knows that it is down.
         if self._journal.meta(STOPPED_BY_OPERATOR):
             return ""
-        return self._watch_after.alarm or self._unarmed_alarm()
+        return self._watch_after.alarm or self._unarmed_alarm() or self._rollout.alarm()
 
     def _unarmed_alarm(self) -> str:
         """Near a breaking height that nobody arms for, because automation is off or paused."""
@@ -337,6 +350,8 @@ class Controller:
             if proposal is not None:
                 self._book.learn_verdict(proposal)
                 self._keep_membership(reading, proposal)
+        if reading is not None:
+            self._rollout.look(reading, proposal)
         if self._runs.unjudged is not None:
             if not self._readings.asked:
                 return

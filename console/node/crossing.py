@@ -60,6 +60,7 @@ class Crosser:
         pre_upgrade: What runs before the switch.
         shape: What kind of node it is.
         failed_start: Judges a start that goes on.
+        held_back: Why the new binary is not to run yet; empty when nothing speaks against it.
         clock: Monotonic seconds.
         next_halt: H that the new binary is armed for, 0 for none: the network may be past the next upgrade too.
     """
@@ -76,6 +77,7 @@ class Crosser:
         pre_upgrade: PreUpgrade,
         shape: NodeShape,
         failed_start: FailedStart,
+        held_back: Callable[[Attempt], str] = lambda attempt: "",
         clock: Callable[[], float] = time.monotonic,
         next_halt: Callable[[Attempt], int] = lambda attempt: 0,
     ) -> None:
@@ -90,6 +92,7 @@ class Crosser:
         self._shape = shape
         self._failed_start = failed_start
         self._next_halt = next_halt
+        self._held_back = held_back
         self._clock = clock
         self._not_before = 0.0
         self._waits_for: Crossing | None = None
@@ -162,6 +165,8 @@ class Crosser:
         elif attempt.preparation is not Preparation.READY:
             # Staged, verified and checked before anything is stopped or switched (DESIGN §4.3).
             self._book.change(note=f"halted before {attempt.target_height}; {_what_is_missing(attempt)}")
+        elif why := self._held_back(attempt):
+            self._book.change(note=f"halted before {attempt.target_height}; {why}")
         else:
             await self._quiesce(attempt)
 

@@ -30,6 +30,7 @@ from console.node.preparation import Preparer
 from console.node.resync import Resyncer
 from console.node.returning import Returner
 from console.node.rollback_point import RollbackPoint, RollbackPoints
+from console.node.rollout import Rollout
 from console.node.runs import NodeRuns
 from console.text import untrusted
 
@@ -54,6 +55,7 @@ class Commands:
         crosser: Goes on with a crossing.
         returner: Leads back.
         resyncer: Brings back a node that missed its halt.
+        rollout: Knows whether the release is held back.
         changed: Called after each command.
     """
 
@@ -70,6 +72,7 @@ class Commands:
         crosser: Crosser,
         returner: Returner,
         resyncer: Resyncer,
+        rollout: Rollout,
         changed: Callable[[], None],
     ) -> None:
         self._journal = journal
@@ -83,6 +86,7 @@ class Commands:
         self._crosser = crosser
         self._returner = returner
         self._resyncer = resyncer
+        self._rollout = rollout
         self._changed = changed
         self._of_points = PointCommands(journal, book, runs, generations, points, keeper, resyncer)
         self.acting = asyncio.Lock()
@@ -205,6 +209,14 @@ class Commands:
         async with self._command("arm", reason=reason):
             self._must_run()
             await self._armer.arm_by_hand(_typed(reason, "arming out of turn"))
+
+    async def arm_unproven(self, reason: str) -> None:
+        """Take the open plan's release although no other network has proven it; it is armed in its turn."""
+        async with self._command("arm-unproven", reason=reason):
+            self._rollout.force(_typed(reason, "a release that is not proven"))
+            attempt = self._book.open
+            if attempt is not None and attempt.crossing is Crossing.HALTED and not self._journal.meta(PAUSED):
+                await self._go_on()
 
     async def disarm(self, reason: str) -> None:
         """Restart without a halt height; automation does not arm for this plan again."""

@@ -19,6 +19,8 @@ from console.model import (
     NodeStatus,
     PlanOrigin,
     Preparation,
+    Proof,
+    ProofState,
     ReleaseCheck,
     RoleCount,
     Verdict,
@@ -179,6 +181,7 @@ def status_to_json(status: NodeStatus) -> dict[str, Any]:
     document = {field.name: _plain(getattr(status, field.name)) for field in dataclasses.fields(status)}
     document["attempt"] = None if status.attempt is None else attempt_to_json(status.attempt)
     document["fetching"] = None if status.fetching is None else dataclasses.asdict(status.fetching)
+    document["proof"] = None if status.proof is None else dataclasses.asdict(status.proof)
     return document
 
 
@@ -189,6 +192,15 @@ def _fetching_from_json(document: dict[str, Any] | None) -> Fetching | None:
     known = {field.name for field in dataclasses.fields(Fetching)}
     kept = {name: value for name, value in document.items() if name in known}
     return Fetching(**{**kept, "source": untrusted(kept["source"])})
+
+
+def _proof_from_json(document: dict[str, Any] | None) -> Proof | None:
+    """Raises KeyError, TypeError, AttributeError, ValueError."""
+    if document is None:
+        return None
+    known = {field.name for field in dataclasses.fields(Proof)}
+    kept = {name: value for name, value in document.items() if name in known}
+    return Proof(**{**kept, "state": ProofState(kept["state"])})
 
 
 def status_from_json(document: dict[str, Any]) -> NodeStatus:
@@ -204,6 +216,7 @@ def status_from_json(document: dict[str, Any]) -> NodeStatus:
         kept["attempt"] = None if attempt is None else attempt_from_json(attempt)
         kept["version"] = untrusted(kept["version"])
         kept["fetching"] = _fetching_from_json(kept.get("fetching"))
+        kept["proof"] = _proof_from_json(kept.get("proof"))
         return NodeStatus(**kept)
-    except (AttributeError, KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise NodeError(f"the controller's answer is not understood ({error})") from error

@@ -182,6 +182,7 @@ QUESTIONS: tuple[Question, ...] = (
         ),
     ),
     Question("arm", (_REASON,)),
+    Question("arm_unproven", (_REASON,)),
     Question("disarm", (_REASON,)),
     Question("add_upgrade", (_NAME, Parameter("binary", path), _FORCE)),
     Question("swap", (_NAME, _REASON)),

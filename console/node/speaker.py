@@ -12,6 +12,7 @@ from console.errors import ConsoleError, ContractRefused
 from console.model import Arming, Attempt, Crossing, Preparation, Proposal, Verdict
 from console.node.attempts import AttemptBook
 from console.node.journal import Journal
+from console.node.rollout import Rollout
 from console.node.runs import NodeRuns
 from console.node.turns import arming_order
 from console.ports import ConsensusReading, PeerView, PlanReading, Signals
@@ -35,6 +36,7 @@ class Speaker:
         runs: To know what runs.
         peers: To know the app hash that the network agrees on.
         signals: The chain.
+        rollout: Says whether the release is held back: then this node does not count for GO.
         said: Called when the chain has something new from us.
     """
 
@@ -46,6 +48,7 @@ class Speaker:
         runs: NodeRuns,
         peers: PeerView,
         signals: Signals,
+        rollout: Rollout,
         said: Callable[[], None],
     ) -> None:
         self._address = address
@@ -54,6 +57,7 @@ class Speaker:
         self._runs = runs
         self._peers = peers
         self._signals = signals
+        self._rollout = rollout
         self._on_said = said
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._not_before: dict[str, float] = {}
@@ -94,7 +98,9 @@ class Speaker:
         """Whether a word is due soon that must not wait for a signer: ready, armed, and near H−F the freeze."""
         if reading.height >= attempt.freeze_height - 3:
             return attempt.verdict is Verdict.NONE
-        return any(self._journal.said(attempt, what) is None for what in ("ready", "armed"))
+        # No signer waits, with its key, through the days of a proof.
+        due = ("ready", "armed") if self._rollout.permits(attempt) else ("ready",)
+        return any(self._journal.said(attempt, what) is None for what in due)
 
     async def _prepare(self) -> None:
         # Without a signer ready the next word is only slower.
@@ -109,7 +115,7 @@ class Speaker:
             code = attempt.failure_code
             self._say(attempt, "failure", str(code), lambda: self._signals.failure(number, code))
         # Armed is said when the node is back: the next one's turn begins with it, and must not halve the network.
-        if attempt.arming is Arming.ARMED and consensus is not None:
+        if attempt.arming is Arming.ARMED and consensus is not None and self._rollout.permits(attempt):
             height = attempt.target_height
             self._say(attempt, "armed", str(height), lambda: self._signals.armed(number, height))
 

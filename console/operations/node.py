@@ -22,6 +22,7 @@ class NodeControl(Protocol):
     async def start(self) -> NodeStatus: ...
     async def stop(self) -> NodeStatus: ...
     async def restart(self) -> NodeStatus: ...
+    async def arm_unproven(self, reason: str) -> NodeStatus: ...
     async def add_upgrade(self, name: str, binary: Path) -> NodeStatus: ...
     async def release(self) -> KnownRelease: ...
 
@@ -53,6 +54,12 @@ DANGERS: dict[str, Danger] = {
             "restarts {node} of {network} now, whoever's turn it is, with a rollback point while it is down; the chain"
             " pauses if too little power stays",
             "`node disarm` undoes it at the cost of one more restart",
+        ),
+        Danger(
+            "arm --unproven",
+            "lets {node} of {network} arm in its turn, count for GO and cross with a release that the network named in"
+            " the settings has not proven",
+            "`node disarm` before H keeps the node from halting; once the network has crossed there is no way back",
         ),
         Danger(
             "disarm",
@@ -98,7 +105,9 @@ def typed_reason(verb: str, reason: str | None) -> str:
     """
     if reason is None or not reason.strip():
         raise InputError(
-            f"{verb} needs a reason, for the journal", safe="nothing was changed", next_step='--reason "…"'
+            f"{verb} needs a reason, for the journal",
+            safe="nothing was changed",
+            next_step='"…" after it' if verb.endswith("--unproven") else '--reason "…"',
         )
     return reason.strip()
 
@@ -126,6 +135,17 @@ async def act(control: NodeControl, action: str) -> NodeStatus:
         case "restart":
             return await control.restart()
     raise InputError(f"there is no action {untrusted(action)!r} on a node (there are: {', '.join(ACTIONS)})")
+
+
+async def arm_unproven(control: NodeControl, reason: str | None) -> NodeStatus:
+    """Take the open plan's release although no other network has proven it; the reason is journalled.
+
+    Raises:
+        InputError: There is no reason.
+        ControllerDown: Nobody answers.
+        NodeError: Nothing waits for a proof.
+    """
+    return await control.arm_unproven(typed_reason("arm --unproven", reason))
 
 
 async def add_upgrade(control: NodeControl, name: str, binary: Path) -> NodeStatus:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from console import __version__
-from console.errors import NodeError
+from console.errors import NodeError, SettingsError
 from console.node.commands import Runner, SystemRunner
 from console.node.cosmovisor.batch import read_batch
 from console.node.cosmovisor.homes import Direction, look_at_home, passage
@@ -26,7 +26,7 @@ from console.node.runtimes import container_environments, running_of
 from console.node.shape import shape_of
 from console.operations.node_alone import reading
 from console.operations.node_stage import known_height
-from console.settings import NodeSettings
+from console.settings import NetworkSettings, NodeSettings, proving_network
 from console.text import untrusted
 
 _VERSION_DEADLINE_S = 20.0
@@ -46,8 +46,14 @@ class Versions:
     """Why the binary was not asked."""
 
 
-def doctor(node: NodeSettings, *, runner: Runner | None = None) -> DoctorReport:
-    """Look at one node: what is wrong, each with what to do, and on a Cosmos chain whether Cosmovisor may take over."""
+def doctor(node: NodeSettings, *, network: NetworkSettings | None = None, runner: Runner | None = None) -> DoctorReport:
+    """Look at one node: what is wrong, each with what to do, and on a Cosmos chain whether Cosmovisor may take over.
+
+    Args:
+        node: The node.
+        network: Its network, whose demands on releases are looked at too.
+        runner: Asks `cosmovisor version`.
+    """
     keystore = Path.home() / ".ipc"
     containers: tuple[NamedEnvironment, ...] = ()
     problem = ""
@@ -65,10 +71,35 @@ def doctor(node: NodeSettings, *, runner: Runner | None = None) -> DoctorReport:
     report = examine(request)
     if problem:
         report = replace(report, findings=(*report.findings, Finding(Level.FAIL, "containers", problem)))
+    if network is not None:
+        report = replace(report, findings=(*report.findings, *proof_findings(network)))
     if node.shape != "cosmos":
         return report
     found = cosmovisor_findings(node, report.state, runner or SystemRunner())
     return replace(report, findings=(*report.findings, *found))
+
+
+def proof_findings(network: NetworkSettings) -> tuple[Finding, ...]:
+    """Whether what the network demands of releases on another network can be met; nothing where it demands none."""
+    demands = network.demands
+    if not demands.proven_s:
+        return ()
+    if not demands.proven_on:
+        return (
+            Finding(
+                Level.WARN,
+                "proven releases",
+                f"network {network.name} demands proven releases and names no network that proves them: nothing is"
+                " armed for before you force it, with a reason, each time",
+                "set proven_on in [networks.NAME.releases], or proven_hours = 0",
+            ),
+        )
+    try:
+        proving = proving_network(network)
+    except SettingsError as error:
+        return (Finding(Level.WARN, "proven releases", error.what, error.next_step),)
+    words = f"a release has to be executed on {proving.name} for {demands.proven_hours:g} hours of its block time"
+    return (Finding(Level.OK, "proven releases", words),)
 
 
 def cosmovisor_findings(node: NodeSettings, state: str, runner: Runner) -> tuple[Finding, ...]:

@@ -11,7 +11,7 @@ from typing import Protocol
 from console.errors import ConsoleError, InputError
 from console.model import KnownRelease, NodeStatus, Snapshot
 from console.operations import logs
-from console.operations.node import NodeControl, act
+from console.operations.node import NodeControl, act, arm_unproven
 from console.operations.propose import check_fields, earliest_height, request_of
 from console.operations.ready import signal_ready
 from console.ports import PlanSource, ProposeRequest, Signals
@@ -153,6 +153,14 @@ class ConsoleSession:
         if control is None:
             raise self._no_node()
         return await control.release()
+
+    async def arm_unproven(self, reason: str) -> NodeStatus:
+        """Take an unproven release on this session's node; raises as `console.operations.node.arm_unproven`."""
+        self._require_writable()
+        control = self._connected().control
+        if control is None:
+            raise self._no_node()
+        return await arm_unproven(control, reason)
 
     async def snapshots(self) -> AsyncGenerator[Snapshot, None]:
         """Yield a Snapshot at each change, until closed."""

@@ -9,6 +9,7 @@ from console.model import (
     FailureCode,
     Fetching,
     NodeStatus,
+    Proof,
     Snapshot,
     Upgrade,
     Validator,
@@ -81,6 +82,7 @@ def node_document(node: NodeStatus) -> dict[str, Any]:
         "height": node.height,
         "last_exit_code": node.last_exit_code,
         "fetching": None if node.fetching is None else fetching_document(node.fetching),
+        "proof": None if node.proof is None else proof_document(node.proof),
     }
 
 
@@ -92,6 +94,18 @@ def fetching_document(fetching: Fetching) -> dict[str, Any]:
         "rate": round(fetching.rate),
         "eta_s": _seconds(fetching.eta_s),
         "source": fetching.source,
+    }
+
+
+def proof_document(proof: Proof) -> dict[str, Any]:
+    """Write how far a release is proven on another network as plain values: seconds are of its block time."""
+    return {
+        "network": proof.network or None,
+        "state": proof.state.value,
+        "needed_s": proof.needed_s,
+        "elapsed_s": proof.elapsed_s,
+        "left_s": proof.left_s,
+        "sentence": proof.sentence,
     }
 
 

@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 import tomlkit
 
+from console.daemon import proof_demand
 from console.node.runtime.shim import ShimRuntime
 from console.node.unit import NEEDS_OPERATOR_EXIT
+from console.settings import parse_network
 from tests.console.node import nodes
 
 
@@ -128,3 +130,41 @@ def test_an_engine_of_another_machine_is_left_to_the_operator(folder: Path) -> N
     _, said = process.communicate(timeout=60)
     assert process.returncode == NEEDS_OPERATOR_EXIT
     assert "only an engine on this machine" in said
+
+
+IPC = {
+    "chain_id": "c",
+    "evm_chain_id": 1,
+    "registry": "0x5FbDB2315678afecb367f032d93F642f64180aa3",
+    "cometbft_rpc": ["http://127.0.0.1:1"],
+    "ethereum_rpc": ["http://127.0.0.1:1"],
+}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("releases", "network", "asks", "problem"),
+    [
+        ({}, "", False, ""),
+        ({"proven_hours": 0, "proven_on": "first"}, "", False, ""),
+        ({"proven_on": "first"}, "first", True, ""),
+        ({"proven_on": "nowhere"}, "nowhere", False, "unknown network 'nowhere'"),
+    ],
+)
+async def test_a_network_that_cannot_be_asked_keeps_no_controller_from_its_work(
+    releases: dict[str, object],
+    network: str,
+    asks: bool,
+    problem: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "upgrade-console").mkdir()
+    (tmp_path / "upgrade-console" / "config.toml").write_text(tomlkit.dumps({"networks": {"first": IPC}}))
+    demand, closing = proof_demand(parse_network("n", IPC | {"releases": releases}, None))
+    for close in closing:
+        await close()
+    assert (demand.network, demand.source is not None, len(closing)) == (network, asks, int(asks))
+    assert problem in demand.problem
+    assert demand.needed_s == (0 if releases.get("proven_hours") == 0 else 48 * 3600)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from textual.widgets import Button
+from textual.widgets import Button, Input
 
 from console.app import UpgradeConsoleApp
 from console.errors import NodeError
-from screens.confirm import ConfirmScreen
+from screens.confirm import ConfirmScreen, ReasonScreen
 from screens.node_menu import NodeMenuScreen
 from screens.overview import OverviewScreen
 from tests import fakes
@@ -85,3 +85,53 @@ async def test_a_halt_of_a_moment_stays_readable() -> None:
     async with app.run_test() as pilot:
         await settled(pilot)
         assert "halted at  1,300" in screen_text(app)
+
+
+async def test_an_unproven_release_is_taken_with_a_typed_reason_only() -> None:
+    session = FakeSession(fakes.unproven())
+    app = UpgradeConsoleApp(session)
+    async with app.run_test() as pilot:
+        await settled(pilot)
+        assert "proof in   35h55m" in screen_text(app)
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.screen, NodeMenuScreen), "the menu")
+        await pilot.pause()
+        await pilot.click("#unproven")
+        await until(pilot, lambda: isinstance(app.screen, ReasonScreen), "the confirm step")
+        assert "calibration executed it at height 88412" in screen_text(app)
+        await pilot.press("y", "y")
+        await until(pilot, lambda: not app.screen.query_one("#confirm", Button).disabled, "the armed dialog")
+        assert session.unproven == []
+        app.screen.query_one("#reason", Input).value = "  "
+        await pilot.press("enter")
+        await until(pilot, lambda: "A reason is needed" in screen_text(app), "the refusal")
+        assert session.unproven == []
+        app.screen.query_one("#reason", Input).value = "calibration is gone"
+        await pilot.press("enter")
+        await until(pilot, lambda: "it is armed in its turn" in screen_text(app), "the answer")
+    assert session.unproven == ["calibration is gone"]
+
+
+async def test_a_refusal_of_an_unproven_release_is_told_in_place() -> None:
+    session = FakeSession(fakes.unproven(), error=NodeError("no plan waits for a proof here"))
+    app = UpgradeConsoleApp(session)
+    async with app.run_test() as pilot:
+        await settled(pilot)
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.screen, NodeMenuScreen), "the menu")
+        await pilot.pause()
+        await pilot.click("#unproven")
+        await until(pilot, lambda: isinstance(app.screen, ReasonScreen), "the confirm step")
+        await until(pilot, lambda: not app.screen.query_one("#confirm", Button).disabled, "the armed dialog")
+        await pilot.press("w", "h", "y", "enter")
+        await until(pilot, lambda: "no plan waits for a proof here." in screen_text(app), "the error")
+    assert session.unproven == ["why"]
+
+
+async def test_where_nothing_is_to_be_proven_the_menu_does_not_offer_it() -> None:
+    app = UpgradeConsoleApp(FakeSession(fakes.go()))
+    async with app.run_test() as pilot:
+        await settled(pilot)
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.screen, NodeMenuScreen), "the menu")
+        assert not app.screen.query("#unproven")

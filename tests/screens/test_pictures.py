@@ -14,7 +14,7 @@ from textual.widgets import Button, Input
 
 from console.app import UpgradeConsoleApp
 from console.model import Snapshot, Verdict
-from screens.confirm import ConfirmScreen
+from screens.confirm import ConfirmScreen, ReasonScreen
 from tests import fakes
 from tests.fakes import HASH, URL, FakeSession
 from tests.hostile import hostile
@@ -28,6 +28,7 @@ FILLED = {"name": "v0.2.0", "height": "1400", "url": URL, "hash": HASH}
 OVERVIEWS: dict[str, tuple[Snapshot, tuple[int, int]]] = {
     "idle": (fakes.idle(), SMALL),
     "no_go": (fakes.partly_ready(), SMALL),
+    "unproven": (fakes.unproven(), SMALL),
     "go": (fakes.go(), SMALL),
     "go_middle": (fakes.go(), MIDDLE),
     "no_go_large": (fakes.partly_ready(), LARGE),
@@ -70,6 +71,20 @@ def test_theme(snap_compare: Compare, theme: str) -> None:
 @pytest.mark.parametrize("size", [SMALL, MIDDLE])
 def test_proposals(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert snap_compare(UpgradeConsoleApp(FakeSession(fakes.go())), terminal_size=size, run_before=after("2"))
+
+
+def test_node_menu_of_an_unproven_release(snap_compare: Compare) -> None:
+    assert snap_compare(UpgradeConsoleApp(FakeSession(fakes.unproven())), run_before=after("n"))
+
+
+def test_taking_an_unproven_release(snap_compare: Compare) -> None:
+    async def run(pilot: Pilot[Any]) -> None:
+        await after("n")(pilot)
+        await pilot.click("#unproven")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ReasonScreen), "the confirm step")
+        await until(pilot, lambda: not pilot.app.screen.query_one("#confirm", Button).disabled, "the armed dialog")
+
+    assert snap_compare(UpgradeConsoleApp(FakeSession(fakes.unproven())), run_before=run)
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,13 @@ def _act(add: _Add) -> None:
     resume.add_argument(
         "--cross", metavar="REASON", help="cross although the verdict cannot be read; counts only if 2/3 do the same"
     )
-    _reason(add("arm", "asking", "command", "arm now, out of turn: restarts the node"))
+    arm = _reason(add("arm", "asking", "command", "arm now, out of turn: restarts the node"))
+    arm.add_argument(
+        "--unproven",
+        metavar="REASON",
+        help="take the plan's release although the network in `proven_on` has not proven it; armed in its turn, or now"
+        " with --reason",
+    )
     _reason(
         add("disarm", "asking", "command", "restart without the halt height: the node goes on under old rules at H")
     )

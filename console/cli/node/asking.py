@@ -54,6 +54,11 @@ def command(arguments: argparse.Namespace) -> int:
 
     network, node = chosen(arguments)
     action: str = arguments.action
+    if getattr(arguments, "unproven", None) is not None:
+        found = _take_unproven(network, node, arguments)
+        if arguments.reason is None:
+            show_status(found, as_json=arguments.json)
+            return 0
     danger = DANGERS.get(action)
     if danger is not None:
         arguments.reason = typed_reason(action, arguments.reason)
@@ -61,6 +66,21 @@ def command(arguments: argparse.Namespace) -> int:
             print(danger.sentence(node.name, network.name), flush=True)
     show_status(asked(network, node, _QUESTIONS[action](_client(node), arguments)), as_json=arguments.json)
     return 0
+
+
+def _take_unproven(network: NetworkSettings, node: NodeSettings, arguments: argparse.Namespace) -> NodeStatus:
+    """`node arm --unproven REASON`: the half that needs no restart. Raises ConsoleError."""
+    from console.operations.node import DANGERS, arm_unproven, typed_reason
+
+    # Both, before anything is done.
+    verb = "arm --unproven"
+    reason = typed_reason(verb, arguments.unproven)
+    if arguments.reason is not None:
+        typed_reason("arm", arguments.reason)
+    if not arguments.json:
+        print(DANGERS[verb].sentence(node.name, network.name), flush=True)
+    found: NodeStatus = asked(network, node, arm_unproven(_client(node), reason))
+    return found
 
 
 def backup(arguments: argparse.Namespace) -> int:

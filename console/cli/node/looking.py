@@ -57,8 +57,8 @@ def doctor(arguments: argparse.Namespace) -> int:
     """`node doctor`: what is wrong, each with what to do; exit code 1 when something fails. Raises ConsoleError."""
     from console.operations.node_look import doctor as examined
 
-    _, node = chosen(arguments)
-    report = examined(node)
+    network, node = chosen(arguments)
+    report = examined(node, network=network)
     if arguments.json:
         print_json(report.to_json())
         return 1 if report.level.value == "fail" else 0

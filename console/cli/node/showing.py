@@ -25,6 +25,8 @@ def node_lines(node: NodeStatus, *, journalled: bool) -> list[str]:
     ]
     if node.fetching is not None:
         lines.append(f"  {node.fetching.sentence}")
+    if node.proof is not None and node.proof.sentence not in node.note:
+        lines.append(f"  {node.proof.sentence}")
     if node.paused and node.paused not in node.note:
         lines.append(f"  automation is paused: {node.paused}")
     if node.note and not journalled and node.note not in node.alarm:

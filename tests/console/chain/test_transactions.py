@@ -14,6 +14,7 @@ import pytest
 from console.chain import writer as writer_module
 from console.chain.ipc import IpcChain
 from console.chain.plans import RegistryPlans
+from console.chain.proving import RegistryProof
 from console.chain.receipts import parse_receipt
 from console.chain.registry import NoRegistry, view_call
 from console.chain.rpc import Reply
@@ -25,10 +26,11 @@ from console.chain.transactions import (
     send_registry_call,
 )
 from console.errors import BadAnswer, ChainError, ContractRefused, EndpointDown, InputError, SettingsError, SignerError
-from console.model import FailureCode, ProposalStatus, Verdict
+from console.model import FailureCode, ProofState, ProposalStatus, Verdict, proof_of
 from console.ports import KeyReference
 from console.settings import NetworkSettings
 from tests.console.chain.evm_facade import EvmFacade, facade, key_file, network_of, node_of
+from tests.console.chain.network_double import CometDouble, NetworkDouble
 from tests.console.chain.servers import Answer, JsonRpcServer, Refusal, json_rpc
 from tests.console.devnet.evm.world import ADMIN, OPERATORS, POOR, VALIDATORS, call_data, sign
 
@@ -130,10 +132,23 @@ async def test_an_upgrade_is_agreed_and_frozen(tmp_path: Path) -> None:
         assert reading.readiness is not None
         assert reading.readiness.validators[0].app_hash == "cd" * 32
         assert reading.readiness.validators[0].exe_hash == "ab" * 32
+        await _proves(subnet, "ab" * 32)
         for signals in all_signals:
             await signals.close()
         await plans.close()
         await chain.close()
+
+
+async def _proves(subnet: Subnet, binary: str) -> None:
+    """To another network what was executed here is the release that has this binary, and no other."""
+    comet = CometDouble(NetworkDouble(chain_id=subnet.network.chain_id, height=TARGET + 3), 0)
+    async with json_rpc(comet.answer) as server:
+        proving = RegistryProof(replace(subnet.network, cometbft_rpc=(server.url,)))
+        found, other = await proving.read("11" * 32, {binary}), await proving.read("11" * 32, {"ac" * 32})
+        await proving.close()
+    proof = proof_of("here", 3, "11" * 32, {binary}, found)
+    assert (proof.state, proof.elapsed_s) == (ProofState.PROVEN, 3)
+    assert proof_of("here", 3, "11" * 32, {"ac" * 32}, other).state is ProofState.NOT_EXECUTED
 
 
 async def test_refusals_come_before_anything_is_signed(tmp_path: Path) -> None:

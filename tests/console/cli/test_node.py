@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from console.model import Fetching, KnownRelease
+from console.model import Fetching, KnownRelease, Proof, ProofState
 from console.node.journal import Journal
 from console.text import UntrustedText
 from tests.console.cli.conftest import Run, RunAsync
@@ -48,6 +48,7 @@ async def test_each_verb_asks_its_question(cli_beside: RunAsync, tmp_path: Path)
         "height": 120,
         "last_exit_code": None,
         "fetching": None,
+        "proof": None,
         "halt_height": 0,
         "paused": "",
         "alarm": "",
@@ -72,6 +73,43 @@ async def test_a_download_that_goes_on_is_told(cli_beside: RunAsync, tmp_path: P
         "eta_s": 0,
         "source": "releases.example",
     }
+
+
+@pytest.mark.anyio
+async def test_how_far_a_release_is_proven_is_told(cli_beside: RunAsync, tmp_path: Path) -> None:
+    words = "not proven yet: first executed it at height 500, 12 h 00 min of block time since, 36 h 00 min left"
+    proof = Proof("first", ProofState.RUNNING, 48 * 3600, 12 * 3600, words)
+    async with controller(tmp_path / "state", a_node_status(proof=proof)):
+        said = await cli_beside("node", "status")
+        as_json = await cli_beside("node", "status", "--json")
+    assert f"  {words}" in said.out.splitlines()
+    assert json.loads(as_json.out)["proof"] == {
+        "network": "first",
+        "state": "running",
+        "needed_s": 48 * 3600,
+        "elapsed_s": 12 * 3600,
+        "left_s": 36 * 3600,
+        "sentence": words,
+    }
+
+
+@pytest.mark.anyio
+async def test_an_unproven_release_is_taken_with_a_reason_and_armed_now_only_with_another(
+    cli_beside: RunAsync, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+    async with controller(tmp_path / "state", a_node_status(), asked):
+        taken = await cli_beside("node", "arm", "--unproven", "the testnet is gone")
+        assert taken.code == 0
+        assert taken.out.splitlines()[0].startswith("arm --unproven: lets node1 of testnet arm in its turn")
+        assert asked == ["arm_unproven"]
+        both = await cli_beside("node", "arm", "--unproven", "gone", "--reason", "and now")
+        assert both.code == 0
+        assert asked == ["arm_unproven", "arm_unproven", "arm"]
+        for words in (("--unproven", " "), ("--unproven", "gone", "--reason", " ")):
+            refused = await cli_beside("node", "arm", *words)
+            refused.refused_with("needs a reason, for the journal", "nothing was changed")
+    assert len(asked) == 3
 
 
 DANGEROUS = ("arm", "disarm", "swap v2", "rollback", "restore p1", "resync", "resync --from-genesis")

@@ -17,6 +17,7 @@ from console.node.faults import FaultPoints
 from console.node.generation import Generations
 from console.node.journal import Journal
 from console.node.parts import parts_of
+from console.node.rollout import NOTHING_DEMANDED
 from console.node.runtime.shim import ShimRuntime
 from console.settings import NodeSettings
 from tests.console.node import nodes
@@ -54,6 +55,7 @@ class Bench:
             allow_scripts=True,
             local_downloads=True,
         )
+        self.proof = NOTHING_DEMANDED
         self.journal: Journal | None = None
         """Of the controller that runs, or that ran last: it keeps what it reads, so nobody else may write to it."""
         self.set(**settings)
@@ -103,6 +105,7 @@ class Bench:
             block_time_s=0.4,
             changed=Bell().ring,
             faults=faults,
+            proof=self.proof,
         )
         task = asyncio.create_task(controller.run())
         try:

@@ -300,7 +300,7 @@ async def test_a_second_try_does_not_join_a_node_that_somebody_started_by_hand(b
 async def test_a_journal_that_is_full_for_a_moment_is_no_failed_pre_upgrade(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = Journal.record
+    real = Journal.record_outcome
     refused: list[str] = []
 
     def record(self: Journal, kind: str, *arguments: Any, **detail: Any) -> None:
@@ -309,7 +309,7 @@ async def test_a_journal_that_is_full_for_a_moment_is_no_failed_pre_upgrade(
             raise JournalError("the journal cannot be written: database or disk is full")
         real(self, kind, *arguments, **detail)
 
-    monkeypatch.setattr(Journal, "record", record)
+    monkeypatch.setattr(Journal, "record_outcome", record)
     script = bench.home / "cosmovisor" / "pre.sh"
     script.write_text("#!/bin/sh\nexit 0\n")
     script.chmod(0o755)

@@ -264,6 +264,7 @@ def packed(name: str, content: bytes) -> bytes:
         (packed("dist/side", b"#!/bin/sh\n# longer than it may be\n"), "a binary of more than"),
         (packed("other/side", b"#!/bin/sh\n# the new sidecar\n"), "dist/side"),
     ],
+    ids=["right", "wrong-bytes", "too-large", "not-there"],
 )
 async def test_a_binary_in_an_archive_is_taken_out_and_checked(desk: Desk, inside: bytes, problem: str) -> None:
     platforms = json.loads(desk.manifest())["platforms"]

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from console.errors import NodeError
-from console.model import Fetching
+from console.model import Fetching, Proof, ProofState
 from console.node.protocol import status_from_json, status_to_json
 from console.text import UntrustedText
 from tests.console.operations.examples import a_node_status
@@ -41,3 +41,21 @@ def test_the_source_is_shown_safe() -> None:
     found = status_from_json(document).fetching
     assert found is not None
     assert "\x1b" not in found.source
+
+
+RUNNING = Proof("testnet", ProofState.RUNNING, 3600, 60, "not proven yet")
+
+
+@pytest.mark.parametrize("proof", [None, RUNNING, Proof("", ProofState.UNKNOWN, 3600, None, "nobody")])
+def test_how_far_a_release_is_proven_is_told(proof: Proof | None) -> None:
+    status = a_node_status(proof=proof)
+    document = json.loads(json.dumps(status_to_json(status)))
+    assert status_from_json(document) == status
+    older = {key: value for key, value in document.items() if key != "proof"}
+    assert status_from_json(older).proof is None
+
+
+@pytest.mark.parametrize("proof", [5, "x", [], {}, {"state": "sure"}, {"state": "proven"}])
+def test_a_proof_that_is_not_understood_is_refused(proof: object) -> None:
+    with pytest.raises(NodeError, match="not understood"):
+        status_from_json(status_to_json(a_node_status()) | {"proof": proof})

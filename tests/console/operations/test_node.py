@@ -39,6 +39,9 @@ class FakeControl:
     async def restart(self) -> NodeStatus:
         return await self._answer("restart")
 
+    async def arm_unproven(self, reason: str) -> NodeStatus:
+        return await self._answer(f"arm_unproven {reason}")
+
     async def add_upgrade(self, name: str, binary: Path) -> NodeStatus:
         return await self._answer(f"add_upgrade {name} {binary}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,16 @@ from console.node.cosmovisor.versions import PINNED_INSTALL
 from console.node.discovery.finding import Level
 from console.node.generation import Generations
 from console.node.inventory import Inventory
-from console.operations.node_look import cosmovisor_findings, doctor, listed, upgrade_info, verify, versions
+from console.operations.node_look import (
+    cosmovisor_findings,
+    doctor,
+    listed,
+    proof_findings,
+    upgrade_info,
+    verify,
+    versions,
+)
+from console.settings import parse_network
 from tests.console.node import nodes
 from tests.console.operations.homes import a_cosmos_node, a_node
 
@@ -105,3 +115,30 @@ def test_the_doctor_names_the_pinned_install_and_the_defects_of_the_one_that_is_
     report = doctor(node, runner=Runner("cosmovisor version: v1.7.1\n"))
     assert any(finding.topic == "cosmovisor" for finding in report.findings)
     assert not node.state_dir.exists()
+
+
+NETWORK: dict[str, Any] = {
+    "chain_id": "c",
+    "evm_chain_id": 1,
+    "registry": "0x5FbDB2315678afecb367f032d93F642f64180aa3",
+    "cometbft_rpc": ["http://127.0.0.1:1"],
+    "ethereum_rpc": ["http://127.0.0.1:1"],
+}
+
+
+@pytest.mark.parametrize(
+    ("more", "level", "words"),
+    [
+        ({}, "warn", "names no network that proves them"),
+        ({"releases": {"proven_on": "nowhere"}}, "warn", "unknown network 'nowhere'"),
+        ({"releases": {"proven_hours": 0}}, "", ""),
+        ({"stage": "testnet"}, "", ""),
+    ],
+)
+def test_whether_releases_can_be_proven_is_looked_at(
+    more: dict[str, Any], level: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    found = proof_findings(parse_network("n", NETWORK | more, None))
+    assert [finding.level.value for finding in found] == ([level] if level else [])
+    assert all(words in finding.what and finding.next_step for finding in found)

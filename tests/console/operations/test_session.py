@@ -121,7 +121,7 @@ async def test_read_only_changes_nothing(tmp_path: Path) -> None:
     session = a_session(world, read_only=True)
     async with aclosing(session.snapshots()) as snapshots:
         await anext(snapshots)
-    for change in (session.propose(GOOD), session.ready(7), session.node_action("stop")):
+    for change in (session.propose(GOOD), session.ready(7), session.node_action("stop"), session.arm_unproven("x")):
         with pytest.raises(InputError, match="read-only; nothing was changed"):
             await change
     assert (world.proposed, world.control.asked, world.signals.said) == ([], [], [])
@@ -134,9 +134,18 @@ async def test_readiness_by_hand_goes_through_the_same_operation(tmp_path: Path)
     assert world.signals.said == [(7, HASH)]
 
 
+async def test_an_unproven_release_is_taken_with_a_reason_only(tmp_path: Path) -> None:
+    world = World(tmp_path, [])
+    session = a_session(world)
+    with pytest.raises(InputError, match="needs a reason"):
+        await session.arm_unproven(" ")
+    await session.arm_unproven(" the testnet is gone ")
+    assert world.control.asked == ["arm_unproven the testnet is gone"]
+
+
 async def test_without_a_node_its_actions_are_refused_and_its_log_is_empty(tmp_path: Path) -> None:
     session = a_session(World(tmp_path, [], node=False))
-    for change in (session.ready(7), session.node_action("stop")):
+    for change in (session.ready(7), session.node_action("stop"), session.arm_unproven("x")):
         with pytest.raises(InputError, match="no node of network testnet"):
             await change
     assert [line async for line in session.log_lines()] == []

@@ -26,7 +26,7 @@ UPGRADE = {
     "armed_power", "total_power", "ready_count", "validator_count", "go", "no_go_reasons", "verdict",
 }  # fmt: skip
 VALIDATOR = {"address", "moniker", "power", "ready", "armed", "failure", "ready_since", "version"}
-NODE = {"state", "generation", "version", "pid", "height", "last_exit_code", "fetching"}
+NODE = {"state", "generation", "version", "pid", "height", "last_exit_code", "fetching", "proof"}
 
 
 def test_it_has_exactly_the_keys_of_schema_1() -> None:
@@ -119,6 +119,7 @@ def test_with_the_controller_only_the_chain_half_is_unknown() -> None:
         "height": 120,
         "last_exit_code": 2,
         "fetching": None,
+        "proof": None,
     }
 
 
