@@ -134,10 +134,10 @@ async def test_a_raw_plan_is_said_to_be_one(desk: Told) -> None:
                         "expected": "0x" + "00" * 32,
                         "value": "0x" + "f1" * 32,
                     }
-                    for slot in range(64)
+                    for slot in range(250)
                 ],
             },
-            "64 standard operations, all or none, before the block's own:",
+            "250 standard operations, all or none, before the block's own:",
         ),
     ],
 )
@@ -149,7 +149,7 @@ async def test_each_kind_of_migration_is_decoded(desk: Told, migration: dict[str
     told = desk.told()
     assert told.migration[0] == words
     assert len(dict(told.facts)["migration"]) > 64
-    if len(told.migration) > 50:
+    if len(migration.get("operations", ())) > 100:
         assert told.migration[-1].endswith("more lines: `upgrade-console release show MANIFEST`")
 
 
