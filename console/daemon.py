@@ -33,7 +33,7 @@ from console.node.parts import parts_of
 from console.node.rollout import NOTHING_DEMANDED, ProofDemand
 from console.node.service import ControllerService
 from console.node.unit import NEEDS_OPERATOR_EXIT
-from console.ports import PeerView, PlanSource, Signals
+from console.ports import PeerView, PlanSource, Signals, StateReader
 from console.settings import NetworkSettings, NodeSettings, proving_network
 from console.text import untrusted
 
@@ -81,7 +81,7 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
     chain = await _chain_of(network, live.settings, journal)
     in_force = partial(_settings_in_force, live)
     try:
-        parts = parts_of(in_force, journal, faults, NetworkDemands(network.chain_id, network.demands))
+        parts = parts_of(in_force, journal, faults, NetworkDemands(network.chain_id, network.demands), chain.state)
     except NodeError as error:
         for closing in chain.closing:
             await closing()
@@ -194,6 +194,8 @@ class _Chain:
     signals: Signals
     closing: tuple[Callable[[], Awaitable[None]], ...]
     proof: ProofDemand = NOTHING_DEMANDED
+    state: StateReader | None = None
+    """Of our own node; None where it has no state that is read key by key."""
 
 
 async def _chain_of(network: NetworkSettings, node: NodeSettings, journal: Journal) -> _Chain:
@@ -215,12 +217,15 @@ async def _chain_of(network: NetworkSettings, node: NodeSettings, journal: Journ
             known = (UpgradePlan(str(latest.name), latest.target_height, str(latest.release_url)),)
         upgrades = UpgradeModulePlans(network, node, known=known)
         return _Chain(upgrades, peers, SilentSignals(), (upgrades.close, peers.close))
+    from console.chain.evm_state import EvmState
     from console.chain.plans import RegistryPlans
     from console.chain.transactions import RegistrySignals
 
     plans, signals = RegistryPlans(network, node), RegistrySignals(network, node)
+    state = EvmState((node.ethereum_rpc,))
     demand, closing = proof_demand(network)
-    return _Chain(plans, peers, signals, (plans.close, peers.close, signals.close, *closing), demand)
+    closing = (plans.close, peers.close, signals.close, state.close, *closing)
+    return _Chain(plans, peers, signals, closing, demand, state)
 
 
 def proof_demand(network: NetworkSettings) -> tuple[ProofDemand, tuple[Callable[[], Awaitable[None]], ...]]:

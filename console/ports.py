@@ -71,6 +71,18 @@ class PlanSource(Protocol):
         ...
 
 
+class StateReader(Protocol):
+    """The state that a migration meets, as it is after a block."""
+
+    async def height(self) -> int:
+        """Height of the last block. Raises ChainError."""
+        ...
+
+    async def value(self, key: bytes, height: int) -> bytes | None:
+        """What is under a key after a block; None for nothing. Raises ChainError."""
+        ...
+
+
 MOST_SIGNED_HEIGHTS = 6
 """Heights of one `PeerView.signed_by_us`: with the validators they fit into one request."""
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 from console.errors import ConsoleError, NodeError
 from console.model import Attempt, KnownRelease, ReleaseCheck, ReleaseKind, RoleCount
 from console.node.generation import Generations
 from console.node.manifests import Manifests
-from console.node.migration import NoMigration, describe, migration_hash
+from console.node.migration import NoMigration, WasmMigration, describe, migration_hash
 from console.node.release.bundle import Bundle, read_bundle
 from console.node.release.checks import Check, Outcome, Subject
 from console.node.release.counting import Count
@@ -17,6 +19,7 @@ from console.node.release.manifest import Manifest
 from console.node.release.verification import Verification, needed
 from console.text import untrusted
 
+_NOTHING_TRIED: Mapping[int, Mapping[str, Any]] = MappingProxyType({})
 _SHOWN = 400
 """Characters of a sentence or a URL: all of them together fit into one message."""
 
@@ -33,12 +36,15 @@ class ReleaseTeller:
         self._manifests = manifests
         self._generations = generations
 
-    def tell(self, attempts: Sequence[Attempt], name: str = "") -> KnownRelease:
+    def tell(
+        self, attempts: Sequence[Attempt], name: str = "", tried: Mapping[int, Mapping[str, Any]] = _NOTHING_TRIED
+    ) -> KnownRelease:
         """What is verified of one release.
 
         Args:
             attempts: The node's, newest first.
             name: A generation's; empty for that of the newest attempt.
+            tried: What came of the newest dry run of a migration, as journalled, by attempt.
 
         Raises:
             ConsoleError: There is no such generation, or what is kept cannot be read.
@@ -57,6 +63,8 @@ class ReleaseTeller:
         verification = self._manifests.held_against(bundle, attempt, self._manifests.trusted())
         if attempt is None or attempt != newest:
             verification = _as_of_then(verification)
+        if attempt is not None and attempt.id in tried:
+            verification = _tried(verification, tried[attempt.id])
         return self._known(generation, path, verification)
 
     def _bundle(self, attempt: Attempt | None, generation: str) -> tuple[Bundle, str] | None:
@@ -126,6 +134,14 @@ def _as_of_then(verification: Verification) -> Verification:
     return Verification(verification.sha256, verification.manifest, kept, verification.counts).with_checks(
         Check(Subject.SEQUENCE, Outcome.NOT_ASKED, sentence)
     )
+
+
+def _tried(verification: Verification, trial: Mapping[str, Any]) -> Verification:
+    """With what came of the newest dry run, which may be older than the question."""
+    if verification.manifest is None or not isinstance(verification.manifest.migration, WasmMigration):
+        return verification
+    outcome = {True: Outcome.PASSED, False: Outcome.FAILED}.get(trial["ok"], Outcome.WARNING)
+    return verification.with_checks(Check(Subject.MIGRATION, outcome, str(trial["sentence"])))
 
 
 def _facts(manifest: Manifest) -> tuple[tuple[str, str], ...]:

@@ -32,6 +32,8 @@ from console.node.release_record import MANIFEST
 from console.node.releases import Releases, Told, fetch_file
 from console.node.shape import NodeShape
 from console.node.threads import to_the_end
+from console.node.wasm_migrations import WasmMigrations
+from console.ports import StateReader
 from console.release_settings import ReleaseSettings
 from console.settings import NodeSettings
 from console.text import untrusted
@@ -83,6 +85,7 @@ class Manifests:
         settings: The node's settings of the moment.
         shape: What kind of node it is.
         releases: Brings an image, and knows files that the operator has.
+        state: What a WASM migration is tried on; None where the chain has none that can be read.
     """
 
     def __init__(
@@ -91,11 +94,13 @@ class Manifests:
         settings: Callable[[], NodeSettings],
         shape: NodeShape,
         releases: Releases,
+        state: StateReader | None = None,
     ) -> None:
         self._demands = demands
         self._settings = settings
         self._shape = shape
         self._releases = releases
+        self.migrations = WasmMigrations(settings, state)
         self.refused: tuple[str, Bundle] | None = None
         """Generation and files of a release that was not accepted: nothing else keeps those that were fetched."""
 

@@ -24,6 +24,7 @@ from console.node.known_release import ReleaseTeller
 from console.node.live_settings import LiveSettings
 from console.node.plan_ahead import check_ahead, write_ahead
 from console.node.questions import COMMANDS, Answer, Question, question
+from console.node.wasm_migrations import MIGRATION_TRIED
 from console.text import untrusted
 
 _LOG = logging.getLogger(__name__)
@@ -232,8 +233,8 @@ class ControllerService:
     async def _release(self, parameters: dict[str, Any], _: str) -> dict[str, Any]:
         if self._releases is None:
             raise NodeError("this controller verifies no manifests: nobody said what its network demands")
-        attempts = self._journal.attempts()
-        found = await asyncio.to_thread(self._releases.tell, attempts, parameters.get("name", ""))
+        attempts, tried = self._journal.attempts(), self._journal.newest_by_attempt(MIGRATION_TRIED)
+        found = await asyncio.to_thread(self._releases.tell, attempts, parameters.get("name", ""), tried)
         return protocol.release_to_json(found)
 
     async def _config(self, parameters: dict[str, Any], _: str) -> dict[str, Any]:
