@@ -197,15 +197,19 @@ class _Decoder:
 
     def tuple_at(self, base: int, kinds: tuple[_Type, ...]) -> tuple[Any, ...]:
         values, at = [], base
+        heads = sum(kind.head for kind in kinds)
         for kind in kinds:
-            values.append(self._value(base, at, kind))
+            values.append(self._value(base, at, kind, heads))
             at += kind.head
         return tuple(values)
 
-    def _value(self, base: int, at: int, kind: _Type) -> Any:
-        """The value whose head stands at `at`; offsets count from `base`."""
+    def _value(self, base: int, at: int, kind: _Type, heads: int) -> Any:
+        """The value whose head stands at `at`; offsets count from `base` and lead behind all `heads` bytes of heads."""
         if kind.dynamic:
-            at = base + self._number(at)
+            offset = self._number(at)
+            if offset < heads:
+                raise AbiError("an offset leads back to where the offsets are")
+            at = base + offset
         match kind.kind:
             case "tuple":
                 return self.tuple_at(at, kind.parts)

@@ -155,6 +155,8 @@ def _words(*numbers: int) -> bytes:
         ("string", _words(32, 1) + b"\xff".ljust(32, b"\0")),
         ("uint256[]", _words(32, 1 << 40)),
         ("uint256[]", _words(1 << 40, 1)),
+        ("uint256[]", _words(0)),
+        ("bytes", _words(0, 0)),
         ("uint256", b"\0" * 31),
     ],
 )

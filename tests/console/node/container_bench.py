@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from console.files import write_durably
+from console.node.rollout import NOTHING_DEMANDED
 from console.node.runtimes import docker_runtime, generations_of
 from console.settings import NodeSettings
 from tests.console.node import nodes
@@ -65,6 +66,8 @@ class ContainerBench(Bench):
             *("-v", f"{self.home / 'cometbft'}:/cometbft", images.old),
         )
         self.chain = FakeChain(own_up=self.node_runs)
+        self.journal = None
+        self.proof = NOTHING_DEMANDED
         self.given = folder / "v0.2.0"
         self.release(images.new)
         self.node = NodeSettings(
