@@ -73,6 +73,13 @@ ACTIONS: tuple[Action, ...] = (
         changes=True,
     ),
     Action(
+        "show_release",
+        "v",
+        "Verified",
+        "What this node's controller verified of the planned release.",
+        ("proposals",),
+    ),
+    Action(
         "node_menu",
         "n",
         "Node",

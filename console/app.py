@@ -38,6 +38,7 @@ from screens.overview import OverviewScreen
 from screens.palette import ConsoleCommands
 from screens.proposals import ProposalsScreen
 from screens.propose import ProposeScreen
+from screens.release import ReleaseScreen
 from themes import NO_COLOUR_THEME, ThemeValues, load_themes
 from widgets.log_view import MAX_LINES, LogLine, safe_line
 from widgets.second_wall import SecondWall
@@ -206,6 +207,18 @@ class UpgradeConsoleApp(App[int]):
             return
         proposal = snapshot.upgrade.proposal
         self.push_screen(confirm_ready(self.session, snapshot.node, proposal.id, proposal.name))
+
+    def action_show_release(self) -> None:
+        """Show what is verified of the planned release."""
+        # In the application's own context, where its reactives can be bound.
+        self.call_later(self._open_release)
+
+    def _open_release(self) -> None:
+        if self._is_open(ReleaseScreen):
+            return
+        screen = ReleaseScreen(self.session)
+        screen.data_bind(UpgradeConsoleApp.snapshot)
+        self.push_screen(screen)
 
     def action_node_menu(self) -> None:
         """Open the node's menu."""

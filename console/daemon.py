@@ -25,6 +25,7 @@ from console.node.controller import Controller, open_attempt_words
 from console.node.faults import FaultPoints
 from console.node.inventory import Inventory
 from console.node.journal import Journal
+from console.node.known_release import ReleaseTeller
 from console.node.live_settings import LiveSettings
 from console.node.manifests import NetworkDemands
 from console.node.notify import Notifier
@@ -32,7 +33,7 @@ from console.node.parts import parts_of
 from console.node.rollout import NOTHING_DEMANDED, ProofDemand
 from console.node.service import ControllerService
 from console.node.unit import NEEDS_OPERATOR_EXIT
-from console.ports import PeerView, PlanSource, Signals
+from console.ports import PeerView, PlanSource, Signals, StateReader
 from console.settings import NetworkSettings, NodeSettings, proving_network
 from console.text import untrusted
 
@@ -80,7 +81,7 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
     chain = await _chain_of(network, live.settings, journal)
     in_force = partial(_settings_in_force, live)
     try:
-        parts = parts_of(in_force, journal, faults, NetworkDemands(network.chain_id, network.demands))
+        parts = parts_of(in_force, journal, faults, NetworkDemands(network.chain_id, network.demands), chain.state)
     except NodeError as error:
         for closing in chain.closing:
             await closing()
@@ -99,7 +100,8 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
         proof=chain.proof,
     )
     inventory = Inventory(parts.generations, parts.points)
-    service = ControllerService(run_dir, controller, journal, bell, live=live, inventory=inventory)
+    teller = None if parts.manifests is None else ReleaseTeller(parts.manifests, parts.generations)
+    service = ControllerService(run_dir, controller, journal, bell, live=live, inventory=inventory, releases=teller)
     await service.open()
     _LOG.info("controller of %s starts: %s", node.name, open_attempt_words(journal.latest_attempt()))
     work = asyncio.current_task()
@@ -192,6 +194,8 @@ class _Chain:
     signals: Signals
     closing: tuple[Callable[[], Awaitable[None]], ...]
     proof: ProofDemand = NOTHING_DEMANDED
+    state: StateReader | None = None
+    """Of our own node; None where it has no state that is read key by key."""
 
 
 async def _chain_of(network: NetworkSettings, node: NodeSettings, journal: Journal) -> _Chain:
@@ -213,12 +217,15 @@ async def _chain_of(network: NetworkSettings, node: NodeSettings, journal: Journ
             known = (UpgradePlan(str(latest.name), latest.target_height, str(latest.release_url)),)
         upgrades = UpgradeModulePlans(network, node, known=known)
         return _Chain(upgrades, peers, SilentSignals(), (upgrades.close, peers.close))
+    from console.chain.evm_state import EvmState
     from console.chain.plans import RegistryPlans
     from console.chain.transactions import RegistrySignals
 
     plans, signals = RegistryPlans(network, node), RegistrySignals(network, node)
+    state = EvmState((node.ethereum_rpc,))
     demand, closing = proof_demand(network)
-    return _Chain(plans, peers, signals, (plans.close, peers.close, signals.close, *closing), demand)
+    closing = (plans.close, peers.close, signals.close, state.close, *closing)
+    return _Chain(plans, peers, signals, closing, demand, state)
 
 
 def proof_demand(network: NetworkSettings) -> tuple[ProofDemand, tuple[Callable[[], Awaitable[None]], ...]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from console.model import NodeStatus, ProofReading, Proposal, Readiness, ReleaseKind, Snapshot, Verdict
+from console.model import KnownRelease, NodeStatus, ProofReading, Proposal, Readiness, ReleaseKind, Snapshot, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,18 @@ class PlanSource(Protocol):
         Raises:
             ChainError: No usable answer.
         """
+        ...
+
+
+class StateReader(Protocol):
+    """The state that a migration meets, as it is after a block."""
+
+    async def height(self) -> int:
+        """Height of the last block. Raises ChainError."""
+        ...
+
+    async def value(self, key: bytes, height: int) -> bytes | None:
+        """What is under a key after a block; None for nothing. Raises ChainError."""
         ...
 
 
@@ -211,6 +223,10 @@ class Session(Protocol):
 
     async def node_action(self, action: str) -> NodeStatus:
         """`start`, `stop` or `restart` on this session's node. Raises ConsoleError."""
+        ...
+
+    async def release(self) -> KnownRelease:
+        """What the node's controller verified of the release of its newest plan. Raises ConsoleError."""
         ...
 
     async def arm_unproven(self, reason: str) -> NodeStatus:

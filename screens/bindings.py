@@ -35,7 +35,7 @@ def refusal(entry: Action, session: Session, snapshot: Snapshot | None) -> str:
         return READ_ONLY_REASON
     node = snapshot.node if snapshot is not None else None
     problem = snapshot.node_problem if snapshot is not None else ""
-    if entry.id == "node_menu" and (node is None or problem):
+    if entry.id in {"node_menu", "show_release"} and (node is None or problem):
         return problem or "No controller answers for a node on this machine."
     if entry.id == "ready":
         if node is None:

@@ -22,7 +22,8 @@ class ProposalsScreen(ModeScreen):
     MODE = "proposals"
     EXPLANATION = (
         "Every proposal, newest first. Up and Down choose one; its whole hash, address and heights stand below. "
-        "A verdict is stored at the freeze: CROSS starts the new binary at H, ABORT the old one again."
+        "A verdict is stored at the freeze: CROSS starts the new binary at H, ABORT the old one again. "
+        "v shows what this node's controller verified of the release that it took up."
     )
     CSS_PATH = "proposals.tcss"
     BINDINGS: ClassVar[list[BindingType]] = list(bindings_for("proposals"))

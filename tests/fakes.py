@@ -12,6 +12,7 @@ from console.model import (
     Attempt,
     ChainView,
     Crossing,
+    KnownRelease,
     NetworkIdentity,
     NodeHeight,
     NodeStatus,
@@ -21,7 +22,9 @@ from console.model import (
     Proposal,
     ProposalStatus,
     Readiness,
+    ReleaseCheck,
     ReleaseKind,
+    RoleCount,
     Snapshot,
     Validator,
     ValidatorReadiness,
@@ -340,6 +343,30 @@ LOG = (
 )
 
 
+def a_release(**changes: object) -> KnownRelease:
+    """A release that two developers and a builder signed."""
+    base = KnownRelease(
+        "v0.2.0",
+        path="/var/lib/upgrade-console/manifests/v0.2.0/manifest.json",
+        accepted=True,
+        sha256=HASH,
+        checks=(
+            ReleaseCheck("hash", "passed", f"sha256 {HASH}, as the chain says"),
+            ReleaseCheck("developers", "passed", "2 of 2 signed (alice, bob)"),
+            ReleaseCheck("auditors", "not asked", "0 signed; none is asked for"),
+            ReleaseCheck("not after", "warning", "its makers meant it to be used until 2025-10-01 00:00 UTC"),
+        ),
+        counts=(
+            RoleCount("developer", ("alice", "bob"), 2),
+            RoleCount("builder", ("bea",), 1),
+            RoleCount("auditor", (), 0),
+        ),
+        facts=(("release", "v0.2.0, version 0.2.0"), ("grace", "100 blocks for late nodes")),
+        migration=("1 standard operation, all or none, before the block's own:", "  1. Write one storage slot."),
+    )
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
 class FakeSession:
     """A session that answers from memory and records what it was asked to do."""
 
@@ -363,6 +390,8 @@ class FakeSession:
         self.proposed: list[dict[str, str]] = []
         self.readied: list[int] = []
         self.node_actions: list[str] = []
+        self.known_release = a_release()
+        self.releases_asked = 0
         self.unproven: list[str] = []
         self.opened = 0
         self.feed: asyncio.Queue[Snapshot] | None = None
@@ -398,6 +427,12 @@ class FakeSession:
         if self.error is not None:
             raise self.error
         return node(1234, state="STOPPED_BY_OPERATOR")
+
+    async def release(self) -> KnownRelease:
+        self.releases_asked += 1
+        if self.error is not None:
+            raise self.error
+        return self.known_release
 
     async def arm_unproven(self, reason: str) -> NodeStatus:
         self.unproven.append(reason)

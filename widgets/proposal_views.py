@@ -172,7 +172,14 @@ def _detail(entry: Proposal) -> list[Content]:
         _field("breaking", breaking),
         _field("power", f"ready {entry.ready_power}, armed {entry.armed_power}, both {entry.go_power}"),
         _field("confirmed", f"{entry.confirmed_power} of {entry.total_power}"),
+        *_how_to_see_more(entry),
     ]
+
+
+def _how_to_see_more(entry: Proposal) -> list[Content]:
+    if entry.release_kind is not ReleaseKind.MANIFEST:
+        return []
+    return [Content.styled("Press v for what is verified of the release that this node took up.", MUTED)]
 
 
 def _field(name: str, value: str) -> Content:

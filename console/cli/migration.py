@@ -11,7 +11,7 @@ from console.cli.printing import complain, print_json
 
 if TYPE_CHECKING:
     from console.node.migration.outcome import Run
-    from console.operations.migrations import Rehearsal
+    from console.node.wasm_migrations import Trial
 
 DRY_RUN = "dry-run"
 
@@ -89,12 +89,12 @@ def _dry_run(arguments: argparse.Namespace) -> int:
 
     migration = read_migration(arguments.file)
     urls = load_target(arguments).network.ethereum_rpc
-    rehearsal = asyncio.run(rehearse(migration, arguments.module, urls))
-    run = rehearsal.run
+    trial = asyncio.run(rehearse(migration, arguments.module, urls))
+    run = trial.run
     if arguments.json:
-        print_json(_document(rehearsal))
+        print_json(_document(trial))
     elif run.ok:
-        print("\n".join(_lines(run, rehearsal.height)))
+        print("\n".join(_lines(run, trial.height)))
     if not run.ok:
         complain(f"{run.sentence}; nothing was changed.")
     return 0 if run.ok else 1
@@ -116,13 +116,13 @@ def _lines(run: Run, height: int) -> list[str]:
     ]
 
 
-def _document(rehearsal: Rehearsal) -> dict[str, Any]:
-    run = rehearsal.run
+def _document(trial: Trial) -> dict[str, Any]:
+    run = trial.run
     return {
         "ok": run.ok,
         "failure": run.failure,
         "sentence": run.sentence,
-        "height": rehearsal.height,
+        "height": trial.height,
         "fuel": run.fuel,
         "memory_pages": run.memory_pages,
         "calls": run.calls,

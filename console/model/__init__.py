@@ -27,6 +27,7 @@ from console.model.plan import (
 )
 from console.model.power import MAX_ARMING_TURNS, minimum_lead, more_than_two_thirds, power_may_fail
 from console.model.proof import Proof, ProofReading, ProofState, crossing_of, proof_of
+from console.model.release import KnownRelease, ReleaseCheck, RoleCount
 from console.model.snapshot import ChainView, NodeHeight, Snapshot, Upgrade, upgrade_of
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Crossing",
     "FailureCode",
     "Fetching",
+    "KnownRelease",
     "NetworkIdentity",
     "NodeHeight",
     "NodeRun",
@@ -50,7 +52,9 @@ __all__ = [
     "Proposal",
     "ProposalStatus",
     "Readiness",
+    "ReleaseCheck",
     "ReleaseKind",
+    "RoleCount",
     "Snapshot",
     "Upgrade",
     "Validator",

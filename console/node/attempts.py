@@ -69,6 +69,10 @@ class AttemptBook:
             self._changed()
         return after
 
+    def record(self, kind: str, **detail: Any) -> None:
+        """Record an event of the attempt that changes nothing of it. Raises JournalError."""
+        self._journal.record(kind, self._attempt, **detail)
+
     def follow(
         self, reading: PlanReading, current_sha256: str, executed: int | None, current_manifest: str = ""
     ) -> Proposal | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from console.errors import ControllerDown, NodeError
-from console.model import NodeStatus
+from console.model import KnownRelease, NodeStatus
 from console.node import protocol
 from console.settings_table import SettingChange
 
@@ -139,6 +139,11 @@ class NodeClient:
     async def verify(self) -> list[dict[str, Any]]:
         """Have every generation and rollback point read and compared; one finding each. Raises as `start`."""
         return _objects(await self._ask("verify", {}, _LONG_DEADLINE_S), "findings")
+
+    async def release(self, name: str = "") -> KnownRelease:
+        """What is verified of a generation's release, of the newest plan's without a name. Raises as `start`."""
+        asked = {"name": name} if name else {}
+        return protocol.release_from_json(await self._ask("release", asked, _COMMAND_DEADLINE_S))
 
     async def config(self, key: str | None = None) -> dict[str, Any]:
         """Settings in force, all or one, and why what was set here is not obeyed. Raises as `start`."""

@@ -217,6 +217,10 @@ class Generations:
             problem=problem,
         )
 
+    def manifest_of(self, name: str) -> Path:
+        """Where the manifest that vouches for a generation is kept, with its signatures; it need not be there."""
+        return self._folder(name) / MANIFEST
+
     # --- what is put there ---
 
     def stage(

@@ -373,6 +373,11 @@ class Journal(JournalStore):
         )
         return [{**dict(row), "detail": json.loads(row["detail"])} for row in rows]
 
+    def newest_by_attempt(self, kind: str) -> dict[int, dict[str, Any]]:
+        """Detail of the newest event of a kind, by its attempt's id. Reads every event."""
+        rows = self.rows("SELECT attempt, detail FROM event WHERE kind = ? AND attempt NOT NULL ORDER BY seq", (kind,))
+        return {row["attempt"]: json.loads(row["detail"]) for row in rows}
+
 
 _CROSSING_WORDS = frozenset(state.value.lower() for state in Crossing if state.value)
 _CLEARS_ARMING = frozenset({Crossing.SWITCHED, Crossing.RESUMED_OLD, Crossing.FLIPPED_BACK, Crossing.PARKED})

@@ -7,15 +7,16 @@ import dataclasses
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from console.errors import ConsoleError, NodeError, ReleaseError, TrustRefused
-from console.files import sha256_of, sync_folder, write_durably
+from console.files import sha256_of
 from console.model import Attempt, FailureCode, ReleaseKind
 from console.node.cosmovisor.plan_info import this_platform
 from console.node.download import Checksum, DownloadRules, fetch_small, sources_of
+from console.node.expectations import expected_here
 from console.node.generation import Generation
+from console.node.given_manifests import given_manifest, keep_bundle
 from console.node.image_reference import ImageReference
 from console.node.release.attestation import check_signature, kept_attestation
 from console.node.release.bundle import Bundle, read_bundle
@@ -26,11 +27,13 @@ from console.node.release.published import signature_urls
 from console.node.release.signature_files import SUFFIX
 from console.node.release.sshsig import MAX_FILE
 from console.node.release.trust import Trust, Trusted
-from console.node.release.verification import Expected, verify_release
+from console.node.release.verification import Verification, verify_release
 from console.node.release_record import MANIFEST
 from console.node.releases import Releases, Told, fetch_file
 from console.node.shape import NodeShape
 from console.node.threads import to_the_end
+from console.node.wasm_migrations import WasmMigrations
+from console.ports import StateReader
 from console.release_settings import ReleaseSettings
 from console.settings import NodeSettings
 from console.text import untrusted
@@ -82,6 +85,7 @@ class Manifests:
         settings: The node's settings of the moment.
         shape: What kind of node it is.
         releases: Brings an image, and knows files that the operator has.
+        state: What a WASM migration is tried on; None where the chain has none that can be read.
     """
 
     def __init__(
@@ -90,23 +94,36 @@ class Manifests:
         settings: Callable[[], NodeSettings],
         shape: NodeShape,
         releases: Releases,
+        state: StateReader | None = None,
     ) -> None:
         self._demands = demands
         self._settings = settings
         self._shape = shape
         self._releases = releases
+        self.migrations = WasmMigrations(settings, state)
+        self.refused: tuple[str, Bundle] | None = None
+        """Generation and files of a release that was not accepted: nothing else keeps those that were fetched."""
 
     @property
     def required(self) -> bool:
         """Whether the network demands signatures."""
         return self._demands.releases.signatures == "required"
 
+    @property
+    def _contained(self) -> bool:
+        return self._shape.name == "docker"
+
     def concerns(self, attempt: Attempt) -> bool:
         """Whether a plan is prepared from a manifest: it names one, or the operator gave one for it."""
-        return attempt.release_kind == ReleaseKind.MANIFEST or self._given(attempt.generation).is_file()
+        return attempt.release_kind == ReleaseKind.MANIFEST or self.given(attempt.generation).is_file()
 
-    def _given(self, generation: str) -> Path:
+    def given(self, generation: str) -> Path:
+        """Where the manifest of a plan is kept, given or fetched; it need not be there."""
         return given_manifest(self._settings().state_dir, generation)
+
+    def trusted(self) -> Trusted | None:
+        """What this machine trusts; None where nothing is pinned. Raises TrustRefused."""
+        return Trust(self._demands.releases.trust_dir).read()
 
     async def verified(self, attempt: Attempt) -> VerifiedRelease:
         """The release of a plan, with every check passed. Nothing is downloaded but the manifest and its signatures.
@@ -115,7 +132,7 @@ class Manifests:
             ReleaseError: It cannot be had, or may not be staged.
         """
         try:
-            trusted = await asyncio.to_thread(Trust(self._demands.releases.trust_dir).read)
+            trusted = await asyncio.to_thread(self.trusted)
         except TrustRefused as error:
             raise ReleaseError(str(error), code=FailureCode.NOT_TRUSTED) from error
         given = await asyncio.to_thread(self._given_bundle, attempt)
@@ -123,11 +140,11 @@ class Manifests:
         release = await asyncio.to_thread(self._verify, attempt, bundle, trusted)
         if given is None:
             # Not before it is verified: signatures may come to their place after the manifest.
-            await asyncio.to_thread(keep_bundle, self._given(attempt.generation), bundle)
+            await asyncio.to_thread(keep_bundle, self.given(attempt.generation), bundle)
         return release
 
     def _given_bundle(self, attempt: Attempt) -> Bundle | None:
-        path = self._given(attempt.generation)
+        path = self.given(attempt.generation)
         by_chain = attempt.release_kind == ReleaseKind.MANIFEST
         try:
             if path.is_file() and (not by_chain or sha256_of(path) == attempt.release_hash):
@@ -187,32 +204,37 @@ class Manifests:
         assert problem is not None, "there is a source"
         raise problem
 
-    def _verify(self, attempt: Attempt, bundle: Bundle, trusted: Trusted | None) -> VerifiedRelease:
-        seen = None if trusted is None else trusted.releases.get(self._demands.chain_id)
-        contained = self._shape.name == "docker"
-        verification = verify_release(
-            bundle.content,
-            bundle.signatures,
-            Expected(
-                chain_id=self._demands.chain_id,
-                platform=this_platform(),
-                required=self.required,
-                keyring=None if trusted is None else trusted.keyring,
-                highest=None if seen is None else (seen.sequence, seen.sha256),
+    def held_against(self, bundle: Bundle, attempt: Attempt | None, trusted: Trusted | None) -> Verification:
+        """Ask everything of a release that can be asked here without running it.
+
+        Args:
+            bundle: Its files.
+            attempt: The plan that it is for; None when none is known.
+            trusted: What this machine trusts.
+        """
+        expected = dataclasses.replace(
+            expected_here(self._demands.chain_id, self._demands.releases, trusted),
+            programs=self._shape.programs(self._settings().daemon),
+            contained=self._contained,
+        )
+        if attempt is not None:
+            expected = dataclasses.replace(
+                expected,
                 release_hash=attempt.release_hash if attempt.release_kind == ReleaseKind.MANIFEST else "",
                 plan_name=str(attempt.name),
                 target_height=attempt.target_height,
-                programs=self._shape.programs(self._settings().daemon),
-                contained=contained,
                 breaking=attempt.breaking,
-                now=datetime.now(UTC),
-            ),
-        )
+            )
+        return verify_release(bundle.content, bundle.signatures, expected)
+
+    def _verify(self, attempt: Attempt, bundle: Bundle, trusted: Trusted | None) -> VerifiedRelease:
+        self.refused = (attempt.generation, bundle)
+        verification = self.held_against(bundle, attempt, trusted)
         for check in verification.checks:
             _LOG.info("release %s: %s: %s: %s", attempt.name, check.subject.label, check.outcome, check.sentence)
         manifest = verification.raise_on_failure()
-        wanted = self._wanted(manifest, contained)
-        own, said = self._own_build(verification.sha256)
+        wanted = self._wanted(manifest)
+        own, said = self.own_build(verification.sha256)
         programs = {**wanted, **own}
         app = programs[self._settings().daemon].sha256
         if attempt.release_kind == ReleaseKind.RAW and attempt.release_hash not in {"", app}:
@@ -223,22 +245,27 @@ class Manifests:
                 safe="nothing of it was staged",
             )
         documents = {MANIFEST: bundle.content}
+        self.refused = None
         documents |= {f"{MANIFEST}.{number}{SUFFIX}": each for number, each in enumerate(bundle.signatures.values(), 1)}
         return VerifiedRelease(manifest, verification.sha256, programs, documents, said)
 
-    def _wanted(self, manifest: Manifest, contained: bool) -> dict[str, Wanted]:
+    def _wanted(self, manifest: Manifest) -> dict[str, Wanted]:
         here = manifest.for_platform(this_platform())
         names = self._shape.programs(self._settings().daemon)
         if here is None:
             return {}
-        if contained:
+        if self._contained:
             images = {name: here.images[name] for name in names if name in here.images}
             return {name: Wanted(image.sha256, image=image) for name, image in images.items()}
         found = {name: here.binaries[name] for name in names if name in here.binaries}
         return {name: Wanted(each.sha256, each.size, each) for name, each in found.items()}
 
-    def _own_build(self, release: str) -> tuple[dict[str, Wanted], str]:
-        """The operator's own build for a release, where the settings allow one and it is attested."""
+    def own_build(self, release: str) -> tuple[dict[str, Wanted], str]:
+        """The operator's own build for a release, where the settings allow one and it is attested, and who says so.
+
+        Raises:
+            ReleaseError: There is one, and it is not trusted.
+        """
         demands = self._demands.releases
         if not demands.own_builds:
             return {}, ""
@@ -334,36 +361,6 @@ class Manifests:
                 await asyncio.to_thread(trust.accept_release, manifest.chain, manifest.sequence, release.sha256)
         except NodeError as error:
             raise ReleaseError(str(error), code=FailureCode.NOT_TRUSTED) from error
-
-
-def given_manifest(state_dir: Path, generation: str) -> Path:
-    """Where the manifest of a plan is kept on this machine, given or fetched; signatures are beside it."""
-    return state_dir / "manifests" / generation / MANIFEST
-
-
-def keep_bundle(path: Path, bundle: Bundle) -> None:
-    """Keep a manifest and its signatures; the manifest last, so that it is never there without them.
-
-    Args:
-        path: Of the manifest, as `given_manifest` says.
-        bundle: Its files.
-
-    Raises:
-        ReleaseError: The disk refused.
-    """
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
-        for old in path.parent.glob(f"{path.name}.*"):
-            old.unlink()
-        for number, content in enumerate(bundle.signatures.values(), 1):
-            write_durably(path.with_name(f"{path.name}.{number}{SUFFIX}"), content)
-        write_durably(path, bundle.content)
-        sync_folder(path.parent.parent)
-    except OSError as error:
-        raise ReleaseError(
-            f"cannot keep the manifest in {path.parent}: {error.strerror or error}", code=FailureCode.DISK_SPACE
-        ) from error
 
 
 def holds(generation: Generation, release: VerifiedRelease, daemon: str) -> bool:

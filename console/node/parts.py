@@ -22,6 +22,7 @@ from console.node.runtime.runtime import Runtime
 from console.node.runtimes import generations_of, running_of
 from console.node.shape import NodeShape, shape_of
 from console.node.watching import AfterUpgrade
+from console.ports import StateReader
 from console.settings import NodeSettings
 
 
@@ -52,6 +53,7 @@ def parts_of(
     journal: Journal,
     faults: FaultPoints,
     demands: NetworkDemands | None = None,
+    state: StateReader | None = None,
 ) -> Parts:
     """The pieces for a node.
 
@@ -60,6 +62,7 @@ def parts_of(
         journal: The node's.
         faults: Fault points.
         demands: What the network demands of a release; None takes no manifests.
+        state: What a WASM migration is tried on; None where the chain has none that can be read.
 
     Raises:
         NodeError: The settings contradict themselves.
@@ -77,7 +80,7 @@ def parts_of(
         chain_halts=FileHalts(node.home, journal) if shape.halts_itself else None,
         refuse_foreign=running.refuse_foreign,
         releases=running.releases,
-        manifests=None if demands is None else Manifests(demands, settings, shape, running.releases),
+        manifests=None if demands is None else Manifests(demands, settings, shape, running.releases, state),
         command=running.command,
         after_upgrade=AfterUpgrade(settings, journal, shape),
         set_halt=HaltInFile(shape.settings_folder(), journal).set if node.arm_by == "local.toml" else None,

@@ -15,8 +15,10 @@ from console.model import Attempt, Crossing, FailureCode, Fetching, Preparation,
 from console.node.attempts import AttemptBook
 from console.node.generation import Generation, Generations
 from console.node.manifests import Manifests, VerifiedRelease, holds
+from console.node.migration import WasmMigration
 from console.node.releases import BinaryReleases, Fetched, Releases
 from console.node.shape import NodeShape
+from console.node.wasm_migrations import MIGRATION_TRIED, MODULE
 from console.settings import NodeSettings
 
 _LOG = logging.getLogger(__name__)
@@ -145,11 +147,14 @@ class Preparer:
             await self._preflight(self._mine(attempt.id))
 
     async def _give_program(self, attempt: Attempt, manifests: Manifests, binary: Path, found: str) -> None:
-        """Take one program of a manifest's release; it is staged when all of them are there."""
+        """Take one file of a manifest's release; it is staged when all of them are there."""
         release = await manifests.verified(attempt)
-        program = next((name for name, wanted in release.programs.items() if wanted.sha256 == found), None)
-        if program is None:
-            wanted = ", ".join(f"{name} {each.sha256}" for name, each in release.programs.items())
+        hashes = {name: each.sha256 for name, each in release.programs.items()}
+        migration = release.manifest.migration
+        if isinstance(migration, WasmMigration):
+            hashes[MODULE] = migration.sha256
+        if found not in hashes.values():
+            wanted = ", ".join(f"{name} {sha256}" for name, sha256 in hashes.items())
             raise NodeError(
                 f"{binary} has sha256 {found}, and the release holds {wanted}",
                 safe="nothing was changed",
@@ -254,6 +259,7 @@ class Preparer:
         daemon = self._settings().daemon
         app = release.programs[daemon].sha256
         self._change(attempt.id, generation_hash=app, grace_blocks=release.manifest.grace_blocks)
+        module = await self._module(attempt, release, manifests)
         staged = await asyncio.to_thread(self._generations.staged, attempt.generation, app)
         if staged is None or not staged.verified or not holds(staged, release, daemon):
             if attempt.preparation is not Preparation.FAILED:
@@ -261,10 +267,41 @@ class Preparer:
             files = await self._brought(attempt, release, manifests)
             self._change(attempt.id, preparation=Preparation.VERIFIED, failure_code=0, note="")
             await manifests.accept(release)
-            await asyncio.to_thread(self._publish_release, self._mine(attempt.id), release, files)
+            mine = self._mine(attempt.id)
+            if release.own_build:
+                hashes = {name: each.sha256 for name, each in release.programs.items()}
+                self._book.record("own-build", said=release.own_build, release=release.sha256, binaries=hashes)
+            await asyncio.to_thread(self._publish_release, mine, release, files, module)
         if self._mine(attempt.id).preparation is not Preparation.STAGED:
             self._change(attempt.id, preparation=Preparation.STAGED, failure_code=0, note="")
+        if module is not None:
+            await self._try_migration(attempt, release, manifests)
         await self._preflight(self._mine(attempt.id))
+
+    async def _module(self, attempt: Attempt, release: VerifiedRelease, manifests: Manifests) -> Path | None:
+        """The file of a release's WASM module; None where it has none. Raises ReleaseError."""
+        migration = release.manifest.migration
+        if not isinstance(migration, WasmMigration):
+            return None
+        kept = self._generations.manifest_of(attempt.generation).with_name(MODULE)
+        try:
+            return await manifests.migrations.bring(migration, str(attempt.name), kept, self._downloads, self._tell)
+        finally:
+            self._tell(None)
+
+    async def _try_migration(self, attempt: Attempt, release: VerifiedRelease, manifests: Manifests) -> None:
+        """Run a release's WASM module without consequences. Raises ReleaseError: it failed, or could not be tried."""
+        migration = release.manifest.migration
+        # Where it is now: beside the manifest, or still on its way where the release was staged without it before.
+        module = await self._module(attempt, release, manifests)
+        assert isinstance(migration, WasmMigration)
+        assert module is not None
+
+        def record(**detail: Any) -> None:
+            self._mine(attempt.id)
+            self._book.record(MIGRATION_TRIED, **detail)
+
+        await manifests.migrations.try_out(migration, module, self._mine(attempt.id), record)
 
     async def _brought(
         self, attempt: Attempt, release: VerifiedRelease, manifests: Manifests
@@ -274,7 +311,9 @@ class Preparer:
         finally:
             self._tell(None)
 
-    def _publish_release(self, attempt: Attempt, release: VerifiedRelease, files: dict[str, tuple[Path, str]]) -> None:
+    def _publish_release(
+        self, attempt: Attempt, release: VerifiedRelease, files: dict[str, tuple[Path, str]], module: Path | None
+    ) -> None:
         """Publish every program of a release, those that do not change from the current generation."""
         daemon = self._settings().daemon
         others = {name: found for name, found in files.items() if name != daemon}
@@ -285,14 +324,19 @@ class Preparer:
                 others |= {name: current[name] for name in missing if name in current}
             file, sha256 = files[daemon]
             origin = release.own_build or f"manifest sha256 {release.sha256}"
+            documents = dict(release.documents)
+            if module is not None:
+                documents[MODULE] = module.read_bytes()
             with self._staging:
                 self._generations.stage(
-                    attempt.generation, file, sha256, origin, companions=others, documents=release.documents
+                    attempt.generation, file, sha256, origin, companions=others, documents=documents
                 )
         except OSError as error:
             raise ReleaseError(f"cannot stage the release: {error}", code=FailureCode.DISK_SPACE) from error
         for name in others.keys() & files.keys():
             files[name][0].unlink(missing_ok=True)
+        if module is not None and module.parent == self._downloads:
+            module.unlink(missing_ok=True)
 
     def _learn_hash(self, attempt: Attempt) -> Attempt:
         """The hash of a chain's plan: of the bytes that somebody vouched for, or of its one binary with a checksum.

@@ -15,11 +15,14 @@ from console.model import (
     Attempt,
     Crossing,
     Fetching,
+    KnownRelease,
     NodeStatus,
     PlanOrigin,
     Preparation,
     Proof,
     ProofState,
+    ReleaseCheck,
+    RoleCount,
     Verdict,
 )
 from console.node.generation import folder_name
@@ -130,6 +133,46 @@ def changes_from_json(document: dict[str, Any]) -> tuple[SettingChange, ...]:
             SettingChange(str(change["key"]), str(change["old"]), str(change["new"])) for change in document["changes"]
         )
     except (AttributeError, KeyError, TypeError) as error:
+        raise NodeError(f"the controller's answer is not understood ({error})") from error
+
+
+def release_to_json(release: KnownRelease) -> dict[str, Any]:
+    """A release as plain JSON values; what does not fit into a message of its migration is counted instead."""
+    document = dataclasses.asdict(release)
+    # The beginning is what says what kind it is.
+    kept = newest_that_fit(release.migration[::-1], MAX_LINE // 4)[::-1]
+    if len(kept) < len(release.migration):
+        kept.append(f"and {len(release.migration) - len(kept)} more lines: `upgrade-console release show MANIFEST`")
+    return document | {"migration": kept}
+
+
+def release_from_json(document: dict[str, Any]) -> KnownRelease:
+    """The reverse of `release_to_json`; keys of later versions are dropped.
+
+    Raises:
+        NodeError: A value is missing or of another kind.
+    """
+    try:
+        return KnownRelease(
+            generation=str(untrusted(document["generation"])),
+            reason=str(untrusted(document["reason"], MAX_LINE)),
+            path=str(untrusted(document["path"], MAX_LINE)),
+            accepted=document["accepted"] is True,
+            sha256=str(untrusted(document["sha256"])),
+            checks=tuple(
+                ReleaseCheck(*(str(untrusted(each[key], MAX_LINE)) for key in ("check", "outcome", "sentence")))
+                for each in document["checks"]
+            ),
+            counts=tuple(
+                RoleCount(
+                    str(untrusted(each["role"])), tuple(str(untrusted(name)) for name in each["names"]), each["needed"]
+                )
+                for each in document["counts"]
+            ),
+            facts=tuple((str(untrusted(name)), str(untrusted(value, MAX_LINE))) for name, value in document["facts"]),
+            migration=tuple(str(untrusted(line, MAX_LINE)) for line in document["migration"]),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise NodeError(f"the controller's answer is not understood ({error})") from error
 
 

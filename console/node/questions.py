@@ -196,6 +196,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question("generations", changes=False, answer=Answer.OWN),
     Question("points", changes=False, answer=Answer.OWN),
     Question("verify", changes=False, answer=Answer.OWN),
+    Question("release", (Parameter("name", name, required=False),), changes=False, answer=Answer.OWN),
     Question("config", (Parameter("key", text(MAX_NAME), required=False),), changes=False, answer=Answer.OWN),
     Question("config_set", (Parameter("changes", changes), _SAID), answer=Answer.OWN),
     Question("config_unset", (Parameter("key", text(MAX_NAME, empty=False)), _SAID), answer=Answer.OWN),

@@ -20,9 +20,11 @@ from console.node.bell import Bell
 from console.node.controller import Controller
 from console.node.inventory import Inventory
 from console.node.journal import Journal
+from console.node.known_release import ReleaseTeller
 from console.node.live_settings import LiveSettings
 from console.node.plan_ahead import check_ahead, write_ahead
 from console.node.questions import COMMANDS, Answer, Question, question
+from console.node.wasm_migrations import MIGRATION_TRIED
 from console.text import untrusted
 
 _LOG = logging.getLogger(__name__)
@@ -42,6 +44,7 @@ class ControllerService:
         bell: Rings when the status may have changed.
         live: The settings that change while the controller runs; without them `config` is refused.
         inventory: The generations and rollback points that the controller works with.
+        releases: Tells what is verified of a plan's release.
     """
 
     def __init__(
@@ -53,12 +56,14 @@ class ControllerService:
         *,
         live: LiveSettings | None = None,
         inventory: Inventory | None = None,
+        releases: ReleaseTeller | None = None,
     ) -> None:
         self._run_dir = run_dir
         self._controller = controller
         self._journal = journal
         self._live = live
         self._inventory = inventory
+        self._releases = releases
         self._server: asyncio.Server | None = None
         self._bell = bell
         self._connections: set[asyncio.Task[None]] = set()
@@ -67,6 +72,7 @@ class ControllerService:
             "generations": self._generations,
             "points": self._points,
             "verify": self._verify,
+            "release": self._release,
             "config": self._config,
             "config_set": self._config_set,
             "config_unset": self._config_unset,
@@ -223,6 +229,13 @@ class ControllerService:
     async def _verify(self, _: dict[str, Any], __: str) -> dict[str, Any]:
         found = await asyncio.to_thread(self._known_inventory().verified)
         return {"findings": protocol.newest_that_fit([finding.to_json() for finding in found])}
+
+    async def _release(self, parameters: dict[str, Any], _: str) -> dict[str, Any]:
+        if self._releases is None:
+            raise NodeError("this controller verifies no manifests: nobody said what its network demands")
+        attempts, tried = self._journal.attempts(), self._journal.newest_by_attempt(MIGRATION_TRIED)
+        found = await asyncio.to_thread(self._releases.tell, attempts, parameters.get("name", ""), tried)
+        return protocol.release_to_json(found)
 
     async def _config(self, parameters: dict[str, Any], _: str) -> dict[str, Any]:
         live = self._known_live()

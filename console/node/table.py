@@ -64,7 +64,8 @@ TABLE: tuple[StateRow, ...] = (
     StateRow(
         _P.STAGED,
         "the complete generation",
-        "preflight: the binary's header, `--version`, its view of the settings, space for a rollback point",
+        "preflight: a WASM migration's dry run, the binary's header, `--version`, its view of the settings, space for a"
+        " rollback point",
         "preflight is made again",
         (_P.READY, _P.FETCHING, _P.VERIFIED, _P.FAILED, _P.PLANNED),
     ),

@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from console.chain.rpc import JsonRpc
-from console.errors import BadAnswer, ChainError, EndpointDown, InputError
+from console.chain.evm_state import EvmState
+from console.errors import InputError
 from console.node.migration import Migration, WasmMigration, parse_migration
-from console.node.migration.dry_run import dry_run
-from console.node.migration.exploits import require_sandbox
-from console.node.migration.outcome import Run
 from console.node.migration.section import MAX_WASM_BYTES
-from console.node.migration.state_keys import ADDRESS_BYTES, EVM_KEY_BYTES, SLOT_BYTES
+from console.node.wasm_migrations import Trial, try_on
 from console.strict_json import NotStrictJson, loads
 from console.text import untrusted
 
 MAX_SECTION_BYTES = 8 << 20
 """A manifest with 1 MiB of code in hex fits."""
-RUN_SECONDS = 60.0
-"""Wall clock of a run whose state comes over the network."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rehearsal:
-    """A dry run on a network's state."""
-
-    run: Run
-    height: int
-    """The block whose state was read."""
 
 
 def read_migration(file: Path) -> Migration:
@@ -49,7 +33,7 @@ def read_migration(file: Path) -> Migration:
     return parse_migration(document)
 
 
-async def rehearse(migration: Migration, file: Path, urls: Sequence[str]) -> Rehearsal:
+async def rehearse(migration: Migration, file: Path, urls: Sequence[str]) -> Trial:
     """Run a module on the state of a network's last block; nothing is changed anywhere.
 
     Args:
@@ -65,48 +49,11 @@ async def rehearse(migration: Migration, file: Path, urls: Sequence[str]) -> Reh
     if not isinstance(migration, WasmMigration):
         raise InputError("only a WASM migration can be run: this one has no module")
     module = _content(file, MAX_WASM_BYTES)
-    await asyncio.to_thread(require_sandbox)
-    rpc = JsonRpc()
+    state = EvmState(urls)
     try:
-        url, height = await _first(rpc, urls)
-        loop = asyncio.get_running_loop()
-
-        def read(key: bytes) -> bytes | None:
-            return asyncio.run_coroutine_threadsafe(_slot(rpc, url, height, key), loop).result(RUN_SECONDS)
-
-        run = await asyncio.to_thread(dry_run, migration, module, read, seconds=RUN_SECONDS)
+        return await try_on(migration, module, state)
     finally:
-        await rpc.close()
-    return Rehearsal(run, height)
-
-
-async def _first(rpc: JsonRpc, urls: Sequence[str]) -> tuple[str, int]:
-    problems = []
-    for url in urls:
-        try:
-            return url, _number((await rpc.call(url, "eth_blockNumber")).value("eth_blockNumber"), "eth_blockNumber")
-        except ChainError as error:
-            problems.append(error.what)
-    raise EndpointDown("; ".join(problems) or "the network has no Ethereum endpoint")
-
-
-async def _slot(rpc: JsonRpc, url: str, height: int, key: bytes) -> bytes | None:
-    if len(key) != EVM_KEY_BYTES:
-        return None
-    address, slot = "0x" + key[:ADDRESS_BYTES].hex(), "0x" + key[ADDRESS_BYTES:].hex()
-    reply = await rpc.call(url, "eth_getStorageAt", [address, slot, hex(height)])
-    value = _number(reply.value("eth_getStorageAt"), "eth_getStorageAt")
-    return value.to_bytes(SLOT_BYTES, "big") if value else None
-
-
-def _number(value: object, what: str) -> int:
-    digits = value[2:] if isinstance(value, str) and value.startswith("0x") else ""
-    if not 1 <= len(digits) <= 2 * SLOT_BYTES or not digits.isascii() or not digits.isalnum():
-        raise BadAnswer(f"{what} gave {untrusted(value, 40)!r}, which is no number")
-    try:
-        return int(digits, 16)
-    except ValueError:
-        raise BadAnswer(f"{what} gave {untrusted(value, 40)!r}, which is no number") from None
+        await state.close()
 
 
 def _content(file: Path, most: int) -> bytes:

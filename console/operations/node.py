@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from console.errors import InputError, NodeError
-from console.model import NodeStatus, Preparation
+from console.model import KnownRelease, NodeStatus, Preparation
 from console.text import untrusted
 
 ACTIONS = ("start", "stop", "restart")
@@ -24,6 +24,7 @@ class NodeControl(Protocol):
     async def restart(self) -> NodeStatus: ...
     async def arm_unproven(self, reason: str) -> NodeStatus: ...
     async def add_upgrade(self, name: str, binary: Path) -> NodeStatus: ...
+    async def release(self) -> KnownRelease: ...
 
 
 class Watched(Protocol):

@@ -20,10 +20,10 @@ from console.node.cosmovisor.batch import (
 )
 from console.node.cosmovisor.upgrade_info import PlanFile
 from console.node.download.checksum import read_checksum
+from console.node.given_manifests import given_manifest, keep_bundle
 from console.node.images import given_image
 from console.node.inventory import Inventory
 from console.node.journal import Journal
-from console.node.manifests import given_manifest, keep_bundle
 from console.node.plan_ahead import check_ahead, next_of, plan_path, write_ahead
 from console.node.release.bundle import read_bundle
 from console.node.release.verification import verify_release

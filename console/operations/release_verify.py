@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from console.errors import InputError
 from console.files import sha256_of
-from console.node.cosmovisor.plan_info import this_platform
+from console.node.expectations import expected_here
 from console.node.migration import WasmMigration
 from console.node.migration.section import MAX_WASM_BYTES
 from console.node.release.bundle import Bundle, read_capped
@@ -51,20 +50,16 @@ def expected_of(network: NetworkSettings, node: NodeSettings | None, against: Ag
     """
     demands = network.demands
     trusted = Trust(demands.trust_dir).read()
-    seen = None if trusted is None else trusted.releases.get(network.chain_id)
-    return Expected(
-        chain_id=network.chain_id,
-        platform=against.platform or this_platform(),
-        required=demands.signatures == "required",
-        keyring=None if trusted is None else trusted.keyring,
-        highest=None if seen is None else (seen.sequence, seen.sha256),
+    expected = expected_here(network.chain_id, demands, trusted)
+    return replace(
+        expected,
+        platform=against.platform or expected.platform,
         release_hash=against.release_hash,
         plan_name=against.plan_name,
         target_height=against.target_height,
         breaking=against.breaking,
         programs=() if node is None else shape_of(node).programs(node.daemon),
         contained=node is not None and node.shape == "docker",
-        now=datetime.now(UTC),
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from console.errors import ConsoleError, InputError
-from console.model import NodeStatus, Snapshot
+from console.model import KnownRelease, NodeStatus, Snapshot
 from console.operations import logs
 from console.operations.node import NodeControl, act, arm_unproven
 from console.operations.propose import check_fields, earliest_height, request_of
@@ -146,6 +146,13 @@ class ConsoleSession:
         if control is None:
             raise self._no_node()
         return await act(control, action)
+
+    async def release(self) -> KnownRelease:
+        """What is verified of the newest plan's release; raises ControllerDown, or NodeError where it cannot tell."""
+        control = self._connected().control
+        if control is None:
+            raise self._no_node()
+        return await control.release()
 
     async def arm_unproven(self, reason: str) -> NodeStatus:
         """Take an unproven release on this session's node; raises as `console.operations.node.arm_unproven`."""

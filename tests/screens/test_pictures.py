@@ -73,6 +73,15 @@ def test_proposals(snap_compare: Compare, size: tuple[int, int]) -> None:
     assert snap_compare(UpgradeConsoleApp(FakeSession(fakes.go())), terminal_size=size, run_before=after("2"))
 
 
+def test_release(snap_compare: Compare) -> None:
+    async def run(pilot: Pilot[Any]) -> None:
+        await after("2", "v")(pilot)
+        await until(pilot, lambda: "What was checked" in screen_text(_app(pilot)), "the release")
+        await pilot.pause()
+
+    assert snap_compare(UpgradeConsoleApp(FakeSession(fakes.go())), terminal_size=SMALL, run_before=run)
+
+
 def test_node_menu_of_an_unproven_release(snap_compare: Compare) -> None:
     assert snap_compare(UpgradeConsoleApp(FakeSession(fakes.unproven())), run_before=after("n"))
 

@@ -74,6 +74,8 @@ def _look(add: _Add) -> None:
     add("list", "looking", "listed", "the generations and rollback points that are on this disk")
     add("doctor", "looking", "doctor", "look for what is wrong, and say what to do; changes nothing")
     add("verify", "looking", "verify", "hash every generation and check every rollback point against what was recorded")
+    release = add("show-release", "asking", "release", "what the controller verified of the planned release")
+    release.add_argument("name", nargs="?", metavar="NAME", help="a generation's (default: that of the newest plan)")
     version = add("version", "looking", "version", "our version, and that of the binary that is current")
     version.add_argument("-o", "--output", choices=("text", "json"), default="text", help="default: text")
     version.add_argument("--cosmovisor-only", action="store_true", help="only ours; the binary is not run")

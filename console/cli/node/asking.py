@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from console.cli.node.choosing import chosen
-from console.cli.node.showing import show_status, silent, status_document
+from console.cli.node.showing import release_lines, show_status, silent, status_document
 from console.cli.printing import complain, print_json
 from console.errors import ControllerDown
 from console.model import NodeStatus
@@ -94,6 +94,19 @@ def backup(arguments: argparse.Namespace) -> int:
         print_json({**status_document(found), "point": point})
     else:
         show_status(found, as_json=False, before=[f"{point.get('name', name)}: {point.get('sentence', 'taken')}"])
+    return 0
+
+
+def release(arguments: argparse.Namespace) -> int:
+    """`node show-release [NAME]`: what is verified of a plan's release. Raises ConsoleError."""
+    import dataclasses
+
+    network, node = chosen(arguments)
+    found = asked(network, node, _client(node).release(arguments.name or ""))
+    if arguments.json:
+        print_json({**dataclasses.asdict(found), "facts": dict(found.facts)})
+    else:
+        print("\n".join(release_lines(found)))
     return 0
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from console.cli.printing import print_json
 from console.errors import ConsoleError, ControllerDown
-from console.model import NodeStatus
+from console.model import KnownRelease, NodeStatus
 from console.operations.status import node_document
 from console.settings import NetworkSettings, NodeSettings
 
@@ -34,6 +34,21 @@ def node_lines(node: NodeStatus, *, journalled: bool) -> list[str]:
     if node.alarm:
         lines.append(f"  needs you: {node.alarm}")
     return lines
+
+
+def release_lines(release: KnownRelease) -> list[str]:
+    """What is verified of a release in lines of text."""
+    if release.reason:
+        return [f"{release.reason[:1].upper()}{release.reason[1:].rstrip('.')}."]
+    lines = [f"Release {release.generation}: it may {'' if release.accepted else 'NOT '}be staged."]
+    lines += [f"  {'sha256':<11} {release.sha256}"]
+    lines += [f"  {'manifest':<11} {release.path}"] if release.path else []
+    lines += [f"  {name:<11} {value}" for name, value in release.facts]
+    lines += [f"  {count.role + 's':<11} {count.words}" for count in release.counts]
+    for check in release.checks:
+        outcome = check.outcome.upper() if check.outcome == "failed" else check.outcome
+        lines.append(f"{outcome:<9} {check.check:<12} {check.sentence}")
+    return [*lines, *release.migration]
 
 
 def status_document(node: NodeStatus) -> dict[str, Any]:

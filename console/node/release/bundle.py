@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,11 @@ class Bundle:
     """By file name."""
     origin: str
     """Where it came from; show with `untrusted`."""
+
+    @property
+    def sha256(self) -> str:
+        """Of the manifest."""
+        return hashlib.sha256(self.content).hexdigest()
 
 
 def read_bundle(manifest: Path, signatures: Iterable[Path] = ()) -> Bundle:

@@ -13,8 +13,8 @@ from typing import Any
 
 from aiohttp import web
 
-from console.model import NodeStatus
-from console.node.protocol import status_to_json
+from console.model import KnownRelease, NodeStatus
+from console.node.protocol import release_to_json, status_to_json
 
 REGISTRY = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
 VALIDATOR = "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf"
@@ -92,15 +92,19 @@ def without_code() -> Callable[[web.Request], Any]:
 
 
 @asynccontextmanager
-async def controller(state_dir: Path, status: NodeStatus, asked: list[str] | None = None) -> AsyncIterator[None]:
-    """A controller's socket that answers every request with one status."""
+async def controller(
+    state_dir: Path, status: NodeStatus, asked: list[str] | None = None, *, release: KnownRelease | None = None
+) -> AsyncIterator[None]:
+    """A controller's socket that answers every request with one status, and `release` with that release."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while line := await reader.readline():
             request = json.loads(line)
             if asked is not None:
                 asked.append(request["method"])
-            answer = {"jsonrpc": "2.0", "id": request["id"], "result": status_to_json(status)}
+            told = release if request["method"] == "release" else None
+            result = status_to_json(status) if told is None else release_to_json(told)
+            answer = {"jsonrpc": "2.0", "id": request["id"], "result": result}
             writer.write(json.dumps(answer).encode() + b"\n")
         writer.close()
 

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from console.model import Fetching, Proof, ProofState
+from console.model import Fetching, KnownRelease, Proof, ProofState
 from console.node.journal import Journal
 from console.text import UntrustedText
 from tests.console.cli.conftest import Run, RunAsync
 from tests.console.cli.peers import controller, write_settings
 from tests.console.operations.examples import a_node_status
+from tests.fakes import a_release
 
 URL = "http://127.0.0.1:20001"
 
@@ -201,3 +202,33 @@ def test_events_are_a_timeline(cli: Run, tmp_path: Path) -> None:
     assert lines[1].endswith('asked: method pause, who ada, parameters {"reason": "\\u001b[2J4"}')
     found = json.loads(cli("node", "events", "--since", "3", "--json").out)["events"]
     assert [event["seq"] for event in found] == [4, 5]
+
+
+@pytest.mark.anyio
+async def test_what_is_verified_of_the_planned_release_is_told(cli_beside: RunAsync, tmp_path: Path) -> None:
+    asked: list[str] = []
+    async with controller(tmp_path / "state", a_node_status(), asked, release=a_release()):
+        said = await cli_beside("node", "show-release", "v0.2.0")
+        as_json = await cli_beside("node", "show-release", "--json")
+    assert (said.code, said.err, asked) == (0, "", ["release", "release"])
+    lines = said.out.splitlines()
+    assert lines[0] == "Release v0.2.0: it may be staged."
+    assert "  developers  2 of 2: alice, bob" in lines
+    assert "  auditors    0, none is asked for" in lines
+    assert "passed    developers   2 of 2 signed (alice, bob)" in lines
+    assert lines[-1] == "  1. Write one storage slot."
+    document = json.loads(as_json.out)
+    assert document["accepted"] is True
+    assert document["facts"]["grace"] == "100 blocks for late nodes"
+    assert document["counts"][0] == {"role": "developer", "names": ["alice", "bob"], "needed": 2}
+
+
+@pytest.mark.anyio
+async def test_a_release_without_a_manifest_is_one_line(cli_beside: RunAsync, tmp_path: Path) -> None:
+    raw = KnownRelease("v0.2.0", "v0.2.0 is a raw binary without a manifest")
+    async with controller(tmp_path / "state", a_node_status(), release=raw):
+        said = await cli_beside("node", "show-release")
+    assert (said.code, said.out) == (0, "V0.2.0 is a raw binary without a manifest.\n")
+    nobody = await cli_beside("node", "show-release")
+    assert (nobody.code, nobody.out) == (1, "")
+    assert "no controller answers" in nobody.err

@@ -37,6 +37,16 @@ def test_an_attempt_survives_and_changes_are_events(tmp_path: Path) -> None:
     assert [event["kind"] for event in again.events()] == ["planned", "staged", "ready", "arming", "armed"]
 
 
+def test_the_newest_event_of_a_kind_is_told_by_attempt(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.db")
+    attempt = journal.open_attempt(proposal(), PlanOrigin.REGISTRY, "v0.2.0")
+    journal.record("migration-tried", attempt, ok=False)
+    journal.record("migration-tried", attempt, ok=True)
+    journal.record("migration-tried", ok=None)
+    assert journal.newest_by_attempt("migration-tried") == {attempt.id: {"ok": True}}
+    assert journal.newest_by_attempt("own-build") == {}
+
+
 def test_heights_at_rest_are_durable_now_and_then_and_at_once_while_something_is_planned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,8 +21,9 @@ from console.files import sha256_of
 from console.model import FailureCode, Preparation, ProposalStatus, ReleaseKind, Verdict
 from console.node.attempts import AttemptBook
 from console.node.generation import Generations
+from console.node.given_manifests import given_manifest, keep_bundle
 from console.node.journal import Journal
-from console.node.manifests import Manifests, NetworkDemands, given_manifest, keep_bundle
+from console.node.manifests import Manifests, NetworkDemands
 from console.node.preparation import Preparer
 from console.node.release.attestation import keep_attestation, make_attestation
 from console.node.release.bundle import Bundle
@@ -30,7 +31,7 @@ from console.node.release.roles import Role
 from console.node.release.trust import Trust
 from console.node.releases import BinaryReleases
 from console.node.shape import Companion, NodeShape
-from console.ports import PlanReading
+from console.ports import PlanReading, StateReader
 from console.release_settings import ReleaseSettings
 from console.settings import NodeSettings
 from console.text import untrusted
@@ -67,14 +68,14 @@ class Desk:
         self.generations = Generations(self.home, nodes.DAEMON, companions=(SIDE,))
         self.journal = Journal(folder / "journal.db")
         self.book = AttemptBook(self.journal, lambda: None)
-        self.asked: list[str] = []
+        self.state: StateReader | None = None
         Trust(self.trust).pin(RING.content, RING.sha256)
         self.preparer = self.a_preparer()
 
     def a_preparer(self) -> Preparer:
         settings: Callable[[], NodeSettings] = lambda: self.settings  # noqa: E731
         releases = BinaryReleases(settings, self.shape)
-        manifests = Manifests(NetworkDemands(CHAIN, self.demands), settings, self.shape, releases)
+        manifests = Manifests(NetworkDemands(CHAIN, self.demands), settings, self.shape, releases, self.state)
         downloads = self.settings.state_dir / "downloads"
         return Preparer(self.book, self.generations, downloads, settings, self.shape, releases, manifests=manifests)
 
@@ -175,6 +176,7 @@ async def test_a_signed_release_becomes_one_generation(desk: Desk) -> None:
     assert trusted.releases[CHAIN].sequence == 7
     assert generation.manifest == desk.attempt.release_hash
     assert {path.name for path in (desk.settings.state_dir / "downloads").iterdir()} <= {".partial"}
+    assert "own-build" not in {each["kind"] for each in desk.journal.events()}
 
 
 async def test_what_does_not_change_comes_from_the_current_generation(desk: Desk) -> None:
@@ -359,6 +361,13 @@ async def test_an_attested_own_build_runs_only_where_the_settings_allow_it(desk:
     record = json.loads((desk.folder / "release.json").read_bytes())
     assert "own build, attested by operator" in record["origin"]
     assert "musl" in record["origin"]
+    (event,) = [each for each in desk.journal.events() if each["kind"] == "own-build"]
+    assert event["attempt"] == desk.attempt.id
+    assert event["detail"] == {
+        "said": record["origin"],
+        "release": release,
+        "binaries": {nodes.DAEMON: own_sha256},
+    }
 
 
 async def test_what_is_staged_already_is_kept_after_a_restart(desk: Desk) -> None:

@@ -57,6 +57,7 @@ def test_what_cannot_be_looked_at_only_is_journalled() -> None:
         "generations",
         "points",
         "verify",
+        "release",
         "config",
         "logs",
         "events",

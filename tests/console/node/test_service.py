@@ -20,9 +20,14 @@ from console.node.client import NodeClient
 from console.node.generation import Generations
 from console.node.inventory import Inventory
 from console.node.journal import Journal
+from console.node.known_release import ReleaseTeller
 from console.node.live_settings import LiveSettings
+from console.node.manifests import Manifests, NetworkDemands
 from console.node.plan_file import written_ahead
+from console.node.releases import BinaryReleases
 from console.node.service import ControllerService, tail, user_name
+from console.node.shape import shape_of
+from console.release_settings import ReleaseSettings
 from tests.console.node.bench import Bench, until
 from tests.console.operations.examples import a_node_status
 from tests.console.operations.homes import a_cosmos_node
@@ -31,7 +36,7 @@ pytestmark = pytest.mark.anyio
 
 
 @asynccontextmanager
-async def serving(bench: Bench) -> AsyncIterator[ControllerService]:
+async def serving(bench: Bench, releases: ReleaseTeller | None = None) -> AsyncIterator[ControllerService]:
     async with bench.controller() as controller:
         await until(controller, lambda status: status.pid is not None)
         journal = Journal(bench.state_dir / "journal.db")
@@ -42,6 +47,7 @@ async def serving(bench: Bench) -> AsyncIterator[ControllerService]:
             Bell(),
             live=LiveSettings(bench.node, lambda kind, **detail: journal.record(kind, **detail)),
             inventory=Inventory.of(bench.node),
+            releases=releases,
         )
         await service.open()
         try:
@@ -323,3 +329,22 @@ async def test_a_plan_ahead_is_journalled_and_written_only_for_what_is_to_come(t
     finally:
         await service.close()
         journal.close()
+
+
+async def test_the_release_is_told_where_manifests_are_verified(bench: Bench, tmp_path: Path) -> None:
+    shape = shape_of(bench.node)
+    demands = NetworkDemands("test-1", ReleaseSettings("off", tmp_path / "trust"))
+    manifests = Manifests(demands, lambda: bench.node, shape, BinaryReleases(lambda: bench.node, shape))
+    teller = ReleaseTeller(manifests, Inventory.of(bench.node).generations)
+    async with serving(bench, teller):
+        client = NodeClient(bench.state_dir)
+        assert "no plan was taken up here yet" in (await client.release()).reason
+        assert "no manifest is kept with this generation" in (await client.release("genesis")).reason
+        with pytest.raises(NodeError, match="there is no generation v9"):
+            await client.release("v9")
+
+
+async def test_a_controller_that_verifies_nothing_says_so(bench: Bench) -> None:
+    async with serving(bench):
+        with pytest.raises(NodeError, match="verifies no manifests"):
+            await NodeClient(bench.state_dir).release()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from console.errors import InputError, NodeError
-from console.model import Crossing, NodeStatus, PlanOrigin, Preparation
+from console.model import Crossing, KnownRelease, NodeStatus, PlanOrigin, Preparation
 from console.node.journal import Journal
 from console.operations.node import ACTIONS, DANGERS, act, add_upgrade, prepare_upgrade, typed_reason
 from tests.console.operations.examples import a_node_status
@@ -44,6 +44,10 @@ class FakeControl:
 
     async def add_upgrade(self, name: str, binary: Path) -> NodeStatus:
         return await self._answer(f"add_upgrade {name} {binary}")
+
+    async def release(self) -> KnownRelease:
+        self.asked.append("release")
+        return KnownRelease("v0.2.0", "it is a raw binary")
 
 
 async def test_each_action_asks_for_itself() -> None:

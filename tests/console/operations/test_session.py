@@ -181,3 +181,11 @@ async def test_a_devnet_is_brought_up_before_anything_is_connected(tmp_path: Pat
     assert [step async for step in session.bring_up()] == [(0, 2, "starting"), (2, 2, "up")]
     assert not session.bringing_up_devnet
     assert world.connections == 0
+
+
+async def test_the_release_is_asked_of_the_controller_and_a_console_that_only_reads_may(tmp_path: Path) -> None:
+    world = World(tmp_path, [])
+    assert (await a_session(world, read_only=True).release()).generation == "v0.2.0"
+    assert world.control.asked == ["release"]
+    with pytest.raises(InputError, match="no node of network testnet"):
+        await a_session(World(tmp_path, [], node=False)).release()
