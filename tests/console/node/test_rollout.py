@@ -103,6 +103,7 @@ async def test_it_prepares_and_says_ready_but_is_not_armed_before_the_clock_has_
         )
         assert nodes.starts(bench.home) == ["v0.1.5 0"]
         assert "armed" not in words_said(bench)
+        await until(controller, lambda status: status.app_height is not None)
         with pytest.raises(NodeError, match=r"not armed: not proven yet.*--unproven"):
             await controller.commands.arm("I want it")
         testnet.passed_ns = 48 * HOUR_NS
