@@ -18,7 +18,7 @@ from tests.e2e.devnet import Devnet, running
 pytestmark = pytest.mark.e2e
 
 FAST = ("--block-time", "300ms", "--freeze-blocks", "14", "--migration", "standard")
-LEAD = 40
+LEAD = 75
 
 
 @pytest.fixture(scope="module")
