@@ -7,7 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from console.model import KnownRelease, NodeStatus, ProofReading, Proposal, Readiness, ReleaseKind, Snapshot, Verdict
+from console.model import (
+    CallOutcome,
+    CallReview,
+    Governance,
+    KnownRelease,
+    NodeStatus,
+    ProofReading,
+    Proposal,
+    Readiness,
+    RegistryCall,
+    RegistryRules,
+    ReleaseKind,
+    Snapshot,
+    Verdict,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +229,26 @@ class Session(Protocol):
 
     async def propose(self, fields: dict[str, str]) -> int:
         """Send the proposal of the form; returns its id. Raises ConsoleError."""
+        ...
+
+    async def rules(self) -> RegistryRules:
+        """What the registry was deployed with. Raises ConsoleError."""
+        ...
+
+    async def governance(self, proposal_id: int) -> Governance:
+        """Votes, approvals and linked calls of a proposal: one reading. Raises ConsoleError."""
+        ...
+
+    async def review(self, call: RegistryCall) -> CallReview:
+        """What would be signed, with nonce, gas and cost as the chain tells them now. Raises ConsoleError."""
+        ...
+
+    async def send(self, review: CallReview) -> CallOutcome:
+        """Have the reviewed call signed and sent, and wait for its block. Raises ConsoleError."""
+        ...
+
+    async def export(self, review: CallReview) -> str:
+        """Write the reviewed call to a file for a multisig or a hardware wallet; its path. Raises ConsoleError."""
         ...
 
     async def ready(self, proposal_id: int) -> None:

@@ -3,6 +3,20 @@
 from __future__ import annotations
 
 from console.model.fetching import Fetching
+from console.model.governance import (
+    Approval,
+    ApprovalKind,
+    CallOutcome,
+    CallReview,
+    Choice,
+    Governance,
+    HaltCode,
+    LinkedCall,
+    RegistryCall,
+    RegistryRules,
+    SigningKey,
+    ValidatorVote,
+)
 from console.model.network import NetworkIdentity, Validator
 from console.model.node import (
     Arming,
@@ -17,10 +31,12 @@ from console.model.node import (
 )
 from console.model.plan import (
     FailureCode,
+    MigrationKind,
     Proposal,
     ProposalStatus,
     Readiness,
     ReleaseKind,
+    ScheduleKind,
     ValidatorReadiness,
     Verdict,
     plan_without_votes,
@@ -32,13 +48,22 @@ from console.model.snapshot import ChainView, NodeHeight, Snapshot, Upgrade, upg
 
 __all__ = [
     "MAX_ARMING_TURNS",
+    "Approval",
+    "ApprovalKind",
     "Arming",
     "Attempt",
+    "CallOutcome",
+    "CallReview",
     "ChainView",
+    "Choice",
     "Crossing",
     "FailureCode",
     "Fetching",
+    "Governance",
+    "HaltCode",
     "KnownRelease",
+    "LinkedCall",
+    "MigrationKind",
     "NetworkIdentity",
     "NodeHeight",
     "NodeRun",
@@ -52,13 +77,18 @@ __all__ = [
     "Proposal",
     "ProposalStatus",
     "Readiness",
+    "RegistryCall",
+    "RegistryRules",
     "ReleaseCheck",
     "ReleaseKind",
     "RoleCount",
+    "ScheduleKind",
+    "SigningKey",
     "Snapshot",
     "Upgrade",
     "Validator",
     "ValidatorReadiness",
+    "ValidatorVote",
     "Verdict",
     "crossing_of",
     "minimum_lead",

@@ -9,11 +9,33 @@ from console.model.power import more_than_two_thirds
 from console.text import UntrustedText
 
 
+_NO_TEXT = UntrustedText("")
+
+
 class ReleaseKind(IntEnum):
     """What the release hash is the sha256 of."""
 
     RAW = 0
     MANIFEST = 1
+    NONE = 2
+    """Contract calls alone: no node stops, and there is no height."""
+
+
+class ScheduleKind(IntEnum):
+    """How the target height comes about; numbers are the contract's."""
+
+    FIXED = 0
+    AFTER_VOTE = 1
+    READINESS = 2
+
+
+class MigrationKind(IntEnum):
+    """What the release does to the state at H; numbers are the contract's."""
+
+    NONE = 0
+    COMPILED = 1
+    STANDARD = 2
+    WASM = 3
 
 
 class ProposalStatus(IntEnum):
@@ -28,6 +50,7 @@ class ProposalStatus(IntEnum):
     ABORTED = 6
     EXPIRED = 7
     CANCELLED = 8
+    ROLLED_BACK = 9
 
 
 class Verdict(IntEnum):
@@ -97,10 +120,54 @@ class Proposal:
     """The chain itself arms and decides, as x/upgrade does: no signals, no freeze, no verdict to wait for."""
     grace_blocks: int = 0
     """Blocks after H for which the release says that the old one may go on; 0 where it says none."""
+    schedule_kind: ScheduleKind = ScheduleKind.FIXED
+    delay: int = 0
+    """Blocks from the end of the vote, or from enough readiness, to H; 0 for a fixed height."""
+    readiness_bps: int = 0
+    """Share of power, in 1/10000, that schedules a proposal of kind READINESS."""
+    readiness_deadline: int = 0
+    """Last block in which a proposal of kind READINESS may be scheduled."""
+    voting_ends_at: int = 0
+    """Last block in which votes count; 0 where no vote is needed."""
+    expedited: bool = False
+    """Voted on in less than the registry's usual time."""
+    approved_at: int = 0
+    ended_at: int = 0
+    """Height at which its end was stored; 0 while it goes on, or where only time ended it."""
+    yes_power: int = 0
+    no_power: int = 0
+    voting_power: int = 0
+    """Total of the copy of powers that votes are counted on."""
+    execution_window: int = 0
+    """Blocks after H, or after the approval of calls alone, until it is expired."""
+    migration_kind: MigrationKind = MigrationKind.NONE
+    migration_hash: str = ""
+    """64 hex digits, or empty."""
+    release_round: int = 0
+    """How often the release was replaced."""
+    linked_calls: int = 0
+    linked_hash: str = ""
+    """64 hex digits: keccak of the calls and their undo; empty without calls."""
+    contracts_first: bool = False
+    init_allowed: bool = False
+    """A linked cut may run an initialiser: code with all the diamond's rights."""
+    contracts_at: int = 0
+    """Height at which the linked calls were made."""
+    undone_at: int = 0
+    halt_approvals: int = 0
+    """Members of the council that want to stop it."""
+    replace_power: int = 0
+    """The most power that agrees on one replacement of the release."""
+    rollback_power: int = 0
+
+    @property
+    def has_height(self) -> bool:
+        """Whether H is known: a proposal that waits for its vote or for readiness has none."""
+        return self.target_height > 0
 
     @property
     def freeze_height(self) -> int:
-        """First height at which signals are too late and `freeze` may be called: H − F."""
+        """First height at which signals are too late and `freeze` may be called: H − F. Only with `has_height`."""
         return self.target_height - self.freeze_blocks
 
     @property
@@ -176,6 +243,14 @@ class ValidatorReadiness:
     exe_hash: str
     """64 hex digits of the confirmed executable, or empty."""
     app_hash: str
+    version: UntrustedText = _NO_TEXT
+    """Advertised by the validator: its release's name; empty when it never advertised."""
+    protocol: int = 0
+    advertised_hash: str = ""
+    """64 hex digits, or empty."""
+    advertised_at: int = 0
+    advertised_time: int = 0
+    """Unix seconds of the block of `advertised_at`."""
 
     @property
     def ready(self) -> bool:

@@ -104,7 +104,7 @@ def upgrade_of(chain: ChainView | None, node: NodeStatus | None, height: int | N
     entries = (
         chain.readiness.validators if chain.readiness is not None and chain.readiness.proposal_id == proposal.id else ()
     )
-    left = None if height is None else proposal.target_height - height
+    left = None if height is None or not proposal.has_height else proposal.target_height - height
     eta = None if left is None or chain.block_time_s is None else max(0, left) * chain.block_time_s
     reasons = _no_go_reasons(proposal, chain, node, height)
     return Upgrade(
