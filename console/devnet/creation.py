@@ -95,7 +95,7 @@ def create(layout: Layout, record: Record) -> Generator[tuple[str, Record], None
         for leftover in (layout.releases, layout.nodes, layout.keys, layout.evm):
             shutil.rmtree(leftover, ignore_errors=True)
         layout.logs.mkdir(mode=0o700, exist_ok=True)
-        record = replace(record, registry=_write_evm_genesis(layout, record))
+        record = _with_contracts(layout, record)
 
         yield f"building {' and '.join(release.version for release in RELEASES)}", record
         migration = release_migration(record.migration, record.registry)
@@ -176,8 +176,8 @@ def _write_key(path: Path, key: keys.Key) -> None:
     write_durably(path, f"{key.hex}\n".encode(), 0o600)
 
 
-def _write_evm_genesis(layout: Layout, record: Record) -> str:
-    """Write the EVM's genesis; returns the registry's address."""
+def _with_contracts(layout: Layout, record: Record) -> Record:
+    """Write the EVM's genesis; returns the record with what it deploys."""
     from console.devnet.evm.genesis import GenesisValidator, build_genesis
 
     validators = []
@@ -199,4 +199,4 @@ def _write_evm_genesis(layout: Layout, record: Record) -> str:
     )
     layout.evm.mkdir(mode=0o700)
     write_durably(layout.evm_genesis, json.dumps(built.document).encode(), 0o644)
-    return built.registry
+    return replace(record, registry=built.registry, gateway=built.gateway)

@@ -47,7 +47,7 @@ def genesis(record: Record) -> dict[str, object]:
         },
         "validators": validators,
         "app_hash": "",
-        "app_state": {"evm_chain_id": record.evm_chain_id, "registry": record.registry},
+        "app_state": {"evm_chain_id": record.evm_chain_id, "registry": record.registry, "gateway": record.gateway},
     }
 
 

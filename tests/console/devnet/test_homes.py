@@ -96,8 +96,9 @@ def test_the_node_program_reads_what_was_chosen(tmp_path: Path) -> None:
 
 def test_the_node_program_reads_the_genesis(tmp_path: Path) -> None:
     parsed = load_genesis(written(tmp_path) / "cometbft/config/genesis.json")
-    expected = {keys.validator_key(number).consensus_address: f"node{number}" for number in (1, 2)}
-    assert parsed.names == expected
+    expected = {keys.validator_key(number).consensus_address for number in (1, 2)}
+    assert {each.address for each in parsed.validators.members} == expected
+    assert parsed.gateway == ""
     assert parsed.chain_id == "devnet-ab12cd"
     assert parsed.time == "2025-11-20T21:26:40Z"
 
