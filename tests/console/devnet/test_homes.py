@@ -22,7 +22,7 @@ def written(folder: Path) -> Path:
     """The home of node1 of the example."""
     record = example(folder)
     node = Layout.of(folder).node("node1")
-    write_home(node, record, record.validator("node1"), b"#!/bin/sh\n")
+    write_home(node, record, record.validator("node1"), b"#!/bin/sh\n", genesis(record))
     return node.home
 
 
