@@ -114,6 +114,7 @@ def create(layout: Layout, record: Record) -> Generator[tuple[str, Record], None
         yield "writing keys and settings", record
         layout.keys.mkdir(mode=0o700)
         _write_key(layout.admin_key, keys.admin_key())
+        _write_key(layout.parent_key, keys.parent_key())
         for validator in record.validators:
             _write_key(layout.operator_key(validator.name), keys.operator_key(validator.number))
         write_durably(layout.settings, settings_text(layout, record).encode(), 0o644)
@@ -192,6 +193,7 @@ def _write_evm_genesis(layout: Layout, record: Record) -> str:
     built = build_genesis(
         validators=validators,
         admin_key=keys.admin_key().hex,
+        gateway_parent=keys.parent_key().address,
         freeze_blocks=record.freeze_blocks,
         execution_window=record.execution_window,
         chain_id=record.evm_chain_id,

@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A secp256k1 key pair: a validator's, an operator's or the admin's."""
+    """A secp256k1 key pair: a validator's, an operator's, the admin's or the parent's."""
 
     secret: bytes = field(repr=False)
     """32 bytes."""
@@ -64,6 +64,11 @@ def operator_key(number: int) -> Key:
 def admin_key() -> Key:
     """The key of the registry's admin role."""
     return derived("upgrade-console devnet admin")
+
+
+def parent_key() -> Key:
+    """The key that changes the gateway's validator set: what the parent chain does on a subnet."""
+    return derived("upgrade-console devnet parent")
 
 
 def priv_validator_key(key: Key) -> dict[str, object]:

@@ -33,7 +33,7 @@ def artefact(name: str) -> Artefact:
     """Read one compiled contract.
 
     Args:
-        name: The contract's name: GatewayPowerSource, GatewayStandIn or UpgradeRegistry.
+        name: The contract's name: UpgradeRegistry, or that of a file beside this.
 
     Returns:
         The contract's interface and code.
