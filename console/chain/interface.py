@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from console.addresses import keccak
 from console.chain.abi import AbiError, decode, encode
-from console.chain.address import keccak
 from console.errors import BadAnswer, InputError
 
 

@@ -12,14 +12,15 @@ from functools import cache
 from itertools import pairwise
 from typing import Any, TypeVar
 
-from console.chain.address import checksummed
+from console.addresses import checked_address, checksummed
 from console.chain.contracts import artefact
 from console.chain.fields import data as read_data
 from console.chain.interface import Interface, first_array_length
 from console.chain.refusals import refusal
 from console.chain.rpc import Call, Reply
-from console.errors import BadAnswer
+from console.errors import BadAnswer, InputError
 from console.model import Proposal, ProposalStatus, Readiness, ReleaseKind, ValidatorReadiness, Verdict
+from console.settings import NetworkSettings
 from console.text import untrusted
 
 MAX_VALIDATORS = 256
@@ -110,6 +111,14 @@ def no_registry(where: str, address: str = "") -> NoRegistry:
     """
     at = f"the registry address {address}" if address else "the registry's address"
     return NoRegistry(f"there is no contract at {at} on {where}", next_step="check `registry` in the settings")
+
+
+def check_registry_address(network: NetworkSettings) -> None:
+    """Check the checksum in the settings' spelling of the registry's address. Raises NoRegistry."""
+    try:
+        checked_address(network.registry)
+    except InputError as error:
+        raise NoRegistry(error.what, next_step="mend `registry` in the settings") from None
 
 
 def _answer(reply: Reply, function: str, where: str) -> bytes:
