@@ -75,6 +75,7 @@ class Armer:
             and attempt is not None
             and attempt.breaking
             and not attempt.halts_itself
+            and attempt.has_height
             and attempt.arming is not Arming.DISARMED
             and attempt.crossing is Crossing.NONE
             and attempt.verdict is not Verdict.ABORT
@@ -101,7 +102,6 @@ class Armer:
                 for plan in reading.proposals
                 if plan.verdict is Verdict.CROSS
                 and plan.breaking
-                and plan.id > attempt.proposal_id
                 and attempt.target_height < plan.target_height <= reading.height
             ),
             default=0,
@@ -115,7 +115,7 @@ class Armer:
         attempt = self._book.open
         if attempt is None or attempt.arming is not Arming.WAITING_TURN or self._runs.live is None:
             return
-        if attempt.halts_itself or self._rollout.holds_arming(attempt):
+        if attempt.halts_itself or not attempt.has_height or self._rollout.holds_arming(attempt):
             return
         run = self._runs.run
         if run is not None and run.halt_height == attempt.target_height:
@@ -134,6 +134,8 @@ class Armer:
         height = self._runs.application_height()
         if attempt is None or attempt.halts_itself or attempt.crossing is not Crossing.NONE:
             raise NodeError("there is no plan to arm for", safe="nothing was changed")
+        if not attempt.has_height:
+            raise NodeError(f"{attempt.name} is approved and has no height to arm for yet", safe="nothing was changed")
         if height is None or height >= attempt.target_height - 1:
             raise NodeError(
                 f"the application is at height {height}, too late to arm for {attempt.target_height}",

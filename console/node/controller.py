@@ -253,7 +253,15 @@ class Controller:
             or self._halted_by_pause()
             or of_attempt
             or self._rollout.note()
+            or self._waits_for_height()
         )
+
+    def _waits_for_height(self) -> str:
+        """Why a plan that is prepared is not armed for: it has no height; empty when it has."""
+        attempt = self._book.open
+        if attempt is None or attempt.has_height or attempt.preparation is not Preparation.READY:
+            return ""
+        return f"{attempt.name} is approved and prepared; it is armed for as soon as it has a height"
 
     def _halted_by_pause(self) -> str:
         """Why nothing goes on in the middle of a crossing; empty while it does."""
@@ -282,6 +290,8 @@ class Controller:
         """Near a breaking height that nobody arms for, because automation is off or paused."""
         attempt, observation = self._book.open, self._journal.observation
         if attempt is None or observation is None or attempt.halts_itself or not attempt.breaking:
+            return ""
+        if not attempt.has_height:
             return ""
         if attempt.crossing is not Crossing.NONE or attempt.arming is Arming.ARMED:
             return ""
@@ -416,7 +426,7 @@ class Controller:
         attempt, live = self._book.open, self._runs.live
         if attempt is None or live is None or attempt.preparation is not Preparation.READY:
             return
-        if attempt.crossing is not Crossing.NONE or consensus is None:
+        if attempt.crossing is not Crossing.NONE or not attempt.has_height or consensus is None:
             return
         if consensus.height < attempt.target_height - _NEAR_BLOCKS:
             return
