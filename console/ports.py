@@ -174,6 +174,27 @@ class Signals(Protocol):
         ...
 
     async def confirm(self, proposal_id: int, exe_hash: str, app_hash: str) -> None: ...
+    async def schedule(self, proposal_id: int) -> None:
+        """Give an approved proposal its height; anyone may."""
+        ...
+
+    async def execute(self, proposal_id: int) -> None:
+        """Have the registry make a proposal's linked calls; anyone may."""
+        ...
+
+    async def undo(self, proposal_id: int) -> None:
+        """Have the registry take linked calls back, after an upgrade that did not come; anyone may."""
+        ...
+
+    async def advertise(self, version: str, protocol: int, release_hash: str) -> None:
+        """Say what this validator runs.
+
+        Args:
+            version: The release's name: at most 32 bytes of ASCII.
+            protocol: The application's version of its protocol.
+            release_hash: 64 hex digits.
+        """
+        ...
 
 
 class ProvingNetwork(Protocol):

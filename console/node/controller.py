@@ -14,6 +14,7 @@ from console.errors import ConsoleError, HeldByOther, JournalError, NodeError
 from console.model import Arming, Attempt, Crossing, NodeStatus, Preparation, Proposal, Verdict, shown_state
 from console.node.arming import Armer
 from console.node.attempts import AttemptBook
+from console.node.calls_in_turn import CallsInTurn
 from console.node.crossing import Crosser
 from console.node.faults import FaultPoints
 from console.node.halt_watch import HaltWatch
@@ -155,6 +156,7 @@ class Controller:
         self._halts = halts = HaltWatch(settings, journal, parts.chain_halts, runs, generations)
         self._keeper = Keeper(settings, journal, book, runs, generations, self._armer, faults, halts)
         self._speaker = Speaker(node.address, book, journal, runs, peers, signals, rollout, self._notify)
+        self._calls = CallsInTurn(node.address, settings, book, journal, signals, self._notify)
         self._retention = Retention(settings, journal, book, runs, points)
         self._resyncer = Resyncer(journal, book, runs, generations, points)
         self.commands = Commands(
@@ -202,6 +204,7 @@ class Controller:
         finally:
             await self._preparer.close()
             await self._speaker.close()
+            await self._calls.close()
             await self._runs.close()
 
     def status(self) -> NodeStatus:
@@ -413,6 +416,7 @@ class Controller:
         if reading is not None:
             # Before the steps that may fail: being ready is said even where arming does not work.
             self._speaker.step(reading, proposal, consensus)
+            self._calls.step(reading)
         attempt = self._book.open
         if reading is not None and attempt is not None and attempt.crossing is Crossing.NONE:
             await self._armer.step(reading, consensus)

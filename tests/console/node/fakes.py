@@ -69,6 +69,8 @@ class FakeChain:
     at_round: int = 0
     signed: frozenset[int] = frozenset()
     """Heights that hold a signature of our key, as others show them."""
+    advertised: tuple[str, int, str] = ("", 0, "")
+    """What the registry has from us: version, protocol, release hash."""
     asked: list[str] = field(default_factory=list)
     """Questions to other endpoints, in order."""
 
@@ -156,6 +158,15 @@ class FakeChain:
     async def confirm(self, proposal_id: int, exe_hash: str, app_hash: str) -> None:
         await self._say("confirm", exe_hash)
 
+    async def schedule(self, proposal_id: int) -> None:
+        await self._say("schedule", proposal_id)
+
+    async def execute(self, proposal_id: int) -> None:
+        await self._say("execute", proposal_id)
+
+    async def undo(self, proposal_id: int) -> None:
+        await self._say("undo", proposal_id)
+
     async def armed(self, proposal_id: int, height: int) -> None:
         await self._say("armed", height)
         self.armed_at[OWN] = self.height
@@ -170,6 +181,9 @@ class FakeSignals:
         self.failure = chain.failure
         self.freeze = chain.freeze
         self.confirm = chain.confirm
+        self.schedule = chain.schedule
+        self.execute = chain.execute
+        self.undo = chain.undo
 
     async def prepare(self) -> None:
         return None
@@ -177,3 +191,7 @@ class FakeSignals:
     async def ready(self, proposal_id: int, release_hash: str) -> None:
         await self._chain._say("ready", release_hash)
         self._chain.ready[OWN] = self._chain.height
+
+    async def advertise(self, version: str, protocol: int, release_hash: str) -> None:
+        await self._chain._say("advertise", (version, protocol, release_hash))
+        self._chain.advertised = (version, protocol, release_hash)
