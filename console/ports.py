@@ -41,7 +41,7 @@ class PlanReading:
     proposals: tuple[Proposal, ...]
     """Newest first."""
     readiness: Readiness | None
-    """Of the scheduled proposal, else of the newest; None when there is no proposal."""
+    """Of the scheduled proposal, else of the newest, else of none (id 0); None where nobody signals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,8 @@ class ConsensusReading:
     """Our validator as `PeerView.verified_commit` names it; where the settings name none, by the key of our node."""
     own_consensus_address: str = ""
     """40 upper-case hex digits of the key that the node signs with, as the node says; empty when it does not."""
+    protocol: int = 0
+    """The application's version of its protocol, as it says itself; 0 when it says none."""
 
 
 class PlanSource(Protocol):

@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from console.errors import ConsoleError, HeldByOther, JournalError, NodeError
 from console.model import Arming, Attempt, Crossing, NodeStatus, Preparation, Proposal, Verdict, shown_state
+from console.node.advertising import Advertiser
 from console.node.arming import Armer
 from console.node.attempts import AttemptBook
 from console.node.calls_in_turn import CallsInTurn
@@ -157,6 +158,7 @@ class Controller:
         self._keeper = Keeper(settings, journal, book, runs, generations, self._armer, faults, halts)
         self._speaker = Speaker(node.address, book, journal, runs, peers, signals, rollout, self._notify)
         self._calls = CallsInTurn(node.address, settings, book, journal, signals, self._notify)
+        self._advertiser = Advertiser(node.address, settings, book, runs, generations, journal, signals)
         self._retention = Retention(settings, journal, book, runs, points)
         self._resyncer = Resyncer(journal, book, runs, generations, points)
         self.commands = Commands(
@@ -205,6 +207,7 @@ class Controller:
             await self._preparer.close()
             await self._speaker.close()
             await self._calls.close()
+            await self._advertiser.close()
             await self._runs.close()
 
     def status(self) -> NodeStatus:
@@ -417,6 +420,7 @@ class Controller:
             # Before the steps that may fail: being ready is said even where arming does not work.
             self._speaker.step(reading, proposal, consensus)
             self._calls.step(reading)
+            self._advertiser.step(reading, consensus)
         attempt = self._book.open
         if reading is not None and attempt is not None and attempt.crossing is Crossing.NONE:
             await self._armer.step(reading, consensus)

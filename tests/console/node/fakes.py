@@ -57,6 +57,7 @@ class FakeChain:
     own_up: Callable[[], bool] = lambda: True
     network_up: bool = True
     version: str = "v0.1.5"
+    protocol: int = 1
     refuse: Exception | None = None
     freezes_to: Verdict = Verdict.NONE
     """What the receipt of our freeze says."""
@@ -93,12 +94,14 @@ class FakeChain:
                 confirmed_at=0,
                 exe_hash="",
                 app_hash="",
+                version=untrusted(self.advertised[0] if address == OWN else ""),
+                protocol=self.advertised[1] if address == OWN else 0,
+                advertised_hash=self.advertised[2] if address == OWN else "",
             )
             for address in (OWN, *OTHERS)
         )
         newest = self.proposals[0].id if self.proposals else 0
-        readiness = Readiness(newest, entries) if self.proposals else None
-        return PlanReading(self.height, tuple(self.proposals), readiness)
+        return PlanReading(self.height, tuple(self.proposals), Readiness(newest, entries))
 
     async def own(self) -> ConsensusReading:
         if not self.own_up():
@@ -116,6 +119,7 @@ class FakeChain:
             own_power=10,
             own_address=OWN,
             own_consensus_address=OWN_CONSENSUS,
+            protocol=self.protocol,
         )
 
     async def highest_peer(self) -> int | None:
