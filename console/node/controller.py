@@ -19,7 +19,7 @@ from console.node.calls_in_turn import CallsInTurn
 from console.node.crossing import Crosser
 from console.node.faults import FaultPoints
 from console.node.halt_watch import HaltWatch
-from console.node.journal import Journal
+from console.node.journal import Journal, Observation
 from console.node.keeper import Keeper
 from console.node.operator_commands import PAUSED, STOPPED_BY_OPERATOR, Commands
 from console.node.parts import Parts
@@ -222,7 +222,6 @@ class Controller:
             generation, sha256 = current.name, current.sha256
         except NodeError as error:
             generation, sha256, needs_operator = "", "", str(error)
-        fresh = live is not None and self._readings.consensus() is not None
         return NodeStatus(
             name=self._settings().name,
             state=shown_state(
@@ -236,7 +235,7 @@ class Controller:
             pid=None if live is None else live.child_pid,
             height=None if observation is None else observation.height,
             app_height=None if observation is None else observation.app_height,
-            height_age_s=None if observation is None else 0.0 if fresh else max(0.0, time.time() - observation.read_at),
+            height_age_s=None if observation is None else self._age_of(observation),
             halt_height=run.halt_height if run is not None and live is not None else 0,
             last_exit_code=self._runs.last_exit_code,
             exe_sha256="" if live is None else live.exe_sha256,
@@ -248,6 +247,12 @@ class Controller:
             fetching=self._preparer.fetching,
             proof=self._rollout.proof(),
         )
+
+    def _age_of(self, observation: Observation) -> float:
+        """Seconds; by the machine's own count as long as the reading is of this controller and of what runs."""
+        if self._readings.consensus() is not None:
+            return self._readings.age_s()
+        return max(0.0, time.time() - observation.read_at)
 
     def _note(self, needs_operator: str) -> str:
         attempt = self._book.attempt
