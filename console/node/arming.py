@@ -11,6 +11,7 @@ from console.model import Arming, Attempt, Crossing, PlanOrigin, Preparation, Ve
 from console.node.attempts import AttemptBook
 from console.node.generation import Generation, Generations
 from console.node.journal import Journal
+from console.node.next_plan import crossed
 from console.node.rollback_point import RollbackPoints
 from console.node.rollout import Rollout
 from console.node.runs import NodeRuns
@@ -24,6 +25,15 @@ _LOG = logging.getLogger(__name__)
 
 _LOAD_DEADLINE_S = 3.0
 _DISPLAY_DEADLINE_S = 10.0
+
+
+def network_stays(own: int, total: int, consensus: ConsensusReading) -> bool:
+    """Whether more than 2/3 stays without us; a validator that holds 1/3 or more pauses the chain anyway."""
+    if 3 * own >= total:
+        _LOG.warning("this validator holds %d of %d power: the chain pauses while it restarts", own, total)
+        return True
+    without = consensus.signed_power - (own if consensus.own_signature else 0)
+    return more_than_two_thirds(without, consensus.total_power)
 
 
 class Armer:
@@ -100,9 +110,7 @@ class Armer:
             (
                 plan.target_height
                 for plan in reading.proposals
-                if plan.verdict is Verdict.CROSS
-                and plan.breaking
-                and attempt.target_height < plan.target_height <= reading.height
+                if crossed(plan) and plan.breaking and attempt.target_height < plan.target_height <= reading.height
             ),
             default=0,
         )
@@ -212,15 +220,7 @@ class Armer:
         if attempt.verdict is Verdict.CROSS and not self._rollout.permits(attempt):
             # The others are armed and will halt; a chain that pauses is better than H under old rules.
             return True
-        return self._network_stays(powers.get(address, 0), sum(powers.values()), consensus)
-
-    def _network_stays(self, own: int, total: int, consensus: ConsensusReading) -> bool:
-        """Whether more than 2/3 stays without us; a validator that holds 1/3 or more pauses the chain anyway."""
-        if 3 * own >= total:
-            _LOG.warning("this validator holds %d of %d power: the chain pauses while it restarts", own, total)
-            return True
-        without = consensus.signed_power - (own if consensus.own_signature else 0)
-        return more_than_two_thirds(without, consensus.total_power)
+        return network_stays(powers.get(address, 0), sum(powers.values()), consensus)
 
     async def _prove(self, attempt: Attempt) -> None:
         """Prove that H is loaded: the process's own environment, and what the settings say under it."""

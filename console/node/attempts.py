@@ -257,12 +257,15 @@ class AttemptBook:
         that is armed for it still halts, and is started again without.
         """
         attempt = self.open
-        if attempt is not None and attempt.verdict_by_hand and proposal.verdict is not Verdict.NONE:
-            attempt = self.change(verdict=proposal.verdict, verdict_by_hand=False)
+        # The network itself took its word back.
+        rolled_back = proposal.status is ProposalStatus.ROLLED_BACK
+        verdict = Verdict.ABORT if rolled_back else proposal.verdict
+        if attempt is not None and attempt.verdict_by_hand and verdict is not Verdict.NONE:
+            attempt = self.change(verdict=verdict, verdict_by_hand=False)
         if attempt is None or attempt.verdict is not Verdict.NONE:
             return
-        if proposal.verdict is not Verdict.NONE:
-            self.change(verdict=proposal.verdict)
+        if verdict is not Verdict.NONE:
+            self.change(verdict=verdict)
         elif (why := _WITHDRAWN.get(proposal.status)) is not None:
             if attempt.crossing is Crossing.NONE:
                 self.change(verdict=Verdict.ABORT, crossing=Crossing.RESUMED_OLD, note=why)

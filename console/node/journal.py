@@ -386,6 +386,11 @@ class Journal(JournalStore):
         )
         return [{**dict(row), "detail": json.loads(row["detail"])} for row in rows]
 
+    def events_of(self, attempt: Attempt) -> list[dict[str, Any]]:
+        """Sequence number and kind of every event of an attempt, oldest first."""
+        rows = self.rows("SELECT seq, kind FROM event WHERE attempt = ? ORDER BY seq", (attempt.id,))
+        return [dict(row) for row in rows]
+
     def newest_by_attempt(self, kind: str) -> dict[int, dict[str, Any]]:
         """Detail of the newest event of a kind, by its attempt's id. Reads every event."""
         rows = self.rows("SELECT attempt, detail FROM event WHERE kind = ? AND attempt NOT NULL ORDER BY seq", (kind,))

@@ -17,6 +17,11 @@ def same_plan(proposal: Proposal, attempt: Attempt) -> bool:
     return proposal.id == attempt.proposal_id and str(proposal.name) == str(attempt.name)
 
 
+def crossed(proposal: Proposal) -> bool:
+    """Whether the network executed H with this release and stayed with it."""
+    return proposal.verdict is Verdict.CROSS and proposal.status is not ProposalStatus.ROLLED_BACK
+
+
 def put_off(attempt: Attempt) -> bool:
     """Whether an attempt ended only to make room for another plan, or with one that the chain may bring again."""
     return attempt.crossing is Crossing.RESUMED_OLD and attempt.verdict is Verdict.NONE
@@ -47,8 +52,8 @@ def done_with(proposal: Proposal, past: Sequence[Attempt]) -> bool:
     mine = newest_at(proposal, past)
     if mine is not None:
         return not put_off(mine)
-    crossed = (attempt.target_height for attempt in past if attempt.verdict is Verdict.CROSS)
-    return proposal.verdict is Verdict.CROSS and proposal.target_height <= max(crossed, default=0)
+    behind = max((attempt.target_height for attempt in past if attempt.verdict is Verdict.CROSS), default=0)
+    return crossed(proposal) and proposal.target_height <= behind
 
 
 def prepared(proposal: Proposal, past: Iterable[Attempt]) -> bool:
@@ -126,15 +131,15 @@ def plan_to_open(
     if any(entry.halts_itself for entry in fresh):
         # Such a chain stops every node at its plan, and no node can be past it without the release.
         return next_of_chain(fresh)
-    crossed = [entry for entry in fresh if entry.verdict is Verdict.CROSS and entry.breaking]
+    without_us = [entry for entry in fresh if crossed(entry) and entry.breaking]
     if began_at is not None:
-        crossed = [entry for entry in crossed if entry.target_height > began_at]
+        without_us = [entry for entry in without_us if entry.target_height > began_at]
     # When the release of one runs here, it and those before it are behind us.
-    behind = max((entry.target_height for entry in crossed if entry.release_hash in current), default=0)
-    crossed = [entry for entry in crossed if entry.target_height > behind]
-    ahead = [entry for entry in crossed if executed is not None and entry.target_height > executed]
+    behind = max((entry.target_height for entry in without_us if entry.release_hash in current), default=0)
+    without_us = [entry for entry in without_us if entry.target_height > behind]
+    ahead = [entry for entry in without_us if executed is not None and entry.target_height > executed]
     if ahead:
         return min(ahead, key=lambda entry: entry.target_height)
-    missed = max(crossed, key=lambda entry: entry.target_height, default=None)
+    missed = max(without_us, key=lambda entry: entry.target_height, default=None)
     approved = approved_to_prepare(fresh, past)
     return scheduled_one(fresh, past) or missed or (approved[0] if approved else None)

@@ -58,6 +58,7 @@ class FakeChain:
     network_up: bool = True
     version: str = "v0.1.5"
     protocol: int = 1
+    signed_power: int = 40
     refuse: Exception | None = None
     freezes_to: Verdict = Verdict.NONE
     """What the receipt of our freeze says."""
@@ -113,7 +114,7 @@ class FakeChain:
             version=self.version,
             catching_up=False,
             peers=3,
-            signed_power=40,
+            signed_power=self.signed_power,
             total_power=40,
             own_signature=True,
             own_power=10,
