@@ -43,7 +43,7 @@ class PlanReading:
     proposals: tuple[Proposal, ...]
     """Newest first."""
     readiness: Readiness | None
-    """Of the scheduled proposal, else of the newest; None when there is no proposal."""
+    """Of the scheduled proposal, else of the newest, else of none (id 0); None where nobody signals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,8 @@ class ConsensusReading:
     """Our validator as `PeerView.verified_commit` names it; where the settings name none, by the key of our node."""
     own_consensus_address: str = ""
     """40 upper-case hex digits of the key that the node signs with, as the node says; empty when it does not."""
+    protocol: int = 0
+    """The application's version of its protocol, as it says itself; 0 when it says none."""
 
 
 class PlanSource(Protocol):
@@ -176,6 +178,27 @@ class Signals(Protocol):
         ...
 
     async def confirm(self, proposal_id: int, exe_hash: str, app_hash: str) -> None: ...
+    async def schedule(self, proposal_id: int) -> None:
+        """Give an approved proposal its height; anyone may."""
+        ...
+
+    async def execute(self, proposal_id: int) -> None:
+        """Have the registry make a proposal's linked calls; anyone may."""
+        ...
+
+    async def undo(self, proposal_id: int) -> None:
+        """Have the registry take linked calls back, after an upgrade that did not come; anyone may."""
+        ...
+
+    async def advertise(self, version: str, protocol: int, release_hash: str) -> None:
+        """Say what this validator runs.
+
+        Args:
+            version: The release's name: at most 32 bytes of ASCII.
+            protocol: The application's version of its protocol.
+            release_hash: 64 hex digits.
+        """
+        ...
 
 
 class ProvingNetwork(Protocol):
