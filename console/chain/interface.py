@@ -83,6 +83,11 @@ class Interface:
         return signature.name, dict(zip(signature.names, values, strict=True))
 
 
+def functions_of(abi: Sequence[Mapping[str, Any]]) -> tuple[Signature, ...]:
+    """Every function of an interface, those of one name with other arguments too."""
+    return tuple(_signature(entry) for entry in abi if entry["type"] == "function")
+
+
 def first_array_length(data: bytes) -> int:
     """Length of the array that a returned tuple begins with, read without decoding it.
 
