@@ -191,6 +191,33 @@ SETTINGS: tuple[Setting, ...] = (
         ("auto_apply", "upgrade.auto_apply"),
     ),
     Setting(
+        "auto_schedule",
+        kinds.BOOLEAN,
+        _ONCE,
+        "Give an approved proposal its height (`checkAndSchedule`) as soon as it may have one and it is this"
+        " validator's turn; false: leave it to others.",
+    ),
+    Setting(
+        "auto_execute",
+        kinds.BOOLEAN,
+        _ONCE,
+        "Have a proposal's linked contract calls made in this validator's turn: before the freeze where they come"
+        " first, else after the upgrade; false: leave it to others.",
+    ),
+    Setting(
+        "auto_undo",
+        kinds.BOOLEAN,
+        _ONCE,
+        "Have linked contract calls taken back in this validator's turn when their upgrade did not come; false: leave"
+        " it to others.",
+    ),
+    Setting(
+        "auto_advertise",
+        kinds.BOOLEAN,
+        _ONCE,
+        "Tell the registry which release this validator runs, at the controller's start and after each upgrade.",
+    ),
+    Setting(
         "auto_download",
         kinds.BOOLEAN,
         _ONCE,

@@ -40,6 +40,8 @@ class RegistryReading:
     """Of the current proposal; None when there is none."""
     members: tuple[tuple[str, int], ...]
     """(checksummed address, weight) of the registry's membership, also when there is no proposal."""
+    rows: Readiness
+    """The same in full; its id is 0 when there is no proposal."""
 
 
 class RegistryReader:
@@ -55,7 +57,7 @@ class RegistryReader:
         self._rpc = rpc
         self._network = network
         self._page = page
-        self._last_current: int | None = None
+        self._last_current: tuple[int, int] | None = None
         self._loaded = False
 
     async def read(self, url: str) -> RegistryReading:
@@ -74,7 +76,7 @@ class RegistryReader:
             self._loaded = True
         reading, steady = await self._once(url)
         # The readiness that "0" names does not say whose it is. Only when a block came between the parts of the
-        # batch, and brought another current proposal, it may be that of the one before: then it is read again.
+        # batch, and brought another current proposal or release, it may be that of the one before: it is read again.
         if not steady:
             reading, _ = await self._once(url)
         return reading
@@ -100,14 +102,16 @@ class RegistryReader:
         current = current_proposal(proposals)
         current_id = 0 if current is None else current.id
         readiness = decode_readiness(rows, proposal_id=current_id, where=where)
-        steady = before == after or current_id == self._last_current
-        self._last_current = current_id
+        mark = (current_id, 0 if current is None else current.release_round)
+        steady = before == after or mark == self._last_current
+        self._last_current = mark
         reading = RegistryReading(
             url=url,
             height=before,
             proposals=proposals,
             readiness=None if current is None else readiness,
             members=tuple((entry.address, entry.power) for entry in readiness.validators),
+            rows=readiness,
         )
         return reading, steady
 
@@ -165,7 +169,7 @@ class RegistryPlans:
             raise answers[0]
         # max() keeps the first of equals, and our own node is first.
         best = max(readings, key=lambda reading: reading.height)
-        return PlanReading(best.height, best.proposals, best.readiness)
+        return PlanReading(best.height, best.proposals, best.rows)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -100,11 +100,36 @@ class RegistrySignals:
             "confirmCrossed", (proposal_id, _bytes32(exe_hash, "executable's hash"), fixed), said="AlreadyConfirmed"
         )
 
+    async def schedule(self, proposal_id: int) -> None:
+        """Give an approved proposal its height."""
+        await self._say("checkAndSchedule", (proposal_id,))
+
+    async def execute(self, proposal_id: int) -> None:
+        """Have the registry make a proposal's linked calls."""
+        await self._say("executeContracts", (proposal_id,))
+
+    async def undo(self, proposal_id: int) -> None:
+        """Have the registry take a proposal's linked calls back."""
+        await self._say("undoContracts", (proposal_id,))
+
+    async def advertise(self, version: str, protocol: int, release_hash: str) -> None:
+        """Say what this validator runs.
+
+        Args:
+            version: The release's name: at most 32 bytes of ASCII.
+            protocol: The application's version of its protocol.
+            release_hash: 64 hex digits.
+        """
+        if not version.isascii() or not 0 < len(version) <= 32:
+            raise InputError(f"the version {untrusted(version, 80)!r} is not 1 to 32 characters of ASCII")
+        padded = version.encode("ascii").ljust(32, b"\0")
+        await self._say("advertise", (padded, protocol, _bytes32(release_hash, "release hash")))
+
     async def close(self) -> None:
         """End a waiting signer and close the connections."""
         await self._writer.close()
 
-    async def _say(self, function: str, args: Sequence[object], *, said: str) -> Receipt | None:
+    async def _say(self, function: str, args: Sequence[object], *, said: str = "") -> Receipt | None:
         key = self._node.operator_key
         if key is None:
             raise SettingsError(

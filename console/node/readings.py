@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from console.errors import ConsoleError, JournalError, NodeError
+from console.model import ProposalStatus
 from console.node.attempts import AttemptBook
 from console.node.generation import Generations
 from console.node.journal import Journal
@@ -27,6 +28,7 @@ _CONSENSUS_S = 1.0
 """Seconds between two readings of our node's CometBFT RPC while an upgrade is open."""
 _REST = 3
 """How many times longer both are while none is: nobody acts on the height then."""
+_ON_ITS_WAY = frozenset({ProposalStatus.VOTING, ProposalStatus.APPROVED, ProposalStatus.SCHEDULED})
 _VERSION_S = 1.0
 _OPENING_S = 0.2
 """The same while nothing answers there."""
@@ -103,6 +105,10 @@ class Readings:
         fresh = time.monotonic() - self._consensus_at < self._at_rest(_FRESH_S)
         return self._consensus if fresh else None
 
+    def age_s(self) -> float:
+        """Seconds since our node was read last; without a meaning while `consensus` is None."""
+        return time.monotonic() - self._consensus_at
+
     def _at_rest(self, seconds: float) -> float:
         return seconds if self._book.open is not None else _REST * seconds
 
@@ -137,10 +143,14 @@ class Readings:
         return behind and reading is not None and known is not None and reading.height < known.height
 
     def _plan_pause_s(self) -> float:
-        """Seconds until plans are read again: every block from PLANNED on, in IDLE as the settings say."""
+        """Seconds until plans are read again: every block from PLANNED on, or while a proposal is on its way; else as
+        the settings say."""
         if self._book.open is not None:
             return self._pace_s
-        return max(1.0, self._settings().query_interval_blocks * self._block_time_s)
+        # With the next block it may be approved, or scheduled with no block of lead to lose.
+        on_its_way = self.plans is not None and any(entry.status in _ON_ITS_WAY for entry in self.plans.proposals)
+        blocks = 1 if on_its_way else self._settings().query_interval_blocks
+        return max(1.0, blocks * self._block_time_s)
 
     async def _read_plans(self, *, own_node_only: bool) -> PlanReading | None:
         try:

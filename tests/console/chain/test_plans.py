@@ -70,13 +70,16 @@ async def test_another_chain_is_refused() -> None:
         await plans.close()
 
 
-async def test_no_proposal_has_no_readiness() -> None:
+async def test_without_a_proposal_the_members_are_told_all_the_same() -> None:
     async with serving() as served:
         served.network.proposals = []
         plans = plans_of(served)
         reading = await plans.read(own_node_only=True)
         await plans.close()
-    assert (reading.proposals, reading.readiness) == ((), None)
+    assert reading.proposals == ()
+    assert reading.readiness is not None
+    assert reading.readiness.proposal_id == 0
+    assert len(reading.readiness.validators) == 4
 
 
 @pytest.mark.parametrize("after", [0, 1, 2, 3, 4])
