@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from console.addresses import keccak
@@ -69,6 +69,7 @@ class Transaction:
     args: tuple[object, ...]
     chain_id: int
     registry: str
+    """Whom it calls."""
     sender: str
     nonce: int
     gas: int
@@ -200,11 +201,19 @@ class RegistryWriter:
             SignerError: Not signed; nothing was sent.
             InputError: An argument does not fit; nothing was sent.
         """
+
+        async def built(sender: str) -> Transaction:
+            return await self.build(sender, function, args)
+
+        return await self.send_built(key, built)
+
+    async def send_built(self, key: KeyReference, build: Callable[[str], Awaitable[Transaction]]) -> Receipt:
+        """Sign, send and await what is built for the key's address, anew when its nonce was taken. As `send`."""
         sender = await self.address(key)
         # Until the receipt: a second transaction with the next nonce could reach a node that lacks the first.
         async with self._locks.setdefault(sender, asyncio.Lock()):
             for _ in range(NONCE_TRIES):
-                transaction = await self.build(sender, function, args)
+                transaction = await build(sender)
                 signed = await self._signer.sign(key, transaction.fields)
                 self._check_signed(signed, sender)
                 try:
@@ -387,7 +396,8 @@ class RegistryWriter:
 
 
 def _height_argument(function: str, args: Sequence[object]) -> int | None:
-    names = registry_interface().functions[function].names
+    known = registry_interface().functions.get(function)
+    names = () if known is None else known.names
     found = args[names.index("height")] if "height" in names else None
     return found if isinstance(found, int) else None
 
