@@ -12,6 +12,7 @@ from console.model import (
     CallReview,
     Governance,
     KnownRelease,
+    LinkedReview,
     MigrationKind,
     NodeStatus,
     ProofReading,
@@ -262,6 +263,10 @@ class Session(Protocol):
     def read_only(self) -> bool: ...
     @property
     def bringing_up_devnet(self) -> bool: ...
+    @property
+    def own_address(self) -> str:
+        """Checksummed address of the validator whose node this session has; empty for none."""
+        ...
 
     def now(self) -> float:
         """Unix seconds; injected so that pictures do not depend on the hour."""
@@ -285,6 +290,14 @@ class Session(Protocol):
 
     async def governance(self, proposal_id: int) -> Governance:
         """Votes, approvals and linked calls of a proposal: one reading. Raises ConsoleError."""
+        ...
+
+    async def linked_reviews(self, proposal_id: int) -> tuple[LinkedReview, ...]:
+        """What the linked calls of a proposal change, read from the chain now. Raises ConsoleError."""
+        ...
+
+    async def cut_file_reviews(self, path: str) -> tuple[LinkedReview, ...]:
+        """What the calls in a cut file change, read from the chain now. Raises ConsoleError."""
         ...
 
     async def review(self, call: RegistryCall) -> CallReview:

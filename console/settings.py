@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from console.addresses import prefix_of, read_unhashed
+from console.contract_settings import ContractSettings, parse_contracts
 from console.errors import InputError, SettingsError
+from console.keymap import checked_keymap
 from console.node_settings import NodeSettings
 from console.ports import KeyReference
 from console.release_settings import STAGE, ReleaseSettings, Stage, default_releases, parse_releases
@@ -67,6 +69,8 @@ class NetworkSettings:
     """What is at stake; decides what is demanded of a release where the settings do not say it."""
     releases: ReleaseSettings | None = None
     """As written; None for the defaults, which `demands` knows."""
+    contracts: ContractSettings = field(default_factory=ContractSettings)
+    """Where its contracts are."""
 
     @property
     def demands(self) -> ReleaseSettings:
@@ -144,6 +148,17 @@ def load_network(name: str, devnet_folder: Path | None = None) -> NetworkSetting
     return parse_network(name, _table(tables[name], f"networks.{name}"), None)
 
 
+def load_keymap() -> dict[str, str]:
+    """The console's own keys: the table `[keymap]` of the settings file; empty without one.
+
+    Raises:
+        SettingsError: The file is unreadable, or a key is not acceptable.
+    """
+    path = config_file()
+    table = _read(path).get("keymap") if path.is_file() else None
+    return {} if table is None else checked_keymap(_table(table, "keymap"))
+
+
 def proving_network(network: NetworkSettings) -> NetworkSettings:
     """The network that has to prove the releases of another.
 
@@ -202,6 +217,9 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None) -> Netw
         block_time_s=_optional_number(table, "block_time_s", where),
         stage=stage,
         releases=releases,
+        contracts=parse_contracts(
+            _table(table.get("contracts", {}), f"{where}.contracts"), where, prefix_of(_text(table, "chain_id", where))
+        ),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from console.addresses import keccak
@@ -62,6 +62,7 @@ class Transaction:
     args: tuple[object, ...]
     chain_id: int
     registry: str
+    """Whom it calls."""
     sender: str
     nonce: int
     gas: int
@@ -88,6 +89,11 @@ class Transaction:
         if self.priority_wei is None:
             return {**common, "gasPrice": self.fee_wei}
         return {**common, "type": 2, "maxFeePerGas": self.fee_wei, "maxPriorityFeePerGas": self.priority_wei}
+
+    @property
+    def words(self) -> str:
+        """What it does, in one line."""
+        return describe_call(self.function, self.args)
 
     @property
     def shown(self) -> str:
@@ -194,19 +200,40 @@ class RegistryWriter:
             InputError: An argument does not fit; nothing was sent.
         """
         check_registry_address(self._network)
-        data = registry_interface().encode(function, args)
+        wanted = (self._network.registry, registry_interface().encode(function, args))
+
+        async def built(sender: str) -> Transaction:
+            return await self.build(sender, function, args)
+
+        return await self.send_built(key, built, wanted=wanted, hurried=hurried)
+
+    async def send_built(
+        self,
+        key: KeyReference,
+        build: Callable[[str], Awaitable[Transaction]],
+        *,
+        wanted: tuple[str, str] | None = None,
+        hurried: bool = False,
+    ) -> Receipt:
+        """Sign, keep, send and await what is built for the key's address, anew when its nonce was taken. As `send`.
+
+        Args:
+            key: Where the signer finds the key.
+            build: Builds it; called when nothing else of the sender is on its way.
+            wanted: Target and call data: one on its way that does the same is awaited instead.
+            hurried: Look for the receipt more often.
+        """
         sender = await self.address(key)
         # Until the receipt: a second transaction with the next nonce could reach a node that lacks the first.
         async with (
             self._locks.setdefault(sender, asyncio.Lock()),
             self._sent.held(self._network.evm_chain_id, sender, self._deadline_s) as book,
         ):
-            receipt = await self._settle(book, data)
+            receipt = await self._settle(book, wanted)
             if receipt is not None:
                 return receipt
             for _ in range(NONCE_TRIES):
-                transaction = await self.build(sender, function, args)
-                receipt = await self._sign_and_deliver(book, key, transaction, hurried)
+                receipt = await self._sign_and_deliver(book, key, await build(sender), hurried)
                 if receipt is not None:
                     return receipt
         raise ChainError(
@@ -231,7 +258,7 @@ class RegistryWriter:
             self._locks.setdefault(sender, asyncio.Lock()),
             self._sent.held(self._network.evm_chain_id, sender, self._deadline_s) as book,
         ):
-            receipt = await self._settle(book, transaction.data)
+            receipt = await self._settle(book, (transaction.registry, transaction.data))
             if receipt is None:
                 receipt = await self._sign_and_deliver(book, key, transaction, hurried=False)
         if receipt is None:
@@ -242,7 +269,7 @@ class RegistryWriter:
             )
         return receipt
 
-    async def _settle(self, book: SenderBook, data: str) -> Receipt | None:
+    async def _settle(self, book: SenderBook, wanted: tuple[str, str] | None) -> Receipt | None:
         """Learn what became of the sender's last transaction. Its receipt when it does the same, else None.
 
         Raises:
@@ -251,7 +278,7 @@ class RegistryWriter:
         earlier = book.read()
         if earlier is None:
             return None
-        same = earlier.is_for(self._network.registry, data)
+        same = wanted is not None and earlier.is_for(*wanted)
         try:
             receipt = await self._delivery.deliver(earlier)
         except (NeverMined, NotTaken, ContractRefused):
@@ -283,7 +310,7 @@ class RegistryWriter:
             nonce=transaction.nonce,
             target=transaction.registry,
             data=transaction.data,
-            words=describe_call(transaction.function, transaction.args),
+            words=transaction.words,
         )
         await asyncio.to_thread(book.write, entry)
         height = _height_argument(transaction.function, transaction.args)
@@ -372,7 +399,8 @@ class RegistryWriter:
 
 
 def _height_argument(function: str, args: Sequence[object]) -> int | None:
-    names = registry_interface().functions[function].names
+    known = registry_interface().functions.get(function)
+    names = () if known is None else known.names
     found = args[names.index("height")] if "height" in names else None
     return found if isinstance(found, int) else None
 
