@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 
 import pytest
 
 from console.errors import ContractRefused, NodeError
 from console.model import Crossing, ProposalStatus, Verdict
-from console.node import readings
 from console.node.journal import Journal
 from console.node.journalled import journalled_status
 from tests.console.node import nodes
@@ -240,7 +240,7 @@ async def test_the_age_of_a_height_at_rest_is_that_of_its_reading(
     async with bench.controller() as controller:
         await until(controller, lambda status: status.height is not None)
         read_at = controller._readings._consensus_at
-        monkeypatch.setattr(readings.time, "monotonic", lambda: read_at + 2.5)
+        monkeypatch.setattr(time, "monotonic", lambda: read_at + 2.5)
         age_s = controller.status().height_age_s
         monkeypatch.undo()
     assert age_s == pytest.approx(2.5)
