@@ -42,6 +42,9 @@ class PlanReading:
     """Newest first."""
     readiness: Readiness | None
     """Of the scheduled proposal, else of the newest, else of none (id 0); None where nobody signals."""
+    contested: str = ""
+    """Which endpoints do not say the same, in one sentence; empty when they do, and always where our own node said it.
+    Nothing is done on a contested reading."""
 
 
 @dataclass(frozen=True, slots=True)

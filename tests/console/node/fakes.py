@@ -59,6 +59,8 @@ class FakeChain:
     version: str = "v0.1.5"
     protocol: int = 1
     signed_power: int = 40
+    contested: str = ""
+    """What speaks against the word of other endpoints."""
     refuse: Exception | None = None
     freezes_to: Verdict = Verdict.NONE
     """What the receipt of our freeze says."""
@@ -102,7 +104,8 @@ class FakeChain:
             for address in (OWN, *OTHERS)
         )
         newest = self.proposals[0].id if self.proposals else 0
-        return PlanReading(self.height, tuple(self.proposals), Readiness(newest, entries))
+        contested = "" if own_node_only else self.contested
+        return PlanReading(self.height, tuple(self.proposals), Readiness(newest, entries), contested)
 
     async def own(self) -> ConsensusReading:
         if not self.own_up():
