@@ -12,6 +12,7 @@ from console.model import (
     CallReview,
     Governance,
     KnownRelease,
+    MigrationKind,
     NodeStatus,
     ProofReading,
     Proposal,
@@ -19,6 +20,7 @@ from console.model import (
     RegistryCall,
     RegistryRules,
     ReleaseKind,
+    ScheduleKind,
     Snapshot,
     Verdict,
 )
@@ -224,15 +226,38 @@ class ProvingNetwork(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ProposeRequest:
-    """A checked proposal, ready to be sent."""
+    """A checked proposal, ready to be sent: contracts/IUpgradeRegistry.sol `ProposalInput` and its calls."""
 
     name: str
     height: int
+    """H for a fixed height; 0 otherwise."""
     url: str
+    """Empty for a proposal of calls alone."""
     release_hash: str
-    """64 lower-case hex digits."""
+    """64 lower-case hex digits; empty for a proposal of calls alone."""
     kind: ReleaseKind = ReleaseKind.RAW
     breaking: bool = True
+    schedule_kind: ScheduleKind = ScheduleKind.FIXED
+    delay: int = 0
+    """Blocks from the vote's end, or from enough readiness, to H; 0 for a fixed height."""
+    readiness_bps: int = 0
+    """Share of power in 1/10000 that schedules; 0 unless by readiness."""
+    readiness_deadline: int = 0
+    """Last block in which it may be scheduled; 0 unless by readiness."""
+    voting_blocks: int = 0
+    """Blocks that the vote is open; 0 where none is needed."""
+    expedited: bool = False
+    execution_window: int = 0
+    """Blocks; 0 for the registry's own."""
+    grace_blocks: int = 0
+    migration_kind: MigrationKind = MigrationKind.NONE
+    migration_hash: str = ""
+    """64 hex digits, or empty."""
+    contracts_first: bool = False
+    init_allowed: bool = False
+    calls: tuple[tuple[str, bytes], ...] = ()
+    """(target address, call data) of each linked call."""
+    undo: tuple[tuple[str, bytes], ...] = ()
 
 
 class Session(Protocol):

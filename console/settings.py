@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from console.errors import SettingsError
+from console.addresses import prefix_of, read_unhashed
+from console.errors import InputError, SettingsError
 from console.node_settings import NodeSettings
 from console.ports import KeyReference
 from console.release_settings import STAGE, ReleaseSettings, Stage, default_releases, parse_releases
@@ -255,7 +256,7 @@ def _parse_node(name: str, table: dict[str, Any], where: str, network_kind: str)
         if key not in values or (network_kind == "ipc" and values[key] == ""):
             raise SettingsError(f"{where}: {key} must be a text that is not empty")
     if network_kind == "ipc":
-        _address(values, "address", where)
+        values["address"] = _address(values, "address", where)
     if (values["shape"] == "cosmos") != (network_kind == "cosmos"):
         raise SettingsError(f"{where}: shape {values['shape']!r} does not go with a network of kind {network_kind!r}")
     return NodeSettings(name=name, written=frozenset(written), **values)
@@ -332,10 +333,13 @@ def _optional_number(table: dict[str, Any], key: str, where: str) -> float | Non
 
 def _address(table: dict[str, Any], key: str, where: str) -> str:
     value = _text(table, key, where)
-    digits = value[2:]
-    if not value.startswith("0x") or len(digits) != 40 or any(c not in "0123456789abcdefABCDEF" for c in digits):
-        raise SettingsError(f"{where}: {key} {value!r} is not an address of 0x and 40 hex digits")
-    return value
+    chain_id = table.get("chain_id")
+    try:
+        found = read_unhashed(value, prefix=prefix_of(chain_id) if isinstance(chain_id, str) else None)
+    except InputError as error:
+        raise SettingsError(f"{where}: {key}: {error.what}", next_step=error.next_step) from None
+    # A 0x address keeps its spelling: who asks the chain about it looks at its checksum first.
+    return value if value.startswith("0x") else "0x" + found.hex()
 
 
 def _urls(table: dict[str, Any], key: str, where: str) -> tuple[str, ...]:

@@ -103,7 +103,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("daemon", kinds.DAEMON, _FILE, "Name of the binary in every `bin/`."),
     Setting("arguments", kinds.TEXTS, _FILE, "Arguments of a start; `{home}` is replaced.", shown_default="`[]`"),
-    Setting("address", kinds.LINE, _FILE, "The validator's address; may be empty on Cosmos chains."),
+    Setting("address", kinds.LINE, _FILE, "The validator's address, as 0x… or f410…; may be empty on Cosmos chains."),
     Setting("cometbft_rpc", kinds.URL, _CONTROLLER, "The node's own CometBFT RPC."),
     Setting(
         "ethereum_rpc", kinds.OPTIONAL_URL, _CONTROLLER, "The node's own Ethereum RPC; not needed on Cosmos chains."

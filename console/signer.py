@@ -212,7 +212,7 @@ def _own_address(secret: bytes, sender: str | None) -> str:
 def _sign(secret: bytes, fields: dict[str, Any], sender: str | None) -> dict[str, str]:
     from eth_account import Account
 
-    from console.chain.address import checksummed
+    from console.addresses import checksummed
 
     address = _own_address(secret, sender)
     signed = Account.sign_transaction({**fields, "to": checksummed(fields["to"])}, secret)

@@ -16,7 +16,19 @@ const args = process.argv.slice(2);
 const out = args[0] === "--out" ? args[1] : join(here, "..", "console", "chain", "contracts");
 
 // Interfaces have no bytecode; these have.
-const deployable = ["GatewayPowerSource", "GatewayStandIn", "UpgradeRegistry"];
+const deployable = [
+  "DiamondCutFacet",
+  "DiamondLoupeFacet",
+  "GatewayDiamond",
+  "GatewayGetterFacet",
+  "GatewayGetterFacetV2",
+  "GatewayMembershipFacet",
+  "GatewayPowerSource",
+  "OwnershipFacet",
+  "StaticPowerSource",
+  "SubnetActorPowerSource",
+  "UpgradeRegistry",
+];
 
 // paris: no PUSH0, so the code runs on every FEVM. No metadata: bytecode depends on the code alone.
 const settings = {

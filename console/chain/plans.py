@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from console.chain.fields import quantity
 from console.chain.registry import (
     MAX_VALIDATORS,
+    check_registry_address,
     current_proposal,
     decode_proposals,
     decode_readiness,
@@ -67,13 +68,14 @@ class RegistryReader:
 
         Raises:
             EndpointDown: No answer.
-            NoRegistry: There is no contract at the registry's address.
+            NoRegistry: There is no contract at the registry's address, or the address has a wrong checksum.
             ContractRefused: A view reverted.
             BadAnswer: Another chain id, or an answer that is not what it should be.
         """
         if not self._loaded:
             # Reading the artefact takes milliseconds that must not stop the screen.
             await asyncio.to_thread(registry_interface)
+            check_registry_address(self._network)
             self._loaded = True
         reading, steady = await self._once(url)
         # The readiness that "0" names does not say whose it is. Only when a block came between the parts of the

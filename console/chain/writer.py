@@ -11,13 +11,20 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from console.chain.address import keccak
+from console.addresses import keccak
 from console.chain.fields import data as read_data
 from console.chain.fields import quantity
 from console.chain.plans import check_chain
 from console.chain.receipts import Receipt, parse_receipt
 from console.chain.refusals import refusal
-from console.chain.registry import NoRegistry, decode_proposal, no_registry, registry_interface, view_call
+from console.chain.registry import (
+    NoRegistry,
+    check_registry_address,
+    decode_proposal,
+    no_registry,
+    registry_interface,
+    view_call,
+)
 from console.chain.rpc import Call, JsonRpc, Reply, endpoint_name
 from console.chain.signing import Signed, SignerProcess
 from console.errors import BadAnswer, ChainError, ContractRefused, EndpointDown, SignerError
@@ -167,6 +174,7 @@ class RegistryWriter:
             ChainError: No endpoint gave a usable answer.
             InputError: An argument does not fit.
         """
+        check_registry_address(self._network)
         data = registry_interface().encode(function, args)
         failures: list[ChainError] = []
         for url in self._urls:

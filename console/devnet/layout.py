@@ -93,6 +93,11 @@ class Layout:
         return self.keys / "admin.key"
 
     @property
+    def parent_key(self) -> Path:
+        """The key that changes the gateway's validator set."""
+        return self.keys / "parent.key"
+
+    @property
     def nodes(self) -> Path:
         """One folder per validator."""
         return self.folder / "nodes"

@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
+from console.model.contracts import (
+    NOBODY,
+    CodeVerdict,
+    CutAction,
+    CutCheck,
+    CutReview,
+    DiamondView,
+    Facet,
+    FacetChange,
+    FacetCut,
+    LinkedReview,
+    Selector,
+    Upgradable,
+)
 from console.model.fetching import Fetching
 from console.model.governance import (
     Approval,
@@ -47,6 +61,18 @@ from console.model.release import KnownRelease, ReleaseCheck, RoleCount
 from console.model.snapshot import ChainView, NodeHeight, Snapshot, Upgrade, upgrade_of
 
 __all__ = [
+    "NOBODY",
+    "CodeVerdict",
+    "CutAction",
+    "CutCheck",
+    "CutReview",
+    "DiamondView",
+    "Facet",
+    "FacetChange",
+    "FacetCut",
+    "LinkedReview",
+    "Selector",
+    "Upgradable",
     "MAX_ARMING_TURNS",
     "Approval",
     "ApprovalKind",

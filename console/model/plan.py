@@ -8,7 +8,6 @@ from enum import IntEnum
 from console.model.power import more_than_two_thirds
 from console.text import UntrustedText
 
-
 _NO_TEXT = UntrustedText("")
 
 

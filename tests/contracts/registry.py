@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from eth_utils.crypto import keccak
 
-from tests.contracts.evm import Chain, Contract, Reverted
+from tests.contracts.evm import Chain, Reverted
+from tests.contracts.gateway import deploy_gateway
 
 ADMIN = "0x" + "ad" * 20
 OWNER = "0x" + "00" * 19 + "01"
+PARENT = "0x" + "00" * 19 + "02"
 STRANGER = "0x" + "5f" * 20
 FREEZE = 5
 WINDOW = 20
@@ -50,20 +52,20 @@ def refused(name: str, *values: Any) -> AbstractContextManager[pytest.ExceptionI
 
 
 class Subnet:
-    """A gateway stand-in, its adapter and a registry, at block 100."""
+    """A gateway, its adapter and a registry, at block 100."""
 
     def __init__(self, powers: Sequence[int] = (10, 10, 10, 10), *, admin: str = ADMIN) -> None:
         self.chain = Chain(100)
         # Creation code is limited (EIP-3860), so that a large set comes by transaction.
         at_start = members(powers) if len(powers) <= 64 else []
-        self.gateway: Contract = self.chain.deploy("GatewayStandIn", OWNER, at_start)
+        self.gateway = deploy_gateway(self.chain, OWNER, PARENT, at_start)
         if len(powers) > 64:
             self.set_members(members(powers))
         self.source = self.chain.deploy("GatewayPowerSource", self.gateway.address)
         self.registry = self.chain.deploy("UpgradeRegistry", self.source.address, admin, FREEZE, WINDOW)
 
     def set_members(self, new: Sequence[tuple[int, str, bytes]]) -> None:
-        self.gateway.send("setMembership", list(new), sender=OWNER)
+        self.gateway.send("setMembership", list(new), sender=PARENT)
 
     def propose(
         self,

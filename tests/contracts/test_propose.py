@@ -15,7 +15,7 @@ from tests.contracts.registry import (
     FREEZE,
     HASH,
     NO_VERDICT,
-    OWNER,
+    PARENT,
     SCHEDULED,
     STRANGER,
     URL,
@@ -344,13 +344,13 @@ class TestMembership:
         subnet.set_members(members([1, 2**240]))
         self.refuses(subnet, "PowerTooLarge", validator(2), 2**240)
 
-    def test_the_gateway_stand_in(self, subnet: Subnet) -> None:
+    def test_the_gateway(self, subnet: Subnet) -> None:
         shown = subnet.gateway.call("getCurrentMembership")
         assert shown["configurationNumber"] == 0
         assert shown["validators"][3] == {"weight": 10, "addr": validator(4), "metadata": b"\x04" * 65}
-        with refused("NotOwner", STRANGER):
+        with refused("NotParent", STRANGER):
             subnet.gateway.send("setMembership", [], sender=STRANGER)
-        subnet.gateway.send("setMembership", members([5]), sender=OWNER)
+        subnet.gateway.send("setMembership", members([5]), sender=PARENT)
         assert subnet.chain.events == [("MembershipUpdated", {"configurationNumber": 1, "validators": 1})]
         assert subnet.gateway.call("getCurrentConfigurationNumber") == 1
         assert subnet.source.call("membership") == ([{"validator": validator(1), "power": 5}], 1)

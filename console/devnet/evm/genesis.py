@@ -24,6 +24,18 @@ DEPLOY_GAS = 50_000_000
 OPERATOR_GAS = 20_000_000
 SET_OPERATOR = "b3ab15fb"
 """Selector of setOperator(address)."""
+TRANSFER_OWNERSHIP = "f2fde38b"
+"""Selector of transferOwnership(address), of every diamond."""
+GATEWAY_FACETS = (
+    "DiamondCutFacet",
+    "DiamondLoupeFacet",
+    "OwnershipFacet",
+    "GatewayGetterFacet",
+    "GatewayMembershipFacet",
+)
+"""What the gateway diamond starts with. All their functions are cut in."""
+ADD = 0
+"""FacetCutAction of a function that the diamond did not have."""
 MAX_FEE = 1_000
 """Wei per gas: ten times the devnet's base fee, which does not move."""
 
@@ -49,6 +61,7 @@ class Genesis:
     document: dict[str, Any]
     """The file for the EVM process: chain_id, time, alloc, txs."""
     gateway: str
+    """A diamond; the registry owns it."""
     power_source: str
     registry: str
 
@@ -57,6 +70,7 @@ def build_genesis(
     *,
     validators: Sequence[GenesisValidator],
     admin_key: str,
+    gateway_parent: str,
     freeze_blocks: int,
     execution_window: int,
     chain_id: int,
@@ -67,7 +81,8 @@ def build_genesis(
 
     Args:
         validators: The first validator set.
-        admin_key: Private key that deploys the contracts, owns the gateway stand-in and may propose.
+        admin_key: Private key that deploys the contracts, hands the gateway over to the registry and may propose.
+        gateway_parent: Address that may change the gateway's validator set, as the parent chain does on a subnet.
         freeze_blocks: F of the registry, in blocks; at least 5.
         execution_window: The registry's execution window, in blocks.
         chain_id: The EVM's chain id.
@@ -91,13 +106,23 @@ def build_genesis(
     for validator, account in zip(validators, accounts, strict=True):
         if validator.public_key != b"\x04" + bytes(account._key_obj.public_key.to_bytes()):
             raise InputError(f"the public key given for validator {account.address} is not its own")
-    gateway, power_source, registry = (_created(admin.address, nonce) for nonce in range(3))
+    *facets, gateway, power_source, registry = (
+        _created(admin.address, nonce) for nonce in range(len(GATEWAY_FACETS) + 3)
+    )
     members = [
         (validator.power, account.address, validator.public_key)
         for validator, account in zip(validators, accounts, strict=True)
     ]
-    deployed = [
-        ("GatewayStandIn", encode(["address", "(uint256,address,bytes)[]"], [admin.address, members])),
+    cuts = [(facet, ADD, selectors(name)) for name, facet in zip(GATEWAY_FACETS, facets, strict=True)]
+    deployed = [(name, b"") for name in GATEWAY_FACETS]
+    deployed += [
+        (
+            "GatewayDiamond",
+            encode(
+                ["(address,uint8,bytes4[])[]", "address", "address", "(uint256,address,bytes)[]"],
+                [cuts, admin.address, gateway_parent, members],
+            ),
+        ),
         ("GatewayPowerSource", encode(["address"], [gateway])),
         (
             "UpgradeRegistry",
@@ -111,10 +136,16 @@ def build_genesis(
         _sign(admin, chain_id, nonce, None, artefact(name).bytecode + arguments, DEPLOY_GAS)
         for nonce, (name, arguments) in enumerate(deployed)
     ]
+    signed.append(_hand_over(admin, chain_id, len(signed), gateway, registry))
     for validator, account in zip(validators, accounts, strict=True):
         data = bytes.fromhex(SET_OPERATOR) + encode(["address"], [validator.operator])
         signed.append(_sign(account, chain_id, 0, registry, data, OPERATOR_GAS))
-    holders = [admin.address, *(account.address for account in accounts), *(item.operator for item in validators)]
+    holders = [
+        admin.address,
+        gateway_parent,
+        *(account.address for account in accounts),
+        *(item.operator for item in validators),
+    ]
     balances = {holder.lower(): BALANCE for holder in holders}
     balances |= {address.lower(): balance for address, balance in (extra_balances or {}).items()}
     document = {
@@ -124,6 +155,22 @@ def build_genesis(
         "txs": signed,
     }
     return Genesis(document, *(to_checksum_address(address) for address in (gateway, power_source, registry)))
+
+
+def selectors(name: str) -> list[bytes]:
+    """The selectors of all functions of a contract, as its ABI orders them: what a cut of the whole facet names."""
+    from eth_utils.abi import function_abi_to_4byte_selector
+
+    functions: Sequence[Any] = [entry for entry in artefact(name).abi if entry["type"] == "function"]
+    return [bytes(function_abi_to_4byte_selector(entry)) for entry in functions]
+
+
+def _hand_over(owner: LocalAccount, chain_id: int, nonce: int, diamond: str, new_owner: str) -> str:
+    """The transaction that gives a diamond to another owner, at once and for good."""
+    from eth_abi.abi import encode
+
+    data = bytes.fromhex(TRANSFER_OWNERSHIP) + encode(["address"], [new_owner])
+    return _sign(owner, chain_id, nonce, diamond, data, OPERATOR_GAS)
 
 
 def _created(deployer: str, nonce: int) -> str:

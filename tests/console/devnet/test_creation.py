@@ -128,7 +128,7 @@ def test_the_evm_genesis_deploys_the_registry_and_names_every_operator(place: Pa
     _, record = made(layout, record)
     document = json.loads(layout.evm_genesis.read_text())
     assert document["time"] == record.created
-    # Gateway, power source and registry, then one setOperator per validator.
-    assert len(document["txs"]) == 3 + 2
+    # Five facets, gateway, power source, registry, the gateway's handing over, then one setOperator per validator.
+    assert len(document["txs"]) == 5 + 3 + 1 + 2
     operators = {keys.operator_key(number).address.lower() for number in (1, 2)}
     assert operators <= set(document["alloc"])

@@ -19,7 +19,11 @@ def test_a_validator_key_is_the_hash_of_its_text() -> None:
 
 
 def test_all_keys_differ() -> None:
-    made = [keys.admin_key(), *(f(n) for n in (1, 2, 3) for f in (keys.validator_key, keys.operator_key))]
+    made = [
+        keys.admin_key(),
+        keys.parent_key(),
+        *(f(n) for n in (1, 2, 3) for f in (keys.validator_key, keys.operator_key)),
+    ]
     assert len({key.secret for key in made}) == len(made)
 
 

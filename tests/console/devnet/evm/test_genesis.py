@@ -6,11 +6,28 @@ import json
 from pathlib import Path
 
 import pytest
+from eth_utils.address import to_checksum_address
 
 from console.chain.contracts import artefact
-from console.devnet.evm.genesis import GenesisValidator, build_genesis
+from console.devnet.evm.genesis import (
+    GATEWAY_FACETS,
+    MAX_VALIDATORS,
+    GenesisValidator,
+    build_genesis,
+    selectors,
+)
 from console.errors import InputError
-from tests.console.devnet.evm.world import ADMIN, FREEZE, OPERATORS, VALIDATORS, WINDOW, World, genesis
+from tests.console.devnet.evm.world import (
+    ADMIN,
+    FREEZE,
+    OPERATORS,
+    PARENT,
+    VALIDATORS,
+    WINDOW,
+    World,
+    account,
+    genesis,
+)
 
 
 def test_the_same_arguments_give_the_same_bytes() -> None:
@@ -21,7 +38,7 @@ def test_the_same_arguments_give_the_same_bytes() -> None:
 def test_contracts_stand_where_it_says(tmp_path: Path) -> None:
     world = World(tmp_path)
     for name, address in [
-        ("GatewayStandIn", world.genesis.gateway),
+        ("GatewayDiamond", world.genesis.gateway),
         ("GatewayPowerSource", world.genesis.power_source),
         ("UpgradeRegistry", world.genesis.registry),
     ]:
@@ -54,6 +71,37 @@ def test_the_gateway_answers_with_powers_and_keys(tmp_path: Path) -> None:
     assert all(len(metadata) == 65 and metadata[0] == 4 for _, _, metadata in membership[0])
 
 
+def test_the_gateway_is_a_diamond_that_the_registry_owns(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    assert world.view("owner()", "address", of=world.genesis.gateway) == world.genesis.registry.lower()
+    assert world.view("parent()", "address", of=world.genesis.gateway) == PARENT.address.lower()
+    facets = world.view("facets()", "(address,bytes4[])[]", of=world.genesis.gateway)
+    assert [list(found) for _, found in facets] == [selectors(name) for name in GATEWAY_FACETS]
+    for name, (address, _) in zip(GATEWAY_FACETS, facets, strict=True):
+        code = world.result("eth_getCode", to_checksum_address(address), "latest")
+        assert bytes.fromhex(code[2:]) == artefact(name).deployed_bytecode
+
+
+def test_every_transaction_of_the_genesis_succeeds_also_with_the_largest_set(tmp_path: Path) -> None:
+    validators = [
+        GenesisValidator("0x" + key.key.hex(), 10, b"\x04" + key._key_obj.public_key.to_bytes(), operator.address)
+        for key, operator in ((account(1000 + number), account(2000 + number)) for number in range(MAX_VALIDATORS))
+    ]
+    made = build_genesis(
+        validators=validators,
+        admin_key="0x" + ADMIN.key.hex(),
+        gateway_parent=PARENT.address,
+        freeze_blocks=FREEZE,
+        execution_window=WINDOW,
+        chain_id=1,
+        time=0,
+    )
+    world = World(tmp_path, made)
+    receipts = world.result("eth_getBlockReceipts", "0x0")
+    assert len(receipts) == len(made.document["txs"])
+    assert {receipt["status"] for receipt in receipts} == {"0x1"}
+
+
 def test_a_public_key_of_someone_else_is_refused() -> None:
     wrong = GenesisValidator(
         "0x" + VALIDATORS[0].key.hex(),
@@ -65,6 +113,7 @@ def test_a_public_key_of_someone_else_is_refused() -> None:
         build_genesis(
             validators=[wrong],
             admin_key="0x" + ADMIN.key.hex(),
+            gateway_parent=PARENT.address,
             freeze_blocks=5,
             execution_window=1,
             chain_id=1,
@@ -72,5 +121,11 @@ def test_a_public_key_of_someone_else_is_refused() -> None:
         )
     with pytest.raises(InputError, match="1 to 128"):
         build_genesis(
-            validators=[], admin_key="0x" + ADMIN.key.hex(), freeze_blocks=5, execution_window=1, chain_id=1, time=0
+            validators=[],
+            admin_key="0x" + ADMIN.key.hex(),
+            gateway_parent=PARENT.address,
+            freeze_blocks=5,
+            execution_window=1,
+            chain_id=1,
+            time=0,
         )

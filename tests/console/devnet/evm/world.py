@@ -32,6 +32,7 @@ def account(number: int) -> LocalAccount:
 VALIDATORS = [account(number) for number in range(1, 5)]
 OPERATORS = [account(number) for number in range(101, 105)]
 ADMIN = account(99)
+PARENT = account(98)
 POOR = account(77)
 
 
@@ -49,6 +50,7 @@ def genesis(powers: Sequence[int] = (10, 10, 10, 10), *, time: int = START) -> G
     return build_genesis(
         validators=validators,
         admin_key="0x" + ADMIN.key.hex(),
+        gateway_parent=PARENT.address,
         freeze_blocks=FREEZE,
         execution_window=WINDOW,
         chain_id=CHAIN_ID,
@@ -129,9 +131,9 @@ class World:
         (result,) = self.mine(raw).results
         return result.ok
 
-    def view(self, signature: str, returns: str, *arguments: Any, at: int | None = None) -> Any:
-        """Call a view of the registry."""
-        request = {"to": self.genesis.registry, "data": "0x" + call_data(signature, *arguments).hex()}
+    def view(self, signature: str, returns: str, *arguments: Any, at: int | None = None, of: str | None = None) -> Any:
+        """Call a view of the registry, or of another contract."""
+        request = {"to": of or self.genesis.registry, "data": "0x" + call_data(signature, *arguments).hex()}
         tag = "latest" if at is None else hex(at)
         return decode([returns], bytes.fromhex(self.result("eth_call", request, tag)[2:]))[0]
 
