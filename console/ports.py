@@ -45,6 +45,9 @@ class PlanReading:
     """Newest first."""
     readiness: Readiness | None
     """Of the scheduled proposal, else of the newest, else of none (id 0); None where nobody signals."""
+    contested: str = ""
+    """Which endpoints do not say the same, in one sentence; empty when they do, and always where our own node said it.
+    Nothing is done on a contested reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +175,10 @@ class Signals(Protocol):
         ...
 
     async def ready(self, proposal_id: int, release_hash: str) -> None: ...
+    async def withdraw(self, proposal_id: int) -> None:
+        """Take `ready` back; said already where it is not there."""
+        ...
+
     async def armed(self, proposal_id: int, height: int) -> None: ...
     async def failure(self, proposal_id: int, code: int) -> None: ...
     async def freeze(self, proposal_id: int) -> Verdict:

@@ -74,6 +74,10 @@ class RegistrySignals:
         """Say that the release is verified and staged and preflight passed."""
         await self._say("signalReady", (proposal_id, _bytes32(release_hash, "release hash")), said="AlreadyReady")
 
+    async def withdraw(self, proposal_id: int) -> None:
+        """Take the word `ready` back."""
+        await self._say("withdrawReady", (proposal_id,), said="NotReady")
+
     async def armed(self, proposal_id: int, height: int) -> None:
         """Say that the running process has loaded the target height."""
         await self._say("signalArmed", (proposal_id, height), said="AlreadyArmed")
