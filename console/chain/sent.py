@@ -1,7 +1,7 @@
 """Transactions on their way, kept on disk: written before they are sent, so that nothing is ever said twice.
 
 One sender has at most one transaction on its way. A process that dies between signing and the receipt leaves its
-record; the next one sends the very same bytes again, which count once, and signs nothing new before their fate is known.
+record; the next one sends the very same bytes again, which count once, and signs nothing new before that is settled.
 """
 
 from __future__ import annotations
