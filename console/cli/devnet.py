@@ -1,4 +1,4 @@
-"""`devnet up|down|status|stop-node|start-node|stop-controller|start-controller`."""
+"""`devnet up|down|status|join|leave|stop-node|start-node|stop-controller|start-controller`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 if TYPE_CHECKING:
-    from console.devnet.network import DevnetStatus
+    from console.devnet.network import DevnetStatus, Step
     from console.devnet.options import UpOptions
 
 _T = TypeVar("_T")
@@ -57,6 +57,12 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared:
     down = actions.add_parser("down", parents=[shared], help="stop every process of it", allow_abbrev=False)
     down.add_argument("--wipe", action="store_true", help="remove its folder too")
     actions.add_parser("status", parents=[shared], help="what scripts need to know of it", allow_abbrev=False)
+    joining = actions.add_parser(
+        "join", parents=[shared], help="have one more validator join, with power that counts", allow_abbrev=False
+    )
+    joining.add_argument("--power", type=int, metavar="N", help="its voting power (default: 10)")
+    leaving = actions.add_parser("leave", parents=[shared], help="have a validator leave", allow_abbrev=False)
+    leaving.add_argument("name", metavar="NAME")
     for verb, text in _NODE_VERBS.items():
         actions.add_parser(verb, parents=[shared], help=text, allow_abbrev=False).add_argument("name", metavar="NAME")
     devnet.set_defaults(run=run)
@@ -92,6 +98,14 @@ def run(arguments: argparse.Namespace) -> int:
             return asyncio.run(_up(options, background=arguments.background, as_json=arguments.json))
         case "down":
             return asyncio.run(_down(folder, wipe=arguments.wipe))
+        case "join":
+            from console.devnet.joining import join
+
+            return asyncio.run(_stepped(folder, join(folder, arguments.power), as_json=arguments.json))
+        case "leave":
+            from console.devnet.joining import leave
+
+            return asyncio.run(_stepped(folder, leave(folder, arguments.name), as_json=arguments.json))
         case "status":
             return asyncio.run(_status(folder, as_json=arguments.json))
         case action:
@@ -180,6 +194,17 @@ async def _stay(folder: Path, screen: _Screen) -> int:
         screen.line(f"stopping the devnet in {folder}")
         await down(folder)
     return 0
+
+
+async def _stepped(folder: Path, steps: AsyncGenerator[Step, None], *, as_json: bool) -> int:
+    screen = _Screen(sys.stderr if as_json else sys.stdout)
+    try:
+        async with aclosing(steps):
+            async for step in steps:
+                screen.progress(step.done, step.total, step.text)
+    finally:
+        screen.end()
+    return await _status(folder, as_json=True) if as_json else 0
 
 
 async def _down(folder: Path, *, wipe: bool) -> int:

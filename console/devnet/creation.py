@@ -20,7 +20,7 @@ import tomlkit
 
 from console.devnet import keys
 from console.devnet.build import NEW, OLD, RELEASES, Build, build_all
-from console.devnet.homes import write_home
+from console.devnet.homes import genesis, write_home
 from console.devnet.layout import DAEMON, Layout
 from console.devnet.migrations import NONE, ReleaseMigration, release_migration
 from console.devnet.options import (
@@ -28,6 +28,7 @@ from console.devnet.options import (
     DEFAULT_EXECUTION_WINDOW,
     DEFAULT_POWER,
     DEFAULT_VALIDATORS,
+    MAX_VALIDATORS,
     UpOptions,
     freeze_blocks_for,
 )
@@ -95,7 +96,7 @@ def create(layout: Layout, record: Record) -> Generator[tuple[str, Record], None
         for leftover in (layout.releases, layout.nodes, layout.keys, layout.evm):
             shutil.rmtree(leftover, ignore_errors=True)
         layout.logs.mkdir(mode=0o700, exist_ok=True)
-        record = replace(record, registry=_write_evm_genesis(layout, record))
+        record = _with_contracts(layout, record)
 
         yield f"building {' and '.join(release.version for release in RELEASES)}", record
         migration = release_migration(record.migration, record.registry)
@@ -109,14 +110,14 @@ def create(layout: Layout, record: Record) -> Generator[tuple[str, Record], None
         yield f"writing {len(record.validators)} validator homes", record
         binary = next(each.content for each in builds if each.version == OLD.version)
         for validator in record.validators:
-            write_home(layout.node(validator.name), record, validator, binary)
+            write_home(layout.node(validator.name), record, validator, binary, genesis(record))
 
         yield "writing keys and settings", record
         layout.keys.mkdir(mode=0o700)
-        _write_key(layout.admin_key, keys.admin_key())
-        _write_key(layout.parent_key, keys.parent_key())
+        write_key(layout.admin_key, keys.admin_key())
+        write_key(layout.parent_key, keys.parent_key())
         for validator in record.validators:
-            _write_key(layout.operator_key(validator.name), keys.operator_key(validator.number))
+            write_key(layout.operator_key(validator.name), keys.operator_key(validator.number))
         write_durably(layout.settings, settings_text(layout, record).encode(), 0o644)
         yield "created", replace(record, complete=True)
     except OSError as error:
@@ -127,24 +128,6 @@ def create(layout: Layout, record: Record) -> Generator[tuple[str, Record], None
 
 def settings_text(layout: Layout, record: Record) -> str:
     """The content of network.toml (`console.settings.parse_network`)."""
-    nodes: dict[str, object] = {}
-    for validator in record.validators:
-        node = layout.node(validator.name)
-        nodes[validator.name] = {
-            "home": str(node.home),
-            "state_dir": str(node.state_dir),
-            "daemon": DAEMON,
-            "arguments": ["node", "start", "--home", "{home}"],
-            "address": validator.address,
-            "cometbft_rpc": validator.cometbft_rpc,
-            "ethereum_rpc": validator.ethereum_rpc,
-            "operator_key": str(layout.operator_key(validator.name)),
-            # The devnet's releases are scripts for this machine's Python (console.devnet.build).
-            "allow_scripts": True,
-            # And they are served by this machine.
-            "local_downloads": True,
-            "rollback_space_margin_bytes": ROLLBACK_SPACE_MARGIN,
-        }
     return tomlkit.dumps(
         {
             "kind": "ipc",
@@ -155,9 +138,29 @@ def settings_text(layout: Layout, record: Record) -> str:
             "ethereum_rpc": [each.ethereum_rpc for each in record.validators],
             "proposer_key": str(layout.admin_key),
             "block_time_s": record.block_time_ms / 1000,
-            "nodes": nodes,
+            "nodes": {each.name: node_settings(layout, each) for each in record.validators},
         }
     )
+
+
+def node_settings(layout: Layout, validator: ValidatorRecord) -> dict[str, object]:
+    """The table of one node in network.toml."""
+    node = layout.node(validator.name)
+    return {
+        "home": str(node.home),
+        "state_dir": str(node.state_dir),
+        "daemon": DAEMON,
+        "arguments": ["node", "start", "--home", "{home}"],
+        "address": validator.address,
+        "cometbft_rpc": validator.cometbft_rpc,
+        "ethereum_rpc": validator.ethereum_rpc,
+        "operator_key": str(layout.operator_key(validator.name)),
+        # The devnet's releases are scripts for this machine's Python (console.devnet.build).
+        "allow_scripts": True,
+        # And they are served by this machine.
+        "local_downloads": True,
+        "rollback_space_margin_bytes": ROLLBACK_SPACE_MARGIN,
+    }
 
 
 def _write_release(layout: Layout, build: Build) -> None:
@@ -173,13 +176,14 @@ def _write_migration(folder: Path, migration: ReleaseMigration) -> None:
         write_durably(folder / "migration.wasm", migration.module, 0o644)
 
 
-def _write_key(path: Path, key: keys.Key) -> None:
+def write_key(path: Path, key: keys.Key) -> None:
+    """Write a key file of mode 0600. Raises OSError."""
     write_durably(path, f"{key.hex}\n".encode(), 0o600)
 
 
-def _write_evm_genesis(layout: Layout, record: Record) -> str:
-    """Write the EVM's genesis; returns the registry's address."""
-    from console.devnet.evm.genesis import GenesisValidator, build_genesis
+def _with_contracts(layout: Layout, record: Record) -> Record:
+    """Write the EVM's genesis; returns the record with what it deploys."""
+    from console.devnet.evm.genesis import BALANCE, GenesisValidator, build_genesis
 
     validators = []
     for validator in record.validators:
@@ -198,7 +202,13 @@ def _write_evm_genesis(layout: Layout, record: Record) -> str:
         execution_window=record.execution_window,
         chain_id=record.evm_chain_id,
         time=record.created,
+        # Whoever joins later pays for its own transactions.
+        extra_balances={
+            key.address: BALANCE
+            for number in range(len(validators) + 1, MAX_VALIDATORS + 1)
+            for key in (keys.validator_key(number), keys.operator_key(number))
+        },
     )
     layout.evm.mkdir(mode=0o700)
     write_durably(layout.evm_genesis, json.dumps(built.document).encode(), 0o644)
-    return built.registry
+    return replace(record, registry=built.registry, gateway=built.gateway)

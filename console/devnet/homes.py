@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -47,7 +50,7 @@ def genesis(record: Record) -> dict[str, object]:
         },
         "validators": validators,
         "app_hash": "",
-        "app_state": {"evm_chain_id": record.evm_chain_id, "registry": record.registry},
+        "app_state": {"evm_chain_id": record.evm_chain_id, "registry": record.registry, "gateway": record.gateway},
     }
 
 
@@ -74,7 +77,9 @@ def fendermint_config(record: Record, validator: ValidatorRecord) -> str:
     return tomlkit.dumps(document)
 
 
-def write_home(node: NodeLayout, record: Record, validator: ValidatorRecord, binary: bytes) -> None:
+def write_home(
+    node: NodeLayout, record: Record, validator: ValidatorRecord, binary: bytes, genesis_document: Mapping[str, object]
+) -> None:
     """Write the whole home of a validator that never ran.
 
     Args:
@@ -82,6 +87,7 @@ def write_home(node: NodeLayout, record: Record, validator: ValidatorRecord, bin
         record: The devnet's choices.
         validator: The node's own ones.
         binary: The build that it starts with.
+        genesis_document: The content of CometBFT's genesis.json.
 
     Raises:
         OSError: Something could not be written; the home is not complete.
@@ -103,7 +109,7 @@ def write_home(node: NodeLayout, record: Record, validator: ValidatorRecord, bin
         # Parents that are made on the way would get the umask's mode.
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     config, data = home / "cometbft" / "config", home / "cometbft" / "data"
-    _json(config / "genesis.json", genesis(record), 0o644)
+    _json(config / "genesis.json", genesis_document, 0o644)
     _json(config / "priv_validator_key.json", keys.priv_validator_key(key))
     _json(config / "node_key.json", keys.node_key(record.chain_id, validator.number))
     _json(data / "priv_validator_state.json", FRESH_SIGNER_STATE)
@@ -113,6 +119,31 @@ def write_home(node: NodeLayout, record: Record, validator: ValidatorRecord, bin
     _text(home / "fendermint" / "validator.pk", base64.b64encode(key.public).decode())
     write_durably(binaries / DAEMON, binary, 0o500)
     switch_link(home / "cosmovisor" / "current", GENESIS_GENERATION)
+
+
+def current_binary(node: NodeLayout) -> bytes:
+    """The build that a node runs. Raises OSError."""
+    return (node.home / "cosmovisor" / "current" / "bin" / DAEMON).read_bytes()
+
+
+def copy_state(peer: NodeLayout, node: NodeLayout) -> None:
+    """Give a new node the chain of one that runs: its blocks and the application's state after them.
+
+    The application's state first, for a node takes blocks that are ahead of it and nothing else. Neither signer state
+    nor consensus log is copied: they belong to the peer's key.
+
+    Raises:
+        OSError: Something could not be read or written.
+    """
+    part = Path("fendermint") / "data" / "app.json"
+    write_durably(node.home / part, (peer.home / part).read_bytes(), 0o600)
+    part = Path("cometbft") / "data" / "blockstore.db"
+    source = sqlite3.connect(f"file:{peer.home / part}?mode=ro", uri=True)
+    try:
+        with closing(source), closing(sqlite3.connect(node.home / part)) as target:
+            source.backup(target)
+    except sqlite3.Error as error:
+        raise OSError(f"the blocks of {peer.name} could not be copied: {error}") from error
 
 
 def _json(path: Path, document: object, mode: int = 0o600) -> None:

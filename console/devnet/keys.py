@@ -35,7 +35,6 @@ class Key:
 def derived(text: str) -> Key:
     """The key whose secret is the sha256 of a text."""
     from coincurve import PrivateKey
-    from Crypto.Hash import RIPEMD160
     from eth_utils.address import to_checksum_address
     from eth_utils.crypto import keccak
 
@@ -47,8 +46,15 @@ def derived(text: str) -> Key:
         public=compressed,
         public_uncompressed=uncompressed,
         address=str(to_checksum_address(keccak(uncompressed[1:])[-20:])),
-        consensus_address=RIPEMD160.new(hashlib.sha256(compressed).digest()).hexdigest().upper(),
+        consensus_address=consensus_address(compressed),
     )
+
+
+def consensus_address(public: bytes) -> str:
+    """CometBFT's address of a compressed secp256k1 key: 40 upper-case hex digits."""
+    from Crypto.Hash import RIPEMD160
+
+    return RIPEMD160.new(hashlib.sha256(public).digest()).hexdigest().upper()
 
 
 def validator_key(number: int) -> Key:

@@ -174,7 +174,7 @@ async def stop_node(folder: Path, name: str, controllers: Controllers | None = N
     try:
         await (controllers or SocketControllers()).stop(node.state_dir)
     except ControllerDown:
-        survivors = await _stop_shims(layout, [name])
+        survivors = await stop_shims(layout, [name])
         if survivors:
             raise DevnetError(f"{name} (pid {survivors[0].pid}) did not end") from None
 
@@ -196,6 +196,15 @@ async def start_node(folder: Path, name: str, controllers: Controllers | None = 
             safe="nothing was started",
             next_step=f"start it with `upgrade-console devnet start-controller {name}`",
         ) from error
+
+
+async def stop_validators_controller(layout: Layout, record: Record, name: str, controllers: Controllers) -> None:
+    """Stop one node's controller, by the record or by its own word. Raises DevnetError when it survives."""
+    known = record.processes.get(controller_of(name))
+    ours = {known} if known is not None else set()
+    ours.update(await _answering(layout, [name], controllers))
+    if survivors := await processes.stop(ours, grace_s=CONTROLLER_GRACE_S):
+        raise DevnetError(f"the controller of {name} (pid {survivors[0].pid}) did not end")
 
 
 async def stop_controller(folder: Path, name: str) -> None:
@@ -335,7 +344,7 @@ async def _stop_all(layout: Layout, record: Record, controllers: Controllers) ->
     ours = {known[name] for name in map(controller_of, nodes) if name in known}
     ours.update(await _answering(layout, nodes, controllers))
     await processes.stop(ours, grace_s=CONTROLLER_GRACE_S)
-    await _stop_shims(layout, nodes)
+    await stop_shims(layout, nodes)
     await processes.stop([known[name] for name in (EVM, RELEASES) if name in known], grace_s=SERVICE_GRACE_S)
     for _ in range(_SWEEPS):
         living = _living(layout, record)
@@ -361,7 +370,7 @@ async def _answering(layout: Layout, nodes: list[str], controllers: Controllers)
     return [each for each in await asyncio.gather(*map(asked, nodes)) if each is not None]
 
 
-async def _stop_shims(layout: Layout, nodes: list[str]) -> list[ProcessIdentity]:
+async def stop_shims(layout: Layout, nodes: list[str]) -> list[ProcessIdentity]:
     """End the nodes by SIGTERM to their shims, to the node itself where the shim is gone; returns survivors."""
     ends: list[ProcessIdentity] = []
     watched: list[ProcessIdentity] = []

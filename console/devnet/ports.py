@@ -45,24 +45,19 @@ class PortBook:
         """
         with self._open() as kept:
             kept.pop(str(owner), None)
-            taken = {port for ports in kept.values() for port in ports}
-            chosen: list[int] = []
-            span = LAST_PORT - FIRST_PORT
-            start = random.SystemRandom().randrange(span)
-            for step in range(span):
-                port = FIRST_PORT + (start + step) % span
-                if port not in taken and is_free(port):
-                    chosen.append(port)
-                    if len(chosen) == count:
-                        break
-            else:
-                raise DevnetError(
-                    f"only {len(chosen)} of the {count} ports that a devnet needs are free between {FIRST_PORT} and"
-                    f" {LAST_PORT}",
-                    safe="nothing was started",
-                    next_step="stop what listens there or wipe old devnets",
-                )
+            chosen = _choose(count, kept)
             kept[str(owner)] = chosen
+            return tuple(chosen)
+
+    def reserve_more(self, count: int, owner: Path) -> tuple[int, ...]:
+        """Choose and keep further ports for an owner, beside those that it has.
+
+        Raises:
+            DevnetError: There are not enough free ports, or the book cannot be written.
+        """
+        with self._open() as kept:
+            chosen = _choose(count, kept)
+            kept[str(owner)] = [*kept.get(str(owner), []), *chosen]
             return tuple(chosen)
 
     def give_back(self, owner: Path) -> None:
@@ -92,6 +87,24 @@ class PortBook:
                 raise DevnetError(f"cannot write {book}: {error.strerror or error}") from error
         finally:
             os.close(lock)
+
+
+def _choose(count: int, kept: Mapping[str, list[int]]) -> list[int]:
+    taken = {port for ports in kept.values() for port in ports}
+    chosen: list[int] = []
+    span = LAST_PORT - FIRST_PORT
+    start = random.SystemRandom().randrange(span)
+    for step in range(span):
+        port = FIRST_PORT + (start + step) % span
+        if port not in taken and is_free(port):
+            chosen.append(port)
+            if len(chosen) == count:
+                return chosen
+    raise DevnetError(
+        f"only {len(chosen)} of the {count} ports that a devnet needs are free between {FIRST_PORT} and {LAST_PORT}",
+        safe="nothing was started",
+        next_step="stop what listens there or wipe old devnets",
+    )
 
 
 def _read(book: Path) -> dict[str, list[int]]:

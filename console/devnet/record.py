@@ -81,6 +81,8 @@ class Record:
     release_port: int
     registry: str = ""
     """Checksummed address of the UpgradeRegistry; empty until the genesis is written."""
+    gateway: str = ""
+    """Checksummed address of the gateway, which names the validators; empty in records from before it did."""
     releases: tuple[ReleaseRecord, ...] = ()
     """Oldest first."""
     migration: str = NONE
@@ -170,6 +172,7 @@ class Record:
                 for each in self.validators
             ],
             "registry": self.registry,
+            "gateway": self.gateway,
             "releases": [{"version": each.version, "sha256": each.sha256} for each in self.releases],
             "migration": self.migration,
             "complete": self.complete,
@@ -253,6 +256,7 @@ def _parse(document: dict[str, Any]) -> Record:
         evm_port=int(document["ports"]["evm"]),
         release_port=int(document["ports"]["releases"]),
         registry=str(document["registry"]),
+        gateway=str(document.get("gateway", "")),
         releases=tuple(ReleaseRecord(str(each["version"]), str(each["sha256"])) for each in document["releases"]),
         # Records from before there were migrations do not say it.
         migration=str(document.get("migration", NONE)),

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from .consensus import Validator
+
 
 @dataclass(frozen=True, slots=True)
 class Info:
@@ -88,8 +90,12 @@ class Abci(Protocol):
         """Adds one transaction of the block."""
         ...
 
-    async def end_block(self, height: int) -> None:
-        """Executes what was delivered."""
+    async def end_block(self, height: int) -> tuple[Validator, ...]:
+        """Executes what was delivered.
+
+        Returns:
+            The whole new validator set where it changed, else nothing; CometBFT is told the difference, by its adapter.
+        """
         ...
 
     async def commit(self) -> bytes:

@@ -11,9 +11,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .abci import BeginHeader, CheckResult, HaltReached, Info
-from .errors import NodeError
+from .consensus import Validator
+from .errors import MalformedError, NodeError
 from .evm_client import EvmClient, EvmNeedsError, ExecuteBlock
 from .files import LineLog, replace_file
+from .membership import GET_CURRENT_MEMBERSHIP, read_membership
+from .output import log
 from .rules import Rules, genesis_app_hash
 
 NAME = "fendermint"
@@ -79,6 +82,7 @@ class Application:
             empty for nothing.
         halt_height: In blocks; 0 for never. Read once.
         evm: The EVM process.
+        gateway: The contract that names the validators (`Genesis.gateway`).
         history: A stored block by height, for an EVM that has lost its own.
     """
 
@@ -92,6 +96,7 @@ class Application:
         migration: str,
         halt_height: int,
         evm: EvmClient,
+        gateway: str,
         history: Callable[[int], ExecuteBlock | None],
     ) -> None:
         self._state_path = state_path
@@ -101,6 +106,7 @@ class Application:
         self._migration = migration
         self._halt_height = halt_height
         self._evm = evm
+        self._gateway = gateway
         self._history = history
         self.state = load_app_state(state_path)
         self._header = BeginHeader(0, "", 0)
@@ -142,8 +148,11 @@ class Application:
         """Adds a transaction; the EVM runs all of a block at once, in `end_block`."""
         self._txs.append(raw)
 
-    async def end_block(self, height: int) -> None:
-        """Executes the block in the EVM, feeding it earlier blocks when it has lost them."""
+    async def end_block(self, height: int) -> tuple[Validator, ...]:
+        """Executes the block in the EVM, feeding it earlier blocks when it has lost them.
+
+        Returns what the gateway names for validators since this block; nothing when that is as it was.
+        """
         # As the upgrade scheduler does it at H: the first block after other rules is H, also when it is replayed.
         carried = self._migration if self.state.app_version != self._rules.number else ""
         block = ExecuteBlock(
@@ -153,6 +162,8 @@ class Application:
         app_hash = self._rules.app_hash(self.state.app_hash, height, self._txs, root)
         migrations = {**self.state.migrations, height: carried} if carried else self.state.migrations
         self._next = AppState(height, app_hash, self._rules.number, root, migrations)
+        # A block that ran nothing changed nothing.
+        return await self._new_validators(block) if block.txs or carried else ()
 
     async def commit(self) -> bytes:
         """Makes the new state durable, then lists the execution; returns the app hash."""
@@ -163,6 +174,25 @@ class Application:
         line = {"height": self.state.height, "version": self._version, "app_hash": self.state.app_hash.hex().upper()}
         self._log.append(json.dumps(line, separators=(",", ":")))
         return self.state.app_hash
+
+    async def _new_validators(self, block: ExecuteBlock) -> tuple[Validator, ...]:
+        if not self._gateway:
+            return ()
+        while True:
+            try:
+                before, after = [
+                    await self._evm.call(height, self._gateway, GET_CURRENT_MEMBERSHIP)
+                    for height in (block.height - 1, block.height)
+                ]
+                break
+            except EvmNeedsError:
+                await self._execute(block)
+        try:
+            return () if before == after else read_membership(after)
+        except MalformedError as error:
+            # The same everywhere: with what it cannot understand, the chain goes on as it was.
+            log(f"E the validators stay as they are: {error}")
+            return ()
 
     async def _execute(self, block: ExecuteBlock) -> bytes:
         while True:

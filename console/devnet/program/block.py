@@ -201,7 +201,7 @@ class Header:
         height: In blocks, from 1.
         time_ns: Nanoseconds since 1970, strictly increasing.
         last_block_hash: "" at height 1.
-        last_commit_hash, data_hash, validators_hash, app_hash: Upper hex.
+        last_commit_hash, data_hash, validators_hash, next_validators_hash, app_hash: Upper hex.
         proposer_address: Who made the block.
     """
 
@@ -212,6 +212,7 @@ class Header:
     last_commit_hash: str
     data_hash: str
     validators_hash: str
+    next_validators_hash: str
     app_hash: str
     proposer_address: str
 
@@ -226,7 +227,7 @@ class Header:
             "last_commit_hash": self.last_commit_hash,
             "data_hash": self.data_hash,
             "validators_hash": self.validators_hash,
-            "next_validators_hash": self.validators_hash,
+            "next_validators_hash": self.next_validators_hash,
             "consensus_hash": digest(b""),
             "app_hash": self.app_hash,
             "last_results_hash": digest(b""),
@@ -245,6 +246,7 @@ class Header:
             last_commit_hash=hash_field(document, "last_commit_hash"),
             data_hash=hash_field(document, "data_hash"),
             validators_hash=hash_field(document, "validators_hash"),
+            next_validators_hash=hash_field(document, "next_validators_hash"),
             app_hash=hash_field(document, "app_hash"),
             proposer_address=address_field(document, "proposer_address"),
         )

@@ -101,13 +101,15 @@ async def _replay(home: object, until: int, evm_url: str, state: object) -> int:
     from .app import Application
     from .evm_client import EvmClient
     from .execution import history_of, replay
+    from .history import ValidatorHistory
     from .keys import load_genesis
     from .rules import rules_for
     from .store import BlockStore
 
     folder, comet = Path(str(state)), Path(str(home)) / "cometbft"
     folder.mkdir(parents=True, exist_ok=True)
-    store = BlockStore(comet / "data" / "blockstore.db")
+    genesis = load_genesis(comet / "config" / "genesis.json")
+    store = BlockStore(comet / "data" / "blockstore.db", genesis.validators)
     app = Application(
         state_path=folder / "app.json",
         log_path=folder / "executed.jsonl",
@@ -116,12 +118,12 @@ async def _replay(home: object, until: int, evm_url: str, state: object) -> int:
         migration=MIGRATION,
         halt_height=0,
         evm=EvmClient(evm_url),
+        gateway=genesis.gateway,
         history=history_of(store),
     )
-    genesis = load_genesis(comet / "config" / "genesis.json")
 
-    def executed(height: int, app_hash: bytes, txs: int) -> None:
-        print(height, app_hash.hex().upper(), flush=True)
+    def executed(height: int, app_hash: str, txs: int) -> None:
+        print(height, app_hash, flush=True)
 
-    await replay(app, store, genesis.chain_id, until, executed)
+    await replay(app, store, ValidatorHistory(genesis.validators), genesis.chain_id, until, executed)
     return 0

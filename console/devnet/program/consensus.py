@@ -20,10 +20,11 @@ _MAX_ROTATION = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Validator:
-    """A member of the validator set: address in upper hex, voting power."""
+    """A member of the validator set: address in upper hex, voting power, compressed public key of 33 bytes."""
 
     address: str
     power: int
+    public_key: bytes = b""
 
 
 class ValidatorSet:
@@ -33,11 +34,16 @@ class ValidatorSet:
         self.members: tuple[Validator, ...] = tuple(sorted(validators, key=lambda v: (-v.power, v.address)))
         self.total = sum(each.power for each in self.members)
         self._power = {each.address: each.power for each in self.members}
+        self._keys = {each.address: each.public_key for each in self.members}
         self._rotation = self._rotate()
 
     def power(self, address: str) -> int:
         """Voting power; 0 for one who is not a member."""
         return self._power.get(address, 0)
+
+    def public_key(self, address: str) -> bytes | None:
+        """The key that signs for a member; None for one who is none."""
+        return self._keys.get(address)
 
     def is_quorum(self, power: int) -> bool:
         """More than 2/3, in integers."""

@@ -116,6 +116,31 @@ class EvmClient:
             raise EvmUnavailableError(f"the EVM gave no usable answer: {str(answer)[:200]}")
         return [each if isinstance(each, dict) else {"result": None} for each in responses]
 
+    async def call(self, height: int, to: str, data: bytes) -> bytes:
+        """What a contract answers on the state after `height`; empty when the call fails.
+
+        Waits for the EVM for as long as it takes.
+
+        Args:
+            height: In blocks.
+            to: The contract's address in hex, without 0x.
+            data: Selector and arguments.
+
+        Raises:
+            EvmNeedsError: That block is missing there.
+        """
+        call = {
+            "jsonrpc": "2.0",
+            "id": 0,
+            "method": "eth_call",
+            "params": [{"to": "0x" + to, "data": "0x" + data.hex()}, "latest"],
+        }
+        answer = await self._insist({"op": "rpc", "height": height, "requests": [call]})
+        match answer.get("responses"):
+            case [{"result": str(result)}]:
+                return bytes.fromhex(result.removeprefix("0x"))
+        return b""
+
     def close(self) -> None:
         """Closes kept connections."""
         for connection in self._idle:

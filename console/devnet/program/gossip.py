@@ -120,7 +120,7 @@ class Gossip:
 
     def _bits(self, round_: int, kind: VoteType) -> str:
         votes = self._node.machine.votes(round_, kind)
-        return "".join("x" if each.address in votes else "_" for each in self._node.genesis.validators.members)
+        return "".join("x" if each.address in votes else "_" for each in self._node.machine.validators.members)
 
     def _state_came(self, peer: Peer, message: Message) -> None:
         height, round_, step = (int_field(message, key) for key in ("height", "round", "step"))
@@ -141,7 +141,7 @@ class Gossip:
 
     def _fill_gaps(self, peer: Peer, proposals: set[int]) -> None:
         machine = self._node.machine
-        members = self._node.genesis.validators.members
+        members = machine.validators.members
         for round_ in self._rounds():
             proposal = machine.proposals.get(round_)
             if proposal is not None and round_ not in proposals:

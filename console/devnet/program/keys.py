@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from .consensus import Validator, ValidatorSet
 from .errors import NodeError
 
 PUBLIC_KEY_TYPE = "tendermint/PubKeySecp256k1"
+_GATEWAY = re.compile(r"(?:0x[0-9a-fA-F]{40})?")
 
 
 def address_of(public_key: bytes) -> str:
@@ -42,17 +44,16 @@ class Genesis:
     Attributes:
         chain_id: The chain's name; peers of another one are refused.
         time: RFC 3339.
-        validators: The fixed validator set.
-        public_keys: Compressed keys by address.
-        names: Monikers by address.
+        validators: The first validator set.
+        gateway: Address of the contract that names the validators of later blocks, lower hex without 0x; empty where
+            the first set is for good.
         document: The whole file, for /genesis.
     """
 
     chain_id: str
     time: str
     validators: ValidatorSet
-    public_keys: dict[str, bytes]
-    names: dict[str, str]
+    gateway: str
     document: dict[str, object]
 
 
@@ -113,24 +114,28 @@ def load_genesis(path: Path) -> Genesis:
     if not isinstance(listed, list) or not listed:
         raise NodeError(f"{path} names no validators")
     validators: list[Validator] = []
-    public_keys: dict[str, bytes] = {}
-    names: dict[str, str] = {}
+    known: set[str] = set()
     for entry in listed:
         try:
             public_key = _key_bytes(path, entry["pub_key"])
             address, power = str(entry["address"]).upper(), int(entry["power"])
         except (KeyError, TypeError, ValueError):
             raise NodeError(f"{path}: a validator lacks address, pub_key or power") from None
-        if power <= 0 or address in public_keys or address != address_of(public_key):
+        if power <= 0 or address in known or address != address_of(public_key):
             raise NodeError(f"{path}: validator {address} is listed twice, or has no power or a wrong address")
-        validators.append(Validator(address, power))
-        public_keys[address] = public_key
-        names[address] = str(entry.get("name", ""))
+        validators.append(Validator(address, power, public_key))
+        known.add(address)
     return Genesis(
         chain_id=str(document.get("chain_id", "")),
         time=str(document.get("genesis_time", "1970-01-01T00:00:00Z")),
         validators=ValidatorSet(validators),
-        public_keys=public_keys,
-        names=names,
+        gateway=_gateway(path, document.get("app_state")),
         document=document,
     )
+
+
+def _gateway(path: Path, app_state: object) -> str:
+    address = app_state.get("gateway", "") if isinstance(app_state, dict) else ""
+    if not isinstance(address, str) or not _GATEWAY.fullmatch(address):
+        raise NodeError(f"{path}: the gateway in app_state is not an address")
+    return address.removeprefix("0x").lower()

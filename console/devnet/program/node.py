@@ -77,7 +77,7 @@ class Node:
         self.app = app
         self.state = state
         self.mempool = mempool
-        self.validation = Validation(genesis)
+        self.validation = Validation(genesis.chain_id)
         self.peers: dict[str, Peer] = {}
         self.machine = self._new_machine()
         self.previous: Consensus | None = None
@@ -129,7 +129,7 @@ class Node:
             self._feed(Start())
 
     def _new_machine(self) -> Consensus:
-        return Consensus(self.genesis.validators, self.signer.key.address, self.state.height + 1)
+        return Consensus(self.state.validators, self.signer.key.address, self.state.height + 1)
 
     def _enter_height(self) -> None:
         self.machine = self._new_machine()
@@ -207,7 +207,7 @@ class Node:
             raise MalformedError("bad height")
         if height == self.machine.height + 1:
             waiting = self._early.setdefault(height, [])
-            if len(waiting) < 8 * len(self.genesis.validators.members):
+            if len(waiting) < 8 * len(self.state.next_validators.members):
                 waiting.append(message)
         elif message.get("t") == "vote" and height in (self.machine.height, self.machine.height - 1):
             self._take_vote(message)
@@ -220,7 +220,7 @@ class Node:
         machine = self.previous if late else self.machine
         if machine is None or vote.height != machine.height or vote.validator in machine.votes(vote.round, vote.kind):
             return
-        if not self.validation.vote(vote):
+        if not self.validation.vote(machine.validators, vote):
             raise MalformedError("a vote with a wrong signature")
         if late:
             machine.handle(VoteSeen(vote))
@@ -231,7 +231,7 @@ class Node:
         if int_field(message, "round") in self.machine.proposals:
             return
         proposed = read_proposal(message)
-        if not self.validation.proposal(proposed.proposal):
+        if not self.validation.proposal(self.machine.validators, proposed.proposal):
             raise MalformedError("a proposal with a wrong signature")
         self._feed(self._proposal_event(proposed))
 
@@ -249,7 +249,7 @@ class Node:
             if height <= self.store.height + _MAX_AHEAD:
                 self._ahead[height] = message
             return height
-        if not self.validation.commit(commit, height, block.hash):
+        if not self.validation.commit(self.state.validators, commit, height, block.hash):
             raise MalformedError("a commit that does not hold")
         self._commit(block, commit)
         return height
@@ -287,7 +287,7 @@ class Node:
             self._feed(TimeoutFired(kind, round_))
 
     def _sign_vote(self, action: SignVote) -> None:
-        if self.genesis.validators.power(self.signer.key.address) == 0:
+        if self.machine.validators.power(self.signer.key.address) == 0:
             # A full node follows and says nothing.
             return
         height = self.machine.height
@@ -376,9 +376,8 @@ class Node:
         if height == self.config.halt_height:
             # Without this the last validator to decide would never learn of H: everyone else is gone.
             await self._handed_over(height)
-        app_hash = await execute_block(self.app, block)
-        self._log(f"I executed block height={height} app_hash={app_hash.hex().upper()} txs={len(block.txs)}")
-        self.state = ChainState(height, block.hash, block.header.time_ns, app_hash.hex().upper())
+        self.state = await execute_block(self.app, self.store.validators, self.state, block)
+        self._log(f"I executed block height={height} app_hash={self.state.app_hash} txs={len(block.txs)}")
         self.previous = self.machine
         self.mempool.drop(block.txs)
         self.committing = False

@@ -18,7 +18,7 @@ def dump_consensus_state(node: Node, peers: list[Peer]) -> dict[str, object]:
     """The round state of the node and of its direct peers."""
     machine = node.machine
     proposal = machine.proposals.get(machine.round)
-    members = node.genesis.validators.members
+    members = machine.validators.members
     proposer = machine.validators.proposer(machine.height, machine.round)
     from .rpc import validator_json
 
@@ -30,8 +30,8 @@ def dump_consensus_state(node: Node, peers: list[Peer]) -> dict[str, object]:
             "start_time": format_time(int(node.height_start * 1e9)),
             "commit_time": format_time(node.state.time_ns),
             "validators": {
-                "validators": [validator_json(node, each.address) for each in members],
-                "proposer": validator_json(node, proposer),
+                "validators": [validator_json(each) for each in members],
+                "proposer": next(validator_json(each) for each in members if each.address == proposer),
             },
             "proposal": None
             if proposal is None
@@ -100,7 +100,7 @@ def _last_commit(previous: Consensus | None) -> dict[str, object] | None:
 
 def _peer(node: Node, peer: Peer) -> dict[str, object]:
     height, round_, step = peer.round_state
-    empty = "_" * len(node.genesis.validators.members)
+    empty = "_" * len(node.machine.validators.members)
     prevotes, precommits = peer.bits.get(round_, (empty, empty))
     return {
         "node_address": f"{peer.hello.node_id}@{peer.address}",

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import web
 
 from .block import Commit, block_id, format_time
+from .consensus import Validator
 from .keys import PUBLIC_KEY_TYPE
 from .node import Node
 from .p2p import Hello, Network, Peer
@@ -149,7 +150,7 @@ class CometPort:
             "validator_info": {
                 "address": key.address,
                 "pub_key": {"type": PUBLIC_KEY_TYPE, "value": base64.b64encode(key.public_key).decode()},
-                "voting_power": str(node.genesis.validators.power(key.address)),
+                "voting_power": str(node.machine.validators.power(key.address)),
             },
         }
 
@@ -158,9 +159,8 @@ class CometPort:
         return {"listening": True, "listeners": ["Listener(@)"], "n_peers": str(len(peers)), "peers": peers}
 
     async def _validators(self, params: Params) -> dict[str, object]:
-        genesis = self._node.genesis
         height = self._height(params, self._node.store.height + 1)
-        members = genesis.validators.members
+        members = self._node.store.validators.at(height).members
         asked = _int(params, "per_page")
         per_page = 30 if asked is None or asked < 1 else min(asked, 100)
         pages = max(1, -(-len(members) // per_page))
@@ -171,7 +171,7 @@ class CometPort:
         chosen = members[(page - 1) * per_page : page * per_page]
         return {
             "block_height": str(height),
-            "validators": [validator_json(self._node, each.address) for each in chosen],
+            "validators": [validator_json(each) for each in chosen],
             "count": str(len(chosen)),
             "total": str(len(members)),
         }
@@ -239,15 +239,12 @@ class CometPort:
         }
 
 
-def validator_json(node: Node, address: str) -> dict[str, object]:
+def validator_json(validator: Validator) -> dict[str, object]:
     """One validator in CometBFT's shape."""
     return {
-        "address": address,
-        "pub_key": {
-            "type": PUBLIC_KEY_TYPE,
-            "value": base64.b64encode(node.genesis.public_keys[address]).decode(),
-        },
-        "voting_power": str(node.genesis.validators.power(address)),
+        "address": validator.address,
+        "pub_key": {"type": PUBLIC_KEY_TYPE, "value": base64.b64encode(validator.public_key).decode()},
+        "voting_power": str(validator.power),
         "proposer_priority": "0",
     }
 

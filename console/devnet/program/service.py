@@ -101,7 +101,7 @@ async def _run(config: NodeConfig) -> None:
     _locked(home)
     sockets = _bound(config.rpc, "RPC"), _bound(config.eth, "Ethereum")
     signer = Signer(key, genesis.chain_id, comet / "data" / "priv_validator_state.json", home / "signed.jsonl")
-    store = BlockStore(comet / "data" / "blockstore.db")
+    store = BlockStore(comet / "data" / "blockstore.db", genesis.validators)
     evm = EvmClient(config.evm_url)
     app = Application(
         state_path=home / "fendermint" / "data" / "app.json",
@@ -111,14 +111,15 @@ async def _run(config: NodeConfig) -> None:
         migration=MIGRATION,
         halt_height=config.halt_height,
         evm=evm,
+        gateway=genesis.gateway,
         history=history_of(store),
     )
 
-    def executed(height: int, app_hash: bytes, txs: int) -> None:
-        log(f"I executed block height={height} app_hash={app_hash.hex().upper()} txs={txs}")
+    def executed(height: int, app_hash: str, txs: int) -> None:
+        log(f"I executed block height={height} app_hash={app_hash} txs={txs}")
 
     log(f"I starting node version={VERSION} pid={os.getpid()} halt_height={config.halt_height}")
-    state = await replay(app, store, genesis.chain_id, store.height, executed)
+    state = await replay(app, store, store.validators, genesis.chain_id, store.height, executed)
     mempool = Mempool()
     node = Node(config, genesis, signer, store, app, state, ConsensusLog(comet / "data" / "cs.wal"), mempool, log)
     gossip = Gossip(node, identity, lambda peer, message: pool.from_peer(peer, message))

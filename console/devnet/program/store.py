@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .block import Block, Commit
+from .consensus import ValidatorSet
 from .errors import MalformedError, NodeError
+from .history import KeptValidators
 
 _CACHED = 64
 
@@ -23,9 +25,14 @@ class StoredBlock:
 
 
 class BlockStore:
-    """Blocks by height, from 1 without gaps."""
+    """Blocks by height, from 1 without gaps, and who decides them.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: The database.
+        first: The validators of the genesis.
+    """
+
+    def __init__(self, path: Path, first: ValidatorSet) -> None:
         try:
             self._db = sqlite3.connect(path, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=WAL")
@@ -34,6 +41,7 @@ class BlockStore:
                 "CREATE TABLE IF NOT EXISTS blocks"
                 " (height INTEGER PRIMARY KEY, block TEXT NOT NULL, seen_commit TEXT NOT NULL)"
             )
+            self.validators = KeptValidators(self._db, first)
             row = self._db.execute("SELECT MAX(height) FROM blocks").fetchone()
         except sqlite3.Error as error:
             raise NodeError(f"the block store {path} cannot be opened: {error}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .block import (
     EMPTY_COMMIT,
@@ -17,8 +18,7 @@ from .block import (
     data_hash,
     digest,
 )
-from .consensus import Consensus, Proposal, Vote
-from .keys import Genesis
+from .consensus import Consensus, Proposal, Validator, ValidatorSet, Vote
 from .votes import Verifier, VoteType, proposal_sign_bytes, vote_sign_bytes
 
 _MIN_STEP_NS = 1_000_000
@@ -26,50 +26,62 @@ _MIN_STEP_NS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class ChainState:
-    """The chain after its last executed block: height in blocks, time in ns since 1970, hashes in upper hex."""
+    """The chain after its last executed block: height in blocks, time in ns since 1970, hashes in upper hex.
+
+    Attributes:
+        last_validators: Who signed the commit of that block.
+        validators: Who decides the next block.
+        next_validators: Who decides the one after it: what a block changes holds two blocks later, as in CometBFT.
+    """
 
     height: int
     block_hash: str
     time_ns: int
     app_hash: str
+    last_validators: ValidatorSet
+    validators: ValidatorSet
+    next_validators: ValidatorSet
+
+
+@lru_cache(maxsize=16)
+def _members_hash(members: tuple[Validator, ...]) -> str:
+    return digest(
+        canonical(
+            [{"address": each.address, "power": str(each.power), "key": each.public_key.hex()} for each in members]
+        )
+    )
 
 
 class Validation:
-    """Checks against the genesis validator set; good signatures are remembered."""
+    """Checks against the validator set that each is for; good signatures are remembered."""
 
-    def __init__(self, genesis: Genesis) -> None:
-        self._genesis = genesis
+    def __init__(self, chain_id: str) -> None:
+        self._chain_id = chain_id
         self._verifier = Verifier()
-        members = [
-            {"address": each.address, "power": str(each.power), "key": genesis.public_keys[each.address].hex()}
-            for each in genesis.validators.members
-        ]
-        self.validators_hash = digest(canonical(members))
 
-    def vote(self, vote: Vote) -> bool:
+    def vote(self, validators: ValidatorSet, vote: Vote) -> bool:
         """True when a validator signed this vote."""
-        public_key = self._genesis.public_keys.get(vote.validator)
-        chain_id = self._genesis.chain_id
+        public_key = validators.public_key(vote.validator)
         return public_key is not None and self._verifier.check(
             public_key,
-            vote_sign_bytes(chain_id, vote.kind, vote.height, vote.round, vote.block_hash, vote.time_ns),
+            vote_sign_bytes(self._chain_id, vote.kind, vote.height, vote.round, vote.block_hash, vote.time_ns),
             vote.signature,
         )
 
-    def proposal(self, proposal: Proposal) -> bool:
+    def proposal(self, validators: ValidatorSet, proposal: Proposal) -> bool:
         """True when the round's proposer signed this proposal."""
-        public_key = self._genesis.public_keys.get(proposal.proposer)
+        public_key = validators.public_key(proposal.proposer)
         height, round_ = proposal.height, proposal.round
-        if public_key is None or self._genesis.validators.proposer(height, round_) != proposal.proposer:
+        if public_key is None or validators.proposer(height, round_) != proposal.proposer:
             return False
         sign_bytes = proposal_sign_bytes(
-            self._genesis.chain_id, height, round_, proposal.pol_round, proposal.block_hash, proposal.time_ns
+            self._chain_id, height, round_, proposal.pol_round, proposal.block_hash, proposal.time_ns
         )
         return self._verifier.check(public_key, sign_bytes, proposal.signature)
 
-    def commit(self, commit: Commit, height: int, block_hash: str) -> bool:
+    def commit(self, validators: ValidatorSet, commit: Commit, height: int, block_hash: str) -> bool:
         """True when more than 2/3 of the power precommitted `block_hash` at `height`, each at its own index."""
-        members = self._genesis.validators.members
+        members = validators.members
         if commit.height != height or commit.block_hash != block_hash or len(commit.signatures) != len(members):
             return False
         power = 0
@@ -78,30 +90,33 @@ class Validation:
                 continue
             voted = block_hash if each.flag == FLAG_COMMIT else ""
             vote = Vote(VoteType.PRECOMMIT, height, commit.round, voted, each.address, each.time_ns, each.signature)
-            if each.address != member.address or not self.vote(vote):
+            if each.address != member.address or not self.vote(validators, vote):
                 return False
             power += member.power if each.flag == FLAG_COMMIT else 0
-        return self._genesis.validators.is_quorum(power)
+        return validators.is_quorum(power)
 
     def block(self, state: ChainState, block: Block) -> str:
         """Why `block` cannot follow `state`, in CometBFT's words; "" when it can."""
         header = block.header
-        if header.chain_id != self._genesis.chain_id:
-            return f"wrong Block.Header.ChainID. Expected {self._genesis.chain_id}, got {header.chain_id}"
+        if header.chain_id != self._chain_id:
+            return f"wrong Block.Header.ChainID. Expected {self._chain_id}, got {header.chain_id}"
         if header.height != state.height + 1:
             return f"wrong Block.Header.Height. Expected {state.height + 1}, got {header.height}"
         if header.last_block_hash != state.block_hash:
             return f"wrong Block.Header.LastBlockID. Expected {state.block_hash}, got {header.last_block_hash}"
         if header.app_hash != state.app_hash:
             return f"wrong Block.Header.AppHash. Expected {state.app_hash}, got {header.app_hash}"
-        if header.validators_hash != self.validators_hash:
-            return f"wrong Block.Header.ValidatorsHash. Expected {self.validators_hash}, got {header.validators_hash}"
-        if self._genesis.validators.power(header.proposer_address) == 0:
+        ours, next_ours = _members_hash(state.validators.members), _members_hash(state.next_validators.members)
+        if header.validators_hash != ours:
+            return f"wrong Block.Header.ValidatorsHash. Expected {ours}, got {header.validators_hash}"
+        if header.next_validators_hash != next_ours:
+            return f"wrong Block.Header.NextValidatorsHash. Expected {next_ours}, got {header.next_validators_hash}"
+        if state.validators.power(header.proposer_address) == 0:
             return f"block.Header.ProposerAddress {header.proposer_address} is not a validator"
         if header.time_ns <= state.time_ns:
             return "block time is not greater than the last block's time"
         first = state.height == 0 and block.last_commit == EMPTY_COMMIT
-        if not first and not self.commit(block.last_commit, state.height, state.block_hash):
+        if not first and not self.commit(state.last_validators, block.last_commit, state.height, state.block_hash):
             return "wrong Block.LastCommit"
         return ""
 
@@ -110,13 +125,14 @@ class Validation:
     ) -> Block:
         """A new block on `state`; its time is `now_ns` (since 1970), or a little after the last block's."""
         header = Header(
-            chain_id=self._genesis.chain_id,
+            chain_id=self._chain_id,
             height=state.height + 1,
             time_ns=max(now_ns, state.time_ns + _MIN_STEP_NS),
             last_block_hash=state.block_hash,
             last_commit_hash=digest(canonical(last_commit.to_json())),
             data_hash=data_hash(txs),
-            validators_hash=self.validators_hash,
+            validators_hash=_members_hash(state.validators.members),
+            next_validators_hash=_members_hash(state.next_validators.members),
             app_hash=state.app_hash,
             proposer_address=proposer,
         )

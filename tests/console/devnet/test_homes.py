@@ -22,7 +22,7 @@ def written(folder: Path) -> Path:
     """The home of node1 of the example."""
     record = example(folder)
     node = Layout.of(folder).node("node1")
-    write_home(node, record, record.validator("node1"), b"#!/bin/sh\n")
+    write_home(node, record, record.validator("node1"), b"#!/bin/sh\n", genesis(record))
     return node.home
 
 
@@ -96,8 +96,9 @@ def test_the_node_program_reads_what_was_chosen(tmp_path: Path) -> None:
 
 def test_the_node_program_reads_the_genesis(tmp_path: Path) -> None:
     parsed = load_genesis(written(tmp_path) / "cometbft/config/genesis.json")
-    expected = {keys.validator_key(number).consensus_address: f"node{number}" for number in (1, 2)}
-    assert parsed.names == expected
+    expected = {keys.validator_key(number).consensus_address for number in (1, 2)}
+    assert {each.address for each in parsed.validators.members} == expected
+    assert parsed.gateway == ""
     assert parsed.chain_id == "devnet-ab12cd"
     assert parsed.time == "2025-11-20T21:26:40Z"
 

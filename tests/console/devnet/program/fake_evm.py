@@ -1,6 +1,7 @@
 """A minimal EVM process for the node's tests: the wire protocol with a made-up state, in a thread.
 
-A transaction is the text `sender:nonce`; the state is the next nonce per sender; the root is a hash chain.
+A transaction is the text `sender:nonce`; the state is the next nonce per sender; the root is a hash chain. What a
+sender calls itself may be `members=node1=10,node2=20`: from then on these are the gateway's.
 """
 
 from __future__ import annotations
@@ -11,13 +12,26 @@ import threading
 from typing import Any
 
 from aiohttp import web
+from eth_abi.abi import encode
 
 from console.devnet.program.config import Address
+
+from .network import GATEWAY, key_of
 
 
 def raw_tx(sender: str, nonce: int) -> bytes:
     """A transaction that the fake EVM understands."""
     return f"{sender}:{nonce}".encode()
+
+
+def membership(text: str) -> bytes:
+    """What the gateway answers for members like `node1=10,node2=20`."""
+    members = []
+    for each in filter(None, text.split(",")):
+        name, _, power = each.partition("=")
+        public = key_of(name).public_key
+        members.append((int(power), "0x" + "00" * 20, public.format(compressed=False)))
+    return encode(["((uint256,address,bytes)[],uint64)"], [(members, 1)])
 
 
 class FakeEvm:
@@ -40,6 +54,7 @@ class FakeEvm:
         self.roots = [hashlib.sha256(b"genesis").hexdigest()]
         self.blocks: list[dict[str, Any]] = [{}]
         self.nonces: list[dict[str, int]] = [{}]
+        self.members: list[str] = [""]
 
     def start(self) -> None:
         """Opens the port."""
@@ -89,13 +104,15 @@ class FakeEvm:
             if self.blocks[height] != wanted:
                 return 409, {"error": "fork", "height": height}
             return 200, {"root": "0x" + self.roots[height], "txs": []}
-        nonces = dict(self.nonces[tip])
+        nonces, members = dict(self.nonces[tip]), self.members[tip]
         for tx in wanted["txs"]:
             sender, _, nonce = bytes.fromhex(tx[2:]).decode().partition(":")
             if int(nonce) == nonces.get(sender, 0):
                 nonces[sender] = int(nonce) + 1
+                members = sender.removeprefix("members=") if sender.startswith("members=") else members
         self.blocks.append(wanted)
         self.nonces.append(nonces)
+        self.members.append(members)
         self.roots.append(
             hashlib.sha256((self.roots[tip] + message["block"] + repr(sorted(nonces.items()))).encode()).hexdigest()
         )
@@ -121,6 +138,8 @@ class FakeEvm:
                 responses.append({"result": hex(max(0, height - 1))})
             elif request["method"] == "eth_getTransactionCount":
                 responses.append({"result": hex(self.nonces[height].get(request["params"][0], 0))})
+            elif request["method"] == "eth_call" and request["params"][0]["to"] == GATEWAY:
+                responses.append({"result": "0x" + membership(self.members[height]).hex()})
             else:
                 responses.append({"error": {"code": -32601, "message": "method not found"}})
         return 200, {"responses": responses}

@@ -25,6 +25,7 @@ import console.devnet.program as program
 from console.devnet.program.keys import PUBLIC_KEY_TYPE, address_of
 
 CHAIN_ID = "devnet-test"
+GATEWAY = "0x" + "6a" * 20
 PROGRAM = Path(next(iter(program.__path__)))
 ROOT = PROGRAM.parents[2]
 
@@ -57,9 +58,14 @@ def eventually(what: str, condition: Callable[[], Any], seconds: float = 10.0) -
     raise AssertionError(f"not within {seconds} s: {what}")
 
 
-def write_key(path: Path, seed: str) -> tuple[str, str]:
+def key_of(name: str) -> PrivateKey:
+    """The key of the node with this name."""
+    return PrivateKey(hashlib.sha256(name.encode()).digest())
+
+
+def write_key(path: Path, name: str) -> tuple[str, str]:
     """Writes priv_validator_key.json; returns address and base64 public key."""
-    key = PrivateKey(hashlib.sha256(seed.encode()).digest())
+    key = key_of(name)
     public = key.public_key.format(compressed=True)
     address, encoded = address_of(public), base64.b64encode(public).decode()
     document = {
@@ -188,7 +194,7 @@ class TestNetwork:
 
 
 def lay_out(folder: Path, powers: tuple[int, ...] = (10, 10, 10, 10), commit: str = "200ms") -> TestNetwork:
-    """Writes a home per validator in the shape of facts/ipc.md §1.3."""
+    """Writes a home per validator in the shape of facts/ipc.md §1.3; one without power is not in the genesis."""
     network = TestNetwork(folder)
     ports = free_ports(3 * len(powers) + 1)
     network.evm_port = ports.pop()
@@ -200,6 +206,8 @@ def lay_out(folder: Path, powers: tuple[int, ...] = (10, 10, 10, 10), commit: st
         for part in ("cometbft/config", "cometbft/data", "fendermint/config", "fendermint/data"):
             (node.home / part).mkdir(parents=True)
         address, public = write_key(node.home / "cometbft/config/priv_validator_key.json", node.name)
+        if not power:
+            continue
         listed.append(
             {
                 "address": address,
@@ -214,7 +222,7 @@ def lay_out(folder: Path, powers: tuple[int, ...] = (10, 10, 10, 10), commit: st
         "initial_height": "1",
         "validators": listed,
         "app_hash": "",
-        "app_state": {},
+        "app_state": {"gateway": GATEWAY},
     }
     for node in network.nodes:
         peers = ",".join(f"127.0.0.1:{other.p2p_port}" for other in network.nodes if other is not node)

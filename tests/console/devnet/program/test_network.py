@@ -195,3 +195,78 @@ def test_transactions_and_a_lost_evm(network: TestNetwork, evm: FakeEvm) -> None
     assert all(node.process is not None and node.process.poll() is None for node in nodes)
     network.assert_never_signed_twice()
     assert json.loads((nodes[0].home / "fendermint/data/app.json").read_text())["evm_root"].startswith("0x")
+
+
+def test_the_gateway_changes_who_decides(tmp_path: Path) -> None:
+    """A fifth joins with more than a third of the power: without it no block; then one leaves, and only follows."""
+    network = lay_out(tmp_path, powers=(10, 10, 10, 10, 0))
+    evm = FakeEvm(network.evm_port)
+    evm.start()
+    try:
+        _joins_and_leaves(network)
+    finally:
+        network.stop()
+        evm.stop()
+
+
+def _joins_and_leaves(network: TestNetwork) -> None:
+    nodes = network.nodes
+    fifth = nodes[4]
+
+    def becomes(members: str) -> int:
+        """Has the gateway name these members; the first height that they decide."""
+        listed = [each.split("=") for each in members.split(",")]
+        raw = raw_tx(f"members={members}", 0)
+        body = {"jsonrpc": "2.0", "id": 1, "method": "eth_sendRawTransaction", "params": ["0x" + raw.hex()]}
+        answer = eventually("the Ethereum port answers", lambda: nodes[0].post(nodes[0].eth_port, body))
+        assert "result" in answer
+        powers = sorted(int(power) for _, power in listed)
+        return int(eventually("they are in office", lambda: _first_with(nodes[0], powers)))
+
+    for node in nodes:
+        node.start()
+    network.all_reach(3)
+    assert not fifth.signed(), "a full node signs nothing"
+
+    first = becomes("node1=10,node2=10,node3=10,node4=10,node5=30")
+    eventually("the fifth signs", lambda: any(line["height"] >= first and line["step"] == 3 for line in fifth.signed()))
+    assert min(line["height"] for line in fifth.signed()) >= first
+    changed = next(line["height"] for line in nodes[0].executed() if line["height"] == first - 2)
+    block = nodes[0].rpc(f"block?height={changed + 1}")["result"]["block"]["header"]
+    assert block["validators_hash"] != block["next_validators_hash"]
+    network.all_reach(first + 2)
+    commit = nodes[0].rpc(f"commit?height={first}")["result"]["signed_header"]["commit"]
+    assert len(commit["signatures"]) == 5
+
+    fifth.signal(signal.SIGKILL)
+    # 40 of 70 is less than two thirds: what was decided is stored and executed, and nothing more.
+    stuck = max(network.heights()) + 1
+    end = time.monotonic() + 8 * BLOCK_TIME_S
+
+    def no_block() -> bool:
+        assert max(network.heights()) <= stuck
+        return time.monotonic() > end
+
+    eventually("time passes", no_block)
+    for node in nodes[:4]:
+        node.signal(signal.SIGKILL)
+    for node in nodes:
+        node.start()
+    eventually("the chain goes on", lambda: min(network.heights()) > stuck + 1)
+
+    first = becomes("node1=10,node2=10,node3=10,node5=30")
+    network.all_reach(first + 3)
+    assert max(line["height"] for line in nodes[3].signed()) < first
+    assert len({node.executed()[first - 1]["app_hash"] for node in nodes}) == 1
+    assert nodes[3].rpc("status")["result"]["validator_info"]["voting_power"] == "0"
+    network.assert_never_signed_twice()
+
+
+def _first_with(node: TestNode, powers: list[int]) -> int:
+    """The first height that validators of these powers decide; 0 when there is none yet."""
+    tip = int(node.rpc("validators")["result"]["block_height"])
+    for height in range(1, tip + 1):
+        found = node.rpc(f"validators?height={height}")["result"]["validators"]
+        if sorted(int(each["voting_power"]) for each in found) == powers:
+            return height
+    return 0

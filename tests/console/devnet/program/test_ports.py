@@ -67,10 +67,11 @@ def test_block_and_commit_verify(node: TestNode) -> None:
     assert signed["canonical"] is True
     assert signed["signed_header"]["header"] == answer["block"]["header"]
     commit = Commit.from_json(signed["signed_header"]["commit"])
-    validation = Validation(load_genesis(node.home / "cometbft/config/genesis.json"))
-    assert validation.commit(commit, 3, block.hash)
-    assert not validation.commit(commit, 3, "AB" * 32)
-    assert not validation.commit(commit, 4, block.hash)
+    genesis = load_genesis(node.home / "cometbft/config/genesis.json")
+    validation, validators = Validation(genesis.chain_id), genesis.validators
+    assert validation.commit(validators, commit, 3, block.hash)
+    assert not validation.commit(validators, commit, 3, "AB" * 32)
+    assert not validation.commit(validators, commit, 4, block.hash)
     following = _result(node, "block?height=4")["block"]
     assert following["last_commit"] == signed["signed_header"]["commit"]
     assert following["header"]["app_hash"] == node.executed()[2]["app_hash"]

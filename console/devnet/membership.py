@@ -1,0 +1,146 @@
+"""The gateway's validator set, read and changed: what the parent chain does to a subnet is done here by an account.
+
+The node program gives what the gateway says to its consensus two blocks later (console/devnet/program/membership.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from console.devnet import keys
+from console.devnet.record import Record
+from console.errors import ChainError, DevnetError
+
+if TYPE_CHECKING:
+    from console.chain.rpc import JsonRpc
+
+DEADLINE_S = 60.0
+"""Seconds for a transaction to be in a block, and for the consensus to follow."""
+
+_POLL_S = 0.1
+_GAS = 20_000_000
+_MAX_FEE = 1_000
+"""Wei per gas: ten times the devnet's base fee, which does not move."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One validator as the gateway names it."""
+
+    power: int
+    address: str
+    """0x and 40 hex digits."""
+    public_key: bytes
+    """Uncompressed, 65 bytes."""
+
+    @property
+    def consensus_address(self) -> str:
+        """CometBFT's address of the key: 40 upper-case hex digits."""
+        return keys.consensus_address(bytes([2 + self.public_key[64] % 2]) + self.public_key[1:33])
+
+
+class Gateway:
+    """The devnet's gateway, through the Ethereum port of the first node that answers.
+
+    Args:
+        record: The devnet.
+    """
+
+    def __init__(self, record: Record) -> None:
+        from console.chain.contracts import artefact
+        from console.chain.interface import Interface
+        from console.chain.rpc import JsonRpc
+
+        if not record.gateway:
+            raise DevnetError(
+                "this devnet is from before its gateway decided who decides",
+                safe="nothing was changed",
+                next_step="make a new one in another folder with --dir",
+            )
+        self._record = record
+        self._getter = Interface(artefact("GatewayGetterFacet").abi)
+        self._setter = Interface(artefact("GatewayMembershipFacet").abi)
+        self._registry = Interface(artefact("UpgradeRegistry").abi)
+        self._rpc: JsonRpc = JsonRpc()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._rpc.close()
+
+    async def members(self) -> list[Member]:
+        """The set of this moment. Raises ChainError."""
+        data = self._getter.encode("getCurrentMembership", ())
+        answer = await self._ask("eth_call", {"to": self._record.gateway, "data": data}, "latest")
+        ((validators, _),) = self._getter.decode("getCurrentMembership", bytes.fromhex(str(answer)[2:]))
+        return [Member(power, address, public_key) for power, address, public_key in validators]
+
+    async def set_members(self, members: Sequence[Member]) -> None:
+        """Replace the set, and wait until it is in a block. Raises ChainError or DevnetError."""
+        listed = [(each.power, each.address, each.public_key) for each in members]
+        data = self._setter.encode("setMembership", (listed,))
+        await self._send(keys.parent_key(), self._record.gateway, data, "the change of the validator set")
+
+    async def set_operator(self, validator: keys.Key, operator: str) -> None:
+        """Have a validator name the key that signals for it. Raises ChainError or DevnetError."""
+        data = self._registry.encode("setOperator", (operator,))
+        await self._send(validator, self._record.registry, data, "the naming of the operator key")
+
+    async def decided_by(self, members: Sequence[Member]) -> None:
+        """Wait until the consensus is these members, by the word of CometBFT's RPC. Raises DevnetError."""
+        wanted = {each.consensus_address: each.power for each in members if each.power}
+        deadline = time.monotonic() + DEADLINE_S
+        while await self._deciding() != wanted:
+            if time.monotonic() > deadline:
+                raise DevnetError(f"the consensus did not follow the gateway within {DEADLINE_S:g} s")
+            await asyncio.sleep(_POLL_S)
+
+    async def _deciding(self) -> dict[str, int] | None:
+        import httpx
+
+        async with httpx.AsyncClient(timeout=2.0, trust_env=False) as client:
+            for validator in self._record.validators:
+                try:
+                    answer = await client.get(f"{validator.cometbft_rpc}/validators?per_page=100")
+                    listed = answer.json()["result"]["validators"]
+                    return {str(each["address"]): int(each["voting_power"]) for each in listed}
+                except (httpx.HTTPError, ValueError, KeyError, TypeError):
+                    continue
+        return None
+
+    async def _ask(self, method: str, *parameters: object) -> Any:
+        failed: ChainError | None = None
+        for validator in self._record.validators:
+            try:
+                return (await self._rpc.call(validator.ethereum_rpc, method, parameters)).value(method)
+            except ChainError as error:
+                failed = error
+        raise failed or DevnetError("the devnet has no nodes")
+
+    async def _send(self, key: keys.Key, to: str, data: str, what: str) -> None:
+        from eth_account import Account
+
+        nonce = int(await self._ask("eth_getTransactionCount", key.address, "pending"), 16)
+        fields: dict[str, Any] = {
+            "chainId": self._record.evm_chain_id,
+            "nonce": nonce,
+            "to": to,
+            "value": 0,
+            "gas": _GAS,
+            "maxFeePerGas": _MAX_FEE,
+            "maxPriorityFeePerGas": 0,
+            "data": data,
+            "type": 2,
+        }
+        signed = Account.from_key(key.secret).sign_transaction(fields)
+        await self._ask("eth_sendRawTransaction", "0x" + bytes(signed.raw_transaction).hex())
+        deadline = time.monotonic() + DEADLINE_S
+        while (receipt := await self._ask("eth_getTransactionReceipt", "0x" + bytes(signed.hash).hex())) is None:
+            if time.monotonic() > deadline:
+                raise DevnetError(f"{what} was sent and is in no block after {DEADLINE_S:g} s")
+            await asyncio.sleep(_POLL_S)
+        if not isinstance(receipt, Mapping) or receipt.get("status") != "0x1":
+            raise DevnetError(f"{what} was refused", safe="nothing was changed by it")
