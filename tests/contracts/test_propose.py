@@ -424,7 +424,7 @@ class TestMembership:
 
     def test_257_validators(self) -> None:
         subnet = Subnet()
-        subnet.set_members(members([1] * 257))
+        subnet.set_members([(1, validator(number), b"") for number in range(257)])
         self.refuses(subnet, "TooManyValidators", 256, 257)
 
     def test_256_validators_in_one_page(self) -> None:
