@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from console.addresses import prefix_of, read_unhashed
+from console.contract_settings import ContractSettings, parse_contracts
 from console.errors import InputError, SettingsError
+from console.keymap import checked_keymap
 from console.node_settings import NodeSettings
 from console.ports import KeyReference
 from console.release_settings import STAGE, ReleaseSettings, Stage, default_releases, parse_releases
@@ -59,6 +61,8 @@ class NetworkSettings:
     """Empty on a Cosmos chain without an EVM."""
     proposer_key: KeyReference | None
     nodes: tuple[NodeSettings, ...]
+    council_key: KeyReference | None = None
+    """Of a member of the emergency council."""
     folder: Path | None = None
     """The devnet's folder; None for other networks."""
     block_time_s: float | None = None
@@ -67,6 +71,8 @@ class NetworkSettings:
     """What is at stake; decides what is demanded of a release where the settings do not say it."""
     releases: ReleaseSettings | None = None
     """As written; None for the defaults, which `demands` knows."""
+    contracts: ContractSettings = field(default_factory=ContractSettings)
+    """Where its contracts are."""
 
     @property
     def demands(self) -> ReleaseSettings:
@@ -144,6 +150,17 @@ def load_network(name: str, devnet_folder: Path | None = None) -> NetworkSetting
     return parse_network(name, _table(tables[name], f"networks.{name}"), None)
 
 
+def load_keymap() -> dict[str, str]:
+    """The console's own keys: the table `[keymap]` of the settings file; empty without one.
+
+    Raises:
+        SettingsError: The file is unreadable, or a key is not acceptable.
+    """
+    path = config_file()
+    table = _read(path).get("keymap") if path.is_file() else None
+    return {} if table is None else checked_keymap(_table(table, "keymap"))
+
+
 def proving_network(network: NetworkSettings) -> NetworkSettings:
     """The network that has to prove the releases of another.
 
@@ -194,6 +211,7 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None) -> Netw
         cometbft_rpc=_urls(table, "cometbft_rpc", where),
         ethereum_rpc=_urls(table, "ethereum_rpc", where) if needs_evm or table.get("ethereum_rpc", []) != [] else (),
         proposer_key=_key(table, "proposer_key", where),
+        council_key=_key(table, "council_key", where),
         nodes=tuple(
             _parse_node(node_name, _table(node, f"{where}.nodes.{node_name}"), where, kind)
             for node_name, node in nodes.items()
@@ -202,6 +220,9 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None) -> Netw
         block_time_s=_optional_number(table, "block_time_s", where),
         stage=stage,
         releases=releases,
+        contracts=parse_contracts(
+            _table(table.get("contracts", {}), f"{where}.contracts"), where, prefix_of(_text(table, "chain_id", where))
+        ),
     )
 
 

@@ -22,6 +22,7 @@ def review_cut(
     functions: Mapping[str, str] | None = None,
     sources: Mapping[str, str] | None = None,
     undeployed: frozenset[str] = frozenset(),
+    codes_agree: bool | None = None,
     most_lines: int | None = None,
 ) -> CutReview:
     """Lay a cut open.
@@ -34,6 +35,7 @@ def review_cut(
         functions: Spellings of functions that the bundled interfaces may lack, by selector.
         sources: How the code of a facet is known, one sentence by address.
         undeployed: Addresses among them that only stand for code which is not on the chain yet.
+        codes_agree: Of a proposed cut: whether the code is still what was recorded when it was proposed.
         most_lines: Lines of difference per facet; the default of `code_diff` when not given.
 
     Raises:
@@ -57,10 +59,11 @@ def review_cut(
         init=cut.init,
         init_code_hash=_hash(codes.get(cut.init, b"")),
         init_data="0x" + cut.init_data.hex(),
-        risks=tuple(_risks(view, cut, after, codes, undeployed)),
+        risks=(*_changed_code(codes_agree), *_risks(view, cut, after, codes, undeployed)),
         data=data,
         undo_data="0x" + encode_cut(undo_of(view.routes, cut)).hex(),
         height=view.height,
+        codes_agree=codes_agree,
     )
 
 
@@ -122,6 +125,11 @@ def _facet_change(
         source=sources.get(facet, ""),
         deployed=facet not in undeployed,
     )
+
+
+def _changed_code(agree: bool | None) -> Iterator[str]:
+    if agree is False:
+        yield "the code of a facet is not what it was when the cut was proposed: the registry refuses to make it"
 
 
 def _risks(

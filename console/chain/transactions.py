@@ -1,6 +1,6 @@
 """Writing to the registry: a call is built, shown, signed by the signer process, sent and awaited.
 
-`send_registry_call` for one call of an operator, `RegistrySignals` for a controller; how is in `console.chain.writer`.
+`RegistrySignals` is what a controller says; how anything is sent is in `console.chain.writer`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import re
 from collections.abc import Sequence
 
 from console.chain.receipts import Receipt, created_proposal, frozen_verdict
+from console.chain.sent import sent_by_node
 from console.chain.writer import RECEIPT_DEADLINE_S, RegistryWriter, Transaction, describe_call
 from console.errors import ContractRefused, InputError, SettingsError
 from console.model import Verdict
-from console.ports import KeyReference
 from console.settings import NetworkSettings, NodeSettings
 from console.text import untrusted
 
@@ -24,22 +24,9 @@ __all__ = [
     "Transaction",
     "created_proposal",
     "describe_call",
-    "send_registry_call",
 ]
 
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2}){1,64}", re.ASCII)
-
-
-async def send_registry_call(
-    network: NetworkSettings, endpoint_urls: Sequence[str], key: KeyReference, function: str, args: Sequence[object]
-) -> Receipt:
-    """Send one call of the registry and wait until it is in a block: `RegistryWriter.send` for a single call."""
-    writer = RegistryWriter(network, endpoint_urls)
-    try:
-        await writer.prepare()
-        return await writer.send(key, function, args)
-    finally:
-        await writer.close()
 
 
 class RegistrySignals:
@@ -54,7 +41,8 @@ class RegistrySignals:
     def __init__(self, network: NetworkSettings, node: NodeSettings, *, deadline_s: float = RECEIPT_DEADLINE_S) -> None:
         self._node = node
         self._registry = network.registry
-        self._writer = RegistryWriter(network, (node.ethereum_rpc, *network.ethereum_rpc), deadline_s=deadline_s)
+        urls = (node.ethereum_rpc, *network.ethereum_rpc)
+        self._writer = RegistryWriter(network, urls, sent_by_node(node), deadline_s=deadline_s)
 
     async def prepare(self) -> None:
         """Start the next signer now, so that the next signal need not wait for it. Raises SignerError."""
@@ -81,7 +69,7 @@ class RegistrySignals:
 
     async def freeze(self, proposal_id: int) -> Verdict:
         """Have the verdict stored, by us or by somebody before us; what it is."""
-        receipt = await self._say("freeze", (proposal_id,), said="AlreadyFrozen")
+        receipt = await self._say("freeze", (proposal_id,), said="AlreadyFrozen", hurried=True)
         if receipt is not None:
             return frozen_verdict(receipt, self._registry)
         # The endpoint that refused has it now; with the halt, which may be a second away, all of them may be gone.
@@ -133,14 +121,16 @@ class RegistrySignals:
         """End a waiting signer and close the connections."""
         await self._writer.close()
 
-    async def _say(self, function: str, args: Sequence[object], *, said: str = "") -> Receipt | None:
+    async def _say(
+        self, function: str, args: Sequence[object], *, said: str = "", hurried: bool = False
+    ) -> Receipt | None:
         key = self._node.operator_key
         if key is None:
             raise SettingsError(
                 f"node {self._node.name} has no operator key in the settings", next_step="set operator_key of the node"
             )
         try:
-            return await self._writer.send(key, function, args)
+            return await self._writer.send(key, function, args, hurried=hurried)
         except ContractRefused as refused:
             if refused.name != said:
                 raise
