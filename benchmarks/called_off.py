@@ -20,7 +20,7 @@ from console.ports import KeyReference
 from console.settings import NetworkSettings, load_network
 
 BLOCK_TIME = "1s"
-LEAD_BLOCKS = 40
+LEAD_BLOCKS = 80
 RUNS = 3
 APPROVALS = 3
 _LOOK_S = 0.1
@@ -71,7 +71,7 @@ async def _one(network: Devnet, number: int) -> tuple[float, float, float]:
     fields = {"name": f"v0.2.{number}", "height": str(height), "binary-url": release["url"]}
     fields["binary-hash"] = f"sha256:{release['sha256']}"
     network.verb("propose", *(part for key, value in fields.items() for part in (f"--{key}", value)))
-    network.until("all four are armed", lambda now: all(node["state"] == "ARMED" for node in now["nodes"]), 60.0)
+    network.until("all four are armed", lambda now: all(node["state"] == "ARMED" for node in now["nodes"]), 75.0)
     layout = Layout.of(network.folder)
     settings = load_network("devnet", network.folder)
     journals = [layout.node(node["name"]).state_dir / "journal.db" for node in status["nodes"]]
@@ -79,7 +79,7 @@ async def _one(network: Devnet, number: int) -> tuple[float, float, float]:
     told = [await _aborted_at(path, sent_at) for path in journals]
     committed_at = commit_time(status["cometbft_rpc"][0], receipt.block)
     # The height that was stopped is over before another one can be scheduled.
-    network.until("the height is over", lambda now: (now["height"] or 0) > height, 90.0)
+    network.until("the height is over", lambda now: (now["height"] or 0) > height, 120.0)
     return max(told) - committed_at, statistics.median(told) - committed_at, max(told) - sent_at
 
 
