@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +14,7 @@ from console.model import (
     CallReview,
     Governance,
     KnownRelease,
+    LinkedReview,
     MigrationKind,
     NodeStatus,
     ProofReading,
@@ -26,12 +29,48 @@ from console.model import (
 )
 
 
+class KeyKind(StrEnum):
+    """What the signer found in a key's file; it looks at the content, never at the name."""
+
+    RAW = "raw"
+    """One key in hex, mode 0600: a devnet's."""
+    KEYSTORE = "keystore"
+    """A Web3 JSON keystore of version 3, closed by a passphrase."""
+    IPC_CLI = "ipc-cli"
+    """ipc-cli's `evm_keystore.json`: keys in plain text, read and never written."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeyReference:
     """Where the signer process finds a key. The key itself is never in this process (DESIGN §1)."""
 
     path: Path
-    """A file of mode 0600 with one 0x-prefixed 32-byte hex key (devnet) or a keystore (later)."""
+    """The file; which of `KeyKind` it is, its content says."""
+    address: str = ""
+    """The key's address, 0x and 40 hex digits, or `default-key` of ipc-cli's file; empty: the only key in it."""
+    passphrase_file: Path | None = None
+    """File of mode 0600 with the passphrase of a keystore that is opened unattended; None: a person is asked."""
+    credential: str = ""
+    """Name of a systemd credential with that passphrase, instead of a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyDescription:
+    """What is known of a key without using it."""
+
+    address: str
+    """Checksummed. A keystore's own word until it is opened."""
+    kind: KeyKind
+    warnings: tuple[str, ...] = ()
+    """Sentences about how the file is kept."""
+
+
+class Terminal(Protocol):
+    """The terminal on which the signer process may ask a person for a passphrase."""
+
+    def lent(self) -> AbstractAsyncContextManager[None]:
+        """Leave it to the signer: whoever draws on it stops, and goes on at the end."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +83,9 @@ class PlanReading:
     """Newest first."""
     readiness: Readiness | None
     """Of the scheduled proposal, else of the newest, else of none (id 0); None where nobody signals."""
+    contested: str = ""
+    """Which endpoints do not say the same, in one sentence; empty when they do, and always where our own node said it.
+    Nothing is done on a contested reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +213,10 @@ class Signals(Protocol):
         ...
 
     async def ready(self, proposal_id: int, release_hash: str) -> None: ...
+    async def withdraw(self, proposal_id: int) -> None:
+        """Take `ready` back; said already where it is not there."""
+        ...
+
     async def armed(self, proposal_id: int, height: int) -> None: ...
     async def failure(self, proposal_id: int, code: int) -> None: ...
     async def freeze(self, proposal_id: int) -> Verdict:
@@ -262,6 +308,10 @@ class Session(Protocol):
     def read_only(self) -> bool: ...
     @property
     def bringing_up_devnet(self) -> bool: ...
+    @property
+    def own_address(self) -> str:
+        """Checksummed address of the validator whose node this session has; empty for none."""
+        ...
 
     def now(self) -> float:
         """Unix seconds; injected so that pictures do not depend on the hour."""
@@ -285,6 +335,14 @@ class Session(Protocol):
 
     async def governance(self, proposal_id: int) -> Governance:
         """Votes, approvals and linked calls of a proposal: one reading. Raises ConsoleError."""
+        ...
+
+    async def linked_reviews(self, proposal_id: int) -> tuple[LinkedReview, ...]:
+        """What the linked calls of a proposal change, read from the chain now. Raises ConsoleError."""
+        ...
+
+    async def cut_file_reviews(self, path: str) -> tuple[LinkedReview, ...]:
+        """What the calls in a cut file change, read from the chain now. Raises ConsoleError."""
         ...
 
     async def review(self, call: RegistryCall) -> CallReview:

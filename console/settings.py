@@ -16,6 +16,7 @@ from urllib.parse import quote
 from console.addresses import prefix_of, read_unhashed
 from console.contract_settings import ContractSettings, parse_contracts
 from console.errors import InputError, SettingsError
+from console.keymap import checked_keymap
 from console.node_settings import NodeSettings
 from console.ports import KeyReference
 from console.release_settings import STAGE, ReleaseSettings, Stage, default_releases, parse_releases
@@ -145,6 +146,17 @@ def load_network(name: str, devnet_folder: Path | None = None) -> NetworkSetting
         known = ", ".join([DEVNET, *(str(key) for key in tables)])
         raise SettingsError(f"unknown network {name!r} (known: {known})", next_step=f"add [networks.{name}] to {path}")
     return parse_network(name, _table(tables[name], f"networks.{name}"), None)
+
+
+def load_keymap() -> dict[str, str]:
+    """The console's own keys: the table `[keymap]` of the settings file; empty without one.
+
+    Raises:
+        SettingsError: The file is unreadable, or a key is not acceptable.
+    """
+    path = config_file()
+    table = _read(path).get("keymap") if path.is_file() else None
+    return {} if table is None else checked_keymap(_table(table, "keymap"))
 
 
 def proving_network(network: NetworkSettings) -> NetworkSettings:

@@ -30,6 +30,16 @@ class OtherTransaction(Transaction):
     """A transaction that is not the registry's; `registry` is the contract that is called, or `CREATE`."""
 
     @property
+    def words(self) -> str:
+        """What it does, in one line."""
+        return self.function
+
+    @property
+    def words(self) -> str:
+        """What it does, in one line."""
+        return self.function
+
+    @property
     def shown(self) -> str:
         """The transaction as plain text, for the operator's eyes before it is signed."""
         where = f"on chain {self.chain_id}"

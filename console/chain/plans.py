@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from console.chain.fields import quantity
@@ -42,6 +43,8 @@ class RegistryReading:
     """(checksummed address, weight) of the registry's membership, also when there is no proposal."""
     rows: Readiness
     """The same in full; its id is 0 when there is no proposal."""
+    steady: bool
+    """Whether no block came between its parts, so that all of it is of `height`."""
 
 
 class RegistryReader:
@@ -112,8 +115,24 @@ class RegistryReader:
             readiness=None if current is None else readiness,
             members=tuple((entry.address, entry.power) for entry in readiness.validators),
             rows=readiness,
+            steady=before == after,
         )
         return reading, steady
+
+
+def disagreement(readings: Sequence[RegistryReading], height: int) -> str:
+    """Which endpoints say different things of the state after one and the same block; empty when none do.
+
+    Args:
+        readings: What endpoints said.
+        height: Of the block; readings of others, and those that a block cut in two, cannot be compared.
+    """
+    same = [reading for reading in readings if reading.height == height and reading.steady]
+    for other in same[1:]:
+        if (other.proposals, other.rows) != (same[0].proposals, same[0].rows):
+            first, second = endpoint_name(same[0].url), endpoint_name(other.url)
+            return f"{first} and {second} do not say the same of the registry at height {height}"
+    return ""
 
 
 def check_chain(reply: Reply, network: NetworkSettings, where: str) -> None:
@@ -169,7 +188,8 @@ class RegistryPlans:
             raise answers[0]
         # max() keeps the first of equals, and our own node is first.
         best = max(readings, key=lambda reading: reading.height)
-        return PlanReading(best.height, best.proposals, best.rows)
+        contested = "" if best.url == self._own else disagreement(readings, best.height)
+        return PlanReading(best.height, best.proposals, best.rows, contested)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -17,7 +17,6 @@ from console.ports import PlanReading
 
 _LOG = logging.getLogger(__name__)
 
-_STILL_THERE = frozenset({ProposalStatus.SCHEDULED, ProposalStatus.EXPIRED})
 _LEADS_BACK = frozenset(
     {
         Crossing.NONE,
@@ -69,7 +68,7 @@ class Aftermath:
             self._tell(attempt, "rolled-back", f"the registry says that the network went on without {attempt.name}")
             return proposal if attempt.verdict is not Verdict.ABORT and not attempt.beyond_return else None
         aborted = attempt.crossing is Crossing.RESUMED_OLD and attempt.verdict is Verdict.ABORT
-        if aborted and proposal.verdict is Verdict.CROSS and proposal.status in _STILL_THERE:
+        if aborted and proposal.verdict is Verdict.CROSS and proposal.status is ProposalStatus.SCHEDULED:
             self.note = (
                 f"the network aborted {attempt.name}, and the registry still holds it: nothing else is scheduled until "
                 f'more than 2/3 of the power say `upgrade-console rollback {proposal.id} --reason "…"` '

@@ -39,7 +39,7 @@ _WITHDRAWN = {
     ProposalStatus.CANCELLED: "the proposal was cancelled",
     ProposalStatus.EXPIRED: "the proposal ran out of time",
 }
-"""Ends that no freeze had a part in: the chain has no verdict, and it comes to ABORT."""
+"""Ends that no freeze had a part in. They come to ABORT, whether the chain says so or has no verdict."""
 _OTHER_BYTES_LEAD_BACK = frozenset({Crossing.QUIESCED, Crossing.BACKED_UP})
 _BEFORE_SWITCH = _OTHER_BYTES_LEAD_BACK | {Crossing.NONE, Crossing.HALTED}
 
@@ -264,9 +264,10 @@ class AttemptBook:
             attempt = self.change(verdict=verdict, verdict_by_hand=False)
         if attempt is None or attempt.verdict is not Verdict.NONE:
             return
-        if verdict is not Verdict.NONE:
+        why = None if verdict is Verdict.CROSS else _WITHDRAWN.get(proposal.status)
+        if why is None and verdict is not Verdict.NONE:
             self.change(verdict=verdict)
-        elif (why := _WITHDRAWN.get(proposal.status)) is not None:
+        elif why is not None:
             if attempt.crossing is Crossing.NONE:
                 self.change(verdict=Verdict.ABORT, crossing=Crossing.RESUMED_OLD, note=why)
             else:

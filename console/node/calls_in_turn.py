@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from console.errors import ConsoleError
+from console.errors import ConsoleError, ContractRefused
 from console.model import (
     Crossing,
     Proposal,
@@ -39,9 +39,11 @@ LEAD_BLOCKS = URGENT_TURNS * CALL_BLOCKS + 1
 """Blocks before H-F from which on calls are made that come first: three turns, and a block to spare. Not earlier: until
 then it shows whether there is power enough to cross, and with too little the calls would only be taken back again."""
 _PAUSE_MOST_BLOCKS = 2_000
-_WENT_WRONG = frozenset(
-    {ProposalStatus.ABORTED, ProposalStatus.CANCELLED, ProposalStatus.EXPIRED, ProposalStatus.ROLLED_BACK}
-)
+_NEVER = 1 << 63
+_CAME_TO_NOTHING = frozenset({ProposalStatus.ABORTED, ProposalStatus.CANCELLED, ProposalStatus.ROLLED_BACK})
+"""Where the old release goes on for sure. One that is Expired may run everywhere and lack confirmations."""
+_NEVER_AGAIN = frozenset({"NoLinkedCalls", "ContractsDone", "CodeChanged"})
+"""Refusals that another try cannot change."""
 
 
 class Open(StrEnum):
@@ -71,7 +73,7 @@ def calls_due(reading: PlanReading, committed: Callable[[int], bool]) -> Iterato
         reading: What the registry shows.
         committed: Whether this node has proven that it crossed with a proposal.
     """
-    busy = any(entry.status is ProposalStatus.SCHEDULED for entry in reading.proposals)
+    busy = any(_occupies(entry, reading.height) for entry in reading.proposals)
     for proposal in reversed(reading.proposals):
         if proposal.halts_itself:
             continue
@@ -81,8 +83,15 @@ def calls_due(reading: PlanReading, committed: Callable[[int], bool]) -> Iterato
             due = _execution(proposal, reading.height, committed)
             if due is not None:
                 yield due
-        if proposal.contracts_at and not proposal.undone_at and proposal.status in _WENT_WRONG:
+        if proposal.contracts_at and not proposal.undone_at and proposal.status in _CAME_TO_NOTHING:
             yield Due(Open.UNDO, proposal.id)
+
+
+def _occupies(proposal: Proposal, height: int) -> bool:
+    """Whether nothing else is scheduled yet. One that was stopped keeps its height: armed nodes halt there."""
+    if proposal.status is ProposalStatus.SCHEDULED:
+        return True
+    return proposal.verdict is Verdict.ABORT and proposal.has_height and height < proposal.target_height
 
 
 def may_be_scheduled(proposal: Proposal, height: int) -> bool:
@@ -107,8 +116,9 @@ def _execution(proposal: Proposal, height: int, committed: Callable[[int], bool]
         due = proposal.status is ProposalStatus.APPROVED and in_time
         return Due(Open.EXECUTE, proposal.id) if due else None
     if not proposal.contracts_first:
-        after = proposal.verdict is Verdict.CROSS and proposal.status not in _WENT_WRONG and committed(proposal.id)
-        return Due(Open.EXECUTE, proposal.id) if after else None
+        in_time = height < proposal.target_height + proposal.execution_window
+        crosses = proposal.verdict is Verdict.CROSS and proposal.status is not ProposalStatus.ROLLED_BACK
+        return Due(Open.EXECUTE, proposal.id) if crosses and in_time and committed(proposal.id) else None
     if proposal.status is not ProposalStatus.SCHEDULED or not proposal.go:
         return None
     first = proposal.freeze_height - LEAD_BLOCKS
@@ -206,6 +216,8 @@ class CallsInTurn:
         try:
             await send[due.what](due.proposal_id)
         except ConsoleError as error:
+            if isinstance(error, ContractRefused) and error.name in _NEVER_AGAIN:
+                self._not_before[due] = _NEVER
             self._failed[due] = (height, str(error))
         except Exception as error:
             _LOG.exception("could not %s proposal %d", due.what.value, due.proposal_id)

@@ -84,6 +84,8 @@ class Readings:
         self._version_of: tuple[str, int] | None = None
         self.plans: PlanReading | None = None
         """The latest plans that could be read."""
+        self.contested = ""
+        """Why the newest plans were not taken: our own node did not tell them, and others contradict each other."""
         self.asked = False
         """Whether plans were asked for at least once since our start, whatever the answer."""
 
@@ -125,8 +127,10 @@ class Readings:
             reading = await self._read_plans(own_node_only=own_only)
             if reading is None and own_only:
                 reading = await self._read_plans(own_node_only=False)
-            if not self._outdated(reading, consensus):
-                self.plans = reading or self.plans
+            if reading is not None:
+                self._tell_contested(reading.contested)
+            if reading is not None and not reading.contested and not self._outdated(reading, consensus):
+                self.plans = reading
             self.asked = True
             self._changed()
             self._wanted.clear()
@@ -136,11 +140,16 @@ class Readings:
                 async with asyncio.timeout(self._plan_pause_s()):
                     await self._wanted.wait()
 
-    def _outdated(self, reading: PlanReading | None, consensus: ConsensusReading | None) -> bool:
+    def _tell_contested(self, contested: str) -> None:
+        if contested and not self.contested:
+            _LOG.warning("nothing is done on what others say: %s", contested)
+        self.contested = contested
+
+    def _outdated(self, reading: PlanReading, consensus: ConsensusReading | None) -> bool:
         """Whether a node that still has to catch up told of plans as they were: others have told newer ones."""
         behind = self._runs.live is not None and (consensus is None or consensus.catching_up)
         known = self.plans
-        return behind and reading is not None and known is not None and reading.height < known.height
+        return behind and known is not None and reading.height < known.height
 
     def _plan_pause_s(self) -> float:
         """Seconds until plans are read again: every block from PLANNED on, or while a proposal is on its way; else as

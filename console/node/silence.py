@@ -14,6 +14,9 @@ class SilentSignals:
     async def ready(self, proposal_id: int, release_hash: str) -> None:
         """Nobody counts it."""
 
+    async def withdraw(self, proposal_id: int) -> None:
+        """Nobody counts it."""
+
     async def armed(self, proposal_id: int, height: int) -> None:
         """Nobody counts it."""
 

@@ -124,6 +124,7 @@ class StatusTeller:
             needs_operator
             or self.trouble
             or self._journal.meta("stays_down")
+            or self._contested()
             or self._halted_by_pause()
             or self._aftermath.note
             or of_attempt
@@ -159,7 +160,12 @@ class StatusTeller:
         # Whoever stopped the node knows that it is down.
         if self._journal.meta(STOPPED_BY_OPERATOR):
             return ""
-        return self._watch_after.alarm or self._unarmed_alarm() or self._rollout.alarm()
+        return self._watch_after.alarm or self._contested() or self._unarmed_alarm() or self._rollout.alarm()
+
+    def _contested(self) -> str:
+        """Why this node waits although others answer; empty when they say the same."""
+        why = self._readings.contested
+        return f"our node does not tell the plans, and {why}: nothing is signed or done on their word" if why else ""
 
     def _unarmed_alarm(self) -> str:
         """Near a breaking height that nobody arms for, because automation is off or paused."""

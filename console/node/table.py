@@ -79,7 +79,7 @@ TABLE: tuple[StateRow, ...] = (
     StateRow(
         _P.FAILED,
         "the reason and its code",
-        "`reportFailure`; tried again with a growing pause",
+        "`withdrawReady` where it was said, then `reportFailure`; tried again with a growing pause",
         "tried again",
         (_P.FETCHING, _P.VERIFIED, _P.STAGED, _P.READY, _P.PLANNED),
     ),

@@ -6,16 +6,9 @@ import re
 from collections.abc import Sequence
 
 from console.addresses import checksummed
+from console.chain.registry import proposal_input
 from console.errors import InputError
-from console.model import (
-    LinkedCall,
-    MigrationKind,
-    RegistryCall,
-    RegistryRules,
-    ReleaseKind,
-    ScheduleKind,
-    SigningKey,
-)
+from console.model import LinkedCall, RegistryCall, RegistryRules, ReleaseKind, SigningKey
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 
@@ -55,25 +48,8 @@ def contract_proposal(
     blocks = rules.min_voting_blocks if voting_blocks is None else voting_blocks
     if blocks < rules.min_voting_blocks:
         raise InputError(f"a vote is open for at least {rules.min_voting_blocks} blocks here, not {blocks}")
-    proposal = (
-        name,
-        int(ReleaseKind.NONE),
-        bytes(32),
-        "",
-        False,
-        int(ScheduleKind.FIXED),
-        0,
-        0,
-        0,
-        0,
-        blocks,
-        False,
-        0,
-        0,
-        int(MigrationKind.NONE),
-        bytes(32),
-        False,
-        init_allowed,
+    proposal = proposal_input(
+        name=name, releaseKind=int(ReleaseKind.NONE), votingBlocks=blocks, initAllowed=init_allowed
     )
     return RegistryCall(
         function="propose",

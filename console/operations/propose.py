@@ -76,6 +76,7 @@ async def propose(network: NetworkSettings, request: ProposeRequest) -> int:
         )
     from console.chain.receipts import created_proposal
     from console.chain.registry import proposal_input
+    from console.chain.sent import sent_by_hand
     from console.chain.transactions import send_registry_call
 
     given = proposal_input(
@@ -87,7 +88,9 @@ async def propose(network: NetworkSettings, request: ProposeRequest) -> int:
         breaking=request.breaking,
     )
     arguments = (given, (), ())
-    receipt = await send_registry_call(network, network.ethereum_rpc, network.proposer_key, "propose", arguments)
+    receipt = await send_registry_call(
+        network, network.ethereum_rpc, sent_by_hand(network), network.proposer_key, "propose", arguments
+    )
     return created_proposal(receipt, network.registry)
 
 

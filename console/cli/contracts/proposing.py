@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from console.chain.governance import GovernanceReader
+from console.chain.sent import sent_by_hand
 from console.chain.transactions import created_proposal, send_registry_call
 from console.cli.confirming import confirm
 from console.cli.contracts.changing import write_cut
@@ -101,7 +102,9 @@ async def _propose(
     name = arguments.name or _name_of(arguments.contract, rules.proposal_count)
     call = contract_proposal(name, calls, rules, voting_blocks=arguments.voting_blocks, init_allowed=init_allowed)
     key = paying_key(arguments, network)
-    receipt = await send_registry_call(network, network.ethereum_rpc, key, call.function, call.args)
+    receipt = await send_registry_call(
+        network, network.ethereum_rpc, sent_by_hand(network), key, call.function, call.args
+    )
     return created_proposal(receipt, network.registry)
 
 

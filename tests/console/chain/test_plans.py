@@ -52,6 +52,41 @@ async def test_the_highest_reading_counts_and_our_own_among_equals() -> None:
         assert all(server.requests for server in served.ethereum)
 
 
+async def _with_a_liar(*, own_up: bool, behind: int = 0) -> str:
+    """What is contested when node2 says that nobody proposed anything."""
+    async with serving() as served:
+        honest, liar = served.ports[1].answer, served.ports[1]
+
+        def lie(method: str, params: Any) -> Any:
+            proposals = served.network.proposals
+            served.network.proposals = []
+            try:
+                return honest(method, params)
+            finally:
+                served.network.proposals = proposals
+
+        served.ethereum[1].answer = lie
+        liar.behind = behind
+        if not own_up:
+            await served.stop(served.ethereum[0])
+        plans = plans_of(served)
+        reading = await plans.read(own_node_only=False)
+        await plans.close()
+        return reading.contested
+
+
+async def test_others_that_contradict_each_other_are_named() -> None:
+    assert "do not say the same of the registry at height 100" in await _with_a_liar(own_up=False)
+
+
+async def test_our_own_node_is_not_contested() -> None:
+    assert await _with_a_liar(own_up=True) == ""
+
+
+async def test_what_is_of_another_block_contradicts_nobody() -> None:
+    assert await _with_a_liar(own_up=False, behind=2) == ""
+
+
 async def test_all_down_tells_our_own_nodes_reason() -> None:
     async with serving() as served:
         plans = plans_of(served)

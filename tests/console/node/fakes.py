@@ -59,6 +59,10 @@ class FakeChain:
     version: str = "v0.1.5"
     protocol: int = 1
     signed_power: int = 40
+    members: tuple[str, ...] = (OWN, *OTHERS)
+    """Of the registry."""
+    contested: str = ""
+    """What speaks against the word of other endpoints."""
     refuse: Exception | None = None
     freezes_to: Verdict = Verdict.NONE
     """What the receipt of our freeze says."""
@@ -99,10 +103,11 @@ class FakeChain:
                 protocol=self.advertised[1] if address == OWN else 0,
                 advertised_hash=self.advertised[2] if address == OWN else "",
             )
-            for address in (OWN, *OTHERS)
+            for address in self.members
         )
         newest = self.proposals[0].id if self.proposals else 0
-        return PlanReading(self.height, tuple(self.proposals), Readiness(newest, entries))
+        contested = "" if own_node_only else self.contested
+        return PlanReading(self.height, tuple(self.proposals), Readiness(newest, entries), contested)
 
     async def own(self) -> ConsensusReading:
         if not self.own_up():
@@ -163,6 +168,10 @@ class FakeChain:
     async def confirm(self, proposal_id: int, exe_hash: str, app_hash: str) -> None:
         await self._say("confirm", exe_hash)
 
+    async def withdraw(self, proposal_id: int) -> None:
+        await self._say("withdraw", proposal_id)
+        self.ready.pop(OWN, None)
+
     async def schedule(self, proposal_id: int) -> None:
         await self._say("schedule", proposal_id)
 
@@ -187,6 +196,7 @@ class FakeSignals:
         self.freeze = chain.freeze
         self.confirm = chain.confirm
         self.schedule = chain.schedule
+        self.withdraw = chain.withdraw
         self.execute = chain.execute
         self.undo = chain.undo
 

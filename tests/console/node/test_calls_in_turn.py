@@ -70,6 +70,10 @@ def test_it_is_scheduled_until_the_deadline_and_not_beside_another() -> None:
     assert due(entry, 100) == [], "the next block is past the deadline"
     other = proposal(id=2, status=ProposalStatus.SCHEDULED)
     assert not list(calls_due(PlanReading(60, (other, entry), None), lambda _: False))
+    stopped = proposal(id=2, status=ProposalStatus.CANCELLED, verdict=Verdict.ABORT, target_height=80)
+    for height, wanted in ((79, []), (80, [Open.SCHEDULE])):
+        found = calls_due(PlanReading(height, (stopped, entry), None), lambda _: False)
+        assert [call.what for call in found] == wanted, "armed nodes still halt at the height that was stopped"
     assert due(plan(status=ProposalStatus.APPROVED), 60) == [Open.SCHEDULE], "a fixed height needs no readiness"
     assert due(plan(status=ProposalStatus.VOTING), 60) == []
 
@@ -83,8 +87,9 @@ def test_calls_that_come_first_are_made_shortly_before_the_freeze_when_there_is_
 
 
 def test_other_calls_are_made_when_this_node_has_crossed() -> None:
-    entry = plan(linked_calls=1, verdict=Verdict.CROSS)
+    entry = plan(linked_calls=1, verdict=Verdict.CROSS, execution_window=50)
     assert due(entry, 120) == []
+    assert due(entry, 150, committed=True) == [], "the next block is past the window"
     assert due(entry, 120, committed=True) == [Open.EXECUTE]
     assert due(dataclasses.replace(entry, status=ProposalStatus.EXECUTED), 120, committed=True) == [Open.EXECUTE]
     assert due(dataclasses.replace(entry, status=ProposalStatus.ROLLED_BACK), 120, committed=True) == []
@@ -104,13 +109,14 @@ def test_calls_alone_are_made_within_their_window() -> None:
 
 @pytest.mark.parametrize(
     "status",
-    [ProposalStatus.ABORTED, ProposalStatus.CANCELLED, ProposalStatus.EXPIRED, ProposalStatus.ROLLED_BACK],
+    [ProposalStatus.ABORTED, ProposalStatus.CANCELLED, ProposalStatus.ROLLED_BACK],
 )
 def test_calls_are_taken_back_when_their_upgrade_did_not_come(status: ProposalStatus) -> None:
     entry = plan(linked_calls=1, contracts_first=True, contracts_at=85, status=status)
     assert due(entry, 101) == [Open.UNDO]
     assert due(dataclasses.replace(entry, undone_at=102), 103) == []
     assert due(dataclasses.replace(entry, contracts_at=0), 103) == []
+    assert due(dataclasses.replace(entry, status=ProposalStatus.EXPIRED), 103) == [], "it may run everywhere"
 
 
 class Chain(SilentSignals):
@@ -241,7 +247,7 @@ async def test_what_fails_for_good_is_tried_less_and_less_often(tmp_path: Path) 
 
 
 async def test_committed_means_by_this_node(tmp_path: Path) -> None:
-    entry = plan(linked_calls=1, verdict=Verdict.CROSS)
+    entry = plan(linked_calls=1, verdict=Verdict.CROSS, execution_window=50)
     chain = Chain(entry, 103)
     caller = Caller(tmp_path, ORDER[0], chain)
     caller.book.follow(chain.reading(), "", 90)

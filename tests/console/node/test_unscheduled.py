@@ -103,3 +103,32 @@ async def test_readiness_is_said_again_for_another_release(bench: Bench) -> None
         await controller.commands.add_upgrade("v0.2.0", other)
         await until(controller, lambda _: ("ready", other_sha256) in bench.chain.said)
     assert [value for word, value in bench.chain.said if word == "ready"] == [bench.sha256, other_sha256]
+
+
+async def test_ready_is_taken_back_when_the_bytes_are_gone_and_said_again(bench: Bench) -> None:
+    """The chain counts whoever is ready; what was staged is looked at again when the controller starts."""
+    async with bench.controller() as controller:
+        approve(bench)
+        await until(controller, lambda status: status.attempt is not None)
+        await controller.commands.add_upgrade("v0.2.0", bench.given)
+        await until(controller, lambda _: OWN in bench.chain.ready)
+        controller._book.change(preparation=Preparation.FAILED, failure_code=1, note="lost")
+        await until(controller, lambda _: "withdraw" in [word for word, _ in bench.chain.said])
+        await controller.commands.add_upgrade("v0.2.0", bench.given)
+        await until(controller, lambda _: OWN in bench.chain.ready)
+    words = [word for word, _ in bench.chain.said if word != "failure"]
+    assert words == ["ready", "withdraw", "ready"]
+
+
+async def test_whoever_is_no_validator_says_nothing_until_it_is_one(bench: Bench) -> None:
+    bench.chain.members = OTHERS
+    async with bench.controller() as controller:
+        approve(bench)
+        await until(controller, lambda status: status.attempt is not None)
+        await controller.commands.add_upgrade("v0.2.0", bench.given)
+        await until(controller, prepared)
+        reads = bench.chain.reads
+        await until(controller, lambda _: bench.chain.reads > reads + 3)
+        assert bench.chain.said == []
+        bench.chain.members = (OWN, *OTHERS)
+        await until(controller, lambda _: OWN in bench.chain.ready)

@@ -12,6 +12,8 @@ from console.chain.artefact_file import shipped
 from console.chain.contracts import artefact
 from console.chain.cut_plan import ProposedFacet
 from console.chain.governance import GovernanceReader
+from console.chain.receipts import Receipt
+from console.chain.sent import sent_by_hand
 from console.chain.transactions import created_proposal, send_registry_call
 from console.errors import ContractRefused, InputError
 from console.model import LinkedCall, RegistryRules
@@ -27,6 +29,7 @@ from console.operations.registry_deploy import (
     verify_registry,
     write_network,
 )
+from console.ports import KeyReference
 from console.settings import config_file, load_network
 from tests.console.chain.evm_facade import key_file
 from tests.console.devnet.evm.world import ADMIN, POOR, VALIDATORS, genesis
@@ -120,8 +123,12 @@ def test_settings_keep_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 async def vote(subnet: Subnet, number: int, folder: Path) -> None:
     for validator in VALIDATORS[:3]:
-        key = key_file(folder, validator)
-        await send_registry_call(subnet.network, subnet.network.ethereum_rpc, key, "vote", (number, True))
+        await sent(subnet, key_file(folder, validator), "vote", (number, True))
+
+
+async def sent(subnet: Subnet, key: KeyReference, function: str, args: tuple[object, ...]) -> Receipt:
+    network = subnet.network
+    return await send_registry_call(network, network.ethereum_rpc, sent_by_hand(network), key, function, args)
 
 
 async def proposed(subnet: Subnet, folder: Path, name: str, calls: tuple[LinkedCall, ...]) -> int:
@@ -129,14 +136,12 @@ async def proposed(subnet: Subnet, folder: Path, name: str, calls: tuple[LinkedC
     rules = await reader.rules()
     await reader.close()
     call = contract_proposal(name, calls, rules)
-    key = key_file(folder, ADMIN)
-    receipt = await send_registry_call(subnet.network, subnet.network.ethereum_rpc, key, call.function, call.args)
+    receipt = await sent(subnet, key_file(folder, ADMIN), call.function, call.args)
     return created_proposal(receipt, subnet.network.registry)
 
 
 async def execute(subnet: Subnet, folder: Path, number: int) -> None:
-    key = key_file(folder, ADMIN)
-    await send_registry_call(subnet.network, subnet.network.ethereum_rpc, key, "executeContracts", (number,))
+    await sent(subnet, key_file(folder, ADMIN), "executeContracts", (number,))
 
 
 async def test_a_cut_is_proposed_voted_made_verified_and_the_diamond_handed_back(tmp_path: Path) -> None:
