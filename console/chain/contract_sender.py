@@ -35,11 +35,6 @@ class OtherTransaction(Transaction):
         return self.function
 
     @property
-    def words(self) -> str:
-        """What it does, in one line."""
-        return self.function
-
-    @property
     def shown(self) -> str:
         """The transaction as plain text, for the operator's eyes before it is signed."""
         where = f"on chain {self.chain_id}"

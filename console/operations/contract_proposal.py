@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 
 from console.addresses import checksummed
-from console.chain.registry import proposal_input
 from console.errors import InputError
-from console.model import LinkedCall, RegistryCall, RegistryRules, ReleaseKind, SigningKey
+from console.model import LinkedCall, RegistryCall, RegistryRules, ReleaseKind
+from console.operations.governance import propose_call
+from console.ports import ProposeRequest
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 
@@ -48,13 +49,16 @@ def contract_proposal(
     blocks = rules.min_voting_blocks if voting_blocks is None else voting_blocks
     if blocks < rules.min_voting_blocks:
         raise InputError(f"a vote is open for at least {rules.min_voting_blocks} blocks here, not {blocks}")
-    proposal = proposal_input(
-        name=name, releaseKind=int(ReleaseKind.NONE), votingBlocks=blocks, initAllowed=init_allowed
-    )
-    return RegistryCall(
-        function="propose",
-        args=(proposal, [(call.target, call.data) for call in calls], []),
-        key=SigningKey.PROPOSER,
-        proposal_id=0,
-        effect=f"opens a vote of {blocks} blocks over {len(calls)} call{'s' if len(calls) > 1 else ''} of contracts",
+    return propose_call(
+        ProposeRequest(
+            name=name,
+            height=0,
+            url="",
+            release_hash="",
+            kind=ReleaseKind.NONE,
+            breaking=False,
+            voting_blocks=blocks,
+            init_allowed=init_allowed,
+            calls=tuple((call.target, call.data) for call in calls),
+        )
     )
