@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from console.errors import ConsoleError, InputError
@@ -15,12 +16,15 @@ from console.model import (
     CallReview,
     Governance,
     KnownRelease,
+    LinkedCall,
+    LinkedReview,
     NodeStatus,
     RegistryCall,
     RegistryRules,
     Snapshot,
 )
 from console.operations import logs
+from console.operations.contract_export import read_export
 from console.operations.node import NodeControl, act, arm_unproven
 from console.operations.propose import check_fields, earliest_height, request_of
 from console.operations.ready import signal_ready
@@ -171,6 +175,22 @@ class ConsoleSession:
     async def governance(self, proposal_id: int) -> Governance:
         """Votes, approvals and linked calls of a proposal. Raises ChainError."""
         return await self._connected().governance.read(proposal_id)
+
+    async def linked_reviews(self, proposal_id: int) -> tuple[LinkedReview, ...]:
+        """What the linked calls of a proposal change, from the chain as it is now. Raises ChainError."""
+        connection = self._connected()
+        calls = (await connection.governance.read(proposal_id)).calls
+        from console.operations.contract_upgrade import review_linked
+
+        return await review_linked(connection.network, calls)
+
+    async def cut_file_reviews(self, path: str) -> tuple[LinkedReview, ...]:
+        """What the calls in a file of exported calls change, from the chain as it is now. Raises ConsoleError."""
+        from console.operations.contract_upgrade import review_linked
+
+        exported = await asyncio.to_thread(read_export, Path(path).expanduser())
+        calls = tuple(LinkedCall(each.target, each.data, "") for each in exported)
+        return await review_linked(self._connected().network, calls)
 
     async def review(self, call: RegistryCall) -> CallReview:
         """What would be signed; raises as `console.operations.registry_call.RegistryCalls.review`."""
