@@ -8,8 +8,6 @@ import re
 from collections.abc import Sequence
 
 from console.chain.governance import GovernanceReader
-from console.chain.sent import sent_by_hand
-from console.chain.transactions import created_proposal, send_registry_call
 from console.cli.confirming import confirm
 from console.cli.contracts.changing import write_cut
 from console.cli.contracts.cutting import paying_key, prepared
@@ -21,6 +19,7 @@ from console.operations.contract_deploy import deploying
 from console.operations.contract_ownership import TO_REGISTRY, plan_hand_over
 from console.operations.contract_proposal import contract_proposal
 from console.operations.contract_upgrade import PreparedCut, linked, with_deployed
+from console.operations.registry_call import RegistryCalls
 from console.settings import NetworkSettings, load_network
 
 
@@ -101,11 +100,11 @@ async def _propose(
     rules = await _rules(network)
     name = arguments.name or _name_of(arguments.contract, rules.proposal_count)
     call = contract_proposal(name, calls, rules, voting_blocks=arguments.voting_blocks, init_allowed=init_allowed)
-    key = paying_key(arguments, network)
-    receipt = await send_registry_call(
-        network, network.ethereum_rpc, sent_by_hand(network), key, call.function, call.args
-    )
-    return created_proposal(receipt, network.registry)
+    registry = RegistryCalls(network, None, key=paying_key(arguments, network))
+    try:
+        return (await registry.now(call)).proposal_id
+    finally:
+        await registry.close()
 
 
 async def _rules(network: NetworkSettings) -> RegistryRules:

@@ -12,15 +12,15 @@ from console.chain.artefact_file import shipped
 from console.chain.contracts import artefact
 from console.chain.cut_plan import ProposedFacet
 from console.chain.governance import GovernanceReader
-from console.chain.receipts import Receipt
 from console.chain.sent import sent_by_hand
-from console.chain.transactions import created_proposal, send_registry_call
+from console.chain.writer import RegistryWriter
 from console.errors import ContractRefused, InputError
 from console.model import LinkedCall, RegistryRules
 from console.operations.contract_deploy import deploying
 from console.operations.contract_ownership import plan_hand_over, send_hand_over
 from console.operations.contract_proposal import contract_proposal
 from console.operations.contract_upgrade import CutRequest, check_cuts, linked_calls, review_linked
+from console.operations.registry_call import RegistryCalls
 from console.operations.registry_deploy import (
     RegistryConfig,
     deploy_registry,
@@ -126,9 +126,10 @@ async def vote(subnet: Subnet, number: int, folder: Path) -> None:
         await sent(subnet, key_file(folder, validator), "vote", (number, True))
 
 
-async def sent(subnet: Subnet, key: KeyReference, function: str, args: tuple[object, ...]) -> Receipt:
-    network = subnet.network
-    return await send_registry_call(network, network.ethereum_rpc, sent_by_hand(network), key, function, args)
+async def sent(subnet: Subnet, key: KeyReference, function: str, args: tuple[object, ...]) -> None:
+    writer = RegistryWriter(subnet.network, subnet.network.ethereum_rpc, sent_by_hand(subnet.network))
+    await writer.send(key, function, args)
+    await writer.close()
 
 
 async def proposed(subnet: Subnet, folder: Path, name: str, calls: tuple[LinkedCall, ...]) -> int:
@@ -136,8 +137,10 @@ async def proposed(subnet: Subnet, folder: Path, name: str, calls: tuple[LinkedC
     rules = await reader.rules()
     await reader.close()
     call = contract_proposal(name, calls, rules)
-    receipt = await sent(subnet, key_file(folder, ADMIN), call.function, call.args)
-    return created_proposal(receipt, subnet.network.registry)
+    registry = RegistryCalls(subnet.network, None, key=key_file(folder, ADMIN))
+    outcome = await registry.now(call)
+    await registry.close()
+    return outcome.proposal_id
 
 
 async def execute(subnet: Subnet, folder: Path, number: int) -> None:
