@@ -6,7 +6,7 @@ import argparse
 import asyncio
 
 from console.cli.confirming import confirm
-from console.cli.contracts.cutting import paying_key, prepared
+from console.cli.contracts.cutting import deployed, paying_key, prepared
 from console.cli.contracts.showing import review_lines
 from console.cli.printing import print_json
 from console.errors import InputError
@@ -76,19 +76,15 @@ def hand_over(arguments: argparse.Namespace) -> int:
 
 async def _deploy_facets(arguments: argparse.Namespace, network: NetworkSettings) -> dict[str, str]:
     found = await prepared(arguments, network, arguments.contract)
-    if not found.plan.to_deploy:
+    waiting = found.plan.to_deploy
+    if not waiting:
         raise InputError("every facet is deployed already", safe="nothing was sent")
-    if found.place.on_parent:
-        raise InputError(
-            "facets on the parent chain are deployed with its owner's tools",
-            safe="nothing was sent",
-            next_step="name them as NAME=FILE@ADDRESS afterwards",
-        )
     if not arguments.json:
         print("\n".join(review_lines(found.review)), flush=True)
     confirm(network.name, arguments.confirm)
-    async with deploying(network, paying_key(arguments, network)) as deployer:
-        return await deployer.deploy_facets(found.plan.to_deploy)
+    (ready,) = await deployed([found], network, paying_key(arguments, network))
+    names = {facet.name for facet in waiting}
+    return {facet.name: address for address, facet in ready.plan.facets.items() if facet.name in names}
 
 
 async def _send(arguments: argparse.Namespace, network: NetworkSettings, plan: HandOver) -> str:

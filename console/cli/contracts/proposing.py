@@ -10,15 +10,14 @@ from collections.abc import Sequence
 from console.chain.governance import GovernanceReader
 from console.cli.confirming import confirm
 from console.cli.contracts.changing import write_cut
-from console.cli.contracts.cutting import paying_key, prepared
+from console.cli.contracts.cutting import deployed, paying_key, prepared
 from console.cli.contracts.showing import document, review_lines
 from console.cli.printing import print_json
 from console.errors import InputError
 from console.model import CutReview, LinkedCall, RegistryRules
-from console.operations.contract_deploy import deploying
 from console.operations.contract_ownership import TO_REGISTRY, plan_hand_over
 from console.operations.contract_proposal import contract_proposal
-from console.operations.contract_upgrade import PreparedCut, linked, with_deployed
+from console.operations.contract_upgrade import PreparedCut, linked
 from console.operations.registry_call import RegistryCalls
 from console.settings import NetworkSettings, load_network
 
@@ -62,9 +61,7 @@ def _cut(arguments: argparse.Namespace, network: NetworkSettings) -> int:
 async def _propose_cut(
     arguments: argparse.Namespace, network: NetworkSettings, found: PreparedCut
 ) -> tuple[int, CutReview | None]:
-    if found.plan.to_deploy:
-        async with deploying(network, paying_key(arguments, network)) as deployer:
-            found = await with_deployed(found, await deployer.deploy_facets(found.plan.to_deploy))
+    (found,) = await deployed([found], network, paying_key(arguments, network))
     upgrade = linked([found])
     if upgrade.exported:
         write_cut(arguments, found.review, found.place.chain_id)
