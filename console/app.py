@@ -47,6 +47,7 @@ from screens.proposals import ProposalsScreen
 from screens.propose import ProposeScreen
 from screens.readiness import ReadinessScreen
 from screens.release import ReleaseScreen
+from screens.terminal import DrawnTerminal
 from themes import NO_COLOUR_THEME, ThemeValues, load_themes
 from widgets.emergency_words import stoppable
 from widgets.log_view import MAX_LINES, LogLine, safe_line
@@ -122,6 +123,7 @@ class UpgradeConsoleApp(App[int]):
         self._screens: dict[str, ModeScreen] = {}
         self._pending_lines: list[LogLine] = []
         self._draft: dict[str, str] = {}
+        session.lend_terminal(DrawnTerminal(self))
         self._flows = Flows(self, session, lambda: prefix_of(self.snapshot))
         self._refused: frozenset[str] = frozenset()
         self.now = session.now()
@@ -227,7 +229,7 @@ class UpgradeConsoleApp(App[int]):
         """Do what is wanted with a proposal: asked, reviewed, then signed."""
         if event.verb == "show_calls":
             title = f"Linked calls of proposal {event.proposal.id}: {event.proposal.name}"
-            ask = partial(self.session.linked_reviews, event.proposal.id)
+            ask = partial(self.session.linked_reviews, event.calls)
             self.push_screen(CutsScreen(title, ask, prefix_of(self.snapshot)))
         else:
             self._flows.begin(event.verb, event.proposal)

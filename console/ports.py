@@ -14,6 +14,7 @@ from console.model import (
     CallReview,
     Governance,
     KnownRelease,
+    LinkedCall,
     LinkedReview,
     MigrationKind,
     NodeStatus,
@@ -317,6 +318,10 @@ class Session(Protocol):
         """Unix seconds; injected so that pictures do not depend on the hour."""
         ...
 
+    def lend_terminal(self, terminal: Terminal) -> None:
+        """Use this terminal for questions of the signer, instead of one on which nobody draws."""
+        ...
+
     def check_proposal(self, fields: dict[str, str], snapshot: Snapshot | None) -> dict[str, str]:
         """Validate the propose form as typed: field name → one sentence; empty when all is well. No I/O."""
         ...
@@ -325,8 +330,12 @@ class Session(Protocol):
         """The first target height that a proposal sent now can have; None while the chain does not tell. No I/O."""
         ...
 
-    async def propose(self, fields: dict[str, str]) -> int:
-        """Send the proposal of the form; returns its id. Raises ConsoleError."""
+    async def proposal_call(self, fields: dict[str, str]) -> RegistryCall:
+        """The call that proposes what the form says, with its cut file and manifest read. Raises ConsoleError."""
+        ...
+
+    async def file_reviews(self, path: str) -> tuple[LinkedReview, ...]:
+        """What the calls in a cut file change, read from the chain now. Raises ConsoleError."""
         ...
 
     async def rules(self) -> RegistryRules:
@@ -337,12 +346,8 @@ class Session(Protocol):
         """Votes, approvals and linked calls of a proposal: one reading. Raises ConsoleError."""
         ...
 
-    async def linked_reviews(self, proposal_id: int) -> tuple[LinkedReview, ...]:
-        """What the linked calls of a proposal change, read from the chain now. Raises ConsoleError."""
-        ...
-
-    async def cut_file_reviews(self, path: str) -> tuple[LinkedReview, ...]:
-        """What the calls in a cut file change, read from the chain now. Raises ConsoleError."""
+    async def linked_reviews(self, calls: Sequence[LinkedCall]) -> tuple[LinkedReview, ...]:
+        """What linked calls change, read from the chain now. Raises ConsoleError."""
         ...
 
     async def review(self, call: RegistryCall) -> CallReview:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
 
 from console.errors import ConsoleError, InputError
-from console.model import KnownRelease, NodeStatus, Snapshot
+from console.model import KnownRelease, LinkedCall, LinkedReview, NodeStatus, Snapshot
 from console.operations import logs
 from console.operations.node import NodeControl, act, arm_unproven
 from console.operations.propose import check_fields, earliest_height, request_of
 from console.operations.ready import signal_ready
-from console.ports import PlanSource, ProposeRequest, Signals
+from console.ports import PlanSource, ProposeRequest, Signals, Terminal
 from console.settings import NetworkSettings, NodeSettings
 
 LOG_LINES = 200
@@ -73,6 +73,7 @@ class ConsoleSession:
         self._clock = clock
         self._connection: Connection | None = None
         self._latest: Snapshot | None = None
+        self._terminal: Terminal | None = None
 
     @property
     def network(self) -> str:
@@ -111,6 +112,10 @@ class ConsoleSession:
             yield done, total, sentence
         self._bring_up = None
 
+    def lend_terminal(self, terminal: Terminal) -> None:
+        """Have the signer ask for passphrases on this terminal, which its owner leaves to it meanwhile."""
+        self._terminal = terminal
+
     def check_proposal(self, fields: dict[str, str], snapshot: Snapshot | None) -> dict[str, str]:
         """Check the propose form as typed; see `console.operations.propose.check_fields`."""
         return check_fields(fields, snapshot)
@@ -136,6 +141,17 @@ class ConsoleSession:
         if self._latest is None:
             raise InputError("the chain has not answered yet", safe="nothing was sent")
         return await self._connected().propose(request_of(fields, self._latest))
+
+    async def linked_reviews(self, calls: Sequence[LinkedCall]) -> tuple[LinkedReview, ...]:
+        """What linked calls change; see `console.operations.contract_upgrade.review_linked`.
+
+        Raises:
+            InputError: The network has no contracts.
+            ChainError: No usable answer.
+        """
+        from console.operations.contract_upgrade import review_linked
+
+        return await review_linked(self._connected().network, calls)
 
     async def ready(self, proposal_id: int) -> None:
         """Signal readiness for this session's node by hand; raises as `console.operations.ready.signal_ready`."""
