@@ -2,23 +2,52 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from console.errors import ConsoleError, InputError
-from console.model import KnownRelease, LinkedCall, LinkedReview, NodeStatus, Snapshot
+from console.model import (
+    CallOutcome,
+    CallReview,
+    Governance,
+    KnownRelease,
+    LinkedCall,
+    LinkedReview,
+    NodeStatus,
+    RegistryCall,
+    RegistryRules,
+    Snapshot,
+)
 from console.operations import logs
+from console.operations.governance import propose_call
 from console.operations.node import NodeControl, act, arm_unproven
 from console.operations.propose import check_fields, earliest_height, request_of
 from console.operations.ready import signal_ready
-from console.ports import PlanSource, ProposeRequest, Signals, Terminal
+from console.operations.registry_call import export_call
+from console.ports import PlanSource, Signals, Terminal
 from console.settings import NetworkSettings, NodeSettings
 
 LOG_LINES = 200
 """Lines of each log that are shown at once when the log is opened."""
+
+
+class GovernanceSource(Protocol):
+    """What a session reads of a registry beside its Snapshots: `console.chain.governance.GovernanceReader`."""
+
+    async def rules(self) -> RegistryRules: ...
+    async def read(self, proposal_id: int) -> Governance: ...
+
+
+class CallSender(Protocol):
+    """How a session's calls are reviewed and sent: `console.operations.registry_call.RegistryCalls`."""
+
+    async def review(self, call: RegistryCall) -> CallReview: ...
+    async def send(self, review: CallReview) -> CallOutcome: ...
 
 
 class SnapshotSource(Protocol):
@@ -42,7 +71,8 @@ class Connection:
     """None when there is no node."""
     signals: Signals | None
     """Sends from the node's operator key; None when there is no node."""
-    propose: Callable[[ProposeRequest], Awaitable[int]]
+    governance: GovernanceSource
+    calls: CallSender
     close: Callable[[], Awaitable[None]]
 
 
@@ -51,7 +81,8 @@ class ConsoleSession:
 
     Args:
         network: The network's name.
-        connect: Loads the settings and makes the connection; called once, when the network exists.
+        connect: Loads the settings and makes the connection, with the terminal that was lent; called once, when the
+            network exists.
         read_only: Whether every change is refused.
         bring_up: Brings the devnet up, telling (steps done, steps in all, sentence); None when the network is there.
         clock: Unix seconds.
@@ -60,7 +91,7 @@ class ConsoleSession:
     def __init__(
         self,
         network: str,
-        connect: Callable[[], Connection],
+        connect: Callable[[Terminal | None], Connection],
         *,
         read_only: bool = False,
         bring_up: Callable[[], AsyncIterator[tuple[int, int, str]]] | None = None,
@@ -126,21 +157,28 @@ class ConsoleSession:
             return None
         return earliest_height(snapshot.chain, snapshot.height)
 
-    async def propose(self, fields: dict[str, str]) -> int:
-        """Send the proposal of the form, checked once more against the newest Snapshot.
-
-        Returns:
-            The proposal's id, when the receipt was seen.
+    async def proposal_call(self, fields: dict[str, str]) -> RegistryCall:
+        """The call that proposes what the form says, checked once more against the newest Snapshot.
 
         Raises:
-            InputError: Read-only, or a field is not acceptable; nothing was sent.
-            ChainError: Not sent or refused.
-            SignerError: The signer did not sign.
+            InputError: Read-only, or a field or file is not acceptable; nothing was sent.
         """
         self._require_writable()
         if self._latest is None:
             raise InputError("the chain has not answered yet", safe="nothing was sent")
-        return await self._connected().propose(request_of(fields, self._latest))
+        return propose_call(request_of(fields, self._latest))
+
+    async def file_reviews(self, path: str) -> tuple[LinkedReview, ...]:
+        """What the calls in a cut file change.
+
+        Raises:
+            InputError: It cannot be read, or is no cut file of this network.
+            ChainError: No usable answer.
+        """
+        from console.operations.contract_export import read_export
+
+        calls = await asyncio.to_thread(read_export, Path(path).expanduser())
+        return await self.linked_reviews([LinkedCall(call.target, call.data, "") for call in calls])
 
     async def linked_reviews(self, calls: Sequence[LinkedCall]) -> tuple[LinkedReview, ...]:
         """What linked calls change; see `console.operations.contract_upgrade.review_linked`.
@@ -152,6 +190,29 @@ class ConsoleSession:
         from console.operations.contract_upgrade import review_linked
 
         return await review_linked(self._connected().network, calls)
+
+    async def rules(self) -> RegistryRules:
+        """What the registry was deployed with. Raises ChainError."""
+        return await self._connected().governance.rules()
+
+    async def governance(self, proposal_id: int) -> Governance:
+        """Votes, approvals and linked calls of a proposal. Raises ChainError."""
+        return await self._connected().governance.read(proposal_id)
+
+    async def review(self, call: RegistryCall) -> CallReview:
+        """What would be signed; raises as `console.operations.registry_call.RegistryCalls.review`."""
+        self._require_writable()
+        return await self._connected().calls.review(call)
+
+    async def send(self, review: CallReview) -> CallOutcome:
+        """Sign and send what was reviewed; raises as `console.operations.registry_call.RegistryCalls.send`."""
+        self._require_writable()
+        return await self._connected().calls.send(review)
+
+    async def export(self, review: CallReview) -> str:
+        """Write what was reviewed to a file for another signer; its path. Raises ConsoleError."""
+        path = await asyncio.to_thread(export_call, review, self._connected().network)
+        return str(path)
 
     async def ready(self, proposal_id: int) -> None:
         """Signal readiness for this session's node by hand; raises as `console.operations.ready.signal_ready`."""
@@ -208,7 +269,7 @@ class ConsoleSession:
 
     def _connected(self) -> Connection:
         if self._connection is None:
-            self._connection = self._connect()
+            self._connection = self._connect(self._terminal)
         return self._connection
 
     def _require_writable(self) -> None:
