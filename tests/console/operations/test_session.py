@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ import pytest
 from console.errors import DevnetError, InputError
 from console.model import CallOutcome, CallReview, Governance, RegistryCall, RegistryRules, SigningKey, Snapshot
 from console.operations.session import Connection, ConsoleSession
-from console.ports import Session
+from console.ports import Session, Terminal
 from tests.console.operations.examples import a_chain, a_network, a_node_settings, a_proposal, a_snapshot
 from tests.console.operations.test_node import FakeControl
 from tests.console.operations.test_propose import GOOD
