@@ -229,7 +229,7 @@ class UpgradeConsoleApp(App[int]):
         """Do what is wanted with a proposal: asked, reviewed, then signed."""
         if event.verb == "show_calls":
             title = f"Linked calls of proposal {event.proposal.id}: {event.proposal.name}"
-            ask = partial(self.session.linked_reviews, event.calls)
+            ask = partial(self.session.linked_reviews, event.proposal.id)
             self.push_screen(CutsScreen(title, ask, prefix_of(self.snapshot)))
         else:
             self._flows.begin(event.verb, event.proposal)

@@ -14,7 +14,6 @@ from console.model import (
     CallReview,
     Governance,
     KnownRelease,
-    LinkedCall,
     LinkedReview,
     MigrationKind,
     NodeStatus,
@@ -334,10 +333,6 @@ class Session(Protocol):
         """The call that proposes what the form says, with its cut file and manifest read. Raises ConsoleError."""
         ...
 
-    async def file_reviews(self, path: str) -> tuple[LinkedReview, ...]:
-        """What the calls in a cut file change, read from the chain now. Raises ConsoleError."""
-        ...
-
     async def rules(self) -> RegistryRules:
         """What the registry was deployed with. Raises ConsoleError."""
         ...
@@ -346,8 +341,12 @@ class Session(Protocol):
         """Votes, approvals and linked calls of a proposal: one reading. Raises ConsoleError."""
         ...
 
-    async def linked_reviews(self, calls: Sequence[LinkedCall]) -> tuple[LinkedReview, ...]:
-        """What linked calls change, read from the chain now. Raises ConsoleError."""
+    async def linked_reviews(self, proposal_id: int) -> tuple[LinkedReview, ...]:
+        """What the linked calls of a proposal change, read from the chain now. Raises ConsoleError."""
+        ...
+
+    async def cut_file_reviews(self, path: str) -> tuple[LinkedReview, ...]:
+        """What the calls in a cut file change, read from the chain now. Raises ConsoleError."""
         ...
 
     async def review(self, call: RegistryCall) -> CallReview:

@@ -14,7 +14,7 @@ from textual.widgets import Footer
 
 from console.actions import Action, action
 from console.errors import ConsoleError
-from console.model import Governance, LinkedCall, Proposal, RegistryRules
+from console.model import Governance, Proposal, RegistryRules
 from console.ports import Session
 from screens.addresses import filecoin_form, prefix_of
 from screens.bindings import bindings_for
@@ -135,16 +135,14 @@ class ProposalScreen(ModeScreen):
     class Wanted(Message):
         """Something is to be done with the proposal: a verb of `VERBS`, or `show_calls`."""
 
-        def __init__(self, verb: str, proposal: Proposal, calls: tuple[LinkedCall, ...]) -> None:
+        def __init__(self, verb: str, proposal: Proposal) -> None:
             super().__init__()
             self.verb = verb
             self.proposal = proposal
-            self.calls = calls
 
     def _want(self, verb: str) -> None:
         if self._proposal is not None:
-            calls = self._governance.calls if self._governance is not None else ()
-            self.post_message(self.Wanted(verb, self._proposal, calls))
+            self.post_message(self.Wanted(verb, self._proposal))
 
     def refusal_of(self, entry: Action) -> str:
         if (reason := super().refusal_of(entry)) or entry.id not in {*VERBS, "show_calls"}:
@@ -152,9 +150,7 @@ class ProposalScreen(ModeScreen):
         if self._proposal is None:
             return "The chain does not show this proposal."
         if entry.id == "show_calls":
-            if not self._proposal.linked_calls:
-                return "No contract call is linked to this proposal."
-            return "" if self._governance is not None else "What is linked is not known yet: the chain is asked for it."
+            return "" if self._proposal.linked_calls else "No contract call is linked to this proposal."
         height = self.snapshot.height if self.snapshot is not None else None
         return verb_refusal(entry.id, self._proposal, height)
 

@@ -266,7 +266,7 @@ class ProposeScreen(ModalScreen[int | None]):
                 self._reviewed = path
             self._check()
 
-        ask = partial(self._session.file_reviews, path)
+        ask = partial(self._session.cut_file_reviews, path)
         screen = CutsScreen(f"Calls of {path}", ask, prefix_of(self.snapshot))
         self.app.push_screen(screen, read)
 

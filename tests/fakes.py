@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
 
 from console.errors import ConsoleError
@@ -16,7 +16,6 @@ from console.model import (
     Crossing,
     Governance,
     KnownRelease,
-    LinkedCall,
     LinkedReview,
     NetworkIdentity,
     NodeHeight,
@@ -442,7 +441,7 @@ class FakeSession:
         self.proposed.append(dict(fields))
         return RegistryCall("propose", tuple(fields.values()), SigningKey.PROPOSER, 0, f"Proposes {fields['name']}.")
 
-    async def file_reviews(self, path: str) -> tuple[LinkedReview, ...]:
+    async def cut_file_reviews(self, path: str) -> tuple[LinkedReview, ...]:
         if self.error is not None:
             raise self.error
         from tests import governance_fakes
@@ -464,12 +463,12 @@ class FakeSession:
 
         return self.governances.get(proposal_id) or governance_fakes.governance(proposal_id)
 
-    async def linked_reviews(self, calls: Sequence[LinkedCall]) -> tuple[LinkedReview, ...]:
+    async def linked_reviews(self, proposal_id: int) -> tuple[LinkedReview, ...]:
         if self.error is not None:
             raise self.error
         from tests import governance_fakes
 
-        return governance_fakes.linked_reviews() * len(calls)
+        return governance_fakes.linked_reviews()
 
     async def review(self, call: RegistryCall) -> CallReview:
         self.reviewed.append(call)

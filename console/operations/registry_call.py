@@ -6,18 +6,16 @@ What is signed is exactly what was reviewed. The console and every verb go throu
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.errors import ChainError, ConsoleError, InputError, SettingsError
-from console.files import write_durably
+from console.errors import ChainError, InputError, SettingsError
 from console.model import CallOutcome, CallReview, RegistryCall, SigningKey
+from console.operations.contract_export import ExportedCall, write_export
 from console.ports import KeyReference, Terminal
 from console.settings import NetworkSettings, NodeSettings, state_folder
-from console.text import untrusted
 
 if TYPE_CHECKING:
     from console.chain.writer import RegistryWriter, Transaction
@@ -176,57 +174,28 @@ def key_for(
     return found
 
 
-def unsigned_document(review: CallReview, network: NetworkSettings) -> dict[str, object]:
-    """A reviewed call for another signer: what a person reads, and what a wallet needs."""
-    return {
-        "format": "upgrade-console call 1",
-        "network": network.name,
-        "chain_id": review.chain_id,
-        "to": review.target,
-        "value": "0",
-        "data": review.data,
-        "data_sha256": hashlib.sha256(bytes.fromhex(review.data[2:])).hexdigest(),
-        "described": review.described,
-        "effect": review.call.effect,
-        "proposal_id": review.call.proposal_id,
-    }
-
-
-def safe_document(review: CallReview, network: NetworkSettings) -> dict[str, object]:
-    """The same for a Safe's transaction builder."""
-    return {
-        "version": "1.0",
-        "chainId": str(review.chain_id),
-        "meta": {"name": f"{network.name}: {review.call.function}", "description": review.call.effect},
-        "transactions": [{"to": review.target, "value": "0", "data": review.data}],
-    }
-
-
-def export_call(
-    review: CallReview, network: NetworkSettings, folder: Path | None = None, *, safe: bool = False
-) -> Path:
-    """Write a reviewed call to a file, unsigned.
+def export_call(review: CallReview, network: NetworkSettings, path: Path | None = None) -> Path:
+    """Write a reviewed call for another signer: a multisig, a hardware wallet, another machine.
 
     Args:
         review: What was reviewed.
         network: The network.
-        folder: Where to; the folder `exports` beside the state when not given.
-        safe: In the form of a Safe's transaction builder.
+        path: Where to; a name of its own in the folder `exports` beside the state when not given.
 
     Returns:
-        The file.
+        The file; one for Safe's transaction builder is beside it, with `.safe.json`.
 
     Raises:
-        ConsoleError: It cannot be written.
+        InputError: It cannot be written.
     """
-    document = safe_document(review, network) if safe else unsigned_document(review, network)
-    where = folder or (network.folder or state_folder()) / "exports"
-    digest = hashlib.sha256(bytes.fromhex(review.data[2:])).hexdigest()[:8]
-    number = f"-{review.call.proposal_id}" if review.call.proposal_id else ""
-    path = where / f"{review.call.function}{number}-{digest}{'-safe' if safe else ''}.json"
-    try:
-        where.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_durably(path, json.dumps(document, indent=2).encode() + b"\n")
-    except OSError as error:
-        raise ConsoleError(f"the call cannot be written to {untrusted(path)}: {error}", safe=_NOTHING_SENT) from error
-    return path
+    data = bytes.fromhex(review.data[2:])
+    if path is None:
+        folder = (network.folder or state_folder()) / "exports"
+        number = f"-{review.call.proposal_id}" if review.call.proposal_id else ""
+        path = folder / f"{review.call.function}{number}-{hashlib.sha256(data).hexdigest()[:8]}.json"
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"the call cannot be written to {folder}: {error}", safe=_NOTHING_SENT) from error
+    what = f"{review.described}: {review.call.effect}"
+    return write_export([ExportedCall(review.chain_id, review.target, data, what, owner=review.sender)], path)[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from console.model import (
     Snapshot,
 )
 from console.operations import logs
+from console.operations.contract_export import read_export
 from console.operations.governance import propose_call
 from console.operations.node import NodeControl, act, arm_unproven
 from console.operations.propose import check_fields, earliest_height, request_of
@@ -168,29 +169,6 @@ class ConsoleSession:
             raise InputError("the chain has not answered yet", safe="nothing was sent")
         return propose_call(request_of(fields, self._latest))
 
-    async def file_reviews(self, path: str) -> tuple[LinkedReview, ...]:
-        """What the calls in a cut file change.
-
-        Raises:
-            InputError: It cannot be read, or is no cut file of this network.
-            ChainError: No usable answer.
-        """
-        from console.operations.contract_export import read_export
-
-        calls = await asyncio.to_thread(read_export, Path(path).expanduser())
-        return await self.linked_reviews([LinkedCall(call.target, call.data, "") for call in calls])
-
-    async def linked_reviews(self, calls: Sequence[LinkedCall]) -> tuple[LinkedReview, ...]:
-        """What linked calls change; see `console.operations.contract_upgrade.review_linked`.
-
-        Raises:
-            InputError: The network has no contracts.
-            ChainError: No usable answer.
-        """
-        from console.operations.contract_upgrade import review_linked
-
-        return await review_linked(self._connected().network, calls)
-
     async def rules(self) -> RegistryRules:
         """What the registry was deployed with. Raises ChainError."""
         return await self._connected().governance.rules()
@@ -198,6 +176,22 @@ class ConsoleSession:
     async def governance(self, proposal_id: int) -> Governance:
         """Votes, approvals and linked calls of a proposal. Raises ChainError."""
         return await self._connected().governance.read(proposal_id)
+
+    async def linked_reviews(self, proposal_id: int) -> tuple[LinkedReview, ...]:
+        """What the linked calls of a proposal change, from the chain as it is now. Raises ChainError."""
+        connection = self._connected()
+        calls = (await connection.governance.read(proposal_id)).calls
+        from console.operations.contract_upgrade import review_linked
+
+        return await review_linked(connection.network, calls)
+
+    async def cut_file_reviews(self, path: str) -> tuple[LinkedReview, ...]:
+        """What the calls in a file of exported calls change, from the chain as it is now. Raises ConsoleError."""
+        from console.operations.contract_upgrade import review_linked
+
+        exported = await asyncio.to_thread(read_export, Path(path).expanduser())
+        calls = tuple(LinkedCall(each.target, each.data, "") for each in exported)
+        return await review_linked(self._connected().network, calls)
 
     async def review(self, call: RegistryCall) -> CallReview:
         """What would be signed; raises as `console.operations.registry_call.RegistryCalls.review`."""

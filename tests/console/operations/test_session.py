@@ -12,6 +12,7 @@ import pytest
 
 from console.errors import DevnetError, InputError
 from console.model import CallOutcome, CallReview, Governance, RegistryCall, RegistryRules, SigningKey, Snapshot
+from console.operations.contract_export import read_export
 from console.operations.session import Connection, ConsoleSession
 from console.ports import Session, Terminal
 from tests.console.operations.examples import a_chain, a_network, a_node_settings, a_proposal, a_snapshot
@@ -213,9 +214,8 @@ async def test_a_call_is_reviewed_then_sent_or_exported(tmp_path: Path) -> None:
     session = a_session(world)
     assert (await session.rules(), (await session.governance(7)).proposal_id) == (RULES, 7)
     review = await session.review(CALL)
-    path = Path(await session.export(review))
-    assert '"data": "0x1234"' in path.read_text()
-    assert path.stat().st_mode & 0o777 == 0o600
+    (exported,) = read_export(Path(await session.export(review)))
+    assert (exported.chain_id, exported.target, exported.data) == (31337, ADDRESS, b"\x12\x34")
     assert world.sent == []
     assert (await session.send(review)).height == 121
     assert world.sent == [review]
@@ -252,4 +252,4 @@ class Lent:
 async def test_a_cut_file_that_is_none_is_refused(tmp_path: Path) -> None:
     session = a_session(World(tmp_path, []))
     with pytest.raises(InputError):
-        await session.file_reviews(str(tmp_path / "missing.json"))
+        await session.cut_file_reviews(str(tmp_path / "missing.json"))
