@@ -37,6 +37,10 @@ class ReviewScreen(ConfirmScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("x", "export", "Export", show=False),
         Binding("a", "addresses", "Addresses", show=False),
+        Binding("up", "scroll(-1)", show=False),
+        Binding("down", "scroll(1)", show=False),
+        Binding("pageup", "scroll(-10)", show=False),
+        Binding("pagedown", "scroll(10)", show=False),
     ]
 
     def __init__(
@@ -102,6 +106,10 @@ class ReviewScreen(ConfirmScreen):
             f", as proposal {outcome.proposal_id}" if outcome.proposal_id and not self._review.call.proposal_id else ""
         )
         return f"In block {outcome.height:,}{about}: {outcome.transaction}"
+
+    def action_scroll(self, rows: int) -> None:
+        """Move what is reviewed; the focus stays on the answers."""
+        self.query_one("#asked").scroll_relative(y=rows, animate=False)
 
     def action_addresses(self) -> None:
         """Show addresses in both forms, or in one again."""
