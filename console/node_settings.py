@@ -46,6 +46,14 @@ class NodeSettings:
     """Whether a plan's own URL may lead to this machine or into a private network."""
     automatic: bool = True
     """Whether the controller acts on scheduled plans by itself."""
+    auto_schedule: bool = True
+    """Whether the controller gives approved proposals their heights when it is its turn."""
+    auto_execute: bool = True
+    """Whether it has linked calls made."""
+    auto_undo: bool = True
+    """Whether it has linked calls taken back after an upgrade that did not come."""
+    auto_advertise: bool = True
+    """Whether it tells the chain what this validator runs."""
     restart_on_error: bool = False
 
     shape: Shape = "embedded"

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from console.errors import SettingsError
+from console.addresses import prefix_of, read_unhashed
+from console.contract_settings import ContractSettings, parse_contracts
+from console.errors import InputError, SettingsError
+from console.keymap import checked_keymap
 from console.node_settings import NodeSettings
 from console.ports import KeyReference
 from console.release_settings import STAGE, ReleaseSettings, Stage, default_releases, parse_releases
@@ -66,6 +69,8 @@ class NetworkSettings:
     """What is at stake; decides what is demanded of a release where the settings do not say it."""
     releases: ReleaseSettings | None = None
     """As written; None for the defaults, which `demands` knows."""
+    contracts: ContractSettings = field(default_factory=ContractSettings)
+    """Where its contracts are."""
 
     @property
     def demands(self) -> ReleaseSettings:
@@ -143,6 +148,17 @@ def load_network(name: str, devnet_folder: Path | None = None) -> NetworkSetting
     return parse_network(name, _table(tables[name], f"networks.{name}"), None)
 
 
+def load_keymap() -> dict[str, str]:
+    """The console's own keys: the table `[keymap]` of the settings file; empty without one.
+
+    Raises:
+        SettingsError: The file is unreadable, or a key is not acceptable.
+    """
+    path = config_file()
+    table = _read(path).get("keymap") if path.is_file() else None
+    return {} if table is None else checked_keymap(_table(table, "keymap"))
+
+
 def proving_network(network: NetworkSettings) -> NetworkSettings:
     """The network that has to prove the releases of another.
 
@@ -201,6 +217,9 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None) -> Netw
         block_time_s=_optional_number(table, "block_time_s", where),
         stage=stage,
         releases=releases,
+        contracts=parse_contracts(
+            _table(table.get("contracts", {}), f"{where}.contracts"), where, prefix_of(_text(table, "chain_id", where))
+        ),
     )
 
 
@@ -255,7 +274,7 @@ def _parse_node(name: str, table: dict[str, Any], where: str, network_kind: str)
         if key not in values or (network_kind == "ipc" and values[key] == ""):
             raise SettingsError(f"{where}: {key} must be a text that is not empty")
     if network_kind == "ipc":
-        _address(values, "address", where)
+        values["address"] = _address(values, "address", where)
     if (values["shape"] == "cosmos") != (network_kind == "cosmos"):
         raise SettingsError(f"{where}: shape {values['shape']!r} does not go with a network of kind {network_kind!r}")
     return NodeSettings(name=name, written=frozenset(written), **values)
@@ -332,10 +351,13 @@ def _optional_number(table: dict[str, Any], key: str, where: str) -> float | Non
 
 def _address(table: dict[str, Any], key: str, where: str) -> str:
     value = _text(table, key, where)
-    digits = value[2:]
-    if not value.startswith("0x") or len(digits) != 40 or any(c not in "0123456789abcdefABCDEF" for c in digits):
-        raise SettingsError(f"{where}: {key} {value!r} is not an address of 0x and 40 hex digits")
-    return value
+    chain_id = table.get("chain_id")
+    try:
+        found = read_unhashed(value, prefix=prefix_of(chain_id) if isinstance(chain_id, str) else None)
+    except InputError as error:
+        raise SettingsError(f"{where}: {key}: {error.what}", next_step=error.next_step) from None
+    # A 0x address keeps its spelling: who asks the chain about it looks at its checksum first.
+    return value if value.startswith("0x") else "0x" + found.hex()
 
 
 def _urls(table: dict[str, Any], key: str, where: str) -> tuple[str, ...]:

@@ -103,7 +103,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("daemon", kinds.DAEMON, _FILE, "Name of the binary in every `bin/`."),
     Setting("arguments", kinds.TEXTS, _FILE, "Arguments of a start; `{home}` is replaced.", shown_default="`[]`"),
-    Setting("address", kinds.LINE, _FILE, "The validator's address; may be empty on Cosmos chains."),
+    Setting("address", kinds.LINE, _FILE, "The validator's address, as 0x… or f410…; may be empty on Cosmos chains."),
     Setting("cometbft_rpc", kinds.URL, _CONTROLLER, "The node's own CometBFT RPC."),
     Setting(
         "ethereum_rpc", kinds.OPTIONAL_URL, _CONTROLLER, "The node's own Ethereum RPC; not needed on Cosmos chains."
@@ -189,6 +189,33 @@ SETTINGS: tuple[Setting, ...] = (
         _ONCE,
         "Act on scheduled plans without being asked; false: watch only.",
         ("auto_apply", "upgrade.auto_apply"),
+    ),
+    Setting(
+        "auto_schedule",
+        kinds.BOOLEAN,
+        _ONCE,
+        "Give an approved proposal its height (`checkAndSchedule`) as soon as it may have one and it is this"
+        " validator's turn; false: leave it to others.",
+    ),
+    Setting(
+        "auto_execute",
+        kinds.BOOLEAN,
+        _ONCE,
+        "Have a proposal's linked contract calls made in this validator's turn: before the freeze where they come"
+        " first, else after the upgrade; false: leave it to others.",
+    ),
+    Setting(
+        "auto_undo",
+        kinds.BOOLEAN,
+        _ONCE,
+        "Have linked contract calls taken back in this validator's turn when their upgrade did not come; false: leave"
+        " it to others.",
+    ),
+    Setting(
+        "auto_advertise",
+        kinds.BOOLEAN,
+        _ONCE,
+        "Tell the registry which release this validator runs, at the controller's start and after each upgrade.",
     ),
     Setting(
         "auto_download",

@@ -25,6 +25,8 @@ const deployable = [
   "GatewayMembershipFacet",
   "GatewayPowerSource",
   "OwnershipFacet",
+  "StaticPowerSource",
+  "SubnetActorPowerSource",
   "UpgradeRegistry",
 ];
 

@@ -1,4 +1,8 @@
-"""Addresses: Ethereum's with checksum, CometBFT's, Filecoin's f0 and f410, and subnet ids (facts/ipc.md §3.4–3.5)."""
+"""Addresses in every form that an operator meets, and the keys behind them (facts/ipc.md §3.4–3.5).
+
+`parse_address` is what every field and option that takes an address calls. The spellings themselves, which the
+settings need too, are in `console.addresses`.
+"""
 
 from __future__ import annotations
 
@@ -7,66 +11,117 @@ import binascii
 import hashlib
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 
+from console import strict_json
+from console.addresses import (
+    EAM_NAMESPACE,
+    ZERO_ADDRESS,
+    SubnetId,
+    actor_id,
+    checked_address,
+    checksummed,
+    ethereum_to_f410,
+    f0_to_ethereum,
+    f410_to_ethereum,
+    keccak,
+    parse_subnet_id,
+    read_address,
+)
 from console.errors import InputError
-from console.text import untrusted
 
-ZERO_ADDRESS = "0x" + "0" * 40
-"""What contracts say for "nobody"."""
+__all__ = [
+    "EAM_NAMESPACE",
+    "ZERO_ADDRESS",
+    "AddressForms",
+    "SubnetId",
+    "actor_id",
+    "address_forms",
+    "checked_address",
+    "checksummed",
+    "consensus_address",
+    "ed25519_consensus_address",
+    "ethereum_address",
+    "ethereum_to_f410",
+    "f0_to_ethereum",
+    "f410_to_ethereum",
+    "keccak",
+    "parse_address",
+    "parse_subnet_id",
+    "system_owned",
+]
 
-EAM_NAMESPACE = 10
-"""The delegated namespace of Ethereum-like addresses: the 10 of f410."""
-
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
-_F4 = re.compile(r"([ft])4([0-9]{1,20})f([a-z2-7]{1,120})", re.ASCII)
-_F0 = re.compile(r"([ft])0(0|[1-9][0-9]{0,19})", re.ASCII)
-_SUBNET = re.compile(r"/r([1-9][0-9]{0,19})((?:/[a-z0-9]{2,130})*)", re.ASCII)
-_ID_MASK = b"\xff" + b"\x00" * 11
-_UINT64_MAX = (1 << 64) - 1
+_HEX_KEY = re.compile(r"(?:0x)?((?:0[23][0-9a-fA-F]{64})|(?:04[0-9a-fA-F]{128}))", re.ASCII)
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{43,88}={0,2}", re.ASCII)
+_SECRET_SIZE = re.compile(r"(?:0x)?[0-9a-fA-F]{64}", re.ASCII)
+_MOST_TEXT = 400
+_MAY_BE_SECRET = "32 bytes are an ed25519 key, which has no Ethereum address, or a private key"
 
 
-def keccak(data: bytes) -> bytes:
-    """Keccak-256, Ethereum's hash."""
-    # Imported late: a console that only shows a height needs no hash.
-    from Crypto.Hash import keccak as module
+@dataclass(frozen=True, slots=True)
+class AddressForms:
+    """One address in all its forms; what does not follow from what was given is empty."""
 
-    return module.new(data=data, digest_bits=256).digest()
+    ethereum: str
+    """Checksummed."""
+    f410: str
+    """As Filecoin's mainnet writes it: `f410f…`, or `f0…` for an actor's id."""
+    t410: str
+    """The same as test networks write it."""
+    actor_id: int | None
+    """The id of a built-in actor or one without an Ethereum address of its own; None for all others."""
+    subnet: str = ""
+    """The subnet whose actor this is, where a subnet id was given; its addresses with the given letter."""
+    network_name: str = ""
+    """The name that IPC's scripts give its folders and containers: the subnet id with dashes."""
+    public_key: str = ""
+    """Of a key: its 33 compressed bytes in hex digits."""
+    public_key_base64: str = ""
+    """The same as CometBFT and `validator.pk` write it."""
+    consensus: str = ""
+    """Of a key: CometBFT's address, 40 upper-case hex digits."""
 
 
-@lru_cache(maxsize=4096)
-def checksummed(address: str | bytes) -> str:
-    """The address in EIP-55 spelling.
+def parse_address(text: str, *, prefix: str | None = None) -> str:
+    """Read an address in any form that has one meaning.
 
     Args:
-        address: 20 bytes, or 0x and 40 hex digits in any case.
+        text: As typed: 0x and 40 hex digits, f410 or t410, f0 or t0, a subnet id (its actor is meant), or a
+            validator's secp256k1 public key in hex, base64 or CometBFT's JSON.
+        prefix: `f` or `t` where only that network's spelling is right.
+
+    Returns:
+        The checksummed Ethereum address.
 
     Raises:
-        InputError: It is neither.
+        InputError: Anything else, in one sentence that says what it is.
     """
-    if isinstance(address, bytes):
-        if len(address) != 20:
-            raise InputError(f"an address has 20 bytes, not {len(address)}")
-        digits = address.hex()
-    elif _ADDRESS.fullmatch(address):
-        digits = address[2:].lower()
-    else:
-        raise InputError(f"{untrusted(address, 60)!r} is not an address of 0x and 40 hex digits")
-    hashed = keccak(digits.encode()).hex()
-    return "0x" + "".join(d.upper() if int(h, 16) >= 8 else d for d, h in zip(digits, hashed, strict=False))
+    return address_forms(text, prefix=prefix).ethereum
 
 
-def checked_address(text: str) -> str:
-    """Read an address that a person typed: a mixed-case spelling must be the checksummed one.
+def address_forms(text: str, *, prefix: str | None = None) -> AddressForms:
+    """Every form of an address, for showing beside it. Arguments and errors as for `parse_address`."""
+    typed = text.strip()
+    if typed.startswith("/"):
+        return _subnet_forms(typed)
+    key = _public_key(typed)
+    if key is None:
+        return _forms(read_address(typed, prefix=prefix))
+    address = ethereum_address(key)
+    compressed = _compressed(key)
+    return AddressForms(
+        ethereum=address,
+        f410=ethereum_to_f410(address),
+        t410=ethereum_to_f410(address, prefix="t"),
+        actor_id=actor_id(address),
+        public_key=compressed.hex(),
+        public_key_base64=base64.b64encode(compressed).decode(),
+        consensus=consensus_address(compressed),
+    )
 
-    Raises:
-        InputError: Not an address, or a checksum that shows a typing mistake.
-    """
-    address = checksummed(text)
-    digits = text[2:]
-    if digits not in {digits.lower(), digits.upper()} and text != address:
-        raise InputError(f"the address {text} has a wrong checksum", next_step="copy it again")
-    return address
+
+def system_owned(owner: str) -> bool:
+    """Whether nobody can sign for this owner: the zero address, or an actor that is known by its id alone."""
+    return checksummed(owner) == ZERO_ADDRESS or actor_id(owner) is not None
 
 
 def ethereum_address(public_key: bytes) -> str:
@@ -117,108 +172,73 @@ def ed25519_consensus_address(public_key: bytes) -> str:
     return hashlib.sha256(public_key).digest()[:20].hex().upper()
 
 
-def f410_to_ethereum(text: str, *, prefix: str | None = None) -> str:
-    """Ethereum address of an f410 or t410 address.
+def _forms(address: str) -> AddressForms:
+    return AddressForms(
+        ethereum=address,
+        f410=ethereum_to_f410(address),
+        t410=ethereum_to_f410(address, prefix="t"),
+        actor_id=actor_id(address),
+    )
 
-    Args:
-        text: `f410f…` or `t410f…`, lower case.
-        prefix: `f` or `t` when only that network's spelling is right; the prefix is not in the checksum, but
-            ipc-cli and fendermint refuse the wrong one.
 
-    Raises:
-        InputError: Wrong spelling, network, namespace, length or checksum, or the masked form of an id, which has
-            to be written as f0.
-    """
-    match = _F4.fullmatch(text)
-    shown = untrusted(text, 60)
-    if match is None:
-        raise InputError(f"{shown!r} is not an f410 or t410 address")
-    if prefix is not None and match[1] != prefix:
-        raise InputError(f"{shown!r} belongs to another network: addresses begin with {prefix} here")
-    if match[2] != str(EAM_NAMESPACE):
-        raise InputError(f"{shown!r} is in namespace {match[2]}, not in {EAM_NAMESPACE}")
-    digits = match[3].upper()
+def _subnet_forms(text: str) -> AddressForms:
+    subnet = parse_subnet_id(text)
+    if subnet.actor is None:
+        raise InputError(f"{text} is a root network, which no actor stands for: it has no address")
+    address = subnet.actor
+    return AddressForms(
+        ethereum=address,
+        f410=ethereum_to_f410(address),
+        t410=ethereum_to_f410(address, prefix="t"),
+        actor_id=actor_id(address),
+        subnet=text,
+        network_name=text[1:].replace("/", "-"),
+    )
+
+
+def _public_key(typed: str) -> bytes | None:
+    """The bytes of a public key of secp256k1, None when it is something else."""
+    if typed.startswith("{"):
+        return _comet_key(typed)
+    if match := _HEX_KEY.fullmatch(typed):
+        return bytes.fromhex(match[1])
+    if _SECRET_SIZE.fullmatch(typed):
+        # Not repeated: it may be a secret.
+        raise InputError(_MAY_BE_SECRET, next_step="if it is one, it has been seen by your terminal: replace it")
+    if _BASE64.fullmatch(typed) and not typed.startswith("0x"):
+        raw = _base64(typed)
+        if raw is not None and len(raw) == 32:
+            raise InputError(_MAY_BE_SECRET, next_step="if it is one, it has been seen by your terminal: replace it")
+        # By its first byte, because an f410 address may be base64 too.
+        if raw is not None and raw[0] in {33: (2, 3), 65: (4,)}.get(len(raw), ()):
+            return raw
+    return None
+
+
+def _comet_key(typed: str) -> bytes:
+    """The key in CometBFT's JSON, `{"type": "tendermint/PubKeySecp256k1", "value": "…"}`."""
     try:
-        raw = base64.b32decode(digits + "=" * (-len(digits) % 8))
+        found = strict_json.loads(typed[:_MOST_TEXT].encode("utf-8", "replace"))
+    except strict_json.NotStrictJson:
+        found = None
+    if isinstance(found, dict) and found.get("type") == "tendermint/PubKeySecp256k1":
+        value = found.get("value")
+        raw = _base64(value) if isinstance(value, str) else None
+        if raw is not None and len(raw) == 33:
+            return raw
+    raise InputError("this JSON is not a secp256k1 public key as CometBFT writes one")
+
+
+def _base64(text: str) -> bytes | None:
+    try:
+        raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise InputError(f"{shown!r} is not base32") from None
-    # Spare bits that are not zero would give one address several spellings.
-    if base64.b32encode(raw).rstrip(b"=").decode() != digits or len(raw) != 24:
-        raise InputError(f"{shown!r} does not hold 20 bytes and a checksum")
-    payload, checksum = raw[:20], raw[20:]
-    if checksum != _f410_checksum(payload):
-        raise InputError(f"{shown!r} has a wrong checksum", next_step="copy the address again")
-    if payload.startswith(_ID_MASK):
-        raise InputError(f"{shown!r} is the masked form of an id: write it as {match[1]}0…")
-    return checksummed(payload)
+        return None
+    # Spare bits that are not zero would give one key several spellings.
+    return raw if base64.b64encode(raw).decode() == text else None
 
 
-def ethereum_to_f410(address: str, *, prefix: str = "f") -> str:
-    """The f410 (`prefix` f) or t410 (t) spelling of an Ethereum address; a masked id becomes f0.
+def _compressed(key: bytes) -> bytes:
+    from coincurve import PublicKey
 
-    Raises:
-        InputError: Not an address, or another prefix.
-    """
-    if prefix not in {"f", "t"}:
-        raise InputError(f"Filecoin addresses begin with f or t, not with {untrusted(prefix, 8)!r}")
-    payload = bytes.fromhex(checksummed(address)[2:])
-    if payload.startswith(_ID_MASK):
-        return f"{prefix}0{int.from_bytes(payload[12:], 'big')}"
-    coded = base64.b32encode(payload + _f410_checksum(payload)).rstrip(b"=").decode().lower()
-    return f"{prefix}4{EAM_NAMESPACE}f{coded}"
-
-
-def f0_to_ethereum(text: str) -> str:
-    """Masked Ethereum form of an id address: 0xff, eleven zero bytes, the id in eight.
-
-    Raises:
-        InputError: Not `f0` or `t0` and a decimal number below 2^64 without leading zeros.
-    """
-    match = _F0.fullmatch(text)
-    if match is None or int(match[2]) > _UINT64_MAX:
-        raise InputError(f"{untrusted(text, 60)!r} is not an f0 or t0 address")
-    return checksummed(_ID_MASK + int(match[2]).to_bytes(8, "big"))
-
-
-def actor_id(address: str) -> int | None:
-    """The id in a masked Ethereum address, None when it is not one. Raises InputError when it is no address."""
-    payload = bytes.fromhex(checksummed(address)[2:])
-    return int.from_bytes(payload[12:], "big") if payload.startswith(_ID_MASK) else None
-
-
-@dataclass(frozen=True, slots=True)
-class SubnetId:
-    """`/r<root chain id>(/<address>)*`: the way from the root chain down to a subnet."""
-
-    root: int
-    """Chain id of the root."""
-    route: tuple[str, ...]
-    """Checksummed Ethereum addresses of the subnet actors; the last one is the subnet's own. Empty for the root."""
-
-    @property
-    def actor(self) -> str | None:
-        """The subnet's actor on its parent, None for a root."""
-        return self.route[-1] if self.route else None
-
-    @property
-    def parent(self) -> SubnetId | None:
-        """The network that holds the subnet's actor, None for a root."""
-        return SubnetId(self.root, self.route[:-1]) if self.route else None
-
-
-def parse_subnet_id(text: str) -> SubnetId:
-    """Read a subnet id.
-
-    Raises:
-        InputError: It is not one, or one of its addresses is wrong.
-    """
-    match = _SUBNET.fullmatch(text)
-    if match is None or int(match[1]) > _UINT64_MAX:
-        raise InputError(f"{untrusted(text, 80)!r} is not a subnet id such as /r314159/t410f…")
-    parts = match[2].split("/")[1:]
-    return SubnetId(int(match[1]), tuple(f0_to_ethereum(p) if _F0.fullmatch(p) else f410_to_ethereum(p) for p in parts))
-
-
-def _f410_checksum(payload: bytes) -> bytes:
-    # The namespace is LEB128; 10 is one byte.
-    return hashlib.blake2b(bytes((4, EAM_NAMESPACE)) + payload, digest_size=4).digest()
+    return bytes(PublicKey(key).format())

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from console.addresses import keccak
 from console.chain.abi import AbiError, decode, encode
-from console.chain.address import keccak
 from console.errors import BadAnswer, InputError
 
 
@@ -81,6 +81,11 @@ class Interface:
             return None
         values = _decode(tuple(_foreign(kind) for kind in signature.types), data[4:], f"the error {signature.name}")
         return signature.name, dict(zip(signature.names, values, strict=True))
+
+
+def functions_of(abi: Sequence[Mapping[str, Any]]) -> tuple[Signature, ...]:
+    """Every function of an interface, those of one name with other arguments too."""
+    return tuple(_signature(entry) for entry in abi if entry["type"] == "function")
 
 
 def first_array_length(data: bytes) -> int:

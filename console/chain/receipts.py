@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from console.chain.address import checksummed, keccak
+from console.addresses import checksummed, keccak
 from console.chain.fields import data as read_data
 from console.chain.fields import items, quantity, table
 from console.chain.rpc import Reply

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from console.chain.address import checksummed
+from console.addresses import checksummed
 from console.chain.fields import data as read_data
 from console.chain.interface import Interface
 from console.chain.rpc import RpcError

@@ -12,14 +12,15 @@ from functools import cache
 from itertools import pairwise
 from typing import Any, TypeVar
 
-from console.chain.address import checksummed
+from console.addresses import checked_address, checksummed
 from console.chain.contracts import artefact
 from console.chain.fields import data as read_data
 from console.chain.interface import Interface, first_array_length
 from console.chain.refusals import refusal
 from console.chain.rpc import Call, Reply
-from console.errors import BadAnswer
+from console.errors import BadAnswer, InputError
 from console.model import Proposal, ProposalStatus, Readiness, ReleaseKind, ValidatorReadiness, Verdict
+from console.settings import NetworkSettings
 from console.text import untrusted
 
 MAX_VALIDATORS = 256
@@ -68,7 +69,7 @@ def decode_proposals(reply: Reply, *, limit: int, where: str) -> tuple[Proposal,
         ContractRefused: The view reverted.
         BadAnswer: The answer is not what the view returns.
     """
-    proposals = tuple(_proposal(row) for row in _rows(reply, "proposals", limit, where))
+    proposals = tuple(_proposal(row) for row in decode_rows(reply, "proposals", limit, where))
     ids = [proposal.id for proposal in proposals]
     if any(newer <= older for newer, older in pairwise(ids)):
         raise BadAnswer(f"{where} lists proposals out of order: {ids}")
@@ -77,8 +78,8 @@ def decode_proposals(reply: Reply, *, limit: int, where: str) -> tuple[Proposal,
 
 def decode_proposal(reply: Reply, *, where: str) -> Proposal:
     """Decode the answer to `proposal(id)`. Raises as `decode_proposals`, `ContractRefused` for an unknown id."""
-    (row,) = registry_interface().decode("proposal", _answer(reply, "proposal", where))
-    return _proposal(_named("proposal", row))
+    (row,) = registry_interface().decode("proposal", view_answer(reply, "proposal", where))
+    return _proposal(named_row("proposal", row))
 
 
 def decode_readiness(reply: Reply, *, proposal_id: int, where: str) -> Readiness:
@@ -89,7 +90,7 @@ def decode_readiness(reply: Reply, *, proposal_id: int, where: str) -> Readiness
         proposal_id: The proposal it is about; the answer itself does not say.
         where: The endpoint's name, for sentences.
     """
-    rows = tuple(_validator(row) for row in _rows(reply, "readiness", MAX_VALIDATORS, where))
+    rows = tuple(_validator(row) for row in decode_rows(reply, "readiness", MAX_VALIDATORS, where))
     if len({row.address for row in rows}) != len(rows):
         raise BadAnswer(f"{where} names a validator twice in one answer")
     return Readiness(proposal_id, rows)
@@ -112,7 +113,16 @@ def no_registry(where: str, address: str = "") -> NoRegistry:
     return NoRegistry(f"there is no contract at {at} on {where}", next_step="check `registry` in the settings")
 
 
-def _answer(reply: Reply, function: str, where: str) -> bytes:
+def check_registry_address(network: NetworkSettings) -> None:
+    """Check the checksum in the settings' spelling of the registry's address. Raises NoRegistry."""
+    try:
+        checked_address(network.registry)
+    except InputError as error:
+        raise NoRegistry(error.what, next_step="mend `registry` in the settings") from None
+
+
+def view_answer(reply: Reply, function: str, where: str) -> bytes:
+    """The bytes that a view answered with. Raises as `decode_proposals`."""
     if reply.error is not None:
         raise refusal(reply.error, registry_interface(), what=f"{function} of the registry on {where}")
     data = read_data(reply.result, f"the answer of {where} to {function}", most=_MAX_ANSWER)
@@ -121,17 +131,31 @@ def _answer(reply: Reply, function: str, where: str) -> bytes:
     return data
 
 
-def _rows(reply: Reply, function: str, limit: int, where: str) -> list[Mapping[str, Any]]:
-    data = _answer(reply, function, where)
+def decode_rows(reply: Reply, function: str, limit: int, where: str) -> list[Mapping[str, Any]]:
+    """The rows of a view that returns a page and a total, by the names of their fields.
+
+    Args:
+        reply: The answer.
+        function: The view's name.
+        limit: Rows that were asked for; more are refused.
+        where: The endpoint's name, for sentences.
+
+    Raises:
+        NoRegistry: There is no contract.
+        ContractRefused: The view reverted.
+        BadAnswer: The answer is not what the view returns.
+    """
+    data = view_answer(reply, function, where)
     if first_array_length(data) > limit:
         raise BadAnswer(f"{where} answered {function} with more than {limit} rows")
     page, total = registry_interface().decode(function, data)
     if total < len(page):
         raise BadAnswer(f"{where} answered {function} with {len(page)} rows of {total}")
-    return [_named(function, row) for row in page]
+    return [named_row(function, row) for row in page]
 
 
-def _named(function: str, row: tuple[Any, ...]) -> Mapping[str, Any]:
+def named_row(function: str, row: tuple[Any, ...]) -> Mapping[str, Any]:
+    """A row that a view returned, by the names of its fields."""
     return dict(zip(registry_interface().functions[function].output_fields[0], row, strict=True))
 
 

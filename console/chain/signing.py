@@ -5,20 +5,28 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
-from collections.abc import Mapping
+import termios
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import console
+from console.chain.typed_data import TypedMessage, to_request
 from console.errors import SignerError
-from console.ports import KeyReference
+from console.ports import KeyDescription, KeyKind, KeyReference, Terminal
 from console.text import untrusted
 
 DEADLINE_S = 20.0
 """Seconds that a signature may take, the signer's start included (0.6 s on a free machine)."""
 
+TYPING_DEADLINE_S = 300.0
+"""Seconds that a person has for a passphrase, all tries together."""
+
 _MAX_ANSWER = 1 << 20
+_MAX_WARNINGS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +43,34 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class SignedText:
-    """A signed statement."""
+    """A signed statement, or signed typed data."""
 
     signature: str
-    """0x hex of 65 bytes: a personal message (EIP-191)."""
+    """0x hex of 65 bytes: a personal message (EIP-191), or typed data (EIP-712)."""
     signer: str
     """Checksummed address of the key."""
+
+
+class PlainTerminal:
+    """`console.ports.Terminal` of a verb on the command line: nothing is drawn, so nothing has to make room."""
+
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[None]:
+        """The terminal as it is."""
+        yield
 
 
 class SignerProcess:
     """Starts `python -m console.signer`, one process per answer.
 
     Args:
-        deadline_s: Seconds per answer.
+        deadline_s: Seconds per answer; a person who types a passphrase has `TYPING_DEADLINE_S`.
+        terminal: Where the signer may ask for a passphrase; None: nowhere, as in a controller.
     """
 
-    def __init__(self, *, deadline_s: float = DEADLINE_S) -> None:
+    def __init__(self, *, deadline_s: float = DEADLINE_S, terminal: Terminal | None = None) -> None:
         self._deadline_s = deadline_s
+        self._terminal = terminal
         self._waiting: asyncio.subprocess.Process | None = None
 
     async def prepare(self) -> None:
@@ -59,7 +78,7 @@ class SignerProcess:
         if self._waiting is not None and self._waiting.returncode is not None:
             self._waiting = None
         if self._waiting is None:
-            self._waiting = await _start()
+            self._waiting = await _start(self._terminal)
 
     async def sign(self, key: KeyReference, transaction: Mapping[str, object]) -> Signed:
         """Have a transaction signed.
@@ -71,10 +90,7 @@ class SignerProcess:
         Raises:
             SignerError: It refused, failed or took too long; nothing was sent.
         """
-        await self.prepare()
-        process, self._waiting = self._waiting, None
-        assert process is not None
-        answer = await self._ask(process, {"key": {"path": str(key.path)}, "transaction": dict(transaction)})
+        answer = await self._have_signed(key, "transaction", dict(transaction))
         return Signed(_hex(answer, "raw"), _hex(answer, "hash", 32), _hex(answer, "from", 20))
 
     async def sign_statement(self, key: KeyReference, text: str, sender: str | None = None) -> SignedText:
@@ -88,17 +104,38 @@ class SignerProcess:
         Raises:
             SignerError: It refused, failed or took too long.
         """
-        await self.prepare()
-        process, self._waiting = self._waiting, None
-        assert process is not None
         statement = {"text": text} if sender is None else {"text": text, "from": sender}
-        answer = await self._ask(process, {"key": {"path": str(key.path)}, "statement": statement})
+        answer = await self._have_signed(key, "statement", statement)
+        return SignedText(_hex(answer, "signature", 65), _hex(answer, "from", 20))
+
+    async def sign_typed(self, key: KeyReference, message: TypedMessage) -> SignedText:
+        """Have a vote or a readiness signed as typed data (EIP-712), for somebody else to bring into a block.
+
+        Args:
+            key: Where the signer finds the key; it must be that of the message's signer.
+            message: The message.
+
+        Raises:
+            SignerError: It refused, failed or took too long.
+        """
+        answer = await self._have_signed(key, "typed", to_request(message))
         return SignedText(_hex(answer, "signature", 65), _hex(answer, "from", 20))
 
     async def address(self, key: KeyReference) -> str:
         """Checksummed address of a key. Raises SignerError."""
-        answer = await self._ask(await _start("address"), {"key": {"path": str(key.path)}})
-        return _hex(answer, "from", 20)
+        return (await self.describe(key)).address
+
+    async def describe(self, key: KeyReference) -> KeyDescription:
+        """What the file of a key holds; no keystore is opened for it. Raises SignerError."""
+        request = {"key": {"path": str(key.path)} | ({"address": key.address} if key.address else {})}
+        answer = await self._ask(await _start(None, "address"), request)
+        try:
+            kind = KeyKind(str(answer.get("kind")))
+        except ValueError:
+            raise SignerError("the signer's answer has no usable `kind`", safe="nothing was sent") from None
+        warnings = answer.get("warnings")
+        told = warnings[:_MAX_WARNINGS] if isinstance(warnings, list) else []
+        return KeyDescription(_hex(answer, "from", 20), kind, tuple(str(untrusted(str(each), 400)) for each in told))
 
     async def close(self) -> None:
         """End a signer that waits."""
@@ -106,20 +143,121 @@ class SignerProcess:
         if process is not None:
             await _end(process)
 
+    async def _have_signed(self, key: KeyReference, what: str, content: Mapping[str, object]) -> Mapping[str, object]:
+        request = {"key": _key_request(key), what: dict(content)}
+        await self.prepare()
+        process, self._waiting = self._waiting, None
+        assert process is not None
+        return await self._ask(process, request)
+
     async def _ask(self, process: asyncio.subprocess.Process, request: Mapping[str, object]) -> Mapping[str, object]:
+        assert process.stderr is not None
+        complaint = asyncio.create_task(process.stderr.read(_MAX_ANSWER))
         try:
             async with asyncio.timeout(self._deadline_s):
-                line, complaint = await process.communicate(json.dumps(request).encode() + b"\n")
+                answer = await _exchange(process, request)
+            if answer == {"ask": "passphrase"}:
+                answer = await self._let_it_ask(process)
+            async with asyncio.timeout(self._deadline_s):
+                last = (await complaint).decode("utf-8", "replace").strip().splitlines()[-1:]
+                await process.wait()
         except TimeoutError:
             raise SignerError(
                 f"the signer did not answer within {self._deadline_s:g} s", safe="nothing was sent"
             ) from None
         finally:
+            complaint.cancel()
             await _end(process)
-        return _read_answer(line, complaint)
+        return _read_answer(answer, last)
+
+    async def _let_it_ask(self, process: asyncio.subprocess.Process) -> object:
+        """Leave the terminal to a signer that needs a passphrase; its answer."""
+        if self._terminal is None or not _has_terminal():
+            async with asyncio.timeout(self._deadline_s):
+                return await _exchange(process, {"go": False})
+        try:
+            async with self._terminal.lent():
+                with _kept_terminal():
+                    try:
+                        async with asyncio.timeout(TYPING_DEADLINE_S):
+                            answer = await _exchange(process, {"go": True})
+                    except BaseException:
+                        # Before the terminal is put back: it must not be taken again.
+                        await _end(process)
+                        raise
+        except TimeoutError:
+            raise SignerError(
+                f"no passphrase was given within {TYPING_DEADLINE_S:g} s", safe="nothing was sent"
+            ) from None
+        return answer
 
 
-async def _start(*arguments: str) -> asyncio.subprocess.Process:
+def _key_request(key: KeyReference) -> dict[str, object]:
+    request: dict[str, object] = {"path": str(key.path)}
+    if key.address:
+        request["address"] = key.address
+    if key.passphrase_file is not None:
+        request["passphrase"] = {"path": str(key.passphrase_file), "credential": False}
+    elif key.credential:
+        folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
+        if not folder:
+            raise SignerError(
+                f"the credential {key.credential} is not there: systemd gave this process none",
+                safe="nothing was sent",
+                next_step=f"add LoadCredential={key.credential}:FILE to the unit",
+            )
+        request["passphrase"] = {"path": str(Path(folder) / key.credential), "credential": True}
+    return request
+
+
+async def _exchange(process: asyncio.subprocess.Process, request: Mapping[str, object]) -> object:
+    """One line to the signer, one back; None for no usable one."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        process.stdin.write(json.dumps(request).encode() + b"\n")
+        await process.stdin.drain()
+    except (BrokenPipeError, ConnectionResetError):
+        # It is gone; what it said before may still be there.
+        pass
+    try:
+        return json.loads(await process.stdout.readline())
+    except ValueError:
+        return None
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def _kept_terminal() -> Iterator[None]:
+    """The terminal's settings and who is in front, put back also when a signer was killed in the middle."""
+    descriptor = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        before, front = termios.tcgetattr(descriptor), os.tcgetpgrp(descriptor)
+        try:
+            yield
+        finally:
+            # From behind, which we are when the signer did not give it back, this would stop us.
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
+            try:
+                os.tcsetpgrp(descriptor, front)
+                termios.tcsetattr(descriptor, termios.TCSANOW, before)
+            except (OSError, termios.error):
+                # The terminal is gone: the hang-up says so to everybody.
+                pass
+            finally:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTTOU})
+    finally:
+        os.close(descriptor)
+
+
+async def _start(terminal: Terminal | None, *arguments: str) -> asyncio.subprocess.Process:
     package = Path(console.__file__).resolve().parent.parent
     # -P and an own environment: a module in the current folder or on a foreign path must not run next to a key.
     environment = {"PYTHONPATH": str(package), "PATH": os.defpath}
@@ -136,8 +274,10 @@ async def _start(*arguments: str) -> asyncio.subprocess.Process:
             stderr=asyncio.subprocess.PIPE,
             env=environment,
             limit=_MAX_ANSWER,
-            # A Ctrl-C in the terminal is for the console; the signer ends by itself.
-            start_new_session=True,
+            # A Ctrl-C in the terminal is for the console; the signer ends by itself. One that may ask keeps the
+            # terminal, behind everybody until it asks.
+            start_new_session=terminal is None,
+            process_group=None if terminal is None else 0,
         )
     except OSError as error:
         raise SignerError(f"cannot start the signer: {error.strerror}", safe="nothing was sent") from error
@@ -152,14 +292,9 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     await process.wait()
 
 
-def _read_answer(line: bytes, complaint: bytes) -> Mapping[str, object]:
-    try:
-        answer = json.loads(line) if len(line) <= _MAX_ANSWER else None
-    except ValueError:
-        answer = None
+def _read_answer(answer: object, complaint: list[str]) -> Mapping[str, object]:
     if not isinstance(answer, dict):
-        last = complaint.decode("utf-8", "replace").strip().splitlines()[-1:]
-        why = f": {untrusted(last[0], 120)}" if last else ""
+        why = f": {untrusted(complaint[0], 120)}" if complaint else ""
         raise SignerError(f"the signer ended without an answer{why}", safe="nothing was sent")
     if "error" in answer:
         raise SignerError(str(untrusted(answer["error"], 400)), safe="nothing was sent")

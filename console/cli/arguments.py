@@ -87,6 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_node(verbs, shared)
     _add_release(verbs, shared)
     _add_migration(verbs, shared)
+    _add_address(verbs, shared)
     _add_devnet(verbs, shared)
     return parser
 
@@ -123,6 +124,9 @@ def configured_networks() -> tuple[str, ...]:
 
 
 def _choose_network(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    if arguments.verb == "address":
+        # Only what was named is asked: the conversion itself needs no network.
+        return
     named = getattr(arguments, "cosmovisor_config", None) is not None
     if named or getattr(arguments, "daemon_arguments", None) is not None:
         if arguments.network is not None or arguments.dir is not None:
@@ -207,7 +211,9 @@ def _add_ready(verbs: argparse._SubParsersAction[argparse.ArgumentParser], share
     )
     ready.add_argument("--proposal", required=True, type=int, metavar="ID")
     ready.add_argument(
-        "--validator-address", metavar="0x…", help="the validator whose node is meant, instead of --node"
+        "--validator-address",
+        metavar="ADDRESS",
+        help="the validator whose node is meant , instead of --node",
     )
     ready.set_defaults(run=_verb("console.cli.ready"))
 
@@ -228,6 +234,13 @@ def _add_migration(verbs: argparse._SubParsersAction[argparse.ArgumentParser], s
     from console.cli import migration
 
     migration.register(verbs, shared)
+
+
+def _add_address(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
+    words = "print an address in every form: 0x, f410, t410, f0, a subnet id, a validator's public key"
+    address = verbs.add_parser("address", parents=[shared], help=words, description=words, allow_abbrev=False)
+    address.add_argument("value", metavar="VALUE", help="with --network also a validator's CometBFT address")
+    address.set_defaults(run=_verb("console.cli.address"))
 
 
 def _add_devnet(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:

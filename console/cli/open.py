@@ -14,7 +14,7 @@ from pathlib import Path
 from console.cli.sources import connect, load_target
 from console.errors import ConsoleError, DevnetError, InputError
 from console.operations.session import ConsoleSession
-from console.settings import DEVNET, default_devnet_folder, devnet_up_command
+from console.settings import DEVNET, default_devnet_folder, devnet_up_command, load_keymap
 
 DEFAULT_THEME = "dark"
 
@@ -35,7 +35,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConsoleError(problem, next_step="use a verb such as `upgrade-console status`")
     folder: Path = arguments.dir or default_devnet_folder()
     starting = _DevnetStart(folder) if _must_bring_up(arguments, folder) else None
-    code, stop = asyncio.run(_show(open_session(arguments, starting), starting, arguments.theme or DEFAULT_THEME))
+    keymap = load_keymap()
+    session = open_session(arguments, starting)
+    code, stop = asyncio.run(_show(session, starting, arguments.theme or DEFAULT_THEME, keymap))
     if not stop:
         return code
     from console.devnet.network import down
@@ -133,7 +135,9 @@ class _DevnetStart:
             steps.put_nowait(None)
 
 
-async def _show(session: ConsoleSession, starting: _DevnetStart | None, theme: str) -> tuple[int, bool]:
+async def _show(
+    session: ConsoleSession, starting: _DevnetStart | None, theme: str, keymap: Mapping[str, str]
+) -> tuple[int, bool]:
     """Run the console; returns its exit code and whether the operator wants the devnet stopped."""
     from console.terminal import prepare_environment
 
@@ -141,7 +145,7 @@ async def _show(session: ConsoleSession, starting: _DevnetStart | None, theme: s
     # Imported here: Textual reads the environment at import, and no other verb wants it.
     from console.app import EXIT_HANGUP, EXIT_STOP_DEVNET, EXIT_TERMINATED, UpgradeConsoleApp
 
-    app = UpgradeConsoleApp(session, theme)
+    app = UpgradeConsoleApp(session, theme, keymap=keymap)
     code = 1
     try:
         result = await app.run_async()

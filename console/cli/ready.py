@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 
+from console.addresses import prefix_of
 from console.cli.printing import print_json
 from console.cli.sources import explained
 from console.errors import EndpointDown, InputError
 from console.model import Proposal
 from console.operations.ready import signal_ready
 from console.settings import NetworkSettings, NodeSettings, load_network
-from console.text import untrusted
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     network = load_network(arguments.network, arguments.dir)
     node = chosen_node(network, arguments.node, arguments.validator_address)
     proposal = asyncio.run(_ready(network, node, arguments.proposal))
-    from console.chain.address import checksummed
+    from console.addresses import checksummed
 
     address = checksummed(node.address)
     if arguments.json:
@@ -37,19 +37,21 @@ def chosen_node(network: NetworkSettings, name: str | None, address: str | None)
     """The node of that validator address, else of that name, else the network's first.
 
     Raises:
-        InputError: No node of this machine has the address, or the node of that name has another one.
+        InputError: Not an address, no node of this machine has it, or the node of that name has another one.
         SettingsError: There is no such node.
     """
     if address is None:
         return network.node(name)
+    from console.chain.address import parse_address
+
+    wanted = parse_address(address, prefix=prefix_of(network.chain_id))
     candidates = network.nodes if name is None else (network.node(name),)
     for node in candidates:
-        if node.address.lower() == address.strip().lower():
+        if node.address.lower() == wanted.lower():
             return node
     known = ", ".join(f"{node.name} {node.address}" for node in candidates) or "none"
     raise InputError(
-        f"no node of network {network.name} on this machine has the validator address {untrusted(address, 64)}"
-        f" (known: {known})",
+        f"no node of network {network.name} on this machine has the validator address {wanted} (known: {known})",
         safe="nothing was sent",
     )
 

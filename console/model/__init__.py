@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
+from console.model.contracts import (
+    NOBODY,
+    CodeVerdict,
+    CutAction,
+    CutCheck,
+    CutReview,
+    DiamondView,
+    Facet,
+    FacetChange,
+    FacetCut,
+    LinkedReview,
+    Selector,
+    Upgradable,
+)
 from console.model.fetching import Fetching
 from console.model.governance import (
     Approval,
@@ -41,12 +55,32 @@ from console.model.plan import (
     Verdict,
     plan_without_votes,
 )
-from console.model.power import MAX_ARMING_TURNS, minimum_lead, more_than_two_thirds, power_may_fail
+from console.model.power import (
+    MAX_ARMING_TURNS,
+    minimum_lead,
+    more_than_two_thirds,
+    power_may_fail,
+    power_needed,
+    readiness_needed,
+    vote_needed,
+)
 from console.model.proof import Proof, ProofReading, ProofState, crossing_of, proof_of
 from console.model.release import KnownRelease, ReleaseCheck, RoleCount
 from console.model.snapshot import ChainView, NodeHeight, Snapshot, Upgrade, upgrade_of
 
 __all__ = [
+    "NOBODY",
+    "CodeVerdict",
+    "CutAction",
+    "CutCheck",
+    "CutReview",
+    "DiamondView",
+    "Facet",
+    "FacetChange",
+    "FacetCut",
+    "LinkedReview",
+    "Selector",
+    "Upgradable",
     "MAX_ARMING_TURNS",
     "Approval",
     "ApprovalKind",
@@ -95,7 +129,10 @@ __all__ = [
     "more_than_two_thirds",
     "plan_without_votes",
     "power_may_fail",
+    "power_needed",
     "proof_of",
+    "readiness_needed",
     "shown_state",
     "upgrade_of",
+    "vote_needed",
 ]

@@ -75,6 +75,7 @@ async def propose(network: NetworkSettings, request: ProposeRequest) -> int:
             next_step="name the file of a validator's or the admin's key",
         )
     from console.chain.receipts import created_proposal
+    from console.chain.sent import sent_by_hand
     from console.chain.transactions import send_registry_call
 
     arguments = (
@@ -85,7 +86,9 @@ async def propose(network: NetworkSettings, request: ProposeRequest) -> int:
         request.height,
         request.breaking,
     )
-    receipt = await send_registry_call(network, network.ethereum_rpc, network.proposer_key, "propose", arguments)
+    receipt = await send_registry_call(
+        network, network.ethereum_rpc, sent_by_hand(network), network.proposer_key, "propose", arguments
+    )
     return created_proposal(receipt, network.registry)
 
 

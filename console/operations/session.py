@@ -89,6 +89,12 @@ class ConsoleSession:
         """Whether `bring_up` has to run before anything can be shown."""
         return self._bring_up is not None
 
+    @property
+    def own_address(self) -> str:
+        """Checksummed address of the validator whose node this session has; empty for none."""
+        node = self._connection.node if self._connection is not None else None
+        return "" if node is None else node.address
+
     def now(self) -> float:
         """Unix seconds."""
         return self._clock()

@@ -184,3 +184,16 @@ def test_a_cosmos_node_is_of_the_cosmos_shape(config: Path) -> None:
     write_node(config, {"kind": "cosmos"}, shape="embedded")
     with pytest.raises(SettingsError, match="shape 'embedded' does not go with a network of kind 'cosmos'"):
         load_network("calibration")
+
+
+def test_addresses_are_read_in_filecoin_spelling_too(config: Path) -> None:
+    subnet = "/r314159/t410fkp4r67rks3ok4bvbn2rjojhkbig2rwvp4nmor5q"
+    address = "t410ffumhfeppdjixhkxtgagowxkdu77j7xz5aaa52vy"
+    write(config, chain_id=subnet, registry=address)
+    assert load_network("calibration").registry == "0x2d187291ef1a5173aaf3300ceb5d43a7fe9fdf3d"
+    write(config, chain_id=subnet, registry="f" + address[1:])
+    with pytest.raises(SettingsError, match=r"registry: .* belongs to another network: addresses begin with t here"):
+        load_network("calibration")
+    write(config, registry=address[:-1] + "a")
+    with pytest.raises(SettingsError, match=r"registry: .* wrong checksum"):
+        load_network("calibration")

@@ -94,7 +94,10 @@ class TestSigns:
 
     def test_address_only(self, key: Path) -> None:
         done = run({"key": {"path": str(key)}}, "address")
-        assert (done.returncode, json.loads(done.stdout)) == (0, {"from": ADDRESS})
+        assert (done.returncode, json.loads(done.stdout)) == (
+            0,
+            {"from": ADDRESS, "kind": "raw", "warnings": []},
+        )
         done = run({"key": {"path": str(key)}, "transaction": DYNAMIC}, "address")
         assert done.returncode == 1
         assert "address only" in json.loads(done.stdout)["error"]
@@ -221,10 +224,10 @@ class TestRefusesTheKeyFile:
             f"0x{SECRET[:-1]}g",
             "0x" + "0" * 64,
             "0x" + "f" * 64,
-            '{"crypto": {}}',
+            '{"keys": {}}',
             f"0x{SECRET}" + " " * 5000,
         ],
-        ids=["empty", "bare", "short", "long", "more", "not hex", "zero", "beyond the curve", "keystore", "blanks"],
+        ids=["empty", "bare", "short", "long", "more", "not hex", "zero", "beyond the curve", "other JSON", "blanks"],
     )
     def test_contents(self, key: Path, content: str) -> None:
         key.write_text(content)

@@ -88,6 +88,17 @@ class Chain:
         contract.finish(self.apply(message, create=True))
         return contract
 
+    def place(self, code: bytes) -> str:
+        """Put runtime code at a new address, as if it had been deployed."""
+        self._deployed += 1
+        address = Address(keccak(b"deployed %d" % self._deployed)[12:])
+        self.replace("0x" + address.hex(), code)
+        return "0x" + address.hex()
+
+    def replace(self, address: str, code: bytes) -> None:
+        """Put other runtime code at an address."""
+        self._state.set_code(_raw(address), code)
+
     def apply(self, message: Message, *, create: bool = False, keep: bool = True) -> Any:
         """Apply a message at the present block number; without `keep` the state is as before."""
         state = self._state

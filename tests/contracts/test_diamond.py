@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from eth.vm.message import Message
 from eth_abi.abi import encode
+from eth_typing import Address
 from eth_utils.crypto import keccak
 
 from console.chain.contracts import artefact
@@ -89,10 +90,9 @@ class TestRouting:
 
     @pytest.mark.parametrize("data", [b"", b"\x01", b"\x01\x02\x03"])
     def test_less_than_a_selector_is_unknown(self, gateway: Gateway, data: bytes) -> None:
-        to = bytes.fromhex(gateway.diamond.address[2:])
-        message = Message(
-            gas=GAS, to=to, sender=b"\x01" * 20, value=0, data=data, code=gateway.chain.code(gateway.diamond.address)
-        )
+        to, sender = Address(bytes.fromhex(gateway.diamond.address[2:])), Address(b"\x01" * 20)
+        code = gateway.chain.code(gateway.diamond.address)
+        message = Message(gas=GAS, to=to, sender=sender, value=0, data=data, code=code)
         with refused("FunctionNotFound", data.ljust(4, b"\0")):
             gateway.diamond.finish(gateway.chain.apply(message))
 

@@ -15,6 +15,7 @@ from console.node.migration.kinds import (
     StandardMigration,
     UpgradeContract,
     WasmMigration,
+    kind_of,
 )
 from console.node.migration.section import as_section, migration_hash, parse_migration
 from console.node.migration.state_keys import KeyPattern
@@ -38,6 +39,7 @@ __all__ = [
     "WasmMigration",
     "as_section",
     "describe",
+    "kind_of",
     "migration_hash",
     "parse_migration",
 ]

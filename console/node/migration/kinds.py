@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from console.model import MigrationKind
 from console.node.migration.state_keys import KeyPattern
 
 
@@ -124,3 +125,16 @@ class WasmMigration:
 
 
 Migration = NoMigration | CompiledMigration | StandardMigration | WasmMigration
+
+
+def kind_of(migration: Migration) -> MigrationKind:
+    """The kind by which a migration is voted on (contracts/IUpgradeRegistry.sol)."""
+    match migration:
+        case NoMigration():
+            return MigrationKind.NONE
+        case CompiledMigration():
+            return MigrationKind.COMPILED
+        case StandardMigration():
+            return MigrationKind.STANDARD
+        case WasmMigration():
+            return MigrationKind.WASM

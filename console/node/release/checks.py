@@ -41,6 +41,7 @@ class Subject(Enum):
     RULES = ("rules", 24, "The plan lets nodes go on with the old binary, and its makers say that they must not.")
     PLATFORM = ("platform", 20, "It has nothing for this machine, or lacks a program that the node runs.")
     MIGRATION = ("migration", 21, "The migration's bytes are missing, other ones, or fail their dry run.")
+    VOTED = ("as voted", 25, "The plan names another migration than the manifest has: what was voted on is not this.")
     SANDBOX = ("sandbox", 22, "The sandbox let one of its known attacks through on this machine.")
     ARTEFACT = ("artefact", 23, "A file that was given is not the binary that the manifest describes.")
     EXPIRY = ("not after", 0, "Its makers' date has passed: a warning, which stops nothing.")

@@ -14,9 +14,9 @@ from datetime import datetime
 from typing import Any
 
 from console.errors import ManifestRefused, ReleaseError
-from console.model import FailureCode
+from console.model import FailureCode, MigrationKind
 from console.node.cosmovisor.names import same_name
-from console.node.migration import WasmMigration, describe
+from console.node.migration import WasmMigration, describe, kind_of, migration_hash
 from console.node.release.checks import Check, Outcome, Subject, failed, passed, warned
 from console.node.release.counting import Count, count
 from console.node.release.keyring import Keyring
@@ -48,6 +48,8 @@ class Expected:
     target_height: int | None = None
     breaking: bool | None = None
     """What the plan says; None when there is none."""
+    migration: tuple[MigrationKind, str] | None = None
+    """Kind and hash that the plan was voted on with; None when no plan says one."""
     programs: tuple[str, ...] = ()
     """Names of the binaries that this node runs and that change with a release, the app's first."""
     contained: bool = False
@@ -151,6 +153,7 @@ def verify_release(content: bytes, files: Mapping[str, bytes], expected: Expecte
         _rules(manifest, expected),
         _platform(manifest, expected),
         _migration(manifest),
+        *_voted(manifest, expected),
     ]
     checks += _expiry(manifest, expected)
     return Verification(sha256, manifest, (), counts).with_checks(*checks)
@@ -295,6 +298,23 @@ def _migration(manifest: Manifest) -> Check:
     if isinstance(manifest.migration, WasmMigration):
         return Check(Subject.MIGRATION, Outcome.NOT_ASKED, "a WASM module, which was not run here")
     return passed(Subject.MIGRATION, describe(manifest.migration)[0].rstrip(".:"))
+
+
+def _voted(manifest: Manifest, expected: Expected) -> tuple[Check, ...]:
+    """A vote for less than what the release does must not let it pass: a WASM migration needs more of the power."""
+    if expected.migration is None:
+        return ()
+    kind, voted = expected.migration
+    found = kind_of(manifest.migration)
+    if found is not kind:
+        return (failed(Subject.VOTED, f"the release has migration {_kind(found)}, and {_kind(kind)} was voted on"),)
+    if found is not MigrationKind.NONE and voted != (said := migration_hash(manifest.migration)):
+        return (failed(Subject.VOTED, f"the migration has hash {said}, and {voted or 'none'} was voted on"),)
+    return (passed(Subject.VOTED, f"migration {_kind(kind)}"),)
+
+
+def _kind(kind: MigrationKind) -> str:
+    return "of kind " + kind.name.lower()
 
 
 def _expiry(manifest: Manifest, expected: Expected) -> tuple[Check, ...]:

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from console.chain import writer as writer_module
+from console.chain import delivery as delivery_module
 from console.chain.ipc import IpcChain
 from console.chain.plans import RegistryPlans
 from console.chain.proving import RegistryProof
 from console.chain.receipts import parse_receipt
 from console.chain.registry import NoRegistry, view_call
 from console.chain.rpc import Reply
+from console.chain.sent import SentBook
 from console.chain.transactions import (
     RegistrySignals,
     RegistryWriter,
@@ -50,19 +51,23 @@ class Subnet:
     folder: Path
     network: NetworkSettings
 
+    @property
+    def book(self) -> SentBook:
+        return SentBook(self.folder / "sent")
+
     def key(self, account: Any) -> KeyReference:
         return key_file(self.folder, account)
 
     async def propose(self, height: int = TARGET) -> int:
         args = ("v0.2.0", 0, HASH, URL, height, True)
-        receipt = await send_registry_call(self.network, [self.server.url], self.key(ADMIN), "propose", args)
+        receipt = await send_registry_call(self.network, [self.server.url], self.book, self.key(ADMIN), "propose", args)
         return created_proposal(receipt, self.network.registry)
 
     def signals(self, index: int, **keywords: Any) -> RegistrySignals:
         return RegistrySignals(self.network, node_of(self.folder, self.server.url, index), **keywords)
 
     def writer(self, **keywords: Any) -> RegistryWriter:
-        return RegistryWriter(self.network, [self.server.url], **keywords)
+        return RegistryWriter(self.network, [self.server.url], self.book, **keywords)
 
 
 @asynccontextmanager
@@ -255,13 +260,13 @@ async def test_the_verdict_that_one_endpoint_does_not_have_yet(tmp_path: Path) -
 
         async with json_rpc(behind) as lagging, json_rpc(elsewhere) as foreign:
             urls = [lagging.url, foreign.url, subnet.server.url]
-            writer = RegistryWriter(subnet.network, urls)
+            writer = RegistryWriter(subnet.network, urls, SentBook(tmp_path / "sent"))
             assert await writer.verdict(1) is Verdict.ABORT
             await writer.close()
-            writer = RegistryWriter(subnet.network, urls[:1])
+            writer = RegistryWriter(subnet.network, urls[:1], SentBook(tmp_path / "sent"))
             assert await writer.verdict(1) is Verdict.NONE
             await writer.close()
-            writer = RegistryWriter(subnet.network, urls[1:2])
+            writer = RegistryWriter(subnet.network, urls[1:2], SentBook(tmp_path / "sent"))
             with pytest.raises(BadAnswer, match="belongs to chain 1, not to chain 31337"):
                 await writer.verdict(1)
             await writer.close()
@@ -281,7 +286,7 @@ async def test_a_nonce_that_another_transaction_took(tmp_path: Path) -> None:
 
 
 async def test_a_transaction_that_a_node_forgets_is_sent_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer_module, "SEND_AGAIN_S", 0.2)
+    monkeypatch.setattr(delivery_module, "SEND_AGAIN_S", 0.2)
     async with subnet_in(tmp_path) as subnet:
         subnet.evm.forgets = 1
         assert await subnet.propose() == 1
@@ -318,11 +323,11 @@ async def test_endpoints_that_are_down(tmp_path: Path) -> None:
     async with subnet_in(tmp_path) as subnet, json_rpc(lambda method, params: None) as dead:
         await dead.stop()
         network = replace(subnet.network, ethereum_rpc=(dead.url, subnet.server.url))
-        writer = RegistryWriter(network, network.ethereum_rpc)
+        writer = RegistryWriter(network, network.ethereum_rpc, SentBook(tmp_path / "sent"))
         receipt = await writer.send(subnet.key(ADMIN), "propose", ("v0.2.0", 0, HASH, URL, TARGET, True))
         assert created_proposal(receipt, network.registry) == 1
         await writer.close()
-        writer = RegistryWriter(network, [dead.url])
+        writer = RegistryWriter(network, [dead.url], SentBook(tmp_path / "sent"))
         with pytest.raises(EndpointDown):
             await writer.send(subnet.key(ADMIN), "freeze", (1,))
         await writer.close()
@@ -332,7 +337,7 @@ async def test_an_address_without_a_contract(tmp_path: Path) -> None:
     """A call to it would succeed and change nothing, so it must not be sent."""
     async with subnet_in(tmp_path) as subnet:
         network = replace(subnet.network, registry=VALIDATORS[0].address)
-        writer = RegistryWriter(network, [subnet.server.url])
+        writer = RegistryWriter(network, [subnet.server.url], SentBook(tmp_path / "sent"))
         with pytest.raises(NoRegistry, match=f"no contract at the registry address {VALIDATORS[0].address}"):
             await writer.send(subnet.key(ADMIN), "freeze", (1,))
         await writer.close()
@@ -389,7 +394,7 @@ async def test_hostile_endpoints(tmp_path: Path, method: str, junk: Any, says: s
     }
     async with json_rpc(spoiled(lambda asked, params: answers[asked], method, junk)) as server:
         network = network_of(tmp_path, server.url, VALIDATORS[0].address)
-        writer = RegistryWriter(network, [server.url])
+        writer = RegistryWriter(network, [server.url], SentBook(tmp_path / "sent"))
         with pytest.raises(BadAnswer, match=says):
             await writer.send(key_file(tmp_path, ADMIN), "freeze", (1,))
         await writer.close()
@@ -409,7 +414,9 @@ async def test_chains_before_eip_1559(tmp_path: Path) -> None:
         return known[method]
 
     async with json_rpc(answer) as server:
-        writer = RegistryWriter(network_of(tmp_path, server.url, VALIDATORS[0].address), [server.url])
+        writer = RegistryWriter(
+            network_of(tmp_path, server.url, VALIDATORS[0].address), [server.url], SentBook(tmp_path / "sent")
+        )
         transaction = await writer.build(ADMIN.address, "freeze", (1,))
         await writer.close()
     assert transaction.priority_wei is None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from console.addresses import ethereum_to_f410
 from console.cli.ready import chosen_node
 from console.errors import InputError, SettingsError
 from tests.console.cli.conftest import Run, RunAsync
@@ -79,8 +80,11 @@ def test_the_node_of_an_address_is_found_however_it_is_written(tmp_path: Path) -
     assert chosen_node(network, "node2", None).name == "node2"
     assert chosen_node(network, None, ADDRESSES[2].lower()).name == "node3"
     assert chosen_node(network, "node3", ADDRESSES[2].upper().replace("0X", "0x")).name == "node3"
-    with pytest.raises(InputError, match="has the validator address 0x00"):
+    assert chosen_node(network, None, ethereum_to_f410(ADDRESSES[2], prefix="t")).name == "node3"
+    with pytest.raises(InputError, match="not an address"):
         chosen_node(network, None, "0x00")
+    with pytest.raises(InputError, match="has the validator address 0x0000"):
+        chosen_node(network, None, "0x" + "00" * 20)
     with pytest.raises(InputError, match=r"known: node1"):
         chosen_node(network, "node1", ADDRESSES[2])
     with pytest.raises(SettingsError):
@@ -89,6 +93,6 @@ def test_the_node_of_an_address_is_found_however_it_is_written(tmp_path: Path) -
 
 def test_an_address_that_no_node_here_has_is_refused(cli: Run, tmp_path: Path) -> None:
     write_settings("http://127.0.0.1:1", "http://127.0.0.1:1", node=tmp_path)
-    cli("ready", "--proposal", "1", "--validator-address", "0x1\x1b[2J").refused_with(
-        "validator address 0x1<U+001B>[2J", VALIDATOR
-    )
+    cli("ready", "--proposal", "1", "--validator-address", "0x1\x1b[2J").refused_with("0x1<U+001B>[2J")
+    nobody = "0x" + "11" * 20
+    cli("ready", "--proposal", "1", "--validator-address", nobody).refused_with("validator address 0x1111", VALIDATOR)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from console.node.migration import migration_hash, parse_migration
 from console.node.release.checks import Subject
 from console.node.release.keyring import Keyring
 from console.node.release.roles import Role
@@ -88,6 +89,7 @@ def case(
     return Case(content, files | (more or {}), subject, words, expected, keyring)
 
 
+WASM_HASH = migration_hash(parse_migration(WASM))
 GOOD = encoded(document())
 OTHER = encoded(document(version="0.2.1"))
 
@@ -193,6 +195,23 @@ def cases() -> dict[str, Case]:
         ),
         "plan_is_not_breaking_fail": case(Subject.RULES, "lets nodes go on with the old binary", breaking=False),
         "plan_is_stricter_is_a_warning": case(None, "stops every node all the same", document(breaking=False)),
+        "migration_as_voted": case(
+            None, "migration of kind wasm", document(migration=WASM), auditors="ada", migration=["WASM", WASM_HASH]
+        ),
+        "no_migration_as_voted": case(None, "migration of kind none", migration=["NONE", ""]),
+        "wasm_voted_on_as_none_fail": case(
+            Subject.VOTED, "of kind none was voted on", document(migration=WASM), auditors="ada", migration=["NONE", ""]
+        ),
+        "voted_on_as_wasm_and_has_none_fail": case(
+            Subject.VOTED, "of kind wasm was voted on", migration=["WASM", WASM_HASH]
+        ),
+        "another_migration_voted_on_fail": case(
+            Subject.VOTED,
+            f"the migration has hash {WASM_HASH}",
+            document(migration=WASM),
+            auditors="ada",
+            migration=["WASM", "5" * 64],
+        ),
         "too_early_fail": case(Subject.HEIGHT, "the plan is for height 999", target_height=999),
         "too_late_fail": case(Subject.HEIGHT, "the plan is for height 2001", target_height=2001),
         "unknown_platform_fail": case(Subject.PLATFORM, "it has no binaries for darwin/arm64", platform="darwin/arm64"),

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.errors import ReleaseError
-from console.model import FailureCode
+from console.model import FailureCode, MigrationKind
 from console.node.release.bundle import read_bundle
 from console.node.release.checks import Outcome, Subject, exit_codes_markdown
 from console.node.release.keyring import parse_keyring
@@ -38,6 +38,7 @@ def expected_of(folder: Path) -> Expected:
         plan_name=told["plan_name"],
         target_height=told["target_height"],
         breaking=told["breaking"],
+        migration=(MigrationKind[told["migration"][0]], told["migration"][1]) if "migration" in told else None,
         programs=tuple(told["programs"]),
         now=datetime.strptime(told["now"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC),
     )
