@@ -19,17 +19,48 @@ from console.chain.interface import Interface, first_array_length
 from console.chain.refusals import refusal
 from console.chain.rpc import Call, Reply
 from console.errors import BadAnswer, InputError
-from console.model import Proposal, ProposalStatus, Readiness, ReleaseKind, ValidatorReadiness, Verdict
+from console.model import (
+    MigrationKind,
+    Proposal,
+    ProposalStatus,
+    Readiness,
+    ReleaseKind,
+    ScheduleKind,
+    ValidatorReadiness,
+    Verdict,
+)
 from console.settings import NetworkSettings
 from console.text import untrusted
 
 MAX_VALIDATORS = 256
 """Rows of one readiness page: the gateway's cap on validators (facts/evm.md §4.2)."""
 
+_EMPTY_INPUT: Mapping[str, object] = {
+    "name": "",
+    "releaseKind": 0,
+    "releaseHash": bytes(32),
+    "releaseUrl": "",
+    "breaking": False,
+    "scheduleKind": 0,
+    "targetHeight": 0,
+    "delay": 0,
+    "readinessBps": 0,
+    "readinessDeadline": 0,
+    "votingBlocks": 0,
+    "expedited": False,
+    "executionWindow": 0,
+    "graceBlocks": 0,
+    "migrationKind": 0,
+    "migrationHash": bytes(32),
+    "contractsFirst": False,
+    "initAllowed": False,
+}
+
 _MAX_URL = 512
 _MAX_NAME = 64
+_MAX_VERSION = 32
 _MAX_ANSWER = 256 * 1024
-"""Bytes of a view's answer: 256 rows of readiness are 90 KiB, 16 proposals 25 KiB."""
+"""Bytes of a view's answer: 256 rows of readiness are 129 KiB, 16 proposals 36 KiB."""
 
 _E = TypeVar("_E", bound=IntEnum)
 
@@ -54,6 +85,21 @@ def view_call(registry: str, function: str, *args: object) -> Call:
     """
     data = registry_interface().encode(function, args)
     return Call("eth_call", [{"to": registry, "data": data}, "latest"])
+
+
+def proposal_input(**given: object) -> tuple[object, ...]:
+    """The struct that `propose` takes, `ProposalInput` of contracts/IUpgradeRegistry.sol.
+
+    Args:
+        given: Fields by the contract's names; those left out are zero or empty.
+
+    Raises:
+        KeyError: The struct has no such field.
+    """
+    names = registry_interface().functions["propose"].fields[0]
+    if unknown := given.keys() - _EMPTY_INPUT.keys():
+        raise KeyError(f"a proposal has no {', '.join(sorted(unknown))}")
+    return tuple(given.get(name, _EMPTY_INPUT[name]) for name in names)
 
 
 def decode_proposals(reply: Reply, *, limit: int, where: str) -> tuple[Proposal, ...]:
@@ -180,6 +226,31 @@ def _proposal(row: Mapping[str, Any]) -> Proposal:
         go_power=row["goPower"],
         confirmed_power=row["confirmedPower"],
         total_power=row["totalPower"],
+        grace_blocks=row["graceBlocks"],
+        schedule_kind=_member(ScheduleKind, row["scheduleKind"], "kind of schedule"),
+        delay=row["delay"],
+        readiness_bps=row["readinessBps"],
+        readiness_deadline=row["readinessDeadline"],
+        voting_ends_at=row["votingEndsAt"],
+        expedited=row["expedited"],
+        approved_at=row["approvedAt"],
+        ended_at=row["endedAt"],
+        yes_power=row["yesPower"],
+        no_power=row["noPower"],
+        voting_power=row["votingPower"],
+        execution_window=row["executionWindow"],
+        migration_kind=_member(MigrationKind, row["migrationKind"], "kind of migration"),
+        migration_hash=_hash(row["migrationHash"]),
+        release_round=row["releaseRound"],
+        linked_calls=row["linkedCalls"],
+        linked_hash=_hash(row["linkedHash"]),
+        contracts_first=row["contractsFirst"],
+        init_allowed=row["initAllowed"],
+        contracts_at=row["contractsAt"],
+        undone_at=row["undoneAt"],
+        halt_approvals=row["haltApprovals"],
+        replace_power=row["replacePower"],
+        rollback_power=row["rollbackPower"],
     )
 
 
@@ -196,6 +267,11 @@ def _validator(row: Mapping[str, Any]) -> ValidatorReadiness:
         confirmed_at=row["confirmedAt"],
         exe_hash=_hash(row["exeHash"]),
         app_hash=_hash(row["appHash"]),
+        version=untrusted(row["version"].rstrip(b"\0"), _MAX_VERSION),
+        protocol=row["protocol"],
+        advertised_hash=_hash(row["advertisedHash"]),
+        advertised_at=row["advertisedAt"],
+        advertised_time=row["advertisedTime"],
     )
 
 

@@ -110,8 +110,9 @@ class Transaction:
 
 def describe_call(function: str, args: Sequence[object]) -> str:
     """A call as plain text, arguments by name; foreign text in it is made safe."""
-    names = registry_interface().functions[function].names
-    return f"{function}({', '.join(f'{name}={_spoken(arg)}' for name, arg in zip(names, args, strict=True))})"
+    signature = registry_interface().functions[function]
+    named = zip(signature.names, args, signature.fields, strict=True)
+    return f"{function}({', '.join(f'{name}={_spoken(arg, fields)}' for name, arg, fields in named)})"
 
 
 class RegistryWriter:
@@ -405,7 +406,12 @@ def _height_argument(function: str, args: Sequence[object]) -> int | None:
     return found if isinstance(found, int) else None
 
 
-def _spoken(value: object) -> str:
+def _spoken(value: object, fields: Sequence[str] = ()) -> str:
+    """A value as text: a struct by the names of its fields, a list by its items."""
+    if isinstance(value, list | tuple):
+        if fields and len(value) == len(fields) and not any(isinstance(item, list | tuple) for item in value):
+            return f"({', '.join(f'{name}={_spoken(item)}' for name, item in zip(fields, value, strict=True))})"
+        return f"[{', '.join(_spoken(item, fields) for item in value)}]"
     if isinstance(value, bytes):
         return "0x" + value.hex()
     if isinstance(value, bool):

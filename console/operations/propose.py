@@ -75,17 +75,19 @@ async def propose(network: NetworkSettings, request: ProposeRequest) -> int:
             next_step="name the file of a validator's or the admin's key",
         )
     from console.chain.receipts import created_proposal
+    from console.chain.registry import proposal_input
     from console.chain.sent import sent_by_hand
     from console.chain.transactions import send_registry_call
 
-    arguments = (
-        request.name,
-        int(request.kind),
-        bytes.fromhex(request.release_hash),
-        request.url,
-        request.height,
-        request.breaking,
+    given = proposal_input(
+        name=request.name,
+        releaseKind=int(request.kind),
+        releaseHash=bytes.fromhex(request.release_hash),
+        releaseUrl=request.url,
+        targetHeight=request.height,
+        breaking=request.breaking,
     )
+    arguments = (given, (), ())
     receipt = await send_registry_call(
         network, network.ethereum_rpc, sent_by_hand(network), network.proposer_key, "propose", arguments
     )

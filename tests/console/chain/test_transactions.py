@@ -16,7 +16,7 @@ from console.chain.ipc import IpcChain
 from console.chain.plans import RegistryPlans
 from console.chain.proving import RegistryProof
 from console.chain.receipts import parse_receipt
-from console.chain.registry import NoRegistry, view_call
+from console.chain.registry import NoRegistry, proposal_input, view_call
 from console.chain.rpc import Reply
 from console.chain.sent import SentBook
 from console.chain.transactions import (
@@ -42,6 +42,12 @@ URL = "http://127.0.0.1:23456/v0.2.0/subnetd"
 TARGET = 40
 
 
+def proposed(**changes: object) -> tuple[object, ...]:
+    """The arguments of `propose` for a release at TARGET."""
+    fields = {"name": "v0.2.0", "releaseHash": HASH, "releaseUrl": URL, "targetHeight": TARGET, "breaking": True}
+    return (proposal_input(**(fields | changes)), (), ())
+
+
 @dataclass
 class Subnet:
     """The EVM behind one Ethereum port, and settings that name it."""
@@ -59,7 +65,7 @@ class Subnet:
         return key_file(self.folder, account)
 
     async def propose(self, height: int = TARGET) -> int:
-        args = ("v0.2.0", 0, HASH, URL, height, True)
+        args = proposed(targetHeight=height)
         receipt = await send_registry_call(self.network, [self.server.url], self.book, self.key(ADMIN), "propose", args)
         return created_proposal(receipt, self.network.registry)
 
@@ -160,23 +166,23 @@ async def test_refusals_come_before_anything_is_signed(tmp_path: Path) -> None:
     async with subnet_in(tmp_path) as subnet:
         height = subnet.evm.height
         writer = subnet.writer()
-        args = ("v0.2.0", 0, HASH, URL, height + 10, True)
+        args = proposed(targetHeight=height + 10)
         with pytest.raises(ContractRefused) as lead:
             await writer.build(ADMIN.address, "propose", args)
         assert lead.value.what == f"height {height + 10} is too close: at least 20 blocks ahead are needed, given 10"
         for change, name in (
-            (("V0.2.0\x1b[2J", 0, HASH, URL, TARGET, True), "InvalidName"),
-            (("v0.2.0", 0, bytes(32), URL, TARGET, True), "ZeroReleaseHash"),
-            (("v0.2.0", 0, HASH, "", TARGET, True), "InvalidUrlLength"),
-            (("v0.2.0", 0, HASH, "http://a/\x1b", TARGET, True), "InvalidUrlCharacter"),
-            (("v0.2.0", 9, HASH, URL, TARGET, True), "InvalidReleaseKind"),
+            ({"name": "V0.2.0\x1b[2J"}, "InvalidName"),
+            ({"releaseHash": bytes(32)}, "ZeroReleaseHash"),
+            ({"releaseUrl": ""}, "InvalidUrlLength"),
+            ({"releaseUrl": "http://a/\x1b"}, "InvalidUrlCharacter"),
+            ({"releaseKind": 9}, "InvalidReleaseKind"),
         ):
             with pytest.raises(ContractRefused) as refused:
-                await writer.send(subnet.key(ADMIN), "propose", change)
+                await writer.send(subnet.key(ADMIN), "propose", proposed(**change))
             assert refused.value.name == name
             assert str(refused.value).isprintable()
         with pytest.raises(ContractRefused, match="may not propose"):
-            await writer.send(subnet.key(POOR), "propose", ("v0.2.0", 0, HASH, URL, TARGET, True))
+            await writer.send(subnet.key(POOR), "propose", proposed())
         with pytest.raises(ContractRefused, match="there is no proposal 7"):
             await subnet.signals(0).ready(7, HASH.hex())
         await subnet.propose()
@@ -195,13 +201,15 @@ async def test_refusals_come_before_anything_is_signed(tmp_path: Path) -> None:
 async def test_what_the_operator_sees_before_signing(tmp_path: Path) -> None:
     async with subnet_in(tmp_path) as subnet:
         writer = subnet.writer()
-        transaction = await writer.build(ADMIN.address, "propose", ("v0.2.0", 0, HASH, URL, TARGET, True))
+        transaction = await writer.build(ADMIN.address, "propose", proposed())
         assert await writer.address(subnet.key(ADMIN)) == ADMIN.address
         await writer.close()
     lines = transaction.shown.split("\n")
     assert lines[0] == (
-        f"propose(name='v0.2.0', releaseKind=0, releaseHash=0x{HASH.hex()}, releaseUrl='{URL}',"
-        " height=40, breaking=true)"
+        f"propose(input=(name='v0.2.0', releaseKind=0, releaseHash=0x{HASH.hex()}, releaseUrl='{URL}',"
+        " breaking=true, scheduleKind=0, targetHeight=40, delay=0, readinessBps=0, readinessDeadline=0,"
+        " votingBlocks=0, expedited=false, executionWindow=0, graceBlocks=0, migrationKind=0,"
+        f" migrationHash=0x{'00' * 32}, contractsFirst=false, initAllowed=false), calls=[], undo=[])"
     )
     assert lines[1] == f"to the UpgradeRegistry {subnet.network.registry} on chain 31337"
     assert lines[2].startswith(f"from {ADMIN.address}, nonce ")
@@ -324,7 +332,7 @@ async def test_endpoints_that_are_down(tmp_path: Path) -> None:
         await dead.stop()
         network = replace(subnet.network, ethereum_rpc=(dead.url, subnet.server.url))
         writer = RegistryWriter(network, network.ethereum_rpc, SentBook(tmp_path / "sent"))
-        receipt = await writer.send(subnet.key(ADMIN), "propose", ("v0.2.0", 0, HASH, URL, TARGET, True))
+        receipt = await writer.send(subnet.key(ADMIN), "propose", proposed())
         assert created_proposal(receipt, network.registry) == 1
         await writer.close()
         writer = RegistryWriter(network, [dead.url], SentBook(tmp_path / "sent"))
@@ -456,7 +464,12 @@ async def test_receipts_of_another_transaction_are_refused() -> None:
 
 
 def test_calls_as_text_are_safe() -> None:
-    text = describe_call("propose", ("v\x1b[2J", 0, HASH, "http://\u202e", 40, False))
+    text = describe_call("propose", proposed(name="v\x1b[2J", releaseUrl="http://\u202e", breaking=False))
     assert text.isprintable()
     assert "<U+001B>" in text
-    assert text.endswith("breaking=false)")
+    assert "breaking=false, scheduleKind=0" in text
+    assert text.endswith("calls=[], undo=[])")
+    call = (VALIDATORS[0].address, b"\x1f\x93")
+    shown = describe_call("propose", (proposed()[0], (call,), (call, call)))
+    spoken = f"(target={VALIDATORS[0].address}, data=0x1f93)"
+    assert shown.endswith(f"calls=[{spoken}], undo=[{spoken}, {spoken}])")
