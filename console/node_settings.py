@@ -36,6 +36,8 @@ class NodeSettings:
     """Empty on Cosmos chains that have none."""
     operator_key: KeyReference | None
     """Key that signs readiness for this validator."""
+    voter_key: KeyReference | None = None
+    """The validator's own key: it votes, replaces, rolls back and delegates. No controller uses it."""
     metrics_url: str = ""
     """Prometheus endpoint of the application, for the parent's finality; empty: not looked at."""
     mirror: tuple[str, ...] = ()

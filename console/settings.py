@@ -61,6 +61,8 @@ class NetworkSettings:
     """Empty on a Cosmos chain without an EVM."""
     proposer_key: KeyReference | None
     nodes: tuple[NodeSettings, ...]
+    council_key: KeyReference | None = None
+    """Of a member of the emergency council."""
     folder: Path | None = None
     """The devnet's folder; None for other networks."""
     block_time_s: float | None = None
@@ -209,6 +211,7 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None) -> Netw
         cometbft_rpc=_urls(table, "cometbft_rpc", where),
         ethereum_rpc=_urls(table, "ethereum_rpc", where) if needs_evm or table.get("ethereum_rpc", []) != [] else (),
         proposer_key=_key(table, "proposer_key", where),
+        council_key=_key(table, "council_key", where),
         nodes=tuple(
             _parse_node(node_name, _table(node, f"{where}.nodes.{node_name}"), where, kind)
             for node_name, node in nodes.items()

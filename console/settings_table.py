@@ -123,6 +123,13 @@ SETTINGS: tuple[Setting, ...] = (
         shown_default="none",
     ),
     Setting(
+        "voter_key",
+        kinds.KEY,
+        _FILE,
+        "File of the validator's own key, which votes; the controller never uses it.",
+        shown_default="none",
+    ),
+    Setting(
         "shape",
         kinds.choice("embedded", "fendermint", "docker", "cosmos"),
         _FILE,

@@ -1,6 +1,6 @@
 """Writing to the registry: a call is built, shown, signed by the signer process, sent and awaited.
 
-`send_registry_call` for one call of an operator, `RegistrySignals` for a controller; how is in `console.chain.writer`.
+`RegistrySignals` is what a controller says; how anything is sent is in `console.chain.writer`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ import re
 from collections.abc import Sequence
 
 from console.chain.receipts import Receipt, created_proposal, frozen_verdict
-from console.chain.sent import SentBook, sent_by_node
+from console.chain.sent import sent_by_node
 from console.chain.writer import RECEIPT_DEADLINE_S, RegistryWriter, Transaction, describe_call
 from console.errors import ContractRefused, InputError, SettingsError
 from console.model import Verdict
-from console.ports import KeyReference
 from console.settings import NetworkSettings, NodeSettings
 from console.text import untrusted
 
@@ -25,27 +24,9 @@ __all__ = [
     "Transaction",
     "created_proposal",
     "describe_call",
-    "send_registry_call",
 ]
 
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2}){1,64}", re.ASCII)
-
-
-async def send_registry_call(
-    network: NetworkSettings,
-    endpoint_urls: Sequence[str],
-    sent: SentBook,
-    key: KeyReference,
-    function: str,
-    args: Sequence[object],
-) -> Receipt:
-    """Send one call of the registry and wait until it is in a block: `RegistryWriter.send` for a single call."""
-    writer = RegistryWriter(network, endpoint_urls, sent)
-    try:
-        await writer.prepare()
-        return await writer.send(key, function, args)
-    finally:
-        await writer.close()
 
 
 class RegistrySignals:

@@ -31,7 +31,7 @@ from console.chain.sent import SenderBook, SentBook, SentTransaction
 from console.chain.signing import Signed, SignerProcess
 from console.errors import BadAnswer, ChainError, ContractRefused, EndpointDown, SignerError
 from console.model import Verdict
-from console.ports import KeyReference
+from console.ports import KeyReference, Terminal
 from console.settings import NetworkSettings
 from console.text import shortened, untrusted
 
@@ -123,6 +123,7 @@ class RegistryWriter:
         endpoint_urls: Ethereum endpoints in the order in which they are tried.
         sent: Where transactions on their way are kept.
         deadline_s: Seconds from sending until the receipt.
+        terminal: Where the signer may ask for a passphrase; None: nowhere.
         clock: Monotonic seconds.
     """
 
@@ -133,6 +134,7 @@ class RegistryWriter:
         sent: SentBook,
         *,
         deadline_s: float = RECEIPT_DEADLINE_S,
+        terminal: Terminal | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._network = network
@@ -140,7 +142,7 @@ class RegistryWriter:
         self._sent = sent
         self._deadline_s = deadline_s
         self._rpc = JsonRpc(deadline_s=REQUEST_DEADLINE_S)
-        self._signer = SignerProcess()
+        self._signer = SignerProcess(terminal=terminal)
         self._addresses: dict[KeyReference, str] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._delivery = Delivery(self._rpc, self._urls, deadline_s=deadline_s, clock=clock)
@@ -328,6 +330,21 @@ class RegistryWriter:
             raise
         book.close()
         return receipt
+
+    async def balance(self, sender: str) -> int:
+        """Wei of an account, from the first endpoint that answers. Raises ChainError."""
+        failures: list[ChainError] = []
+        for url in self._urls:
+            where = endpoint_name(url)
+            try:
+                chain, found = await self._rpc.batch(
+                    url, [Call("eth_chainId"), Call("eth_getBalance", [sender, "latest"])]
+                )
+                check_chain(chain, self._network, where)
+                return quantity(found.value(f"eth_getBalance of {where}"), "the balance")
+            except ChainError as error:
+                failures.append(error)
+        raise _told(failures)
 
     async def verdict(self, proposal_id: int) -> Verdict:
         """The verdict of a proposal, of the first endpoint that has one; NONE when none of those that answer has.

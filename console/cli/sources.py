@@ -78,11 +78,13 @@ async def observing(target: Target) -> AsyncIterator[tuple[IpcChain, Observer]]:
 
 def connect(target: Target) -> Connection:
     """Everything that a session on this network needs."""
+    from console.chain.governance import GovernanceReader
     from console.chain.ipc import IpcChain
     from console.chain.plans import RegistryPlans
     from console.chain.transactions import RegistrySignals
     from console.node.client import NodeClient
     from console.operations.propose import propose
+    from console.operations.registry_call import RegistryCalls
     from console.operations.session import Connection
     from console.ports import ProposeRequest
 
@@ -90,12 +92,14 @@ def connect(target: Target) -> Connection:
     chain = IpcChain(network)
     plans = None if node is None else RegistryPlans(network, node)
     signals = None if node is None else RegistrySignals(network, node)
+    governance = GovernanceReader(network, (*(() if node is None else (node.ethereum_rpc,)), *network.ethereum_rpc))
+    calls = RegistryCalls(network, node)
 
     async def send(request: ProposeRequest) -> int:
         return await propose(network, request)
 
     async def close() -> None:
-        for part in (chain, plans, signals):
+        for part in (chain, plans, signals, governance, calls):
             if part is not None:
                 await part.close()
 
@@ -107,6 +111,8 @@ def connect(target: Target) -> Connection:
         plans=plans,
         signals=signals,
         propose=send,
+        governance=governance,
+        calls=calls,
         close=close,
     )
 

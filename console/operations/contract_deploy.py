@@ -12,6 +12,7 @@ from console.chain.cut_plan import ProposedFacet
 from console.chain.diamond import Place, read_codes
 from console.chain.fields import quantity
 from console.chain.rpc import JsonRpc, endpoint_name
+from console.chain.sent import sent_by_hand
 from console.chain.writer import RegistryWriter
 from console.errors import ChainError, InputError
 from console.operations.deployment_journal import Deployment, DeploymentJournal, code_id
@@ -48,7 +49,7 @@ class Deployer:
         self._key = key
         self._journal = journal or DeploymentJournal()
         self._rpc = JsonRpc()
-        self._writer = RegistryWriter(network, network.ethereum_rpc)
+        self._writer = RegistryWriter(network, network.ethereum_rpc, sent_by_hand(network))
 
     async def close(self) -> None:
         """End a waiting signer and close the connections."""

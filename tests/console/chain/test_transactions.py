@@ -24,7 +24,6 @@ from console.chain.transactions import (
     RegistryWriter,
     created_proposal,
     describe_call,
-    send_registry_call,
 )
 from console.errors import BadAnswer, ChainError, ContractRefused, EndpointDown, InputError, SettingsError, SignerError
 from console.model import FailureCode, ProofState, ProposalStatus, Verdict, proof_of
@@ -66,7 +65,9 @@ class Subnet:
 
     async def propose(self, height: int = TARGET) -> int:
         args = proposed(targetHeight=height)
-        receipt = await send_registry_call(self.network, [self.server.url], self.book, self.key(ADMIN), "propose", args)
+        writer = self.writer()
+        receipt = await writer.send(self.key(ADMIN), "propose", args)
+        await writer.close()
         return created_proposal(receipt, self.network.registry)
 
     def signals(self, index: int, **keywords: Any) -> RegistrySignals:
