@@ -149,6 +149,8 @@ def settings_text(layout: Layout, record: Record) -> str:
             "cometbft_rpc": [each.cometbft_rpc for each in record.validators],
             "ethereum_rpc": [each.ethereum_rpc for each in record.validators],
             "proposer_key": str(layout.admin_key),
+            # The others of the council lie beside it.
+            "council_key": str(layout.council_key(1)),
             "block_time_s": record.block_time_ms / 1000,
             "nodes": {each.name: node_settings(layout, each) for each in record.validators},
         }
@@ -166,6 +168,7 @@ def node_settings(layout: Layout, validator: ValidatorRecord) -> dict[str, objec
         "address": validator.address,
         "cometbft_rpc": validator.cometbft_rpc,
         "ethereum_rpc": validator.ethereum_rpc,
+        "voter_key": str(layout.voter_key(validator.name)),
         "operator_key": str(layout.operator_key(validator.name)),
         # The devnet's releases are scripts for this machine's Python (console.devnet.build).
         "allow_scripts": True,
