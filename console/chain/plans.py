@@ -40,6 +40,16 @@ class RegistryReading:
     """Of the current proposal; None when there is none."""
     members: tuple[tuple[str, int], ...]
     """(checksummed address, weight) of the registry's membership, also when there is no proposal."""
+    settled: bool = True
+    """Whether no block came between the answers: only then the rows are those of that height."""
+
+
+class OtherChain(BadAnswer):
+    """An endpoint belongs to another chain than the settings say."""
+
+    def __init__(self, what: str, *, chain_id: int, next_step: str = "") -> None:
+        super().__init__(what, next_step=next_step)
+        self.chain_id = chain_id
 
 
 class RegistryReader:
@@ -108,6 +118,7 @@ class RegistryReader:
             proposals=proposals,
             readiness=None if current is None else readiness,
             members=tuple((entry.address, entry.power) for entry in readiness.validators),
+            settled=before == after,
         )
         return reading, steady
 
@@ -116,12 +127,14 @@ def check_chain(reply: Reply, network: NetworkSettings, where: str) -> None:
     """Check the answer to `eth_chainId` against the settings.
 
     Raises:
-        BadAnswer: The endpoint belongs to another chain, or says nothing usable.
+        OtherChain: The endpoint belongs to another chain.
+        BadAnswer: It says nothing usable.
     """
     found = quantity(reply.value(f"eth_chainId of {where}"), "eth_chainId")
     if found != network.evm_chain_id:
-        raise BadAnswer(
+        raise OtherChain(
             f"{where} belongs to chain {found}, not to chain {network.evm_chain_id} of network {network.name}",
+            chain_id=found,
             next_step="check the URL and evm_chain_id in the settings",
         )
 
@@ -135,7 +148,7 @@ class RegistryPlans:
     """
 
     def __init__(self, network: NetworkSettings, node: NodeSettings) -> None:
-        self._rpc = JsonRpc()
+        self._rpc = JsonRpc(tokens=network.tokens)
         self._own = node.ethereum_rpc
         self._others = tuple(url for url in dict.fromkeys(network.ethereum_rpc) if url != node.ethereum_rpc)
         self._readers = {

@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 
+from console.chain.agreement import require_agreement
 from console.chain.receipts import Receipt, created_proposal, frozen_verdict
 from console.chain.writer import RECEIPT_DEADLINE_S, RegistryWriter, Transaction, describe_call
 from console.errors import ContractRefused, InputError, SettingsError
@@ -33,7 +34,12 @@ _HEX = re.compile(r"(?:[0-9a-fA-F]{2}){1,64}", re.ASCII)
 async def send_registry_call(
     network: NetworkSettings, endpoint_urls: Sequence[str], key: KeyReference, function: str, args: Sequence[object]
 ) -> Receipt:
-    """Send one call of the registry and wait until it is in a block: `RegistryWriter.send` for a single call."""
+    """Send one call of the registry and wait until it is in a block: `RegistryWriter.send` for a single call.
+
+    Raises:
+        EndpointsDisagree: The endpoints contradict each other; nothing was signed.
+    """
+    await require_agreement(network)
     writer = RegistryWriter(network, endpoint_urls)
     try:
         await writer.prepare()
