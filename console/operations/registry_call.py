@@ -59,12 +59,16 @@ class RegistryCalls:
 
         Raises:
             SettingsError: No key is set that could sign it.
+            EndpointsDisagree: The endpoints contradict each other.
             InputError: A value does not fit.
             ContractRefused: The registry would refuse.
             ChainError: No usable answer.
             SignerError: The key cannot be used.
         """
+        from console.chain.agreement import require_agreement
+
         key = key_for(self._network, self._node, call.key, self._key)
+        await require_agreement(self._network)
         writer = self._writer(call.key)
         sender = await writer.address(key)
         transaction = await writer.build(sender, call.function, call.args)
@@ -88,13 +92,18 @@ class RegistryCalls:
 
         Raises:
             InputError: It was not reviewed here, or too long ago.
+            EndpointsDisagree: The endpoints contradict each other; nothing was signed.
             ChainError: Not sent, refused, or not seen in time.
             SignerError: Not signed; nothing was sent.
         """
         found = self._reviewed.pop(review, None)
         if found is None or self._clock() - found[2] > MOST_REVIEW_AGE_S:
             raise InputError("this review is not of now", safe=_NOTHING_SENT, next_step="review it again")
+        from console.chain.agreement import require_agreement
+
         transaction, key, _ = found
+        # Once more: a person may have looked at it for minutes.
+        await require_agreement(self._network)
         receipt = await self._writer(review.call.key).send_reviewed(key, transaction)
         number = review.call.proposal_id
         if review.call.function == "propose":
@@ -158,7 +167,7 @@ def key_for(
         SigningKey.PROPOSER: network.proposer_key,
         SigningKey.COUNCIL: network.council_key,
         SigningKey.OPERATOR: None if node is None else node.operator_key,
-        SigningKey.VOTER: None if node is None else node.voter_key,
+        SigningKey.VOTER: (None if node is None else node.voter_key) or network.voter_key,
     }[key]
     if found is None and key is SigningKey.OPERATOR and node is None:
         # What an operator key signs by hand, anyone may call.
