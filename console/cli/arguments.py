@@ -93,6 +93,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_release(verbs, shared)
     _add_migration(verbs, shared)
     _add_address(verbs, shared)
+    _add_contracts(verbs, shared)
     _add_devnet(verbs, shared)
     return parser
 
@@ -249,6 +250,12 @@ def _add_address(verbs: argparse._SubParsersAction[argparse.ArgumentParser], sha
     address = verbs.add_parser("address", parents=[shared], help=words, description=words, allow_abbrev=False)
     address.add_argument("value", metavar="VALUE", help="with --network also a validator's CometBFT address")
     address.set_defaults(run=_verb("console.cli.address"))
+
+
+def _add_contracts(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
+    from console.cli.contracts import arguments
+
+    arguments.register(verbs, shared, _verb)
 
 
 def _add_devnet(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:

@@ -69,9 +69,13 @@ def open_session(arguments: argparse.Namespace, starting: _DevnetStart | None) -
     """
     if starting is not None:
         # Its settings do not exist before it is up.
-        return ConsoleSession(DEVNET, lambda: connect(load_target(arguments)), bring_up=starting.steps)
+        return ConsoleSession(
+            DEVNET, lambda terminal: connect(load_target(arguments), terminal), bring_up=starting.steps
+        )
     target = load_target(arguments)
-    return ConsoleSession(target.network.name, lambda: connect(target), read_only=arguments.read_only)
+    return ConsoleSession(
+        target.network.name, lambda terminal: connect(target, terminal), read_only=arguments.read_only
+    )
 
 
 def _must_bring_up(arguments: argparse.Namespace, folder: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from console.model.agreement import Agreement, AgreementState
 from console.model.contracts import (
     NOBODY,
     CodeVerdict,
@@ -69,6 +70,8 @@ from console.model.release import KnownRelease, ReleaseCheck, RoleCount
 from console.model.snapshot import ChainView, NodeHeight, Snapshot, Upgrade, upgrade_of
 
 __all__ = [
+    "Agreement",
+    "AgreementState",
     "NOBODY",
     "CodeVerdict",
     "CutAction",
