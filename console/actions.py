@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MODE_NAMES = ("overview", "proposals", "logs")
-"""The top-level views, in the order of their keys."""
+MODE_NAMES = ("overview", "proposals", "readiness", "logs")
+"""The top-level views."""
 
-FOOTER_KEYS = 6
-"""Most keys that a footer of 80 columns shows whole (facts/tui.md C7)."""
+VIEW_NAMES = (*MODE_NAMES, "proposal")
+"""Every view with keys of its own; `proposal` is one proposal in full, opened from the list."""
+
+FOOTER_KEYS = 7
+"""Most keys that a footer of 80 columns shows whole, with labels of a few letters (facts/tui.md C7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,68 +29,145 @@ class Action:
     """At most ten characters: the footer at 80 columns holds six of them."""
     help: str
     """One sentence for help and the command palette."""
-    modes: tuple[str, ...] = MODE_NAMES
-    """Top-level views in which the key works."""
+    modes: tuple[str, ...] = VIEW_NAMES
+    """Views in which the key works."""
     footer: tuple[str, ...] = ()
-    """Top-level views whose footer shows it."""
+    """Views whose footer shows it."""
     changes: bool = False
     """Whether it changes something outside the screen; refused when read-only."""
     local: bool = False
     """Whether the view itself carries it out; else the application does."""
+    everywhere: bool = False
+    """Whether its key works while anything is typed and over any dialog as well."""
 
+
+_ONE = ("proposal",)
 
 ACTIONS: tuple[Action, ...] = (
+    # First, so that no footer is too narrow for it.
     Action(
-        "show_overview",
-        "1",
-        "Overview",
-        "Countdown, GO or NO-GO, readiness and this node.",
-        footer=("proposals", "logs"),
+        "emergency",
+        "f9",
+        "HALT",
+        "Emergency: cancel the upgrade, or stop this node; each asks for the network's name.",
+        footer=VIEW_NAMES,
+        changes=True,
+        everywhere=True,
     ),
+    Action("show_overview", "1", "Overview", "Countdown, GO or NO-GO, readiness and this node.", footer=("logs",)),
     Action(
         "show_proposals",
         "2",
         "Proposals",
-        "All proposals, newest first, with their state.",
-        footer=("overview", "logs"),
+        "All proposals with their state: filter, sort, and open one in full.",
+        footer=("overview", "readiness", "logs"),
     ),
-    Action("show_logs", "3", "Logs", "The node's and the controller's log.", footer=("overview", "proposals")),
+    Action("show_logs", "3", "Logs", "The node's and the controller's log."),
+    Action(
+        "show_readiness",
+        "4",
+        "Readiness",
+        "Who is ready and who is not, with versions, and when that schedules the upgrade.",
+        footer=("overview", "proposals"),
+    ),
     Action(
         "toggle_pause", "space", "Pause", "Hold the log still, or follow it again.", ("logs",), ("logs",), local=True
     ),
-    Action("filter", "slash", "Filter", "Show only log lines that hold a text.", ("logs",), ("logs",), local=True),
+    Action(
+        "filter",
+        "slash",
+        "Filter",
+        "Show only the lines that hold a text.",
+        ("logs", "proposals"),
+        ("logs", "proposals"),
+        local=True,
+    ),
+    Action("sort", "o", "Order", "List by number, state, height or name.", ("proposals",), ("proposals",), local=True),
+    Action("open", "enter", "Open", "Show the chosen proposal in full.", ("proposals",), ("proposals",), local=True),
     Action(
         "propose",
         "p",
         "Propose",
         "Propose an upgrade: a form that checks as you type.",
-        footer=("overview", "proposals"),
+        MODE_NAMES,
+        footer=("overview",),
         changes=True,
     ),
+    Action("ready", "r", "Ready", "Signal by hand that this node is ready.", footer=("readiness",), changes=True),
     Action(
-        "ready",
-        "r",
-        "Ready",
-        "Signal by hand that this node is ready.",
-        footer=("proposals",),
+        "advertise",
+        "g",
+        "Advertise",
+        "Tell the network which release this validator runs.",
+        ("readiness",),
+        ("readiness",),
         changes=True,
+    ),
+    Action("vote", "t", "Vote", "Vote yes or no on this proposal.", _ONE, _ONE, changes=True, local=True),
+    Action(
+        "finalize", "f", "Finalize", "Store that the vote was lost or ran out.", _ONE, _ONE, changes=True, local=True
+    ),
+    Action("schedule", "s", "Schedule", "Give an approved upgrade its height.", _ONE, _ONE, changes=True, local=True),
+    Action("execute", "e", "Execute", "Have the linked contract calls made.", _ONE, _ONE, changes=True, local=True),
+    Action(
+        "undo",
+        "u",
+        "Undo",
+        "Take back calls made for an upgrade that did not come.",
+        _ONE,
+        _ONE,
+        changes=True,
+        local=True,
+    ),
+    Action("replace", "x", "Replace", "Agree with others on other bytes for it.", _ONE, _ONE, changes=True, local=True),
+    Action(
+        "rollback",
+        "b",
+        "Roll back",
+        "Agree with others that the network went on with the old release.",
+        _ONE,
+        _ONE,
+        changes=True,
+        local=True,
+    ),
+    Action(
+        "cancel", "c", "Cancel", "Withdraw your proposal before anybody voted.", _ONE, _ONE, changes=True, local=True
+    ),
+    Action("expire", "z", "Expire", "Store that it ran out of time.", _ONE, _ONE, changes=True, local=True),
+    Action(
+        "show_calls",
+        "d",
+        "Diff",
+        "What the linked contract calls change, selector by selector.",
+        _ONE,
+        _ONE,
+        local=True,
     ),
     Action(
         "show_release",
         "v",
         "Verified",
-        "What this node's controller verified of the planned release.",
-        ("proposals",),
+        "What this node's controller verified of the planned release: signatures and checks.",
+        ("proposals", "proposal"),
+    ),
+    Action(
+        "addresses",
+        "a",
+        "Addresses",
+        "Show each address in both forms: 0x and f410 or t410.",
+        ("proposal", "readiness"),
+        local=True,
     ),
     Action(
         "node_menu",
         "n",
         "Node",
         "This machine's node: start, stop, restart, force.",
+        MODE_NAMES,
         footer=("overview",),
         changes=True,
     ),
-    Action("help", "question_mark,f1", "Help", "Explain this screen and list every key.", footer=MODE_NAMES),
+    Action("help", "question_mark,f1", "Help", "Explain this screen and list every key.", footer=VIEW_NAMES),
     Action(
         "quit_console",
         "q,ctrl+q",
@@ -95,7 +175,7 @@ ACTIONS: tuple[Action, ...] = (
         "Leave the console; the node and the upgrade go on.",
         footer=MODE_NAMES,
     ),
-    Action("back", "escape", "Back", "Close what is open, go back to the overview.", local=True),
+    Action("back", "escape", "Back", "Close what is open, go back to the overview.", footer=_ONE, local=True),
 )
 
 
@@ -122,7 +202,7 @@ def actions_of(mode: str) -> tuple[Action, ...]:
 
 def key_names(entry: Action) -> str:
     """The action's keys as an operator reads them: `?`, `Ctrl+Q`, `Space`."""
-    spelled = {"question_mark": "?", "slash": "/", "escape": "Esc", "space": "Space"}
+    spelled = {"question_mark": "?", "slash": "/", "escape": "Esc", "space": "Space", "enter": "Enter"}
     names = []
     for key in entry.key.split(","):
         if key.startswith("ctrl+"):

@@ -9,12 +9,15 @@ import asyncio
 import os
 import re
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from rich.segment import Segments
-from textual.app import App, SystemCommand
+from textual.app import App, SuspendNotSupported, SystemCommand
+from textual.binding import BindingType
 from textual.command import Provider
 from textual.filter import LineFilter
 from textual.reactive import var
@@ -23,12 +26,16 @@ from textual.theme import Theme
 
 from console.actions import MODE_NAMES, PALETTE, actions_of
 from console.actions import action as registered
-from console.errors import ConsoleError
+from console.errors import ConsoleError, SignerError
 from console.model import Snapshot
 from console.ports import Session
 from console.settings import DEVNET
-from screens.bindings import refusal
+from screens.addresses import prefix_of
+from screens.bindings import bindings_everywhere, refusal
 from screens.bring_up import BringUp, BringUpScreen
+from screens.cuts import CutsScreen
+from screens.emergency import EmergencyChoice, EmergencyScreen, confirm_stop
+from screens.flows import Flows
 from screens.help import HelpEntry, HelpScreen
 from screens.leave import Leaving, QuitScreen
 from screens.logs import LogsScreen
@@ -36,10 +43,13 @@ from screens.mode import ModeScreen
 from screens.node_menu import NodeChoice, NodeMenuScreen, confirm_node_action, confirm_ready, confirm_unproven
 from screens.overview import OverviewScreen
 from screens.palette import ConsoleCommands
+from screens.proposal import ProposalScreen
 from screens.proposals import ProposalsScreen
 from screens.propose import ProposeScreen
+from screens.readiness import ReadinessScreen
 from screens.release import ReleaseScreen
 from themes import NO_COLOUR_THEME, ThemeValues, load_themes
+from widgets.emergency_words import stoppable
 from widgets.log_view import MAX_LINES, LogLine, safe_line
 from widgets.second_wall import SecondWall
 
@@ -64,12 +74,14 @@ class UpgradeConsoleApp(App[int]):
         session: Operations, Snapshots, logs and the clock of one network.
         theme: A theme's name; one that cannot be used falls back to the default, and is reported once.
         theme_folders: Further folders with theme files.
+        keymap: Other keys for actions, as `console.keymap.checked_keymap` gives them.
     """
 
     DEFAULT_MODE: ClassVar[str] = "overview"
     COMMANDS: ClassVar[set[type[Provider]]] = {ConsoleCommands}  # type: ignore[assignment]
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = PALETTE.key
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_everywhere()]
     ESCAPE_TO_MINIMIZE = False
     TITLE = "upgrade-console"
     # The palette's magnifier is an emoji of two columns; everything else is one column per symbol.
@@ -82,7 +94,13 @@ class UpgradeConsoleApp(App[int]):
     log_lines: var[tuple[LogLine, ...]] = var(())
     """The newest lines of both logs, oldest first."""
 
-    def __init__(self, session: Session, theme: str = "dark", theme_folders: Iterable[Path] = ()) -> None:
+    def __init__(
+        self,
+        session: Session,
+        theme: str = "dark",
+        theme_folders: Iterable[Path] = (),
+        keymap: Mapping[str, str] | None = None,
+    ) -> None:
         loaded = load_themes(theme_folders)
         # Under NO_COLOR an RGB theme becomes RGB greys; the terminal's own colours are the honest answer.
         wanted = NO_COLOUR_THEME if os.environ.get("NO_COLOR") is not None else theme
@@ -90,6 +108,8 @@ class UpgradeConsoleApp(App[int]):
         super().__init__(ansi_color=True if chosen.ansi else None)
         self.session = session
         self.animation_level = "none"
+        self._keys = dict(keymap or {})
+        self.set_keymap(self._keys)
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]
         self._problems = (*loaded.problems, *([problem] if problem else []))
@@ -103,6 +123,7 @@ class UpgradeConsoleApp(App[int]):
         self._screens: dict[str, ModeScreen] = {}
         self._pending_lines: list[LogLine] = []
         self._draft: dict[str, str] = {}
+        self._flows = Flows(self, session, lambda: prefix_of(self.snapshot))
         self._refused: frozenset[str] = frozenset()
         self.now = session.now()
         for mode in MODE_NAMES:
@@ -110,7 +131,9 @@ class UpgradeConsoleApp(App[int]):
 
     def on_load(self) -> None:
         # Bound here, in the application's own context: a mode is first opened from a screen's key handler.
-        for screen in (OverviewScreen(self.session), ProposalsScreen(self.session), LogsScreen(self.session)):
+        for kind in (OverviewScreen, ProposalsScreen, ReadinessScreen, LogsScreen):
+            screen: ModeScreen = kind(self.session)
+            screen.keymap = self._keys
             screen.data_bind(UpgradeConsoleApp.snapshot, UpgradeConsoleApp.now, UpgradeConsoleApp.log_lines)
             self._screens[screen.MODE] = screen
 
@@ -124,6 +147,29 @@ class UpgradeConsoleApp(App[int]):
         else:
             # The first frame comes before the first byte of network traffic.
             self.call_after_refresh(self._start_following)
+
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[None]:
+        """Leave the terminal to the signer process (`console.ports.Terminal`), and draw again afterwards.
+
+        Raises:
+            SignerError: This terminal cannot be left to anybody.
+        """
+        failure: BaseException | None = None
+        try:
+            # Nothing may be drawn meanwhile: the driver's queue has no reader, and would fill up and block us.
+            with self.batch_update(), self.suspend():
+                try:
+                    yield
+                except BaseException as error:
+                    # Let out of here it would leave the console suspended: `suspend` resumes only after a good end.
+                    failure = error
+        except SuspendNotSupported:
+            raise SignerError(
+                "a passphrase is needed and this terminal cannot be left to the signer", safe="nothing was sent"
+            ) from None
+        if failure is not None:
+            raise failure
 
     # What comes in
 
@@ -184,9 +230,55 @@ class UpgradeConsoleApp(App[int]):
         """Switch to the proposals."""
         self.switch_mode("proposals")
 
+    def action_show_readiness(self) -> None:
+        """Switch to the readiness of every validator."""
+        self.switch_mode("readiness")
+
     def action_show_logs(self) -> None:
         """Switch to the logs."""
         self.switch_mode("logs")
+
+    def on_proposals_screen_opened(self, event: ProposalsScreen.Opened) -> None:
+        """Open one proposal in full."""
+        if self._is_open(ProposalScreen):
+            return
+        screen = ProposalScreen(self.session, event.proposal_id)
+        screen.keymap = self._keys
+        screen.data_bind(UpgradeConsoleApp.snapshot, UpgradeConsoleApp.now)
+        self.push_screen(screen)
+
+    def on_proposal_screen_wanted(self, event: ProposalScreen.Wanted) -> None:
+        """Do what is wanted with a proposal: asked, reviewed, then signed."""
+        if event.verb == "show_calls":
+            title = f"Linked calls of proposal {event.proposal.id}: {event.proposal.name}"
+            ask = partial(self.session.linked_reviews, event.proposal.id)
+            self.push_screen(CutsScreen(title, ask, prefix_of(self.snapshot)))
+        else:
+            self._flows.begin(event.verb, event.proposal)
+
+    def action_advertise(self) -> None:
+        """Tell the network which release this validator runs."""
+        self._flows.advertise(self.snapshot)
+
+    def action_emergency(self) -> None:
+        """Open the two choices of an emergency, over whatever is open."""
+        # In the application's own context, where its reactives can be bound.
+        self.call_later(self._open_emergency)
+
+    def _open_emergency(self) -> None:
+        if self._is_open(EmergencyScreen):
+            return
+        screen = EmergencyScreen(self.session)
+        screen.data_bind(UpgradeConsoleApp.snapshot, UpgradeConsoleApp.now)
+        self.push_screen(screen, self._emergency_chosen)
+
+    def _emergency_chosen(self, choice: EmergencyChoice | None) -> None:
+        proposal = stoppable(self.snapshot)
+        node = self.snapshot.node if self.snapshot is not None else None
+        if choice == "halt" and proposal is not None:
+            self._flows.halt(proposal)
+        elif choice == "stop" and node is not None:
+            self.push_screen(confirm_stop(self.session, node, self.snapshot))
 
     def action_propose(self) -> None:
         """Open the propose form."""
@@ -239,12 +331,12 @@ class UpgradeConsoleApp(App[int]):
         screen = self.screen
         if not isinstance(screen, ModeScreen):
             return
-        entries = (*actions_of(screen.MODE), PALETTE)
+        entries = (*screen.actions, PALETTE)
         self.push_screen(
             HelpScreen(
                 screen.MODE.capitalize(),
                 screen.EXPLANATION,
-                tuple(HelpEntry(entry, refusal(entry, self.session, self.snapshot)) for entry in entries),
+                tuple(HelpEntry(entry, screen.refusal_of(entry)) for entry in entries),
             )
         )
 

@@ -36,6 +36,8 @@ class NodeSettings:
     """Empty on Cosmos chains that have none."""
     operator_key: KeyReference | None
     """Key that signs readiness for this validator."""
+    voter_key: KeyReference | None = None
+    """The validator's own key: it votes, replaces, rolls back and delegates. No controller uses it."""
     metrics_url: str = ""
     """Prometheus endpoint of the application, for the parent's finality; empty: not looked at."""
     mirror: tuple[str, ...] = ()
@@ -46,6 +48,14 @@ class NodeSettings:
     """Whether a plan's own URL may lead to this machine or into a private network."""
     automatic: bool = True
     """Whether the controller acts on scheduled plans by itself."""
+    auto_schedule: bool = True
+    """Whether the controller gives approved proposals their heights when it is its turn."""
+    auto_execute: bool = True
+    """Whether it has linked calls made."""
+    auto_undo: bool = True
+    """Whether it has linked calls taken back after an upgrade that did not come."""
+    auto_advertise: bool = True
+    """Whether it tells the chain what this validator runs."""
     restart_on_error: bool = False
 
     shape: Shape = "embedded"

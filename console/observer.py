@@ -26,6 +26,9 @@ DEADLINE_S = 10.0
 STALE_AFTER_S = 5.0
 """Seconds after which a value is shown as stale."""
 
+NODE_STALE_AFTER_S = 10.0
+"""The same of our node: at rest its controller reads it every three seconds, and is asked every two."""
+
 FRESHEN_S = 4.0
 """Seconds after which an unchanged picture is told again: a screen counts ages on from the last one it was given."""
 
@@ -304,5 +307,6 @@ def _content(snapshot: Snapshot) -> tuple[object, ...]:
     if snapshot.chain is not None:
         flags += [stale(snapshot.chain.age_s), *(stale(entry.age_s) for entry in snapshot.chain.nodes)]
     if snapshot.node is not None:
-        flags.append(stale(snapshot.node.height_age_s))
+        age = snapshot.node.height_age_s
+        flags.append(age is None or age > NODE_STALE_AFTER_S)
     return (timeless, *flags)

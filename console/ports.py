@@ -14,6 +14,8 @@ from console.model import (
     CallReview,
     Governance,
     KnownRelease,
+    LinkedReview,
+    MigrationKind,
     NodeStatus,
     ProofReading,
     Proposal,
@@ -21,6 +23,7 @@ from console.model import (
     RegistryCall,
     RegistryRules,
     ReleaseKind,
+    ScheduleKind,
     Snapshot,
     Verdict,
 )
@@ -79,7 +82,10 @@ class PlanReading:
     proposals: tuple[Proposal, ...]
     """Newest first."""
     readiness: Readiness | None
-    """Of the scheduled proposal, else of the newest; None when there is no proposal."""
+    """Of the scheduled proposal, else of the newest, else of none (id 0); None where nobody signals."""
+    contested: str = ""
+    """Which endpoints do not say the same, in one sentence; empty when they do, and always where our own node said it.
+    Nothing is done on a contested reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,8 @@ class ConsensusReading:
     """Our validator as `PeerView.verified_commit` names it; where the settings name none, by the key of our node."""
     own_consensus_address: str = ""
     """40 upper-case hex digits of the key that the node signs with, as the node says; empty when it does not."""
+    protocol: int = 0
+    """The application's version of its protocol, as it says itself; 0 when it says none."""
 
 
 class PlanSource(Protocol):
@@ -205,6 +213,10 @@ class Signals(Protocol):
         ...
 
     async def ready(self, proposal_id: int, release_hash: str) -> None: ...
+    async def withdraw(self, proposal_id: int) -> None:
+        """Take `ready` back; said already where it is not there."""
+        ...
+
     async def armed(self, proposal_id: int, height: int) -> None: ...
     async def failure(self, proposal_id: int, code: int) -> None: ...
     async def freeze(self, proposal_id: int) -> Verdict:
@@ -212,6 +224,27 @@ class Signals(Protocol):
         ...
 
     async def confirm(self, proposal_id: int, exe_hash: str, app_hash: str) -> None: ...
+    async def schedule(self, proposal_id: int) -> None:
+        """Give an approved proposal its height; anyone may."""
+        ...
+
+    async def execute(self, proposal_id: int) -> None:
+        """Have the registry make a proposal's linked calls; anyone may."""
+        ...
+
+    async def undo(self, proposal_id: int) -> None:
+        """Have the registry take linked calls back, after an upgrade that did not come; anyone may."""
+        ...
+
+    async def advertise(self, version: str, protocol: int, release_hash: str) -> None:
+        """Say what this validator runs.
+
+        Args:
+            version: The release's name: at most 32 bytes of ASCII.
+            protocol: The application's version of its protocol.
+            release_hash: 64 hex digits.
+        """
+        ...
 
 
 class ProvingNetwork(Protocol):
@@ -232,15 +265,38 @@ class ProvingNetwork(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ProposeRequest:
-    """A checked proposal, ready to be sent."""
+    """A checked proposal, ready to be sent: contracts/IUpgradeRegistry.sol `ProposalInput` and its calls."""
 
     name: str
     height: int
+    """H for a fixed height; 0 otherwise."""
     url: str
+    """Empty for a proposal of calls alone."""
     release_hash: str
-    """64 lower-case hex digits."""
+    """64 lower-case hex digits; empty for a proposal of calls alone."""
     kind: ReleaseKind = ReleaseKind.RAW
     breaking: bool = True
+    schedule_kind: ScheduleKind = ScheduleKind.FIXED
+    delay: int = 0
+    """Blocks from the vote's end, or from enough readiness, to H; 0 for a fixed height."""
+    readiness_bps: int = 0
+    """Share of power in 1/10000 that schedules; 0 unless by readiness."""
+    readiness_deadline: int = 0
+    """Last block in which it may be scheduled; 0 unless by readiness."""
+    voting_blocks: int = 0
+    """Blocks that the vote is open; 0 where none is needed."""
+    expedited: bool = False
+    execution_window: int = 0
+    """Blocks; 0 for the registry's own."""
+    grace_blocks: int = 0
+    migration_kind: MigrationKind = MigrationKind.NONE
+    migration_hash: str = ""
+    """64 hex digits, or empty."""
+    contracts_first: bool = False
+    init_allowed: bool = False
+    calls: tuple[tuple[str, bytes], ...] = ()
+    """(target address, call data) of each linked call."""
+    undo: tuple[tuple[str, bytes], ...] = ()
 
 
 class Session(Protocol):
@@ -252,6 +308,10 @@ class Session(Protocol):
     def read_only(self) -> bool: ...
     @property
     def bringing_up_devnet(self) -> bool: ...
+    @property
+    def own_address(self) -> str:
+        """Checksummed address of the validator whose node this session has; empty for none."""
+        ...
 
     def now(self) -> float:
         """Unix seconds; injected so that pictures do not depend on the hour."""
@@ -275,6 +335,14 @@ class Session(Protocol):
 
     async def governance(self, proposal_id: int) -> Governance:
         """Votes, approvals and linked calls of a proposal: one reading. Raises ConsoleError."""
+        ...
+
+    async def linked_reviews(self, proposal_id: int) -> tuple[LinkedReview, ...]:
+        """What the linked calls of a proposal change, read from the chain now. Raises ConsoleError."""
+        ...
+
+    async def cut_file_reviews(self, path: str) -> tuple[LinkedReview, ...]:
+        """What the calls in a cut file change, read from the chain now. Raises ConsoleError."""
         ...
 
     async def review(self, call: RegistryCall) -> CallReview:

@@ -15,8 +15,10 @@ from typing import Any
 from urllib.parse import quote
 
 from console.addresses import prefix_of, read_unhashed
+from console.contract_settings import ContractSettings, parse_contracts
 from console.errors import InputError, SettingsError
 from console.ipc_config import ipc_config_file, read_ipc_config, token_may_go_to
+from console.keymap import checked_keymap
 from console.network_table import BUILT_IN, DEVNET, merged
 from console.node_settings import NodeSettings
 from console.ports import KeyReference
@@ -59,6 +61,8 @@ class NetworkSettings:
     """Empty on a Cosmos chain without an EVM."""
     proposer_key: KeyReference | None
     nodes: tuple[NodeSettings, ...]
+    council_key: KeyReference | None = None
+    """Of a member of the emergency council."""
     folder: Path | None = None
     """The devnet's folder; None for other networks."""
     block_time_s: float | None = None
@@ -66,18 +70,15 @@ class NetworkSettings:
     stage: Stage = "mainnet"
     """What is at stake; decides what is demanded of a release where the settings do not say it."""
     voter_key: KeyReference | None = None
-    """The validator's own key."""
-    council_key: KeyReference | None = None
-    gateway: str = ""
-    """Address of the IPC gateway; empty where it is not known."""
-    subnet_registry: str = ""
-    """Address of IPC's registry of subnets; empty where it is not known."""
+    """The validator's own key, where its node does not name one."""
     tokens: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
     """Access tokens by the URL that they are sent to."""
     require_agreement: bool = False
     """Whether nothing is signed on what only one endpoint says; contradictions block in any case."""
     releases: ReleaseSettings | None = None
     """As written; None for the defaults, which `demands` knows."""
+    contracts: ContractSettings = field(default_factory=ContractSettings)
+    """Where its contracts are."""
 
     @property
     def demands(self) -> ReleaseSettings:
@@ -168,6 +169,17 @@ def network_tables() -> dict[str, Any]:
     return {str(key): value for key, value in networks.items()} if isinstance(networks, dict) else {}
 
 
+def load_keymap() -> dict[str, str]:
+    """The console's own keys: the table `[keymap]` of the settings file; empty without one.
+
+    Raises:
+        SettingsError: The file is unreadable, or a key is not acceptable.
+    """
+    path = config_file()
+    table = _read(path).get("keymap") if path.is_file() else None
+    return {} if table is None else checked_keymap(_table(table, "keymap"))
+
+
 def proving_network(network: NetworkSettings) -> NetworkSettings:
     """The network that has to prove the releases of another.
 
@@ -230,8 +242,6 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None, *, regi
         proposer_key=_key(table, "proposer_key", where),
         voter_key=_key(table, "voter_key", where),
         council_key=_key(table, "council_key", where),
-        gateway=_address(table, "gateway", where) if table.get("gateway", "") != "" else "",
-        subnet_registry=_address(table, "subnet_registry", where) if table.get("subnet_registry", "") != "" else "",
         tokens=_tokens(table, where),
         require_agreement=_flag(table, "require_agreement", where),
         nodes=tuple(
@@ -242,6 +252,9 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None, *, regi
         block_time_s=_optional_number(table, "block_time_s", where),
         stage=stage,
         releases=releases,
+        contracts=parse_contracts(
+            _table(table.get("contracts", {}), f"{where}.contracts"), where, prefix_of(_text(table, "chain_id", where))
+        ),
     )
 
 

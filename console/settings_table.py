@@ -125,6 +125,14 @@ SETTINGS: tuple[Setting, ...] = (
         shown_default="none",
     ),
     Setting(
+        "voter_key",
+        kinds.PERSONAL_KEY,
+        _FILE,
+        "File of the validator's own key, which votes, or a table with `path` and `address`; the controller never uses"
+        " it.",
+        shown_default="none",
+    ),
+    Setting(
         "shape",
         kinds.choice("embedded", "fendermint", "docker", "cosmos"),
         _FILE,
@@ -191,6 +199,33 @@ SETTINGS: tuple[Setting, ...] = (
         _ONCE,
         "Act on scheduled plans without being asked; false: watch only.",
         ("auto_apply", "upgrade.auto_apply"),
+    ),
+    Setting(
+        "auto_schedule",
+        kinds.BOOLEAN,
+        _ONCE,
+        "Give an approved proposal its height (`checkAndSchedule`) as soon as it may have one and it is this"
+        " validator's turn; false: leave it to others.",
+    ),
+    Setting(
+        "auto_execute",
+        kinds.BOOLEAN,
+        _ONCE,
+        "Have a proposal's linked contract calls made in this validator's turn: before the freeze where they come"
+        " first, else after the upgrade; false: leave it to others.",
+    ),
+    Setting(
+        "auto_undo",
+        kinds.BOOLEAN,
+        _ONCE,
+        "Have linked contract calls taken back in this validator's turn when their upgrade did not come; false: leave"
+        " it to others.",
+    ),
+    Setting(
+        "auto_advertise",
+        kinds.BOOLEAN,
+        _ONCE,
+        "Tell the registry which release this validator runs, at the controller's start and after each upgrade.",
     ),
     Setting(
         "auto_download",

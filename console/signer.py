@@ -34,6 +34,9 @@ from console.key_files import DEFAULT_KEY, FoundKey, Refused, address_of, find_k
 MAX_REQUEST = 256 * 1024
 """Characters of the request line."""
 
+CREATE = "create"
+"""`to` of a transaction that creates a contract."""
+
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 _DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*", re.ASCII)
 _MAX_GO = 1024
@@ -215,11 +218,14 @@ def _checked(transaction: object) -> tuple[dict[str, Any], str | None]:
         raise Refused("the transaction names no chain")
     if fields.get("type", 2) != 2:
         raise Refused("only legacy and EIP-1559 transactions are signed")
-    # A creation is never signed here, so a missing target is a mistake.
-    if not isinstance(fields["to"], str) or not _ADDRESS.fullmatch(fields["to"]):
+    # A creation says so by a word of its own: a target that is merely missing is a mistake.
+    creates = fields["to"] == CREATE
+    if not creates and (not isinstance(fields["to"], str) or not _ADDRESS.fullmatch(fields["to"])):
         raise Refused("`to` of the transaction is not an address")
     if not isinstance(fields["data"], str) or not _DATA.fullmatch(fields["data"]):
         raise Refused("`data` of the transaction is not 0x and hex digits")
+    if creates and (fields["data"] == "0x" or fields["value"] != 0):
+        raise Refused("a contract is created from its code, and without value")
     return fields, sender
 
 
@@ -287,7 +293,10 @@ def _sign(secret: bytes, fields: dict[str, Any], sender: str | None) -> dict[str
     from console.addresses import checksummed
 
     address = _own_address(secret, sender)
-    signed = Account.sign_transaction({**fields, "to": checksummed(fields["to"])}, secret)
+    target = fields.pop("to")
+    if target != CREATE:
+        fields["to"] = checksummed(target)
+    signed = Account.sign_transaction(fields, secret)
     return {
         "raw": "0x" + bytes(signed.raw_transaction).hex(),
         "hash": "0x" + bytes(signed.hash).hex(),

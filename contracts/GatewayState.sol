@@ -8,8 +8,11 @@ import {IGatewayMembership} from "./IGatewayMembership.sol";
 abstract contract GatewayState {
     /// @dev The set of this moment, and its number.
     IGatewayMembership.Validator[] internal _validators;
+    // A facet writes none of these alone: they are the diamond's, which runs all facets on them.
+    // slither-disable-next-line uninitialized-state
     uint64 internal _configurationNumber;
     /// @dev Who may change the set: what the parent chain is to a subnet. Not the owner of the diamond.
+    // slither-disable-next-line uninitialized-state
     address internal _parent;
 
     /// @notice The set was replaced.

@@ -25,6 +25,7 @@ const deployable = [
   "GatewayMembershipFacet",
   "GatewayPowerSource",
   "OwnershipFacet",
+  "RegistryExtension",
   "StaticPowerSource",
   "SubnetActorPowerSource",
   "UpgradeRegistry",
@@ -43,9 +44,18 @@ if (!solc.version().startsWith(`${PINNED}+`)) {
   process.exit(1);
 }
 
+// The registry is two contracts behind one address: its artefact has the interface of both.
+const halves = { UpgradeRegistry: "RegistryExtension" };
+const interfaces = { UpgradeRegistry: "IUpgradeRegistry" };
+
 const files = readdirSync(here).filter((name) => name.endsWith(".sol")).sort();
 const text = Object.fromEntries(files.map((name) => [name, readFileSync(join(here, name), "utf8")]));
 const outputs = ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "storageLayout", "metadata"];
+// Libraries come from node_modules, pinned by the lockfile; what is used of them is recorded beside our own sources.
+const library = (path) => {
+  text[path] = readFileSync(join(here, "node_modules", path), "utf8");
+  return { contents: text[path] };
+};
 const result = JSON.parse(
   solc.compile(
     JSON.stringify({
@@ -53,10 +63,14 @@ const result = JSON.parse(
       sources: Object.fromEntries(files.map((name) => [name, { content: text[name] }])),
       settings: { ...settings, outputSelection: { "*": { "*": outputs } } },
     }),
+    { import: library },
   ),
 );
 
-const complaints = result.errors ?? [];
+// Warnings about a library's own text are the library's.
+const complaints = (result.errors ?? []).filter(
+  ({ severity, sourceLocation }) => severity === "error" || !sourceLocation?.file.startsWith("@"),
+);
 for (const complaint of complaints) console.error(complaint.formattedMessage);
 if (complaints.length > 0) process.exit(1);
 
@@ -66,13 +80,36 @@ const stable = (value) =>
     inner !== null && typeof inner === "object" && "astId" in inner ? (({ astId, ...rest }) => rest)(inner) : inner,
   );
 
+const compiled = (name) => result.contracts[`${name}.sol`][name];
+const sourcesOf = (name) => Object.keys(JSON.parse(compiled(name).metadata).sources);
+const canonical = ({ type, components }) =>
+  components ? `(${components.map(canonical).join(",")})${type.slice("tuple".length)}` : type;
+const signature = ({ type, name, inputs }) => `${type} ${name}(${(inputs ?? []).map(canonical).join(",")})`;
+const shape = (entry) => `${signature(entry)} ${(entry.outputs ?? []).map(canonical).join(",")} ${entry.stateMutability}`;
+
+/// The ABI of a contract and of its second half, each entry once.
+const union = (name) => {
+  const abi = [...compiled(name).abi];
+  const known = new Set(abi.map(signature));
+  for (const entry of compiled(halves[name]).abi) {
+    if (entry.type !== "constructor" && !known.has(signature(entry))) abi.push(entry);
+  }
+  const offered = new Set(abi.map(shape));
+  const missing = compiled(interfaces[name]).abi.filter((entry) => !offered.has(shape(entry)));
+  if (missing.length > 0) {
+    console.error(`${name} does not keep its interface: ${missing.map(signature).join(", ")}`);
+    process.exit(1);
+  }
+  return abi;
+};
+
 mkdirSync(out, { recursive: true });
 for (const name of deployable) {
-  const contract = result.contracts[`${name}.sol`][name];
-  const used = Object.keys(JSON.parse(contract.metadata).sources).sort();
+  const contract = compiled(name);
+  const used = [...new Set([name, halves[name]].filter(Boolean).flatMap(sourcesOf))].sort();
   const artefact = {
     contractName: name,
-    abi: contract.abi,
+    abi: name in halves ? union(name) : contract.abi,
     bytecode: `0x${contract.evm.bytecode.object}`,
     deployedBytecode: `0x${contract.evm.deployedBytecode.object}`,
     storageLayout: stable(contract.storageLayout),

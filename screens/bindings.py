@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.binding import Binding
 
-from console.actions import Action, actions_of
+from console.actions import ACTIONS, Action, actions_of
 from console.model import ProposalStatus, Snapshot
 from console.ports import Session
 
@@ -12,7 +12,7 @@ READ_ONLY_REASON = "The console is read-only: start it without --read-only to ch
 
 
 def bindings_for(mode: str) -> list[Binding]:
-    """The bindings of one top-level view; keys for the application go there by the `app.` namespace."""
+    """The bindings of one view; keys for the application go there by the `app.` namespace."""
     return [
         Binding(
             key=entry.key,
@@ -21,8 +21,18 @@ def bindings_for(mode: str) -> list[Binding]:
             show=mode in entry.footer,
             tooltip=entry.help,
             id=entry.id,
+            priority=entry.everywhere,
         )
         for entry in actions_of(mode)
+    ]
+
+
+def bindings_everywhere() -> list[Binding]:
+    """The bindings that work over every dialog and in every field."""
+    return [
+        Binding(entry.key, entry.id, entry.label, show=False, id=entry.id, priority=True)
+        for entry in ACTIONS
+        if entry.everywhere
     ]
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
@@ -19,6 +20,8 @@ from widgets.drawn import BAD, GOOD, MUTED
 
 ARMS_AFTER_S = 0.6
 """Seconds after the first paint before the dialog can be confirmed: keys typed ahead are over by then."""
+SETTLES_AFTER_S = 0.15
+"""Seconds without a key after which a typed name counts: what is pasted as keys comes with its Enter at once."""
 MAX_REASON = 500
 """Characters of a typed reason that the controller takes."""
 
@@ -26,6 +29,14 @@ MAX_REASON = 500
 def button(label: str, id: str, *, disabled: bool = False) -> Button:
     """A one-line button whose brackets stay visible without colour."""
     return Button(Content(f"[ {label} ]"), id=id, compact=True, disabled=disabled)
+
+
+class NameField(Input):
+    """Takes a name key by key; what is pasted is not typed."""
+
+    def _on_paste(self, event: events.Paste) -> None:
+        event.stop()
+        event.prevent_default()
 
 
 class ConfirmScreen(ModalScreen[bool]):
@@ -37,6 +48,7 @@ class ConfirmScreen(ModalScreen[bool]):
         label: The confirming button's words.
         operation: Carried out on confirmation, here in place: returns the sentence to show, or raises ConsoleError.
             Without one the screen is dismissed with the answer.
+        named: The network's name where it has to be typed, whole, after the dialog could be read.
     """
 
     CSS_PATH = "modal.tcss"
@@ -50,13 +62,25 @@ class ConfirmScreen(ModalScreen[bool]):
     ]
 
     def __init__(
-        self, title: str, body: Content, label: str, operation: Callable[[], Awaitable[str]] | None = None
+        self,
+        title: str,
+        body: Content,
+        label: str,
+        operation: Callable[[], Awaitable[str]] | None = None,
+        *,
+        named: str = "",
     ) -> None:
         super().__init__()
         self._title = title
         self._body = body
         self._label = label
         self._operation = operation
+        self._named = named
+        self._settled = False
+        self._settling: Timer | None = None
+        if named:
+            # Nothing that is typed ahead confirms there: it is text, and gone when the dialog can be confirmed.
+            self.AUTO_FOCUS = "#named"  # type: ignore[misc]
         self._armed = False
         self._busy = False
         self._succeeded = False
@@ -71,31 +95,67 @@ class ConfirmScreen(ModalScreen[bool]):
             with Horizontal(classes="buttons"):
                 yield button("Cancel", "cancel")
                 yield button(self.confirm_words(), "confirm", disabled=True)
+                yield from self.more_buttons()
+
+    def more_buttons(self) -> Iterable[Button]:
+        """What else can be done than yes or no; nothing here."""
+        return ()
 
     def fields(self) -> Iterable[Widget]:
-        """What is asked for besides a yes; nothing here."""
-        return ()
+        """What is asked for besides a yes."""
+        if self._named:
+            yield NameField(placeholder=f"{self._named}, to say that you mean it", id="named", compact=True)
 
     def confirm_words(self) -> str:
         """The confirming button's words."""
-        return f"{self._label} (y)"
+        return self._label if self._named else f"{self._label} (y)"
 
     def how(self) -> str:
         """How it is confirmed."""
+        if self._named:
+            return f"Type {self._named} and press Enter to {self._label.lower()}; Esc goes back."
         return f"Press y to {self._label.lower()}, Esc to go back."
 
     def missing(self) -> str:
         """Why it cannot be confirmed as it stands; empty when it can."""
-        return ""
+        if not self._named:
+            return ""
+        if self.query_one("#named", NameField).value != self._named:
+            return f"Type the network's name, {self._named}, exactly: it shows that this is the network you mean."
+        return "" if self._settled else "Read it again, then press Enter."
 
     def on_mount(self) -> None:
-        self.call_after_refresh(self.set_timer, ARMS_AFTER_S, self._arm)
+        self.begin()
 
-    def _arm(self) -> None:
+    def begin(self) -> None:
+        """What is asked stands there: let it be read, then let it be confirmed."""
+        self.call_after_refresh(self.set_timer, ARMS_AFTER_S, self.arm)
+
+    def arm(self) -> None:
+        """From now on it can be confirmed."""
         self._armed = True
+        for field in self.query(NameField):
+            # What was typed before it could be read counts for nothing.
+            field.value = ""
         self.query_one("#confirm", Button).disabled = False
         # Said only now: who reads this may press it.
-        self._say(Content.styled(self.how(), MUTED))
+        self.say(Content.styled(self.how(), MUTED))
+
+    @on(Input.Changed, "#named")
+    def name_changed(self) -> None:
+        """A name counts when the keys have come to rest."""
+        self._settled = False
+        if self._settling is not None:
+            self._settling.stop()
+        self._settling = self.set_timer(SETTLES_AFTER_S, self._settle)
+
+    def _settle(self) -> None:
+        self._settled = True
+
+    @on(Input.Submitted, "#named")
+    def name_typed(self) -> None:
+        """Confirm, if it is the name."""
+        self.action_confirm()
 
     @on(Button.Pressed, "#confirm")
     def action_confirm(self) -> None:
@@ -103,25 +163,25 @@ class ConfirmScreen(ModalScreen[bool]):
         if not self._armed or self._busy or self._succeeded:
             return
         if missing := self.missing():
-            self._say(Content.assemble(("✗ ", BAD), missing))
+            self.say(Content.assemble(("✗ ", BAD), missing))
             return
         if self._operation is None:
             self.dismiss(True)
             return
         self._busy = True
         self._buttons(disabled=True)
-        self._say(Content("Working; the answer appears here."))
+        self.say(Content("Working; the answer appears here."))
         self.run_worker(self._carry_out(self._operation), exit_on_error=True)
 
     async def _carry_out(self, operation: Callable[[], Awaitable[str]]) -> None:
         try:
             sentence = await operation()
         except ConsoleError as error:
-            self._say(Content.assemble(("✗ ", BAD), str(error)))
+            self.say(Content.assemble(("✗ ", BAD), str(error)))
             self._buttons(disabled=False)
         else:
             self._succeeded = True
-            self._say(Content.assemble(("✓ ", GOOD), sentence))
+            self.say(Content.assemble(("✓ ", GOOD), sentence))
             self.query_one("#confirm", Button).display = False
         self._busy = False
         cancel = self.query_one("#cancel", Button)
@@ -133,16 +193,30 @@ class ConfirmScreen(ModalScreen[bool]):
     def action_cancel(self) -> None:
         """Go back; while the operation runs there is nothing to go back from."""
         if self._busy:
-            self._say(Content("Still working: what was begun cannot be called back, its answer appears here."))
+            self.say(Content("Still working: what was begun cannot be called back, its answer appears here."))
             return
         self.dismiss(self._succeeded)
+
+    @property
+    def armed(self) -> bool:
+        """Whether it could be read."""
+        return self._armed
+
+    @property
+    def busy(self) -> bool:
+        """Whether it is being carried out."""
+        return self._busy
 
     def _buttons(self, *, disabled: bool) -> None:
         for each in self.query(Button):
             each.disabled = disabled
 
-    def _say(self, content: Content) -> None:
-        self.query_one("#result", Static).update(content)
+    def say(self, content: Content) -> None:
+        """Show how it stands."""
+        result = self.query_one("#result", Static)
+        result.update(content)
+        # At 24 rows what is asked may be longer than the dialog; the answer to it is always seen.
+        self.call_after_refresh(result.scroll_visible, animate=False)
 
 
 class ReasonScreen(ConfirmScreen):

@@ -1,14 +1,16 @@
-"""The base of the top-level views: what they are given and how a refused key answers."""
+"""The base of the views: what they are given and how a refused key answers."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from textual import events
 from textual.reactive import var
 from textual.screen import Screen
 
-from console.actions import actions_of
+from console.actions import Action, actions_of
+from console.keymap import with_key
 from console.model import Snapshot
 from console.ports import Session
 from screens.bindings import refusal
@@ -36,6 +38,13 @@ class ModeScreen(Screen[None]):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
+        self.keymap: Mapping[str, str] = {}
+        """Keys of the operator's own, by action; set by the application."""
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """What can be done here, with the keys as the operator has them."""
+        return tuple(with_key(entry, self.keymap) for entry in actions_of(self.MODE))
 
     def on_mount(self) -> None:
         self.redraw()
@@ -49,6 +58,10 @@ class ModeScreen(Screen[None]):
     def watch_log_lines(self) -> None:
         if self.is_mounted:
             self.draw_log()
+
+    def refusal_of(self, entry: Action) -> str:
+        """Why this action cannot be done now in this view; empty when it can."""
+        return refusal(entry, self.session, self.snapshot)
 
     def redraw(self) -> None:
         """Draw snapshot and time; widgets write only what changed."""
@@ -72,9 +85,9 @@ class ModeScreen(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         # Only keys that no binding took arrive here: a refused action says why instead of staying mute.
-        for entry in actions_of(self.MODE):
+        for entry in self.actions:
             if event.key in entry.key.split(","):
-                reason = refusal(entry, self.session, self.snapshot)
+                reason = self.refusal_of(entry)
                 if reason:
                     self.notify(reason, title=entry.label, severity="warning", markup=False)
                     event.stop()

@@ -9,8 +9,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 from textual.types import IgnoreReturnCallbackType
 
-from console.actions import actions_of, key_names
-from screens.bindings import refusal
+from console.actions import key_names
 from screens.mode import ModeScreen
 
 
@@ -24,7 +23,7 @@ class Command:
 
 
 class ConsoleCommands(Provider):
-    """Finds actions of the top-level view below the palette, and themes."""
+    """Finds actions of the view below the palette, and themes."""
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
@@ -42,8 +41,8 @@ class ConsoleCommands(Provider):
         if not isinstance(screen, ModeScreen):
             return []
         commands = []
-        for entry in actions_of(screen.MODE):
-            reason = refusal(entry, screen.session, screen.snapshot)
+        for entry in screen.actions:
+            reason = screen.refusal_of(entry)
             name = f"{entry.label} ({key_names(entry)})"
             if reason:
                 commands.append(Command(f"{name}: not now", reason, self._refuse(screen, entry.label, reason)))

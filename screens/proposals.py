@@ -1,4 +1,4 @@
-"""All proposals, and the whole of the chosen one."""
+"""All proposals, and in a few lines the chosen one; Enter opens it in full."""
 
 from __future__ import annotations
 
@@ -8,32 +8,45 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
+from textual.message import Message
 from textual.widgets import DataTable, Footer
 
 from screens.bindings import bindings_for
-from screens.mode import ModeScreen
-from widgets.proposal_views import ProposalDetail, ProposalTable
+from screens.filtered import FilteredScreen, filter_field
+from widgets.proposal_detail import ProposalDetail
+from widgets.proposal_table import ProposalTable
 from widgets.status_line import StatusLine
 
 
-class ProposalsScreen(ModeScreen):
-    """The list and, below it, the detail of the proposal under the cursor."""
+class ProposalsScreen(FilteredScreen):
+    """The list and, below it, what matters most of the proposal under the cursor."""
 
     MODE = "proposals"
     EXPLANATION = (
-        "Every proposal, newest first. Up and Down choose one; its whole hash, address and heights stand below. "
-        "A verdict is stored at the freeze: CROSS starts the new binary at H, ABORT the old one again. "
+        "Every proposal. Up and Down choose one; Enter opens it in full: votes, readiness, linked calls, approvals and "
+        "what happened, and there it is voted on. / shows only those that hold a text: a name, a state, a part of a "
+        "hash; o changes the order. Height H is a number, or what gives it one: the end of the vote, or readiness. "
+        "A ! behind a name: its vote is shorter than usual. "
         "v shows what this node's controller verified of the release that it took up."
     )
     CSS_PATH = "proposals.tcss"
     BINDINGS: ClassVar[list[BindingType]] = list(bindings_for("proposals"))
     AUTO_FOCUS = "#proposals"
+    FILTERED = "#proposals"
+
+    class Opened(Message):
+        """A proposal is wanted in full."""
+
+        def __init__(self, proposal_id: int) -> None:
+            super().__init__()
+            self.proposal_id = proposal_id
 
     def compose(self) -> ComposeResult:
         yield StatusLine(self.session.network, read_only=self.session.read_only, id="status")
         with Vertical(id="panes"):
             yield ProposalTable(id="proposals")
             yield ProposalDetail(id="detail")
+        yield filter_field("a name, a state, a part of a hash; Enter keeps it, Esc ends it")
         yield Footer(show_command_palette=False)
 
     def draw(self) -> None:
@@ -45,11 +58,33 @@ class ProposalsScreen(ModeScreen):
             self.query_one(ProposalTable).show(chain.proposals)
         self.draw_detail()
 
+    def redraw_theme(self) -> None:
+        self.query_one(ProposalTable).redraw_all()
+
+    def apply_filter(self, needle: str) -> None:
+        self.query_one(ProposalTable).narrow(needle)
+        self.draw_detail()
+
+    def action_sort(self) -> None:
+        """The next order of the list."""
+        self.query_one(ProposalTable).next_order()
+
+    def action_open(self) -> None:
+        """Show the chosen proposal in full."""
+        chosen = self.query_one(ProposalTable).chosen_id
+        if chosen is not None:
+            self.post_message(self.Opened(chosen))
+
+    @on(DataTable.RowSelected, "#proposals")
+    def chosen_by_mouse_or_enter(self) -> None:
+        """The table has Enter and the mouse for itself."""
+        self.action_open()
+
     @on(DataTable.RowHighlighted, "#proposals")
     def draw_detail(self) -> None:
         """Draw the proposal under the cursor."""
         chain = self.snapshot.chain if self.snapshot is not None else None
-        chosen = self.query_one(ProposalTable).chosen
+        chosen = self.query_one(ProposalTable).chosen_id
         proposals = chain.proposals if chain is not None else ()
         entry = next((proposal for proposal in proposals if proposal.id == chosen), None)
-        self.query_one(ProposalDetail).show(self.snapshot, entry)
+        self.query_one(ProposalDetail).show(self.snapshot, entry, self.now)

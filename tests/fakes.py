@@ -10,9 +10,13 @@ from console.errors import ConsoleError
 from console.model import (
     Arming,
     Attempt,
+    CallOutcome,
+    CallReview,
     ChainView,
     Crossing,
+    Governance,
     KnownRelease,
+    LinkedReview,
     NetworkIdentity,
     NodeHeight,
     NodeStatus,
@@ -22,6 +26,8 @@ from console.model import (
     Proposal,
     ProposalStatus,
     Readiness,
+    RegistryCall,
+    RegistryRules,
     ReleaseCheck,
     ReleaseKind,
     RoleCount,
@@ -150,6 +156,11 @@ def chain(
         age_s=age_s,
         problem="",
     )
+
+
+def readiness_of(proposal_id: int, entries: tuple[ValidatorReadiness, ...]) -> Readiness:
+    """What validators said about a proposal."""
+    return Readiness(proposal_id, entries)
 
 
 def attempt(
@@ -385,6 +396,7 @@ class FakeSession:
         self.network = network
         self.read_only = read_only
         self.bringing_up_devnet = False
+        self.own_address = ADDRESSES[0]
         self.clock = NOW
         self.error = error
         self.proposed: list[dict[str, str]] = []
@@ -393,11 +405,21 @@ class FakeSession:
         self.known_release = a_release()
         self.releases_asked = 0
         self.unproven: list[str] = []
+        self.registry_rules: RegistryRules | None = None
+        self.governances: dict[int, Governance] = {}
+        self.governance_asked: list[int] = []
+        self.reviewed: list[RegistryCall] = []
+        self.warnings: tuple[str, ...] = ()
+        self.sent: list[RegistryCall] = []
+        self.exported: list[RegistryCall] = []
+        self.review_error: ConsoleError | None = None
         self.opened = 0
         self.feed: asyncio.Queue[Snapshot] | None = None
         self.log_feed: asyncio.Queue[tuple[str, str]] | None = None
         self.answer = asyncio.Event()
         self.answer.set()
+        self.review_answer = asyncio.Event()
+        self.review_answer.set()
 
     def now(self) -> float:
         return self.clock
@@ -416,6 +438,59 @@ class FakeSession:
         if self.error is not None:
             raise self.error
         return 7
+
+    async def rules(self) -> RegistryRules:
+        if self.error is not None:
+            raise self.error
+        from tests import governance_fakes
+
+        return self.registry_rules or governance_fakes.rules()
+
+    async def governance(self, proposal_id: int) -> Governance:
+        self.governance_asked.append(proposal_id)
+        if self.error is not None:
+            raise self.error
+        from tests import governance_fakes
+
+        return self.governances.get(proposal_id) or governance_fakes.governance(proposal_id)
+
+    async def linked_reviews(self, proposal_id: int) -> tuple[LinkedReview, ...]:
+        if self.error is not None:
+            raise self.error
+        from tests import governance_fakes
+
+        return governance_fakes.linked_reviews()
+
+    async def cut_file_reviews(self, path: str) -> tuple[LinkedReview, ...]:
+        if self.error is not None:
+            raise self.error
+        from tests import governance_fakes
+
+        return governance_fakes.linked_reviews()
+
+    async def review(self, call: RegistryCall) -> CallReview:
+        self.reviewed.append(call)
+        await self.review_answer.wait()
+        if self.review_error is not None:
+            raise self.review_error
+        from tests import governance_fakes
+
+        return governance_fakes.review(call, *self.warnings)
+
+    async def send(self, review: CallReview) -> CallOutcome:
+        self.sent.append(review.call)
+        await self.answer.wait()
+        if self.error is not None:
+            raise self.error
+        from tests import governance_fakes
+
+        return governance_fakes.outcome(review.call)
+
+    async def export(self, review: CallReview) -> str:
+        self.exported.append(review.call)
+        if self.error is not None:
+            raise self.error
+        return f"/home/op/{review.call.function}-12.json"
 
     async def ready(self, proposal_id: int) -> None:
         self.readied.append(proposal_id)

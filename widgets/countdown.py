@@ -9,7 +9,8 @@ from textual.content import Content
 from console.model import Snapshot
 from widgets.big_number import BigNumber
 from widgets.drawn import Drawn
-from widgets.outlook import Outlook, outlook
+from widgets.outlook import outlook
+from widgets.phases import Outlook
 
 _TONES = ("error", "warning", "success")
 

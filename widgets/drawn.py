@@ -36,6 +36,19 @@ class Drawn(Static):
             self.border_title = title
 
 
+class Grown(Drawn):
+    """A text as high as it is long; what stands below moves only when it changed."""
+
+    DEFAULT_CSS = "Grown { height: auto; }"
+
+    def draw(self, content: Content) -> bool:
+        """Show this content. Returns whether it changed."""
+        if not super().draw(content):
+            return False
+        self.refresh(layout=True)
+        return True
+
+
 def stacked(*lines: Content | str) -> Content:
     """Lines under each other; a `str` is plain text, never markup."""
     return Content("\n").join([Content(line) if isinstance(line, str) else line for line in lines])

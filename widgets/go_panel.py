@@ -6,11 +6,21 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
-from console.model import ChainView, Proposal, ProposalStatus, Snapshot, Upgrade, Verdict, more_than_two_thirds
+from console.model import (
+    ChainView,
+    Proposal,
+    ProposalStatus,
+    ReleaseKind,
+    Snapshot,
+    Upgrade,
+    Verdict,
+    more_than_two_thirds,
+)
 from console.text import duration
 from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, Drawn, stacked
 from widgets.moments import CLOCK_SIGN, chain_age, count
 from widgets.outlook import power_back
+from widgets.proposal_words import readiness_words, vote_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +66,22 @@ def crossing_terms(chain: ChainView, proposal: Proposal) -> list[Term]:
     ]
 
 
+def waiting_terms(proposal: Proposal) -> list[Term]:
+    """Before there is a height: the vote, then the readiness that gives it one."""
+    terms = []
+    if proposal.voting_power:
+        won = proposal.yes_power >= proposal.vote_needed
+        terms.append(Term("✓" if won else "·", vote_words(proposal)))
+    enough = proposal.total_power > 0 and proposal.ready_power >= proposal.readiness_needed
+    terms.append(Term("✓" if enough else "·", readiness_words(proposal)))
+    return terms
+
+
 def verdict_words(upgrade: Upgrade) -> tuple[str, str, str]:
     """The badge, its style and the words beside it."""
     proposal = upgrade.proposal
+    if proposal.status.open and not proposal.has_height:
+        return " NOT YET ", WARN, "it has no height yet"
     if proposal.status is ProposalStatus.EXECUTED:
         return " CROSSED ", GOOD, "more than 2/3 confirmed"
     if proposal.status is ProposalStatus.ABORTED and upgrade.blocks_left is not None and upgrade.blocks_left < 0:
@@ -75,6 +98,12 @@ def verdict_words(upgrade: Upgrade) -> tuple[str, str, str]:
     return (" GO ", GOOD, until) if upgrade.go else (" NO-GO ", BAD, until)
 
 
+_NOTHING_LEFT = {
+    ProposalStatus.REJECTED,
+    ProposalStatus.EXPIRED,
+    ProposalStatus.CANCELLED,
+    ProposalStatus.ROLLED_BACK,
+}
 _STYLES = {"✓": GOOD, "✗": BAD, "·": MUTED}
 
 
@@ -97,7 +126,7 @@ class GoPanel(Drawn):
         if snapshot is None or snapshot.chain is None or upgrade is None:
             self.draw(Content.styled("Nothing to decide." if snapshot and snapshot.chain else "— not known yet", MUTED))
             return
-        if upgrade.proposal.status in {ProposalStatus.REJECTED, ProposalStatus.EXPIRED, ProposalStatus.CANCELLED}:
+        if upgrade.proposal.status in _NOTHING_LEFT or upgrade.proposal.release_kind is ReleaseKind.NONE:
             self.draw(Content.styled("Nothing to decide.", MUTED))
             return
         age = chain_age(snapshot.chain, snapshot.taken_at, now)
@@ -113,6 +142,8 @@ class GoPanel(Drawn):
 
     def _terms(self, chain: ChainView, upgrade: Upgrade) -> list[Content]:
         proposal = upgrade.proposal
+        if proposal.status.open and not proposal.has_height:
+            return [_line(term) for term in waiting_terms(proposal)]
         crossing = upgrade.blocks_left is not None and upgrade.blocks_left <= 0 and proposal.verdict is Verdict.CROSS
         if proposal.status is ProposalStatus.SCHEDULED and not crossing:
             terms = power_terms(upgrade)
@@ -121,4 +152,8 @@ class GoPanel(Drawn):
             terms = power_terms(upgrade)[:2]
         else:
             terms = crossing_terms(chain, proposal)
-        return [Content.assemble((term.mark, _STYLES[term.mark]), " ", term.text) for term in terms]
+        return [_line(term) for term in terms]
+
+
+def _line(term: Term) -> Content:
+    return Content.assemble((term.mark, _STYLES[term.mark]), " ", term.text)

@@ -3,44 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-from console.model import ChainView, Crossing, Proposal, ProposalStatus, Snapshot, Upgrade, Verdict
+from console.model import ChainView, Crossing, Proposal, ProposalStatus, ReleaseKind, Snapshot, Upgrade, Verdict
 from console.text import duration
 from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, block_silence, count, local_clock, wall_clock
-
-
-class Phase(StrEnum):
-    """The stations of an upgrade as the whole network sees them."""
-
-    CONNECTING = "connecting"
-    NO_CHAIN = "no chain"
-    NOTHING_PENDING = "nothing pending"
-    NOT_SCHEDULED = "not scheduled"
-    COUNTING = "counting"
-    FROZEN = "frozen"
-    HALTED = "halted"
-    WAITING_FOR_QUORUM = "waiting for quorum"
-    CROSSED = "crossed"
-    COMMITTED = "committed"
-    ABORTED = "aborted"
-
-
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """What the countdown shows."""
-
-    phase: Phase
-    title: str
-    number: str
-    """For the large glyphs."""
-    caption: tuple[str, str]
-    when: str
-    """Time left and wall clock, or what stands in their place."""
-    sentence: str
-    """What will happen, or what happens now."""
-    tone: str = ""
-    """`error`, `warning`, `success` or empty; the words say the same."""
+from widgets.phases import Outlook, Phase
+from widgets.waiting import waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +72,8 @@ def outlook(snapshot: Snapshot | None, now: float) -> Outlook:
     proposal = upgrade.proposal
     if proposal.status in _OVER and not _halts_still(snapshot, proposal):
         return _over(snapshot, proposal, now)
+    if proposal.status.open and not proposal.has_height:
+        return waiting(proposal, snapshot, now)
     if _reached(snapshot, upgrade):
         return _after_target(snapshot, chain, proposal, now)
     return _before_target(snapshot, chain, upgrade, now)
@@ -115,6 +85,7 @@ _OVER = {
     ProposalStatus.REJECTED,
     ProposalStatus.EXPIRED,
     ProposalStatus.CANCELLED,
+    ProposalStatus.ROLLED_BACK,
 }
 
 
@@ -224,6 +195,9 @@ def _over(snapshot: Snapshot, proposal: Proposal, now: float) -> Outlook:
     calm = _nothing_pending(snapshot, now, "")
     target = count(proposal.target_height)
     trouble = f" {calm.sentence}" if calm.sentence else ""
+    if proposal.release_kind is ReleaseKind.NONE and proposal.status is ProposalStatus.EXECUTED:
+        made = f"The contract calls of {proposal.name} were made at block {count(proposal.contracts_at)}."
+        return _nothing_pending(snapshot, now, f"{made} Press p to propose an upgrade.")
     if proposal.status is ProposalStatus.EXECUTED:
         return Outlook(
             Phase.COMMITTED,
@@ -246,7 +220,7 @@ def _over(snapshot: Snapshot, proposal: Proposal, now: float) -> Outlook:
             + (trouble or " Press p to propose again."),
             "warning",
         )
-    word = proposal.status.name.lower()
+    word = proposal.status.words
     return _nothing_pending(snapshot, now, f"The last one, {proposal.name}, was {word}. Press p to propose one.")
 
 
@@ -390,7 +364,7 @@ def _what_will_happen(proposal: Proposal, left: int, target: str) -> str:
     if _aborts(proposal):
         return f"Verdict ABORT: at block {target} armed nodes stop and start the old binary again."
     if proposal.status is not ProposalStatus.SCHEDULED:
-        return f"Not scheduled yet ({proposal.status.name.lower()}): until then nothing happens at block {target}."
+        return f"Not scheduled yet ({proposal.status.words}): until then nothing happens at block {target}."
     if proposal.verdict is Verdict.CROSS:
         return f"Verdict CROSS: nodes stop before executing block {target}, then start {proposal.name}."
     if proposal.breaking:

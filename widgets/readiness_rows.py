@@ -41,6 +41,11 @@ class Row:
     tone: str
     """`good`, `bad`, `warn` or empty."""
 
+    @property
+    def key(self) -> str:
+        """By address: names are not unique."""
+        return self.address
+
 
 def readiness_rows(snapshot: Snapshot | None, now: float) -> tuple[Row, ...]:
     """Rows by power and then by name; empty until a chain answered.
@@ -113,7 +118,7 @@ def _state(
     taken_at: float,
     now: float,
 ) -> tuple[str, str]:
-    reached = proposal is not None and chain.height >= proposal.target_height
+    reached = proposal is not None and proposal.has_height and chain.height >= proposal.target_height
     if node is not None and not node.reachable:
         # First of all: what a validator said before it fell silent is no news of it.
         return _silence(node, taken_at, now)

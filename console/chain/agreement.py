@@ -174,7 +174,7 @@ def hear(witnesses: Witnesses, url: str, answer: RegistryReading | ChainError) -
     """Tell the witnesses what one endpoint answered; silence and nonsense are no witness."""
     where = endpoint_name(url)
     if isinstance(answer, RegistryReading):
-        if answer.settled:
+        if answer.steady:
             witnesses.heard_state(where, answer.height, rows_of(answer))
     elif isinstance(answer, OtherChain):
         witnesses.heard_foreign(where, f"belongs to chain {answer.chain_id}")

@@ -77,6 +77,8 @@ class AppInfo:
     """Last height that the application executed."""
     app_hash: str
     """Upper-case hex digits, empty before the first block."""
+    protocol: int = 0
+    """The application's version of its protocol (`app_version`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +229,7 @@ def parse_abci_info(value: object) -> AppInfo:
         version=text(response.get("version"), "abci_info.version", most=64),
         height=integer(response.get("last_block_height", "0"), "last_block_height"),
         app_hash=base64_bytes(response.get("last_block_app_hash"), "last_block_app_hash", most=64).hex().upper(),
+        protocol=integer(response.get("app_version", "0"), "abci_info.app_version"),
     )
 
 

@@ -22,6 +22,8 @@ class Signature:
     """Names of its arguments."""
     types: tuple[str, ...]
     """Canonical types of its arguments."""
+    fields: tuple[tuple[str, ...], ...]
+    """For each argument that is a struct or an array of structs, the names of its fields; else empty."""
     outputs: tuple[str, ...]
     """Types of what a function returns, strings as bytes: foreign text is decoded by `console.text.untrusted`."""
     output_fields: tuple[tuple[str, ...], ...]
@@ -83,6 +85,11 @@ class Interface:
         return signature.name, dict(zip(signature.names, values, strict=True))
 
 
+def functions_of(abi: Sequence[Mapping[str, Any]]) -> tuple[Signature, ...]:
+    """Every function of an interface, those of one name with other arguments too."""
+    return tuple(_signature(entry) for entry in abi if entry["type"] == "function")
+
+
 def first_array_length(data: bytes) -> int:
     """Length of the array that a returned tuple begins with, read without decoding it.
 
@@ -107,11 +114,14 @@ def _signature(entry: Mapping[str, Any]) -> Signature:
         selector=keccak(f"{name}({','.join(types)})".encode())[:4],
         names=tuple(str(item["name"]) for item in inputs),
         types=types,
+        fields=tuple(_fields(item) for item in inputs),
         outputs=tuple(_foreign(_canonical(item)) for item in outputs),
-        output_fields=tuple(
-            tuple(str(component["name"]) for component in item.get("components", ())) for item in outputs
-        ),
+        output_fields=tuple(_fields(item) for item in outputs),
     )
+
+
+def _fields(item: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(component["name"]) for component in item.get("components", ()))
 
 
 def _canonical(item: Mapping[str, Any]) -> str:

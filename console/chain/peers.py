@@ -82,6 +82,7 @@ class CometPeers:
             own_power=0 if ours is None else ours.power,
             own_address=own_address if ours is None else ours.address,
             own_consensus_address=status.consensus_address,
+            protocol=app.protocol,
         )
 
     async def highest_peer(self) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from console.chain.fields import quantity
@@ -40,8 +41,10 @@ class RegistryReading:
     """Of the current proposal; None when there is none."""
     members: tuple[tuple[str, int], ...]
     """(checksummed address, weight) of the registry's membership, also when there is no proposal."""
-    settled: bool = True
-    """Whether no block came between the answers: only then the rows are those of that height."""
+    rows: Readiness
+    """The same in full; its id is 0 when there is no proposal."""
+    steady: bool
+    """Whether no block came between its parts, so that all of it is of `height`."""
 
 
 class OtherChain(BadAnswer):
@@ -65,7 +68,7 @@ class RegistryReader:
         self._rpc = rpc
         self._network = network
         self._page = page
-        self._last_current: int | None = None
+        self._last_current: tuple[int, int] | None = None
         self._loaded = False
 
     async def read(self, url: str) -> RegistryReading:
@@ -84,7 +87,7 @@ class RegistryReader:
             self._loaded = True
         reading, steady = await self._once(url)
         # The readiness that "0" names does not say whose it is. Only when a block came between the parts of the
-        # batch, and brought another current proposal, it may be that of the one before: then it is read again.
+        # batch, and brought another current proposal or release, it may be that of the one before: it is read again.
         if not steady:
             reading, _ = await self._once(url)
         return reading
@@ -110,17 +113,34 @@ class RegistryReader:
         current = current_proposal(proposals)
         current_id = 0 if current is None else current.id
         readiness = decode_readiness(rows, proposal_id=current_id, where=where)
-        steady = before == after or current_id == self._last_current
-        self._last_current = current_id
+        mark = (current_id, 0 if current is None else current.release_round)
+        steady = before == after or mark == self._last_current
+        self._last_current = mark
         reading = RegistryReading(
             url=url,
             height=before,
             proposals=proposals,
             readiness=None if current is None else readiness,
             members=tuple((entry.address, entry.power) for entry in readiness.validators),
-            settled=before == after,
+            rows=readiness,
+            steady=before == after,
         )
         return reading, steady
+
+
+def disagreement(readings: Sequence[RegistryReading], height: int) -> str:
+    """Which endpoints say different things of the state after one and the same block; empty when none do.
+
+    Args:
+        readings: What endpoints said.
+        height: Of the block; readings of others, and those that a block cut in two, cannot be compared.
+    """
+    same = [reading for reading in readings if reading.height == height and reading.steady]
+    for other in same[1:]:
+        if (other.proposals, other.rows) != (same[0].proposals, same[0].rows):
+            first, second = endpoint_name(same[0].url), endpoint_name(other.url)
+            return f"{first} and {second} do not say the same of the registry at height {height}"
+    return ""
 
 
 def check_chain(reply: Reply, network: NetworkSettings, where: str) -> None:
@@ -178,7 +198,8 @@ class RegistryPlans:
             raise answers[0]
         # max() keeps the first of equals, and our own node is first.
         best = max(readings, key=lambda reading: reading.height)
-        return PlanReading(best.height, best.proposals, best.readiness)
+        contested = "" if best.url == self._own else disagreement(readings, best.height)
+        return PlanReading(best.height, best.proposals, best.rows, contested)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -19,17 +19,48 @@ from console.chain.interface import Interface, first_array_length
 from console.chain.refusals import refusal
 from console.chain.rpc import Call, Reply
 from console.errors import BadAnswer, InputError
-from console.model import Proposal, ProposalStatus, Readiness, ReleaseKind, ValidatorReadiness, Verdict
+from console.model import (
+    MigrationKind,
+    Proposal,
+    ProposalStatus,
+    Readiness,
+    ReleaseKind,
+    ScheduleKind,
+    ValidatorReadiness,
+    Verdict,
+)
 from console.settings import NetworkSettings
 from console.text import untrusted
 
 MAX_VALIDATORS = 256
 """Rows of one readiness page: the gateway's cap on validators (facts/evm.md §4.2)."""
 
+_EMPTY_INPUT: Mapping[str, object] = {
+    "name": "",
+    "releaseKind": 0,
+    "releaseHash": bytes(32),
+    "releaseUrl": "",
+    "breaking": False,
+    "scheduleKind": 0,
+    "targetHeight": 0,
+    "delay": 0,
+    "readinessBps": 0,
+    "readinessDeadline": 0,
+    "votingBlocks": 0,
+    "expedited": False,
+    "executionWindow": 0,
+    "graceBlocks": 0,
+    "migrationKind": 0,
+    "migrationHash": bytes(32),
+    "contractsFirst": False,
+    "initAllowed": False,
+}
+
 _MAX_URL = 512
 _MAX_NAME = 64
+_MAX_VERSION = 32
 _MAX_ANSWER = 256 * 1024
-"""Bytes of a view's answer: 256 rows of readiness are 90 KiB, 16 proposals 25 KiB."""
+"""Bytes of a view's answer: 256 rows of readiness are 129 KiB, 16 proposals 36 KiB."""
 
 _E = TypeVar("_E", bound=IntEnum)
 
@@ -56,6 +87,21 @@ def view_call(registry: str, function: str, *args: object) -> Call:
     return Call("eth_call", [{"to": registry, "data": data}, "latest"])
 
 
+def proposal_input(**given: object) -> tuple[object, ...]:
+    """The struct that `propose` takes, `ProposalInput` of contracts/IUpgradeRegistry.sol.
+
+    Args:
+        given: Fields by the contract's names; those left out are zero or empty.
+
+    Raises:
+        KeyError: The struct has no such field.
+    """
+    names = registry_interface().functions["propose"].fields[0]
+    if unknown := given.keys() - _EMPTY_INPUT.keys():
+        raise KeyError(f"a proposal has no {', '.join(sorted(unknown))}")
+    return tuple(given.get(name, _EMPTY_INPUT[name]) for name in names)
+
+
 def decode_proposals(reply: Reply, *, limit: int, where: str) -> tuple[Proposal, ...]:
     """Decode the answer to `proposals(offset, limit)`, newest first.
 
@@ -69,7 +115,7 @@ def decode_proposals(reply: Reply, *, limit: int, where: str) -> tuple[Proposal,
         ContractRefused: The view reverted.
         BadAnswer: The answer is not what the view returns.
     """
-    proposals = tuple(_proposal(row) for row in _rows(reply, "proposals", limit, where))
+    proposals = tuple(_proposal(row) for row in decode_rows(reply, "proposals", limit, where))
     ids = [proposal.id for proposal in proposals]
     if any(newer <= older for newer, older in pairwise(ids)):
         raise BadAnswer(f"{where} lists proposals out of order: {ids}")
@@ -78,8 +124,8 @@ def decode_proposals(reply: Reply, *, limit: int, where: str) -> tuple[Proposal,
 
 def decode_proposal(reply: Reply, *, where: str) -> Proposal:
     """Decode the answer to `proposal(id)`. Raises as `decode_proposals`, `ContractRefused` for an unknown id."""
-    (row,) = registry_interface().decode("proposal", _answer(reply, "proposal", where))
-    return _proposal(_named("proposal", row))
+    (row,) = registry_interface().decode("proposal", view_answer(reply, "proposal", where))
+    return _proposal(named_row("proposal", row))
 
 
 def decode_readiness(reply: Reply, *, proposal_id: int, where: str) -> Readiness:
@@ -90,7 +136,7 @@ def decode_readiness(reply: Reply, *, proposal_id: int, where: str) -> Readiness
         proposal_id: The proposal it is about; the answer itself does not say.
         where: The endpoint's name, for sentences.
     """
-    rows = tuple(_validator(row) for row in _rows(reply, "readiness", MAX_VALIDATORS, where))
+    rows = tuple(_validator(row) for row in decode_rows(reply, "readiness", MAX_VALIDATORS, where))
     if len({row.address for row in rows}) != len(rows):
         raise BadAnswer(f"{where} names a validator twice in one answer")
     return Readiness(proposal_id, rows)
@@ -121,7 +167,8 @@ def check_registry_address(network: NetworkSettings) -> None:
         raise NoRegistry(error.what, next_step="mend `registry` in the settings") from None
 
 
-def _answer(reply: Reply, function: str, where: str) -> bytes:
+def view_answer(reply: Reply, function: str, where: str) -> bytes:
+    """The bytes that a view answered with. Raises as `decode_proposals`."""
     if reply.error is not None:
         raise refusal(reply.error, registry_interface(), what=f"{function} of the registry on {where}")
     data = read_data(reply.result, f"the answer of {where} to {function}", most=_MAX_ANSWER)
@@ -130,17 +177,31 @@ def _answer(reply: Reply, function: str, where: str) -> bytes:
     return data
 
 
-def _rows(reply: Reply, function: str, limit: int, where: str) -> list[Mapping[str, Any]]:
-    data = _answer(reply, function, where)
+def decode_rows(reply: Reply, function: str, limit: int, where: str) -> list[Mapping[str, Any]]:
+    """The rows of a view that returns a page and a total, by the names of their fields.
+
+    Args:
+        reply: The answer.
+        function: The view's name.
+        limit: Rows that were asked for; more are refused.
+        where: The endpoint's name, for sentences.
+
+    Raises:
+        NoRegistry: There is no contract.
+        ContractRefused: The view reverted.
+        BadAnswer: The answer is not what the view returns.
+    """
+    data = view_answer(reply, function, where)
     if first_array_length(data) > limit:
         raise BadAnswer(f"{where} answered {function} with more than {limit} rows")
     page, total = registry_interface().decode(function, data)
     if total < len(page):
         raise BadAnswer(f"{where} answered {function} with {len(page)} rows of {total}")
-    return [_named(function, row) for row in page]
+    return [named_row(function, row) for row in page]
 
 
-def _named(function: str, row: tuple[Any, ...]) -> Mapping[str, Any]:
+def named_row(function: str, row: tuple[Any, ...]) -> Mapping[str, Any]:
+    """A row that a view returned, by the names of its fields."""
     return dict(zip(registry_interface().functions[function].output_fields[0], row, strict=True))
 
 
@@ -165,6 +226,31 @@ def _proposal(row: Mapping[str, Any]) -> Proposal:
         go_power=row["goPower"],
         confirmed_power=row["confirmedPower"],
         total_power=row["totalPower"],
+        grace_blocks=row["graceBlocks"],
+        schedule_kind=_member(ScheduleKind, row["scheduleKind"], "kind of schedule"),
+        delay=row["delay"],
+        readiness_bps=row["readinessBps"],
+        readiness_deadline=row["readinessDeadline"],
+        voting_ends_at=row["votingEndsAt"],
+        expedited=row["expedited"],
+        approved_at=row["approvedAt"],
+        ended_at=row["endedAt"],
+        yes_power=row["yesPower"],
+        no_power=row["noPower"],
+        voting_power=row["votingPower"],
+        execution_window=row["executionWindow"],
+        migration_kind=_member(MigrationKind, row["migrationKind"], "kind of migration"),
+        migration_hash=_hash(row["migrationHash"]),
+        release_round=row["releaseRound"],
+        linked_calls=row["linkedCalls"],
+        linked_hash=_hash(row["linkedHash"]),
+        contracts_first=row["contractsFirst"],
+        init_allowed=row["initAllowed"],
+        contracts_at=row["contractsAt"],
+        undone_at=row["undoneAt"],
+        halt_approvals=row["haltApprovals"],
+        replace_power=row["replacePower"],
+        rollback_power=row["rollbackPower"],
     )
 
 
@@ -181,6 +267,11 @@ def _validator(row: Mapping[str, Any]) -> ValidatorReadiness:
         confirmed_at=row["confirmedAt"],
         exe_hash=_hash(row["exeHash"]),
         app_hash=_hash(row["appHash"]),
+        version=untrusted(row["version"].rstrip(b"\0"), _MAX_VERSION),
+        protocol=row["protocol"],
+        advertised_hash=_hash(row["advertisedHash"]),
+        advertised_at=row["advertisedAt"],
+        advertised_time=row["advertisedTime"],
     )
 
 

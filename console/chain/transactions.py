@@ -1,6 +1,6 @@
 """Writing to the registry: a call is built, shown, signed by the signer process, sent and awaited.
 
-`send_registry_call` for one call of an operator, `RegistrySignals` for a controller; how is in `console.chain.writer`.
+`RegistrySignals` is what a controller says; how anything is sent is in `console.chain.writer`.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ import hashlib
 import re
 from collections.abc import Sequence
 
-from console.chain.agreement import require_agreement
 from console.chain.receipts import Receipt, created_proposal, frozen_verdict
+from console.chain.sent import sent_by_node
 from console.chain.writer import RECEIPT_DEADLINE_S, RegistryWriter, Transaction, describe_call
 from console.errors import ContractRefused, InputError, SettingsError
 from console.model import Verdict
-from console.ports import KeyReference
+from console.ports import Terminal
 from console.settings import NetworkSettings, NodeSettings
 from console.text import untrusted
 
@@ -25,27 +25,9 @@ __all__ = [
     "Transaction",
     "created_proposal",
     "describe_call",
-    "send_registry_call",
 ]
 
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2}){1,64}", re.ASCII)
-
-
-async def send_registry_call(
-    network: NetworkSettings, endpoint_urls: Sequence[str], key: KeyReference, function: str, args: Sequence[object]
-) -> Receipt:
-    """Send one call of the registry and wait until it is in a block: `RegistryWriter.send` for a single call.
-
-    Raises:
-        EndpointsDisagree: The endpoints contradict each other; nothing was signed.
-    """
-    await require_agreement(network)
-    writer = RegistryWriter(network, endpoint_urls)
-    try:
-        await writer.prepare()
-        return await writer.send(key, function, args)
-    finally:
-        await writer.close()
 
 
 class RegistrySignals:
@@ -55,12 +37,21 @@ class RegistrySignals:
         network: The network.
         node: Our node: its operator key signs, and its own Ethereum port is asked first.
         deadline_s: Seconds from sending until the receipt.
+        terminal: Where a person can type a passphrase; None in a controller.
     """
 
-    def __init__(self, network: NetworkSettings, node: NodeSettings, *, deadline_s: float = RECEIPT_DEADLINE_S) -> None:
+    def __init__(
+        self,
+        network: NetworkSettings,
+        node: NodeSettings,
+        *,
+        deadline_s: float = RECEIPT_DEADLINE_S,
+        terminal: Terminal | None = None,
+    ) -> None:
         self._node = node
         self._registry = network.registry
-        self._writer = RegistryWriter(network, (node.ethereum_rpc, *network.ethereum_rpc), deadline_s=deadline_s)
+        urls = (node.ethereum_rpc, *network.ethereum_rpc)
+        self._writer = RegistryWriter(network, urls, sent_by_node(node), deadline_s=deadline_s, terminal=terminal)
 
     async def prepare(self) -> None:
         """Start the next signer now, so that the next signal need not wait for it. Raises SignerError."""
@@ -73,6 +64,10 @@ class RegistrySignals:
         """Say that the release is verified and staged and preflight passed."""
         await self._say("signalReady", (proposal_id, _bytes32(release_hash, "release hash")), said="AlreadyReady")
 
+    async def withdraw(self, proposal_id: int) -> None:
+        """Take the word `ready` back."""
+        await self._say("withdrawReady", (proposal_id,), said="NotReady")
+
     async def armed(self, proposal_id: int, height: int) -> None:
         """Say that the running process has loaded the target height."""
         await self._say("signalArmed", (proposal_id, height), said="AlreadyArmed")
@@ -83,7 +78,7 @@ class RegistrySignals:
 
     async def freeze(self, proposal_id: int) -> Verdict:
         """Have the verdict stored, by us or by somebody before us; what it is."""
-        receipt = await self._say("freeze", (proposal_id,), said="AlreadyFrozen")
+        receipt = await self._say("freeze", (proposal_id,), said="AlreadyFrozen", hurried=True)
         if receipt is not None:
             return frozen_verdict(receipt, self._registry)
         # The endpoint that refused has it now; with the halt, which may be a second away, all of them may be gone.
@@ -106,18 +101,45 @@ class RegistrySignals:
             "confirmCrossed", (proposal_id, _bytes32(exe_hash, "executable's hash"), fixed), said="AlreadyConfirmed"
         )
 
+    async def schedule(self, proposal_id: int) -> None:
+        """Give an approved proposal its height."""
+        await self._say("checkAndSchedule", (proposal_id,))
+
+    async def execute(self, proposal_id: int) -> None:
+        """Have the registry make a proposal's linked calls."""
+        await self._say("executeContracts", (proposal_id,))
+
+    async def undo(self, proposal_id: int) -> None:
+        """Have the registry take a proposal's linked calls back."""
+        await self._say("undoContracts", (proposal_id,))
+
+    async def advertise(self, version: str, protocol: int, release_hash: str) -> None:
+        """Say what this validator runs.
+
+        Args:
+            version: The release's name: at most 32 bytes of ASCII.
+            protocol: The application's version of its protocol.
+            release_hash: 64 hex digits.
+        """
+        if not version.isascii() or not 0 < len(version) <= 32:
+            raise InputError(f"the version {untrusted(version, 80)!r} is not 1 to 32 characters of ASCII")
+        padded = version.encode("ascii").ljust(32, b"\0")
+        await self._say("advertise", (padded, protocol, _bytes32(release_hash, "release hash")))
+
     async def close(self) -> None:
         """End a waiting signer and close the connections."""
         await self._writer.close()
 
-    async def _say(self, function: str, args: Sequence[object], *, said: str) -> Receipt | None:
+    async def _say(
+        self, function: str, args: Sequence[object], *, said: str = "", hurried: bool = False
+    ) -> Receipt | None:
         key = self._node.operator_key
         if key is None:
             raise SettingsError(
                 f"node {self._node.name} has no operator key in the settings", next_step="set operator_key of the node"
             )
         try:
-            return await self._writer.send(key, function, args)
+            return await self._writer.send(key, function, args, hurried=hurried)
         except ContractRefused as refused:
             if refused.name != said:
                 raise

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from console.addresses import keccak
+from console.chain.delivery import LOOK_DEADLINE_S, Delivery, NeverMined, NotTaken
 from console.chain.fields import data as read_data
 from console.chain.fields import quantity
 from console.chain.plans import check_chain
-from console.chain.receipts import Receipt, parse_receipt
+from console.chain.receipts import Receipt
 from console.chain.refusals import refusal
 from console.chain.registry import (
     NoRegistry,
@@ -25,11 +26,12 @@ from console.chain.registry import (
     registry_interface,
     view_call,
 )
-from console.chain.rpc import Call, JsonRpc, Reply, endpoint_name
+from console.chain.rpc import Call, JsonRpc, endpoint_name
+from console.chain.sent import SenderBook, SentBook, SentTransaction
 from console.chain.signing import Signed, SignerProcess
 from console.errors import BadAnswer, ChainError, ContractRefused, EndpointDown, SignerError
 from console.model import Verdict
-from console.ports import KeyReference
+from console.ports import KeyReference, Terminal
 from console.settings import NetworkSettings
 from console.text import shortened, untrusted
 
@@ -38,12 +40,6 @@ RECEIPT_DEADLINE_S = 60.0
 
 REQUEST_DEADLINE_S = 10.0
 """Seconds for one request here: an estimate runs the call several times."""
-
-LOOK_DEADLINE_S = 2.0
-"""Seconds for one look for a receipt."""
-
-SEND_AGAIN_S = 5.0
-"""Seconds after which an unseen transaction is sent again, elsewhere: a node that restarts forgets it."""
 
 NONCE_TRIES = 3
 """How often a transaction is built anew when another one took its nonce."""
@@ -56,9 +52,6 @@ _GAS_MARGIN = 50_000
 
 _MOST_GAS = 10_000_000_000
 _MOST_CODE = 64 * 1024
-_FIRST_POLL_S, _LAST_POLL_S = 0.1, 1.0
-_KNOWN = ("already known", "known transaction", "already exists in cache", "already in mempool")
-_CLASHES = ("nonce", "underpriced")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +62,7 @@ class Transaction:
     args: tuple[object, ...]
     chain_id: int
     registry: str
+    """Whom it calls."""
     sender: str
     nonce: int
     gas: int
@@ -97,6 +91,11 @@ class Transaction:
         return {**common, "type": 2, "maxFeePerGas": self.fee_wei, "maxPriorityFeePerGas": self.priority_wei}
 
     @property
+    def words(self) -> str:
+        """What it does, in one line."""
+        return describe_call(self.function, self.args)
+
+    @property
     def shown(self) -> str:
         """The decoded call as plain text, for the operator's eyes before it is signed."""
         return "\n".join(
@@ -109,14 +108,11 @@ class Transaction:
         )
 
 
-class _NonceClash(Exception):
-    """Another transaction of the sender has or had the nonce."""
-
-
 def describe_call(function: str, args: Sequence[object]) -> str:
     """A call as plain text, arguments by name; foreign text in it is made safe."""
-    names = registry_interface().functions[function].names
-    return f"{function}({', '.join(f'{name}={_spoken(arg)}' for name, arg in zip(names, args, strict=True))})"
+    signature = registry_interface().functions[function]
+    named = zip(signature.names, args, signature.fields, strict=True)
+    return f"{function}({', '.join(f'{name}={_spoken(arg, fields)}' for name, arg, fields in named)})"
 
 
 class RegistryWriter:
@@ -125,7 +121,9 @@ class RegistryWriter:
     Args:
         network: The network.
         endpoint_urls: Ethereum endpoints in the order in which they are tried.
+        sent: Where transactions on their way are kept.
         deadline_s: Seconds from sending until the receipt.
+        terminal: Where the signer may ask for a passphrase; None: nowhere.
         clock: Monotonic seconds.
     """
 
@@ -133,18 +131,21 @@ class RegistryWriter:
         self,
         network: NetworkSettings,
         endpoint_urls: Sequence[str],
+        sent: SentBook,
         *,
         deadline_s: float = RECEIPT_DEADLINE_S,
+        terminal: Terminal | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._network = network
         self._urls = tuple(dict.fromkeys(endpoint_urls))
+        self._sent = sent
         self._deadline_s = deadline_s
-        self._clock = clock
         self._rpc = JsonRpc(deadline_s=REQUEST_DEADLINE_S, tokens=network.tokens)
-        self._signer = SignerProcess()
+        self._signer = SignerProcess(terminal=terminal)
         self._addresses: dict[KeyReference, str] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self._delivery = Delivery(self._rpc, self._urls, deadline_s=deadline_s, clock=clock)
 
     async def prepare(self) -> None:
         """Start a signer ahead of time. Raises SignerError."""
@@ -186,13 +187,14 @@ class RegistryWriter:
                 failures.append(error)
         raise _told(failures)
 
-    async def send(self, key: KeyReference, function: str, args: Sequence[object]) -> Receipt:
-        """Build, sign, send and await one call.
+    async def send(self, key: KeyReference, function: str, args: Sequence[object], *, hurried: bool = False) -> Receipt:
+        """Build, sign, keep, send and await one call; one that is on its way already is awaited and not sent anew.
 
         Args:
             key: Where the signer finds the key.
             function: The registry's function.
             args: Its arguments, in order.
+            hurried: Look for the receipt more often.
 
         Raises:
             ContractRefused: The registry refused, before signing or in the block.
@@ -200,22 +202,149 @@ class RegistryWriter:
             SignerError: Not signed; nothing was sent.
             InputError: An argument does not fit; nothing was sent.
         """
+        check_registry_address(self._network)
+        wanted = (self._network.registry, registry_interface().encode(function, args))
+
+        async def built(sender: str) -> Transaction:
+            return await self.build(sender, function, args)
+
+        return await self.send_built(key, built, wanted=wanted, hurried=hurried)
+
+    async def send_built(
+        self,
+        key: KeyReference,
+        build: Callable[[str], Awaitable[Transaction]],
+        *,
+        wanted: tuple[str, str] | None = None,
+        hurried: bool = False,
+    ) -> Receipt:
+        """Sign, keep, send and await what is built for the key's address, anew when its nonce was taken. As `send`.
+
+        Args:
+            key: Where the signer finds the key.
+            build: Builds it; called when nothing else of the sender is on its way.
+            wanted: Target and call data: one on its way that does the same is awaited instead.
+            hurried: Look for the receipt more often.
+        """
         sender = await self.address(key)
         # Until the receipt: a second transaction with the next nonce could reach a node that lacks the first.
-        async with self._locks.setdefault(sender, asyncio.Lock()):
+        async with (
+            self._locks.setdefault(sender, asyncio.Lock()),
+            self._sent.held(self._network.evm_chain_id, sender, self._deadline_s) as book,
+        ):
+            receipt = await self._settle(book, wanted)
+            if receipt is not None:
+                return receipt
             for _ in range(NONCE_TRIES):
-                transaction = await self.build(sender, function, args)
-                signed = await self._signer.sign(key, transaction.fields)
-                self._check_signed(signed, sender)
-                try:
-                    return await self._deliver(transaction, signed)
-                except _NonceClash:
-                    continue
+                receipt = await self._sign_and_deliver(book, key, await build(sender), hurried)
+                if receipt is not None:
+                    return receipt
         raise ChainError(
             f"other transactions of {sender} took the nonce {NONCE_TRIES} times",
             safe="nothing was changed by this one",
             next_step="find out who else uses this key",
         )
+
+    async def send_reviewed(self, key: KeyReference, transaction: Transaction) -> Receipt:
+        """Sign and send exactly what was reviewed.
+
+        Args:
+            key: Where the signer finds the key.
+            transaction: What `build` made and the operator saw.
+
+        Raises:
+            ChainError: Another transaction of the sender is on its way or took the nonce, or as `send`.
+            SignerError: Not signed; nothing was sent.
+        """
+        sender = transaction.sender
+        async with (
+            self._locks.setdefault(sender, asyncio.Lock()),
+            self._sent.held(self._network.evm_chain_id, sender, self._deadline_s) as book,
+        ):
+            receipt = await self._settle(book, (transaction.registry, transaction.data))
+            if receipt is None:
+                receipt = await self._sign_and_deliver(book, key, transaction, hurried=False)
+        if receipt is None:
+            raise ChainError(
+                f"another transaction of {sender} took nonce {transaction.nonce}",
+                safe="this one was not executed and never will be",
+                next_step="review it again",
+            )
+        return receipt
+
+    async def _settle(self, book: SenderBook, wanted: tuple[str, str] | None) -> Receipt | None:
+        """Learn what became of the sender's last transaction. Its receipt when it does the same, else None.
+
+        Raises:
+            ChainError: It is still on its way.
+        """
+        earlier = book.read()
+        if earlier is None:
+            return None
+        same = wanted is not None and earlier.is_for(*wanted)
+        try:
+            receipt = await self._delivery.deliver(earlier)
+        except (NeverMined, NotTaken, ContractRefused):
+            book.close()
+            return None
+        except ChainError as error:
+            if same:
+                raise
+            raise ChainError(
+                f"an earlier transaction of {earlier.sender}, {untrusted(earlier.words, 200)}, is still on its way:"
+                f" {error.what}",
+                safe="nothing else was sent",
+                next_step="try again when it is in a block",
+            ) from error
+        book.close()
+        return receipt if same else None
+
+    async def _sign_and_deliver(
+        self, book: SenderBook, key: KeyReference, transaction: Transaction, hurried: bool
+    ) -> Receipt | None:
+        """None when another transaction took the nonce for good."""
+        signed = await self._signer.sign(key, transaction.fields)
+        self._check_signed(signed, transaction.sender)
+        entry = SentTransaction(
+            hash=signed.hash,
+            raw=signed.raw,
+            chain_id=transaction.chain_id,
+            sender=transaction.sender.lower(),
+            nonce=transaction.nonce,
+            target=transaction.registry,
+            data=transaction.data,
+            words=transaction.words,
+        )
+        await asyncio.to_thread(book.write, entry)
+        height = _height_argument(transaction.function, transaction.args)
+        try:
+            receipt = await self._delivery.deliver(entry, hurried=hurried, height=height)
+        except NeverMined:
+            book.close()
+            return None
+        except NotTaken as refused:
+            book.close()
+            raise refused.why from None
+        except ContractRefused:
+            book.close()
+            raise
+        book.close()
+        return receipt
+
+    async def balance(self, sender: str) -> int:
+        """Wei of an account, from the first endpoint that answers. Raises ChainError."""
+        failures: list[ChainError] = []
+        for url in self._urls:
+            where = endpoint_name(url)
+            try:
+                chain, found = await self._rpc.batch(
+                    url, [Call("eth_chainId"), Call("eth_getBalance", [sender, "latest"])]
+                )
+                check_chain(chain, self._network, where)
+                return quantity(found.value(f"eth_getBalance of {where}"), "the balance")
+            except ChainError as error:
+                failures.append(error)
+        raise _told(failures)
 
     async def verdict(self, proposal_id: int) -> Verdict:
         """The verdict of a proposal, of the first endpoint that has one; NONE when none of those that answer has.
@@ -286,113 +415,20 @@ class RegistryWriter:
         if signed.sender != sender or "0x" + keccak(bytes.fromhex(signed.raw[2:])).hex() != signed.hash:
             raise SignerError("the signer's answer does not fit what it was asked", safe="nothing was sent")
 
-    async def _deliver(self, transaction: Transaction, signed: Signed) -> Receipt:
-        try:
-            await self._submit(signed, self._urls)
-        except _NonceClash:
-            # Our own transaction is the other one when an endpoint took it and then failed to say so.
-            receipt, _ = await self._look(transaction, signed, 0)
-            if receipt is None:
-                raise
-            return receipt
-        return await self._await_receipt(transaction, signed)
-
-    async def _submit(self, signed: Signed, urls: Sequence[str]) -> None:
-        failures: list[ChainError] = []
-        for url in urls:
-            where = endpoint_name(url)
-            try:
-                reply = await self._rpc.call(url, "eth_sendRawTransaction", [signed.raw])
-            except ChainError as error:
-                # The same bytes may go to the next one: they count once.
-                failures.append(error)
-                continue
-            if reply.error is None:
-                return
-            words = reply.error.message.lower()
-            if any(known in words for known in _KNOWN):
-                return
-            if any(clash in words for clash in _CLASHES):
-                raise _NonceClash
-            raise refusal(reply.error, registry_interface(), what=f"the transaction sent to {where}")
-        raise _told(failures)
-
-    async def _await_receipt(self, transaction: Transaction, signed: Signed) -> Receipt:
-        began = sent = self._clock()
-        pause = _FIRST_POLL_S
-        overtaken = 0
-        turn = 0
-        while self._clock() - began < self._deadline_s:
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, _LAST_POLL_S)
-            receipt, passed = await self._look(transaction, signed, turn)
-            if receipt is not None:
-                return receipt
-            # Twice, because a block may come between the two answers of one look.
-            overtaken = overtaken + 1 if passed else 0
-            if overtaken >= 2:
-                raise _NonceClash
-            if self._clock() - sent >= SEND_AGAIN_S:
-                sent = self._clock()
-                turn += 1
-                try:
-                    await self._submit(signed, [self._urls[turn % len(self._urls)]])
-                except (ChainError, _NonceClash):
-                    # Only the receipt and the account's nonce decide.
-                    pass
-        raise ChainError(
-            f"transaction {signed.hash} was sent and not seen in a block within {self._deadline_s:g} s",
-            safe="it may still be executed, once",
-            next_step="look at the proposal before you try again",
-        )
-
-    async def _look(self, transaction: Transaction, signed: Signed, turn: int) -> tuple[Receipt | None, bool]:
-        # Another endpoint each time it was sent again: one that answers may still stand still.
-        first = turn % len(self._urls)
-        for url in (*self._urls[first:], *self._urls[:first]):
-            try:
-                found, count = await self._rpc.batch(
-                    url,
-                    [
-                        Call("eth_getTransactionReceipt", [signed.hash]),
-                        Call("eth_getTransactionCount", [transaction.sender, "latest"]),
-                    ],
-                    deadline_s=LOOK_DEADLINE_S,
-                )
-                receipt = parse_receipt(found, signed.hash)
-                passed = quantity(count.value("eth_getTransactionCount"), "the nonce") > transaction.nonce
-            except ChainError:
-                continue
-            if receipt is None:
-                return None, passed
-            done, good = receipt
-            if not good:
-                raise await self._why_reverted(url, transaction, done.block)
-            return done, passed
-        return None, False
-
-    async def _why_reverted(self, url: str, transaction: Transaction, block: int) -> ChainError:
-        # A receipt does not hold the reason: the same call on the state of that block tells it again.
-        call = {"from": transaction.sender, "to": transaction.registry, "data": transaction.data}
-        try:
-            reply = await self._rpc.call(url, "eth_call", [call, hex(block)])
-        except ChainError:
-            reply = Reply()
-        if reply.error is not None:
-            height = _height_argument(transaction.function, transaction.args)
-            told = refusal(reply.error, registry_interface(), what=transaction.function, height=height)
-            if isinstance(told, ContractRefused):
-                return told
-        return ContractRefused(f"{transaction.function} was reverted in block {block} without a reason")
-
 
 def _height_argument(function: str, args: Sequence[object]) -> int | None:
-    names = registry_interface().functions[function].names
+    known = registry_interface().functions.get(function)
+    names = () if known is None else known.names
     found = args[names.index("height")] if "height" in names else None
     return found if isinstance(found, int) else None
 
 
-def _spoken(value: object) -> str:
+def _spoken(value: object, fields: Sequence[str] = ()) -> str:
+    """A value as text: a struct by the names of its fields, a list by its items."""
+    if isinstance(value, list | tuple):
+        if fields and len(value) == len(fields) and not any(isinstance(item, list | tuple) for item in value):
+            return f"({', '.join(f'{name}={_spoken(item)}' for name, item in zip(fields, value, strict=True))})"
+        return f"[{', '.join(_spoken(item, fields) for item in value)}]"
     if isinstance(value, bytes):
         return "0x" + value.hex()
     if isinstance(value, bool):

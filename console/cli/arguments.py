@@ -82,6 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
     # Another one than above: setting a default reaches into the parent's actions.
     shared = _shared()
     _add_status(verbs, shared)
+    _add_report(verbs, shared)
     _add_propose(verbs, shared)
     _add_ready(verbs, shared)
     _add_node(verbs, shared)
@@ -180,6 +181,16 @@ def _add_status(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shar
         "status", parents=[shared], help="height, upgrade, readiness and node, once", allow_abbrev=False
     )
     status.set_defaults(run=_verb("console.cli.status"))
+
+
+def _add_report(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
+    report = verbs.add_parser(
+        "report",
+        parents=[shared],
+        help="what the upgrades came to, and whether that is success",
+        allow_abbrev=False,
+    )
+    report.set_defaults(run=_verb("console.cli.report"))
 
 
 def _add_propose(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:

@@ -56,7 +56,15 @@ from console.model.plan import (
     Verdict,
     plan_without_votes,
 )
-from console.model.power import MAX_ARMING_TURNS, minimum_lead, more_than_two_thirds, power_may_fail
+from console.model.power import (
+    MAX_ARMING_TURNS,
+    minimum_lead,
+    more_than_two_thirds,
+    power_may_fail,
+    power_needed,
+    readiness_needed,
+    vote_needed,
+)
 from console.model.proof import Proof, ProofReading, ProofState, crossing_of, proof_of
 from console.model.release import KnownRelease, ReleaseCheck, RoleCount
 from console.model.snapshot import ChainView, NodeHeight, Snapshot, Upgrade, upgrade_of
@@ -124,7 +132,10 @@ __all__ = [
     "more_than_two_thirds",
     "plan_without_votes",
     "power_may_fail",
+    "power_needed",
     "proof_of",
+    "readiness_needed",
     "shown_state",
     "upgrade_of",
+    "vote_needed",
 ]

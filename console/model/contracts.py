@@ -7,6 +7,7 @@ from enum import IntEnum, StrEnum
 
 from console.text import UntrustedText
 
+_NO_TEXT = UntrustedText("")
 NOBODY = "0x" + "0" * 40
 """The address that stands for no facet, no initialiser and no owner."""
 
@@ -155,7 +156,7 @@ class LinkedReview:
     described: str
     """The call with its arguments by name; foreign text is made safe."""
     cut: CutReview | None
-    problem: UntrustedText = UntrustedText("")
+    problem: UntrustedText = _NO_TEXT
     """Why the cut could not be read from the chain; empty when it could."""
 
 

@@ -90,13 +90,18 @@ class NodeState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One node's way through one plan, as journalled. Frozen plan parameters never change after PLANNED."""
+    """One node's way through one plan, as journalled.
+
+    The plan's parameters are frozen with PLANNED. Two things come later: the height of an approved plan when it is
+    scheduled, and another release when the validators replace it.
+    """
 
     id: int
     proposal_id: int
     name: UntrustedText
     """The plan's name: also the folder of the generation."""
     target_height: int
+    """H; 0 while the plan is approved and not scheduled: it is prepared, and nothing is armed."""
     freeze_blocks: int
     scheduled_at: int
     release_kind: int
@@ -140,8 +145,13 @@ class Attempt:
     """Why the operator takes the release without that proof; empty when nobody does."""
 
     @property
+    def has_height(self) -> bool:
+        """Whether the plan has its height: before that nothing of arming, halt and verdict has a meaning."""
+        return self.target_height > 0
+
+    @property
     def freeze_height(self) -> int:
-        """H − F."""
+        """H − F. Only with `has_height`."""
         return self.target_height - self.freeze_blocks
 
     @property

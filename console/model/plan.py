@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from console.model.power import more_than_two_thirds
+from console.model.power import more_than_two_thirds, readiness_needed, vote_needed
 from console.text import UntrustedText
 
 _NO_TEXT = UntrustedText("")
@@ -50,6 +50,16 @@ class ProposalStatus(IntEnum):
     EXPIRED = 7
     CANCELLED = 8
     ROLLED_BACK = 9
+
+    @property
+    def words(self) -> str:
+        """The status as one reads it: `rolled back`."""
+        return self.name.lower().replace("_", " ")
+
+    @property
+    def open(self) -> bool:
+        """Whether something of it is still to come."""
+        return self in {ProposalStatus.VOTING, ProposalStatus.APPROVED, ProposalStatus.SCHEDULED}
 
 
 class Verdict(IntEnum):
@@ -168,6 +178,18 @@ class Proposal:
     def freeze_height(self) -> int:
         """First height at which signals are too late and `freeze` may be called: H − F. Only with `has_height`."""
         return self.target_height - self.freeze_blocks
+
+    @property
+    def vote_needed(self) -> int:
+        """The least power of yes that wins its vote; 0 where no copy of powers is bound to it."""
+        return (
+            vote_needed(self.voting_power, wasm=self.migration_kind is MigrationKind.WASM) if self.voting_power else 0
+        )
+
+    @property
+    def readiness_needed(self) -> int:
+        """The least ready power that schedules a proposal of kind READINESS, and crosses any other."""
+        return readiness_needed(self.total_power, self.readiness_bps)
 
     @property
     def go(self) -> bool:

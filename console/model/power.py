@@ -11,10 +11,24 @@ def more_than_two_thirds(part: int, total: int) -> bool:
     return total > 0 and 3 * part > 2 * total
 
 
+def power_needed(total: int) -> int:
+    """The least power that is more than two thirds of `total`."""
+    return 2 * total // 3 + 1
+
+
+def vote_needed(total: int, *, wasm: bool) -> int:
+    """The least power of yes that wins a vote: more than 2/3, or 3/4 for a WASM migration."""
+    return -(-3 * total // 4) if wasm else power_needed(total)
+
+
+def readiness_needed(total: int, bps: int) -> int:
+    """The least ready power that gives a proposal its height: `bps` in 1/10000 of `total`, and more than 2/3."""
+    return max(power_needed(total), -(-total * bps // 10_000))
+
+
 def power_may_fail(part: int, total: int) -> int:
     """Voting power of `part` that may still fail while more than two thirds of `total` stays."""
-    needed = 2 * total // 3 + 1
-    return max(0, part - needed)
+    return max(0, part - power_needed(total))
 
 
 def minimum_lead(validators: int, freeze_blocks: int) -> int:

@@ -11,6 +11,7 @@ from console.model import Arming, Attempt, Crossing, PlanOrigin, Preparation, Ve
 from console.node.attempts import AttemptBook
 from console.node.generation import Generation, Generations
 from console.node.journal import Journal
+from console.node.next_plan import crossed
 from console.node.rollback_point import RollbackPoints
 from console.node.rollout import Rollout
 from console.node.runs import NodeRuns
@@ -24,6 +25,15 @@ _LOG = logging.getLogger(__name__)
 
 _LOAD_DEADLINE_S = 3.0
 _DISPLAY_DEADLINE_S = 10.0
+
+
+def network_stays(own: int, total: int, consensus: ConsensusReading) -> bool:
+    """Whether more than 2/3 stays without us; a validator that holds 1/3 or more pauses the chain anyway."""
+    if 3 * own >= total:
+        _LOG.warning("this validator holds %d of %d power: the chain pauses while it restarts", own, total)
+        return True
+    without = consensus.signed_power - (own if consensus.own_signature else 0)
+    return more_than_two_thirds(without, consensus.total_power)
 
 
 class Armer:
@@ -75,6 +85,7 @@ class Armer:
             and attempt is not None
             and attempt.breaking
             and not attempt.halts_itself
+            and attempt.has_height
             and attempt.arming is not Arming.DISARMED
             and attempt.crossing is Crossing.NONE
             and attempt.verdict is not Verdict.ABORT
@@ -99,10 +110,7 @@ class Armer:
             (
                 plan.target_height
                 for plan in reading.proposals
-                if plan.verdict is Verdict.CROSS
-                and plan.breaking
-                and plan.id > attempt.proposal_id
-                and attempt.target_height < plan.target_height <= reading.height
+                if crossed(plan) and plan.breaking and attempt.target_height < plan.target_height <= reading.height
             ),
             default=0,
         )
@@ -115,7 +123,7 @@ class Armer:
         attempt = self._book.open
         if attempt is None or attempt.arming is not Arming.WAITING_TURN or self._runs.live is None:
             return
-        if attempt.halts_itself or self._rollout.holds_arming(attempt):
+        if attempt.halts_itself or not attempt.has_height or self._rollout.holds_arming(attempt):
             return
         run = self._runs.run
         if run is not None and run.halt_height == attempt.target_height:
@@ -134,6 +142,8 @@ class Armer:
         height = self._runs.application_height()
         if attempt is None or attempt.halts_itself or attempt.crossing is not Crossing.NONE:
             raise NodeError("there is no plan to arm for", safe="nothing was changed")
+        if not attempt.has_height:
+            raise NodeError(f"{attempt.name} is approved and has no height to arm for yet", safe="nothing was changed")
         if height is None or height >= attempt.target_height - 1:
             raise NodeError(
                 f"the application is at height {height}, too late to arm for {attempt.target_height}",
@@ -210,15 +220,7 @@ class Armer:
         if attempt.verdict is Verdict.CROSS and not self._rollout.permits(attempt):
             # The others are armed and will halt; a chain that pauses is better than H under old rules.
             return True
-        return self._network_stays(powers.get(address, 0), sum(powers.values()), consensus)
-
-    def _network_stays(self, own: int, total: int, consensus: ConsensusReading) -> bool:
-        """Whether more than 2/3 stays without us; a validator that holds 1/3 or more pauses the chain anyway."""
-        if 3 * own >= total:
-            _LOG.warning("this validator holds %d of %d power: the chain pauses while it restarts", own, total)
-            return True
-        without = consensus.signed_power - (own if consensus.own_signature else 0)
-        return more_than_two_thirds(without, consensus.total_power)
+        return network_stays(powers.get(address, 0), sum(powers.values()), consensus)
 
     async def _prove(self, attempt: Attempt) -> None:
         """Prove that H is loaded: the process's own environment, and what the settings say under it."""

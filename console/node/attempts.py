@@ -3,16 +3,45 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
-from console.model import Arming, Attempt, Crossing, PlanOrigin, Proposal, ProposalStatus, Verdict
-from console.node.cosmovisor.names import same_name
+from console.model import (
+    Arming,
+    Attempt,
+    Crossing,
+    PlanOrigin,
+    Preparation,
+    Proposal,
+    ProposalStatus,
+    ReleaseKind,
+    Verdict,
+)
 from console.node.generation import folder_name
 from console.node.journal import Journal
+from console.node.next_plan import (
+    approved_to_prepare,
+    next_of_chain,
+    plan_to_open,
+    prepared,
+    same_plan,
+    scheduled_one,
+)
 from console.ports import PlanReading
 
 _LOG = logging.getLogger(__name__)
+
+_ATTEMPTS_KEPT = 200
+_PATIENCE_BLOCKS = 100
+"""Blocks for which one approved plan is tried before another one that waits gets its turn."""
+_WITHDRAWN = {
+    ProposalStatus.REJECTED: "the proposal was rejected",
+    ProposalStatus.CANCELLED: "the proposal was cancelled",
+    ProposalStatus.EXPIRED: "the proposal ran out of time",
+}
+"""Ends that no freeze had a part in. They come to ABORT, whether the chain says so or has no verdict."""
+_OTHER_BYTES_LEAD_BACK = frozenset({Crossing.QUIESCED, Crossing.BACKED_UP})
+_BEFORE_SWITCH = _OTHER_BYTES_LEAD_BACK | {Crossing.NONE, Crossing.HALTED}
 
 
 class AttemptBook:
@@ -30,10 +59,12 @@ class AttemptBook:
         self._journal = journal
         self._changed = changed
         self._folder_of_plan = folder_of_plan
-        attempts = journal.attempts()
+        attempts = journal.attempts(_ATTEMPTS_KEPT)
         self._attempt = attempts[0] if attempts else None
-        self._planned = next((entry for entry in attempts if entry.origin is not PlanOrigin.OPERATOR), None)
-        """The newest attempt that came from a plan: a swap by hand does not make old plans new."""
+        self._past = [entry for entry in attempts if entry.origin is not PlanOrigin.OPERATOR]
+        """Attempts that came from a plan, newest first: a swap by hand does not make old plans new."""
+        self._in_hand_since = 0
+        """Height at which the open attempt was taken up, or first seen by this controller; 0 before that."""
 
     @property
     def attempt(self) -> Attempt | None:
@@ -58,7 +89,7 @@ class AttemptBook:
         if after != attempt:
             self._attempt = after
             if after.origin is not PlanOrigin.OPERATOR:
-                self._planned = after
+                self._past[0] = after
             words = ", ".join(
                 f"{key.replace('_', ' ')} {getattr(value, 'name', value)}"
                 for key, value in changes.items()
@@ -91,26 +122,101 @@ class AttemptBook:
         if self.open is None:
             began = self._journal.began_at
             current = (current_sha256, current_manifest)
-            proposal = plan_to_open(reading, self._planned, current, executed, began) if self._free else None
+            proposal = plan_to_open(reading, self._past, current, executed, began) if self._free else None
             if proposal is not None:
                 self.take_up(proposal, PlanOrigin.CHAIN if proposal.halts_itself else PlanOrigin.REGISTRY)
+                self._in_hand_since = reading.height
         attempt = self.open
         if attempt is None or attempt.origin is PlanOrigin.OPERATOR:
             return None
-        proposal = next((entry for entry in reading.proposals if _same_plan(entry, attempt)), None)
-        if proposal is not None and proposal.halts_itself and proposal.status is ProposalStatus.CANCELLED:
+        proposal = next((entry for entry in reading.proposals if same_plan(entry, attempt)), None)
+        if proposal is None:
+            return None
+        if proposal.halts_itself and proposal.status is ProposalStatus.CANCELLED:
             self._end_withdrawn(attempt)
+        elif attempt.origin is PlanOrigin.REGISTRY:
+            self._take_height(proposal, attempt)
+            self._take_release(proposal)
         return proposal
 
     def _put_off(self, reading: PlanReading) -> None:
-        """End an attempt at a chain's plan when another one comes first; it is taken up again afterwards."""
+        """End an attempt when another plan comes first; it is taken up again afterwards."""
         attempt = self.open
-        if attempt is None or attempt.origin is not PlanOrigin.CHAIN or attempt.crossing is not Crossing.NONE:
+        if attempt is None or attempt.crossing is not Crossing.NONE:
             return
-        first = _next_of_chain(reading.proposals)
-        if first is not None and first.target_height < attempt.target_height:
+        if attempt.origin is PlanOrigin.CHAIN:
+            first = next_of_chain(reading.proposals)
+            if first is None or first.target_height >= attempt.target_height:
+                return
             note = f"put off: {first.name} at height {first.target_height} comes first"
-            self.change(verdict=Verdict.NONE, crossing=Crossing.RESUMED_OLD, note=note)
+        elif attempt.origin is PlanOrigin.REGISTRY and not attempt.has_height:
+            self._in_hand_since = self._in_hand_since or reading.height
+            other = self._comes_before(attempt, reading)
+            if other is None:
+                return
+            at = f" at height {other.target_height}" if other.status is ProposalStatus.SCHEDULED else ""
+            note = f"put off: {other.name}{at} comes first"
+        else:
+            return
+        self.change(verdict=Verdict.NONE, crossing=Crossing.RESUMED_OLD, note=note)
+
+    def _comes_before(self, attempt: Attempt, reading: PlanReading) -> Proposal | None:
+        """What comes before an approved plan in hand: a scheduled one; another approved one that is not prepared, once
+        the chain knows that we are ready for this one or it was tried for long."""
+        others = [entry for entry in reading.proposals if not same_plan(entry, attempt)]
+        if (scheduled := scheduled_one(others, self._past)) is not None:
+            mine = next((entry for entry in reading.proposals if same_plan(entry, attempt)), None)
+            return scheduled if mine is None or mine.status is ProposalStatus.APPROVED else None
+        said = self._journal.said(attempt, "ready") == attempt.release_hash
+        settled = attempt.preparation is Preparation.READY and said
+        long = reading.height >= self._in_hand_since + _PATIENCE_BLOCKS
+        resting = attempt.preparation in {Preparation.READY, Preparation.FAILED}
+        if not settled and not (long and resting):
+            return None
+        waiting = (entry for entry in approved_to_prepare(others, self._past) if not prepared(entry, self._past))
+        return next(waiting, None)
+
+    def _take_height(self, proposal: Proposal, attempt: Attempt) -> None:
+        """Keep the height that an approved plan got. A manifest, which is good for a span of heights, is read again."""
+        if attempt.has_height or proposal.status is ProposalStatus.APPROVED or not proposal.scheduled_at:
+            return
+        again = attempt.release_kind == ReleaseKind.MANIFEST and attempt.preparation is Preparation.READY
+        self.change(
+            target_height=proposal.target_height,
+            freeze_blocks=proposal.freeze_blocks,
+            scheduled_at=proposal.scheduled_at,
+            preparation=Preparation.STAGED if again else attempt.preparation,
+        )
+
+    def _take_release(self, proposal: Proposal) -> None:
+        """Give up the release in hand when the validators replaced it; its generation stays where it is.
+
+        What runs armed stays so: arming belongs to the run and H. What was proven, or taken unproven, was the other
+        release.
+        """
+        attempt = self.open
+        if attempt is None or attempt.crossing not in _BEFORE_SWITCH or proposal.release_hash == attempt.release_hash:
+            return
+        self.record("release-given-up", sha256=attempt.release_hash, generation=attempt.generation)
+        self.change(
+            release_kind=int(proposal.release_kind),
+            release_hash=proposal.release_hash,
+            release_url=str(proposal.release_url),
+            generation=self._folder_of(proposal),
+            generation_hash=proposal.release_hash if proposal.release_kind is ReleaseKind.RAW else "",
+            preparation=Preparation.PLANNED,
+            crossing=Crossing.HALTED if attempt.crossing in _OTHER_BYTES_LEAD_BACK else attempt.crossing,
+            failure_code=0,
+            grace_blocks=proposal.grace_blocks,
+            proven="",
+            unproven="",
+            note="the release was replaced",
+        )
+
+    def _folder_of(self, proposal: Proposal) -> str:
+        """Folder of the plan's release; a replacement has its own, since a generation never changes once staged."""
+        folder = self._folder_of_plan(proposal.name)
+        return f"{folder}-{proposal.release_hash[:12]}" if proposal.release_round else folder
 
     @property
     def _free(self) -> bool:
@@ -124,11 +230,12 @@ class AttemptBook:
 
     def take_up(self, proposal: Proposal, origin: PlanOrigin) -> Attempt:
         """Open an attempt for a plan. Raises JournalError."""
-        attempt = self._journal.open_attempt(proposal, origin, self._folder_of_plan(proposal.name))
+        attempt = self._journal.open_attempt(proposal, origin, self._folder_of(proposal))
         self._attempt = attempt
         if origin is not PlanOrigin.OPERATOR:
-            self._planned = attempt
-        _LOG.info("upgrade %s #%d is planned for height %d", proposal.name, proposal.id, proposal.target_height)
+            self._past.insert(0, attempt)
+        at = f"planned for height {attempt.target_height}" if attempt.has_height else "approved, without a height yet"
+        _LOG.info("upgrade %s #%d is %s", proposal.name, proposal.id, at)
         self._changed()
         return attempt
 
@@ -150,80 +257,23 @@ class AttemptBook:
         that is armed for it still halts, and is started again without.
         """
         attempt = self.open
-        if attempt is not None and attempt.verdict_by_hand and proposal.verdict is not Verdict.NONE:
-            attempt = self.change(verdict=proposal.verdict, verdict_by_hand=False)
+        # The network itself took its word back.
+        rolled_back = proposal.status is ProposalStatus.ROLLED_BACK
+        verdict = Verdict.ABORT if rolled_back else proposal.verdict
+        if attempt is not None and attempt.verdict_by_hand and verdict is not Verdict.NONE:
+            attempt = self.change(verdict=verdict, verdict_by_hand=False)
         if attempt is None or attempt.verdict is not Verdict.NONE:
             return
-        if proposal.verdict is not Verdict.NONE:
-            self.change(verdict=proposal.verdict)
-        elif proposal.status in {ProposalStatus.CANCELLED, ProposalStatus.REJECTED}:
+        why = None if verdict is Verdict.CROSS else _WITHDRAWN.get(proposal.status)
+        if why is None and verdict is not Verdict.NONE:
+            self.change(verdict=verdict)
+        elif why is not None:
             if attempt.crossing is Crossing.NONE:
-                self.change(verdict=Verdict.ABORT, crossing=Crossing.RESUMED_OLD, note="the plan was withdrawn")
+                self.change(verdict=Verdict.ABORT, crossing=Crossing.RESUMED_OLD, note=why)
             else:
-                self.change(verdict=Verdict.ABORT)
+                self.change(verdict=Verdict.ABORT, note=why)
 
     @property
     def armed(self) -> bool:
         """Whether the running process has proven that it loaded H."""
         return self._attempt is not None and self._attempt.arming is Arming.ARMED
-
-
-def _same_plan(proposal: Proposal, attempt: Attempt) -> bool:
-    if proposal.halts_itself:
-        # The operator's file may spell it in another case than the chain.
-        return proposal.id == attempt.proposal_id and same_name(str(proposal.name), str(attempt.name))
-    return proposal.id == attempt.proposal_id and str(proposal.name) == str(attempt.name)
-
-
-def _done_with(proposal: Proposal, latest: Attempt | None) -> bool:
-    """Whether our newest planned attempt is past this plan. A chain's plan has no number, and may come again."""
-    if latest is None:
-        return False
-    if proposal.halts_itself:
-        withdrawn = latest.crossing is Crossing.RESUMED_OLD and latest.verdict is Verdict.NONE
-        return not withdrawn and proposal.target_height <= latest.target_height
-    return proposal.id <= latest.proposal_id
-
-
-def _next_of_chain(proposals: Iterable[Proposal]) -> Proposal | None:
-    scheduled = (entry for entry in proposals if entry.halts_itself and entry.status is ProposalStatus.SCHEDULED)
-    return min(scheduled, key=lambda entry: entry.target_height, default=None)
-
-
-def plan_to_open(
-    reading: PlanReading,
-    latest: Attempt | None,
-    current: tuple[str, str],
-    executed: int | None,
-    began_at: int | None = None,
-) -> Proposal | None:
-    """The proposal that a node without an open attempt should take up, or None.
-
-    A node that catches up crosses every halt in order: the lowest height that the network crossed and that this node
-    has not executed. Else it is the scheduled one, else the newest that crossed without us: then this node has
-    missed its halt.
-
-    Args:
-        reading: What the plan source said.
-        latest: The newest attempt that came from a plan.
-        current: Sha256 of the current generation's binary, and of its manifest where it has one.
-        executed: Last height that our application executed, None when it is not known.
-        began_at: Height at which this controller first saw the application: what the network crossed before, this
-            node crossed in its own way, with a build of its own perhaps.
-    """
-    fresh = [entry for entry in reading.proposals if not _done_with(entry, latest)]
-    if any(entry.halts_itself for entry in fresh):
-        # Such a chain stops every node at its plan, and no node can be past it without the release.
-        return _next_of_chain(fresh)
-    crossed = [entry for entry in fresh if entry.verdict is Verdict.CROSS and entry.breaking]
-    if began_at is not None:
-        crossed = [entry for entry in crossed if entry.target_height > began_at]
-    # When the release of one runs here, it and those before it are behind us.
-    behind = max((entry.id for entry in crossed if entry.release_hash in current), default=None)
-    if behind is not None:
-        crossed = [entry for entry in crossed if entry.id > behind]
-    ahead = [entry for entry in crossed if executed is not None and entry.target_height > executed]
-    if ahead:
-        return min(ahead, key=lambda entry: entry.target_height)
-    scheduled = next((entry for entry in fresh if entry.status is ProposalStatus.SCHEDULED), None)
-    return scheduled or max(crossed, key=lambda entry: entry.id, default=None)

@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from console.errors import ConsoleError, HeldByOther, JournalError, NodeError
-from console.model import Arming, Attempt, Crossing, NodeStatus, Preparation, Proposal, Verdict, shown_state
+from console.errors import ConsoleError, HeldByOther, JournalError
+from console.model import Arming, Attempt, Crossing, NodeStatus, Preparation, Proposal
+from console.node.advertising import Advertiser
+from console.node.aftermath import Aftermath
 from console.node.arming import Armer
 from console.node.attempts import AttemptBook
+from console.node.calls_in_turn import CallsInTurn
 from console.node.crossing import Crosser
+from console.node.disarming import Disarmer
 from console.node.faults import FaultPoints
 from console.node.halt_watch import HaltWatch
 from console.node.journal import Journal
 from console.node.keeper import Keeper
+from console.node.next_plan import crossed
 from console.node.operator_commands import PAUSED, STOPPED_BY_OPERATOR, Commands
 from console.node.parts import Parts
 from console.node.preparation import Preparer
@@ -29,6 +33,7 @@ from console.node.returning import Returner
 from console.node.rollout import NOTHING_DEMANDED, ProofDemand, Rollout
 from console.node.runs import HAND_OVER_LOOK_S, NodeRuns
 from console.node.speaker import Speaker
+from console.node.status import NEAR_BLOCKS, StatusTeller
 from console.ports import ConsensusReading, PeerView, PlanReading, PlanSource, Signals
 from console.settings import NodeSettings
 
@@ -41,14 +46,6 @@ _RECORD_S = 2.0
 """Seconds in which the end of a node is recorded, if the disk has room."""
 _LAST_STEP_S = 90.0
 """Seconds that a step may take when we are told to end: a stop of the node has its own grace."""
-_CURES = {
-    Crossing.MISSED_HALT: "; `upgrade-console node resync` brings it back",
-    Crossing.PARKED: "; on with `upgrade-console node swap {name}`, or together back with `node abort`",
-}
-"""What leads on from where only the operator does."""
-
-_NEAR_BLOCKS = 50
-"""Blocks before H from which on the start of the new binary is prepared."""
 _FIRST_LOOK_S = 3.0
 """Seconds that the first start of the node waits for the network's plans: it may have to start armed."""
 
@@ -89,8 +86,6 @@ class Controller:
         self._peers = peers
         self._changed = changed
         self._wake = asyncio.Event()
-        self._trouble = ""
-        self._unwritable = False
         self._gone_since: float | None = None
         self._prepared_for = (0, 0)
         self._began = time.monotonic()
@@ -155,6 +150,22 @@ class Controller:
         self._halts = halts = HaltWatch(settings, journal, parts.chain_halts, runs, generations)
         self._keeper = Keeper(settings, journal, book, runs, generations, self._armer, faults, halts)
         self._speaker = Speaker(node.address, book, journal, runs, peers, signals, rollout, self._notify)
+        self._calls = CallsInTurn(node.address, settings, book, journal, signals, self._notify)
+        self._advertiser = Advertiser(node.address, settings, book, runs, generations, journal, signals)
+        self._disarmer = Disarmer(node.address, book, runs, generations, journal, points, self._armer)
+        self._aftermath = aftermath = Aftermath(book, journal, returner)
+        self._teller = StatusTeller(
+            settings,
+            journal,
+            book,
+            runs,
+            generations,
+            self._readings,
+            self._preparer,
+            rollout,
+            after,
+            aftermath,
+        )
         self._retention = Retention(settings, journal, book, runs, points)
         self._resyncer = Resyncer(journal, book, runs, generations, points)
         self.commands = Commands(
@@ -202,93 +213,13 @@ class Controller:
         finally:
             await self._preparer.close()
             await self._speaker.close()
+            await self._calls.close()
+            await self._advertiser.close()
             await self._runs.close()
 
     def status(self) -> NodeStatus:
         """The node's status now; reads no file but the switch of the generations."""
-        run = self._runs.run
-        live = self._runs.live
-        attempt = self._book.attempt
-        observation = self._journal.observation
-        needs_operator = self._journal.meta("needs_operator") or ""
-        try:
-            current = self._generations.current()
-            generation, sha256 = current.name, current.sha256
-        except NodeError as error:
-            generation, sha256, needs_operator = "", "", str(error)
-        fresh = live is not None and self._readings.consensus() is not None
-        return NodeStatus(
-            name=self._settings().name,
-            state=shown_state(
-                attempt,
-                running=live is not None,
-                stopped_by_operator=bool(self._journal.meta(STOPPED_BY_OPERATOR)),
-                needs_operator=bool(needs_operator),
-            ),
-            generation=generation,
-            version=self._readings.version(sha256),
-            pid=None if live is None else live.child_pid,
-            height=None if observation is None else observation.height,
-            app_height=None if observation is None else observation.app_height,
-            height_age_s=None if observation is None else 0.0 if fresh else max(0.0, time.time() - observation.read_at),
-            halt_height=run.halt_height if run is not None and live is not None else 0,
-            last_exit_code=self._runs.last_exit_code,
-            exe_sha256="" if live is None else live.exe_sha256,
-            attempt=attempt,
-            controller_pid=os.getpid(),
-            note=self._note(needs_operator),
-            paused=self._journal.meta(PAUSED) or "",
-            alarm=self._alarm(needs_operator),
-            fetching=self._preparer.fetching,
-            proof=self._rollout.proof(),
-        )
-
-    def _note(self, needs_operator: str) -> str:
-        attempt = self._book.attempt
-        of_attempt = "" if attempt is None else attempt.note
-        return (
-            needs_operator
-            or self._trouble
-            or self._journal.meta("stays_down")
-            or self._halted_by_pause()
-            or of_attempt
-            or self._rollout.note()
-        )
-
-    def _halted_by_pause(self) -> str:
-        """Why nothing goes on in the middle of a crossing; empty while it does."""
-        attempt, why = self._book.open, self._journal.meta(PAUSED)
-        if not why or attempt is None or attempt.crossing is Crossing.NONE:
-            return ""
-        return f"automation is paused ({why}) at {attempt.crossing.value}: go on with `upgrade-console node resume`"
-
-    def _alarm(self, needs_operator: str) -> str:
-        """Why the operator is called; empty when nobody is."""
-        attempt = self._book.attempt
-        if needs_operator:
-            return needs_operator
-        if self._unwritable:
-            # Nothing can be decided any more, and no state could say so.
-            return self._trouble
-        if attempt is not None and attempt.crossing.waits_for_operator:
-            cure = _CURES.get(attempt.crossing, "").format(name=attempt.generation)
-            return f"{attempt.crossing.value}: {attempt.note}{cure}"
-        # Whoever stopped the node knows that it is down.
-        if self._journal.meta(STOPPED_BY_OPERATOR):
-            return ""
-        return self._watch_after.alarm or self._unarmed_alarm() or self._rollout.alarm()
-
-    def _unarmed_alarm(self) -> str:
-        """Near a breaking height that nobody arms for, because automation is off or paused."""
-        attempt, observation = self._book.open, self._journal.observation
-        if attempt is None or observation is None or attempt.halts_itself or not attempt.breaking:
-            return ""
-        if attempt.crossing is not Crossing.NONE or attempt.arming is Arming.ARMED:
-            return ""
-        idle = not self._settings().automatic or bool(self._journal.meta(PAUSED))
-        if not idle or observation.height < attempt.target_height - _NEAR_BLOCKS:
-            return ""
-        return f"height {attempt.target_height} is near, this node is not armed, and automation is off"
+        return self._teller.status()
 
     # --- loops ---
 
@@ -326,16 +257,17 @@ class Controller:
 
     async def _guarded_step(self) -> None:
         """One step; what goes wrong is said and tried again, since the node must not be left alone for it."""
+        told = self._teller
         async with self.commands.acting:
             try:
                 await self._step()
-                self._trouble, self._unwritable = "", False
+                told.trouble, told.unwritable = "", False
             except Exception as error:
                 known = isinstance(error, ConsoleError | OSError)
                 trouble = str(error) if known else f"the controller failed: {type(error).__name__}: {error}"
-                if trouble != self._trouble:
+                if trouble != told.trouble:
                     _LOG.warning("%s", trouble, exc_info=None if known else error)
-                self._trouble, self._unwritable = trouble, isinstance(error, JournalError)
+                told.trouble, told.unwritable = trouble, isinstance(error, JournalError)
                 self._changed()
 
     async def _step(self) -> None:
@@ -350,8 +282,10 @@ class Controller:
             if proposal is not None:
                 self._book.learn_verdict(proposal)
                 self._keep_membership(reading, proposal)
+        rolled_back: Proposal | None = None
         if reading is not None:
             self._rollout.look(reading, proposal)
+            rolled_back = self._aftermath.look(reading)
         if self._runs.unjudged is not None:
             if not self._readings.asked:
                 return
@@ -376,12 +310,14 @@ class Controller:
         if self._readings.asked or time.monotonic() - self._began >= _FIRST_LOOK_S:
             await self._keeper.keep_running()
         if self._settings().automatic and not self._journal.meta(PAUSED):
+            if rolled_back is not None:
+                await self._aftermath.follow(rolled_back)
             await self._go_on(reading, proposal, consensus)
         await self._after(consensus)
 
     def _begin_at_genesis(self, reading: PlanReading) -> None:
         """Keep that a fresh home stands at height 0: its first start is armed for the first upgrade of the past."""
-        past = any(plan.verdict is Verdict.CROSS and plan.target_height <= reading.height for plan in reading.proposals)
+        past = any(crossed(plan) and plan.target_height <= reading.height for plan in reading.proposals)
         if past and self._runs.run is None and self._journal.observation is None and self._shape.never_ran():
             self._journal.observe_restored(0)
 
@@ -403,9 +339,13 @@ class Controller:
         if reading is not None:
             # Before the steps that may fail: being ready is said even where arming does not work.
             self._speaker.step(reading, proposal, consensus)
+            self._calls.step(reading)
+            self._advertiser.step(reading, consensus)
         attempt = self._book.open
         if reading is not None and attempt is not None and attempt.crossing is Crossing.NONE:
             await self._armer.step(reading, consensus)
+        if reading is not None:
+            await self._disarmer.step(reading, consensus)
         await self._prepare_start(consensus)
         await self.commands.go_on_by_hand()
         await self._notice_chain_halt()
@@ -416,9 +356,9 @@ class Controller:
         attempt, live = self._book.open, self._runs.live
         if attempt is None or live is None or attempt.preparation is not Preparation.READY:
             return
-        if attempt.crossing is not Crossing.NONE or consensus is None:
+        if attempt.crossing is not Crossing.NONE or not attempt.has_height or consensus is None:
             return
-        if consensus.height < attempt.target_height - _NEAR_BLOCKS:
+        if consensus.height < attempt.target_height - NEAR_BLOCKS:
             return
         wanted = (attempt.id, live.run_id)
         if self._prepared_for != wanted:

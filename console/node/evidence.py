@@ -63,6 +63,8 @@ def halt_evidence(
         app_height: Last height that the application executed, as journalled or from the state database.
     """
     target = attempt.target_height
+    if not attempt.has_height:
+        return HaltEvidence(halt_line=False, height_before=False, armed_and_code=False)
     return HaltEvidence(
         halt_line=target in halt_lines(log),
         height_before=app_height == target - 1,

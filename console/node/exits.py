@@ -137,6 +137,7 @@ def missed_halt(attempt: Attempt, app_height: int | None) -> bool:
     return (
         attempt.breaking
         and attempt.origin is PlanOrigin.REGISTRY
+        and attempt.has_height
         and attempt.verdict is Verdict.CROSS
         and app_height is not None
         and app_height >= attempt.target_height

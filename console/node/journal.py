@@ -12,7 +12,18 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from console.model import Arming, Attempt, Crossing, NodeRun, PlanOrigin, Preparation, Proposal, ReleaseKind, Verdict
+from console.model import (
+    Arming,
+    Attempt,
+    Crossing,
+    NodeRun,
+    PlanOrigin,
+    Preparation,
+    Proposal,
+    ProposalStatus,
+    ReleaseKind,
+    Verdict,
+)
 from console.node.journal_store import JournalStore
 from console.node.protocol import attempt_from_json, attempt_to_json
 from console.node.table import FLUSHED_LATER, MOST_WRITES, refuse_illegal
@@ -148,13 +159,15 @@ class Journal(JournalStore):
             origin: Who made it.
             generation: Folder of the generation that it asks for.
         """
+        # A proposed height is a wish until the plan is scheduled; nobody votes on the others' plans.
+        scheduled = origin is not PlanOrigin.REGISTRY or proposal.status not in _UNSCHEDULED
         attempt = Attempt(
             id=0,
             proposal_id=proposal.id,
             name=proposal.name,
-            target_height=proposal.target_height,
+            target_height=proposal.target_height if scheduled else 0,
             freeze_blocks=proposal.freeze_blocks,
-            scheduled_at=proposal.scheduled_at,
+            scheduled_at=proposal.scheduled_at if scheduled else 0,
             release_kind=int(proposal.release_kind),
             release_hash=proposal.release_hash,
             release_url=proposal.release_url,
@@ -179,7 +192,7 @@ class Journal(JournalStore):
                 (proposal.id, json.dumps(attempt_to_json(attempt))),
             )
             number = int(cursor.lastrowid or 0)
-            self._put_event(number, "planned", {"proposal": proposal.id, "height": proposal.target_height})
+            self._put_event(number, "planned", {"proposal": proposal.id, "height": attempt.target_height})
             return number
 
         self.faults.reach("before-planned")
@@ -373,12 +386,18 @@ class Journal(JournalStore):
         )
         return [{**dict(row), "detail": json.loads(row["detail"])} for row in rows]
 
+    def events_of(self, attempt: Attempt) -> list[dict[str, Any]]:
+        """Sequence number and kind of every event of an attempt, oldest first."""
+        rows = self.rows("SELECT seq, kind FROM event WHERE attempt = ? ORDER BY seq", (attempt.id,))
+        return [dict(row) for row in rows]
+
     def newest_by_attempt(self, kind: str) -> dict[int, dict[str, Any]]:
         """Detail of the newest event of a kind, by its attempt's id. Reads every event."""
         rows = self.rows("SELECT attempt, detail FROM event WHERE kind = ? AND attempt NOT NULL ORDER BY seq", (kind,))
         return {row["attempt"]: json.loads(row["detail"]) for row in rows}
 
 
+_UNSCHEDULED = frozenset({ProposalStatus.VOTING, ProposalStatus.APPROVED})
 _CROSSING_WORDS = frozenset(state.value.lower() for state in Crossing if state.value)
 _CLEARS_ARMING = frozenset({Crossing.SWITCHED, Crossing.RESUMED_OLD, Crossing.FLIPPED_BACK, Crossing.PARKED})
 
@@ -406,6 +425,10 @@ def _changed_names(before: Attempt, after: Attempt) -> list[str]:
         value = getattr(after, part)
         if value != getattr(before, part) and value:
             names.append(str(value.value).lower())
+    if after.has_height and not before.has_height:
+        names.append("scheduled")
+    if after.release_hash != before.release_hash:
+        names.append("replaced")
     if after.verdict is not before.verdict:
         names.append("verdict")
     if after.tries_left < before.tries_left and after.crossing is before.crossing:

@@ -166,7 +166,7 @@ class Keeper:
         if attempt is None or attempt.crossing is not Crossing.NONE or run is None:
             return
         height = self._runs.application_height() if consensus is None else consensus.app_height
-        if height is None or height < attempt.target_height:
+        if height is None or not attempt.has_height or height < attempt.target_height:
             return
         if attempt.verdict is Verdict.ABORT:
             self._book.change(

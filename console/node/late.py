@@ -37,6 +37,7 @@ def late_attempt(attempts: tuple[Attempt, ...]) -> Attempt | None:
             and attempt.verdict is Verdict.CROSS
             and not attempt.breaking
             and attempt.origin is PlanOrigin.REGISTRY
+            and attempt.has_height
             and attempt.grace_blocks > 0
         ):
             found.append(attempt)

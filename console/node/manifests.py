@@ -222,7 +222,7 @@ class Manifests:
                 expected,
                 release_hash=attempt.release_hash if attempt.release_kind == ReleaseKind.MANIFEST else "",
                 plan_name=str(attempt.name),
-                target_height=attempt.target_height,
+                target_height=attempt.target_height if attempt.has_height else None,
                 breaking=attempt.breaking,
             )
         return verify_release(bundle.content, bundle.signatures, expected)

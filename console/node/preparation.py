@@ -28,7 +28,17 @@ _RETRY_LAST_S = 60.0
 
 
 class _Superseded(NodeError):
-    """The attempt that was being prepared is not the open one any more."""
+    """The attempt that was being prepared is not the open one any more, or has another release or height."""
+
+
+_Job = tuple[int, str, int]
+"""What is prepared: the attempt's id, the release's hash as the chain names it, and H where a manifest is held against
+it."""
+
+
+def _job(attempt: Attempt) -> _Job:
+    held_against = attempt.target_height if attempt.release_kind == ReleaseKind.MANIFEST else 0
+    return attempt.id, attempt.release_hash, held_against
 
 
 class Preparer:
@@ -65,7 +75,7 @@ class Preparer:
         self._shape = shape
         self._changed = changed
         self._task: asyncio.Task[None] | None = None
-        self._attempt_id = 0
+        self._prepares: _Job = (0, "", 0)
         self.fetching: Fetching | None = None
         """How far the download is that goes on; None while none does. Not journalled: it is of the moment."""
         self._giving = asyncio.Lock()
@@ -77,10 +87,10 @@ class Preparer:
         attempt = self._book.open
         if attempt is None or attempt.preparation is Preparation.READY or self._giving.locked():
             return
-        if self._task is not None and not self._task.done() and self._attempt_id == attempt.id:
+        if self._task is not None and not self._task.done() and self._prepares == _job(attempt):
             return
-        before, self._attempt_id = self._task, attempt.id
-        self._task = asyncio.get_running_loop().create_task(self._until_ready(attempt.id, before))
+        before, self._prepares = self._task, _job(attempt)
+        self._task = asyncio.get_running_loop().create_task(self._until_ready(self._prepares, before))
 
     async def give(self, name: str, binary: Path, *, force: bool = False) -> None:
         """Take the release's bytes from the operator.
@@ -142,9 +152,11 @@ class Preparer:
                 await asyncio.to_thread(shutil.copyfile, binary, copy)
             except OSError as error:
                 raise NodeError(f"cannot copy {binary}: {error}", safe="nothing was changed") from error
-            self._change(attempt.id, preparation=Preparation.VERIFIED, generation_hash=found, failure_code=0, note="")
-            await self._stage(self._mine(attempt.id), copy, str(binary))
-            await self._preflight(self._mine(attempt.id))
+            self._change(
+                _job(attempt), preparation=Preparation.VERIFIED, generation_hash=found, failure_code=0, note=""
+            )
+            await self._stage(self._mine(_job(attempt)), copy, str(binary))
+            await self._preflight(self._mine(_job(attempt)))
 
     async def _give_program(self, attempt: Attempt, manifests: Manifests, binary: Path, found: str) -> None:
         """Take one file of a manifest's release; it is staged when all of them are there."""
@@ -192,23 +204,23 @@ class Preparer:
             await asyncio.wait({self._task})
             self._task = None
 
-    async def _until_ready(self, attempt_id: int, before: asyncio.Task[None] | None) -> None:
+    async def _until_ready(self, job: _Job, before: asyncio.Task[None] | None) -> None:
         if before is not None:
             before.cancel()
             await asyncio.wait({before})
         pause = _RETRY_FIRST_S
         try:
-            while not await self._tried(attempt_id):
+            while not await self._tried(job):
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _RETRY_LAST_S)
         except _Superseded:
             return
 
-    async def _tried(self, attempt_id: int) -> bool:
+    async def _tried(self, job: _Job) -> bool:
         """Try once; False when it failed and was said. Raises _Superseded, JournalError."""
         code = FailureCode.INTERNAL
         try:
-            await self._prepare(self._mine(attempt_id))
+            await self._prepare(self._mine(job))
             return True
         except (_Superseded, JournalError):
             raise
@@ -220,18 +232,18 @@ class Preparer:
             _LOG.exception("the preparation failed in a way that nobody foresaw")
             why = f"{type(error).__name__} while preparing"
         _LOG.warning("%s", why)
-        self._change(attempt_id, preparation=Preparation.FAILED, failure_code=int(code), note=why)
+        self._change(job, preparation=Preparation.FAILED, failure_code=int(code), note=why)
         return False
 
-    def _mine(self, attempt_id: int) -> Attempt:
+    def _mine(self, job: _Job) -> Attempt:
         """The open attempt, as long as it is the one that is being prepared. Raises _Superseded."""
         attempt = self._book.open
-        if attempt is None or attempt.id != attempt_id:
-            raise _Superseded("the plan is not open any more")
+        if attempt is None or _job(attempt) != job:
+            raise _Superseded("the plan is not open any more, or has another release")
         return attempt
 
-    def _change(self, attempt_id: int, **changes: Any) -> None:
-        self._mine(attempt_id)
+    def _change(self, job: _Job, **changes: Any) -> None:
+        self._mine(job)
         self._book.change(**changes)
 
     async def _prepare(self, attempt: Attempt) -> None:
@@ -251,32 +263,32 @@ class Preparer:
         if staged is None:
             await self._fetch(attempt)
         elif attempt.preparation is not Preparation.STAGED:
-            self._change(attempt.id, preparation=Preparation.STAGED, failure_code=0, note="")
-        await self._preflight(self._mine(attempt.id))
+            self._change(_job(attempt), preparation=Preparation.STAGED, failure_code=0, note="")
+        await self._preflight(self._mine(_job(attempt)))
 
     async def _prepare_manifest(self, attempt: Attempt, manifests: Manifests) -> None:
         release = await manifests.verified(attempt)
         daemon = self._settings().daemon
         app = release.programs[daemon].sha256
-        self._change(attempt.id, generation_hash=app, grace_blocks=release.manifest.grace_blocks)
+        self._change(_job(attempt), generation_hash=app, grace_blocks=release.manifest.grace_blocks)
         module = await self._module(attempt, release, manifests)
         staged = await asyncio.to_thread(self._generations.staged, attempt.generation, app)
         if staged is None or not staged.verified or not holds(staged, release, daemon):
             if attempt.preparation is not Preparation.FAILED:
-                self._change(attempt.id, preparation=Preparation.FETCHING)
+                self._change(_job(attempt), preparation=Preparation.FETCHING)
             files = await self._brought(attempt, release, manifests)
-            self._change(attempt.id, preparation=Preparation.VERIFIED, failure_code=0, note="")
+            self._change(_job(attempt), preparation=Preparation.VERIFIED, failure_code=0, note="")
             await manifests.accept(release)
-            mine = self._mine(attempt.id)
+            mine = self._mine(_job(attempt))
             if release.own_build:
                 hashes = {name: each.sha256 for name, each in release.programs.items()}
                 self._book.record("own-build", said=release.own_build, release=release.sha256, binaries=hashes)
             await asyncio.to_thread(self._publish_release, mine, release, files, module)
-        if self._mine(attempt.id).preparation is not Preparation.STAGED:
-            self._change(attempt.id, preparation=Preparation.STAGED, failure_code=0, note="")
+        if self._mine(_job(attempt)).preparation is not Preparation.STAGED:
+            self._change(_job(attempt), preparation=Preparation.STAGED, failure_code=0, note="")
         if module is not None:
             await self._try_migration(attempt, release, manifests)
-        await self._preflight(self._mine(attempt.id))
+        await self._preflight(self._mine(_job(attempt)))
 
     async def _module(self, attempt: Attempt, release: VerifiedRelease, manifests: Manifests) -> Path | None:
         """The file of a release's WASM module; None where it has none. Raises ReleaseError."""
@@ -298,10 +310,10 @@ class Preparer:
         assert module is not None
 
         def record(**detail: Any) -> None:
-            self._mine(attempt.id)
+            self._mine(_job(attempt))
             self._book.record(MIGRATION_TRIED, **detail)
 
-        await manifests.migrations.try_out(migration, module, self._mine(attempt.id), record)
+        await manifests.migrations.try_out(migration, module, self._mine(_job(attempt)), record)
 
     async def _brought(
         self, attempt: Attempt, release: VerifiedRelease, manifests: Manifests
@@ -348,8 +360,8 @@ class Preparer:
         """
         staged = next((entry for entry in self._generations.all() if entry.name == attempt.generation), None)
         if staged is not None and staged.complete and staged.sha256:
-            self._change(attempt.id, generation_hash=staged.sha256)
-            return self._mine(attempt.id)
+            self._change(_job(attempt), generation_hash=staged.sha256)
+            return self._mine(_job(attempt))
         try:
             promised = self._releases.promised(attempt.release_url)
         except ReleaseError as error:
@@ -360,8 +372,8 @@ class Preparer:
                 next_step=f"give it with `upgrade-console node add-upgrade {attempt.name} FILE`",
             ) from error
         if promised:
-            self._change(attempt.id, generation_hash=promised)
-        return self._mine(attempt.id)
+            self._change(_job(attempt), generation_hash=promised)
+        return self._mine(_job(attempt))
 
     async def _fetch(self, attempt: Attempt) -> None:
         found = await self._releases.find(attempt, self._downloads) if attempt.generation_hash else None
@@ -378,19 +390,19 @@ class Preparer:
                 next_step=f"check its bytes and give them with `upgrade-console node add-upgrade {attempt.name} FILE`",
             )
         if attempt.preparation is not Preparation.FAILED:
-            self._change(attempt.id, preparation=Preparation.FETCHING)
+            self._change(_job(attempt), preparation=Preparation.FETCHING)
         if found is None:
             fetched = await self._fetched(attempt)
         else:
             fetched = Fetched(found[0], attempt.generation_hash, found[1])
         self._change(
-            attempt.id,
+            _job(attempt),
             preparation=Preparation.VERIFIED,
             generation_hash=fetched.sha256,
             failure_code=0,
             note="",
         )
-        await self._stage(self._mine(attempt.id), fetched.file, fetched.origin)
+        await self._stage(self._mine(_job(attempt)), fetched.file, fetched.origin)
 
     async def _fetched(self, attempt: Attempt) -> Fetched:
         try:
@@ -407,7 +419,7 @@ class Preparer:
             await asyncio.to_thread(self._publish, attempt, verified, origin)
         except OSError as error:
             raise ReleaseError(f"cannot stage the release: {error}", code=FailureCode.DISK_SPACE) from error
-        self._change(attempt.id, preparation=Preparation.STAGED, failure_code=0, note="")
+        self._change(_job(attempt), preparation=Preparation.STAGED, failure_code=0, note="")
 
     def _publish(self, attempt: Attempt, verified: Path, origin: str) -> None:
         name = attempt.generation
@@ -431,4 +443,4 @@ class Preparer:
 
     async def _preflight(self, attempt: Attempt) -> None:
         await self.try_out(self._generations.generation(attempt.generation))
-        self._change(attempt.id, preparation=Preparation.READY, failure_code=0, note="")
+        self._change(_job(attempt), preparation=Preparation.READY, failure_code=0, note="")

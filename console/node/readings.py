@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from console.errors import ConsoleError, JournalError, NodeError
+from console.model import ProposalStatus
 from console.node.attempts import AttemptBook
 from console.node.generation import Generations
 from console.node.journal import Journal
@@ -27,6 +28,7 @@ _CONSENSUS_S = 1.0
 """Seconds between two readings of our node's CometBFT RPC while an upgrade is open."""
 _REST = 3
 """How many times longer both are while none is: nobody acts on the height then."""
+_ON_ITS_WAY = frozenset({ProposalStatus.VOTING, ProposalStatus.APPROVED, ProposalStatus.SCHEDULED})
 _VERSION_S = 1.0
 _OPENING_S = 0.2
 """The same while nothing answers there."""
@@ -82,6 +84,8 @@ class Readings:
         self._version_of: tuple[str, int] | None = None
         self.plans: PlanReading | None = None
         """The latest plans that could be read."""
+        self.contested = ""
+        """Why the newest plans were not taken: our own node did not tell them, and others contradict each other."""
         self.asked = False
         """Whether plans were asked for at least once since our start, whatever the answer."""
 
@@ -103,6 +107,10 @@ class Readings:
         fresh = time.monotonic() - self._consensus_at < self._at_rest(_FRESH_S)
         return self._consensus if fresh else None
 
+    def age_s(self) -> float:
+        """Seconds since our node was read last; without a meaning while `consensus` is None."""
+        return time.monotonic() - self._consensus_at
+
     def _at_rest(self, seconds: float) -> float:
         return seconds if self._book.open is not None else _REST * seconds
 
@@ -119,8 +127,10 @@ class Readings:
             reading = await self._read_plans(own_node_only=own_only)
             if reading is None and own_only:
                 reading = await self._read_plans(own_node_only=False)
-            if not self._outdated(reading, consensus):
-                self.plans = reading or self.plans
+            if reading is not None:
+                self._tell_contested(reading.contested)
+            if reading is not None and not reading.contested and not self._outdated(reading, consensus):
+                self.plans = reading
             self.asked = True
             self._changed()
             self._wanted.clear()
@@ -130,17 +140,26 @@ class Readings:
                 async with asyncio.timeout(self._plan_pause_s()):
                     await self._wanted.wait()
 
-    def _outdated(self, reading: PlanReading | None, consensus: ConsensusReading | None) -> bool:
+    def _tell_contested(self, contested: str) -> None:
+        if contested and not self.contested:
+            _LOG.warning("nothing is done on what others say: %s", contested)
+        self.contested = contested
+
+    def _outdated(self, reading: PlanReading, consensus: ConsensusReading | None) -> bool:
         """Whether a node that still has to catch up told of plans as they were: others have told newer ones."""
         behind = self._runs.live is not None and (consensus is None or consensus.catching_up)
         known = self.plans
-        return behind and reading is not None and known is not None and reading.height < known.height
+        return behind and known is not None and reading.height < known.height
 
     def _plan_pause_s(self) -> float:
-        """Seconds until plans are read again: every block from PLANNED on, in IDLE as the settings say."""
+        """Seconds until plans are read again: every block from PLANNED on, or while a proposal is on its way; else as
+        the settings say."""
         if self._book.open is not None:
             return self._pace_s
-        return max(1.0, self._settings().query_interval_blocks * self._block_time_s)
+        # With the next block it may be approved, or scheduled with no block of lead to lose.
+        on_its_way = self.plans is not None and any(entry.status in _ON_ITS_WAY for entry in self.plans.proposals)
+        blocks = 1 if on_its_way else self._settings().query_interval_blocks
+        return max(1.0, blocks * self._block_time_s)
 
     async def _read_plans(self, *, own_node_only: bool) -> PlanReading | None:
         try:

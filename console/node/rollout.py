@@ -107,7 +107,7 @@ class Rollout:
         if not attempt.breaking or attempt.verdict is Verdict.ABORT:
             return True
         height = self._network_height(attempt)
-        if height is None or attempt.verdict is Verdict.CROSS:
+        if height is None or not attempt.has_height or attempt.verdict is Verdict.CROSS:
             return False
         return height < attempt.target_height - LAST_BLOCKS
 
@@ -165,7 +165,7 @@ class Rollout:
             crosses = attempt.verdict is Verdict.CROSS and attempt.preparation is Preparation.READY
             return f"{attempt.crossing.value}: {why}" if crosses else ""
         height = self._network_height(attempt)
-        near = height is not None and height >= attempt.target_height - NEAR_BLOCKS
+        near = attempt.has_height and height is not None and height >= attempt.target_height - NEAR_BLOCKS
         return f"height {attempt.target_height} is near, and {why}" if near and attempt.breaking else ""
 
     def look(self, reading: PlanReading, proposal: Proposal | None) -> None:
@@ -224,11 +224,14 @@ class Rollout:
         except ConsoleError as error:
             problem = error.what
         proof = proof_of(self._demand.network, self._demand.needed_s, attempt.release_hash, binaries, reading, problem)
+        now = self._book.open
+        if now is None or now.id != attempt.id or now.release_hash != attempt.release_hash:
+            # Ended, or its release replaced, while the other network was asked.
+            return
         if self._latest is None or self._latest[1].sentence != proof.sentence:
             _LOG.info("release of %s: %s", attempt.name, proof.sentence)
         self._latest = (attempt.id, proof)
-        now = self._book.open
-        if proof.state is ProofState.PROVEN and now is not None and now.id == attempt.id and not self.permits(now):
+        if proof.state is ProofState.PROVEN and not self.permits(now):
             self._book.change(proven=proof.sentence)
 
     def _binaries(self, attempt: Attempt) -> frozenset[str]:

@@ -10,6 +10,7 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -210,8 +211,10 @@ class ControllerService:
                 await changed.wait()
                 changed.clear()
                 status = self._controller.status()
-                if status != sent:
-                    sent = status
+                # An age alone is no news.
+                timeless = replace(status, height_age_s=None)
+                if timeless != sent:
+                    sent = timeless
                     params = protocol.status_to_json(status)
                     await _send(writer, {"jsonrpc": "2.0", "method": "status", "params": params})
 

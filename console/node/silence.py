@@ -14,6 +14,9 @@ class SilentSignals:
     async def ready(self, proposal_id: int, release_hash: str) -> None:
         """Nobody counts it."""
 
+    async def withdraw(self, proposal_id: int) -> None:
+        """Nobody counts it."""
+
     async def armed(self, proposal_id: int, height: int) -> None:
         """Nobody counts it."""
 
@@ -26,3 +29,15 @@ class SilentSignals:
 
     async def confirm(self, proposal_id: int, exe_hash: str, app_hash: str) -> None:
         """Nobody counts it."""
+
+    async def schedule(self, proposal_id: int) -> None:
+        """The chain gives its plans their heights."""
+
+    async def execute(self, proposal_id: int) -> None:
+        """Nothing is linked."""
+
+    async def undo(self, proposal_id: int) -> None:
+        """Nothing is linked."""
+
+    async def advertise(self, version: str, protocol: int, release_hash: str) -> None:
+        """Nobody reads it."""

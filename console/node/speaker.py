@@ -61,6 +61,10 @@ class Speaker:
         self._on_said = said
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._not_before: dict[str, float] = {}
+        self._ready_at = 0
+        """Height of our `ready`, as the chain shows it; 0 for none."""
+        self._withdrawn = -1
+        """Height of the `ready` that was taken back last: the chain may still show it for a block."""
 
     def step(self, reading: PlanReading, proposal: Proposal | None, consensus: ConsensusReading | None) -> None:
         """Say what is due now; nothing is waited for."""
@@ -76,7 +80,14 @@ class Speaker:
             return
         if self._word_ahead(attempt, reading):
             self.prepare()
-        if reading.height < attempt.freeze_height - 1:
+        if reading.readiness is not None and reading.readiness.of(self._address) is None:
+            # Not a validator, or not one yet: what it would say is refused now, and due when it has joined.
+            if attempt.has_height and self._freeze_due(attempt, proposal, reading):
+                self._say(attempt, "freeze", "1", lambda: self._freeze(attempt))
+        elif not attempt.has_height:
+            # Readiness is what gives it one.
+            self._say_preparation(attempt)
+        elif reading.height < attempt.freeze_height - 1:
             self._say_before_freeze(attempt, consensus)
         elif self._freeze_due(attempt, proposal, reading):
             self._say(attempt, "freeze", "1", lambda: self._freeze(attempt))
@@ -96,28 +107,43 @@ class Speaker:
 
     def _word_ahead(self, attempt: Attempt, reading: PlanReading) -> bool:
         """Whether a word is due soon that must not wait for a signer: ready, armed, and near H−F the freeze."""
-        if reading.height >= attempt.freeze_height - 3:
+        if attempt.has_height and reading.height >= attempt.freeze_height - 3:
             return attempt.verdict is Verdict.NONE
-        # No signer waits, with its key, through the days of a proof.
-        due = ("ready", "armed") if self._rollout.permits(attempt) else ("ready",)
-        return any(self._journal.said(attempt, what) is None for what in due)
+        # No signer waits, with its key, through the days of a proof, or until an approved plan is scheduled.
+        due = ("ready", "armed") if attempt.has_height and self._rollout.permits(attempt) else ("ready",)
+        values = {"ready": attempt.release_hash, "armed": str(attempt.target_height)}
+        return any(self._journal.said(attempt, what) != values[what] for what in due)
 
     async def _prepare(self) -> None:
         # Without a signer ready the next word is only slower.
         with suppress(ConsoleError):
             await self._signals.prepare()
 
-    def _say_before_freeze(self, attempt: Attempt, consensus: ConsensusReading | None) -> None:
+    def _say_preparation(self, attempt: Attempt) -> None:
         number = attempt.proposal_id
         if attempt.preparation is Preparation.READY:
             self._say(attempt, "ready", attempt.release_hash, lambda: self._signals.ready(number, attempt.release_hash))
         elif attempt.preparation is Preparation.FAILED and attempt.failure_code:
             code = attempt.failure_code
-            self._say(attempt, "failure", str(code), lambda: self._signals.failure(number, code))
+            value = _failure(code, attempt)
+            if self._journal.said(attempt, "ready") == attempt.release_hash:
+                # The chain counts us, and must not: the failure is said when it does not any more.
+                self._say(attempt, "withdraw", f"{self._ready_at}", lambda: self._withdraw(attempt))
+            else:
+                self._say(attempt, "failure", value, lambda: self._signals.failure(number, code))
+
+    def _say_before_freeze(self, attempt: Attempt, consensus: ConsensusReading | None) -> None:
+        number = attempt.proposal_id
+        self._say_preparation(attempt)
         # Armed is said when the node is back: the next one's turn begins with it, and must not halve the network.
         if attempt.arming is Arming.ARMED and consensus is not None and self._rollout.permits(attempt):
             height = attempt.target_height
             self._say(attempt, "armed", str(height), lambda: self._signals.armed(number, height))
+
+    async def _withdraw(self, attempt: Attempt) -> None:
+        await self._signals.withdraw(attempt.proposal_id)
+        self._withdrawn = self._ready_at
+        self._journal.say(attempt, "ready", "")
 
     def _freeze_due(self, attempt: Attempt, proposal: Proposal, reading: PlanReading) -> bool:
         if proposal.verdict is not Verdict.NONE or reading.readiness is None:
@@ -152,10 +178,11 @@ class Speaker:
         own = readiness.of(self._address)
         if own is None:
             return
+        self._ready_at = own.ready_at
         for what, value, there in (
-            ("ready", attempt.release_hash, own.ready),
+            ("ready", attempt.release_hash, own.ready and own.ready_at != self._withdrawn),
             ("armed", str(attempt.target_height), own.armed),
-            ("failure", str(own.failure_code), own.failure_code > 0),
+            ("failure", _failure(own.failure_code, attempt), own.failure_code > 0),
             ("confirm", attempt.release_hash, own.confirmed_at > 0),
         ):
             if there and self._journal.said(attempt, what) != value:
@@ -187,3 +214,8 @@ class Speaker:
             self._on_said()
             return
         self._not_before[what] = time.monotonic() + _RETRY_S
+
+
+def _failure(code: int, attempt: Attempt) -> str:
+    """What is kept of a failure that was said: of other bytes it is another one."""
+    return f"{code} of {attempt.release_hash}"

@@ -42,8 +42,8 @@ _P, _A, _C = Preparation, Arming, Crossing
 TABLE: tuple[StateRow, ...] = (
     StateRow(
         _P.PLANNED,
-        "the plan's parameters, frozen",
-        "none",
+        "the plan's parameters, frozen but for a height that is to come",
+        "none; a release that the validators replaced leads here from everywhere before the switch",
         "the same attempt goes on; a plan that was withdrawn ends it",
         (_P.FETCHING, _P.VERIFIED, _P.STAGED, _P.FAILED),
     ),
@@ -52,14 +52,14 @@ TABLE: tuple[StateRow, ...] = (
         "the state",
         "download beside, under the promised hash",
         "what came is gone on with where the server proves that the file is the same; else it is fetched again",
-        (_P.VERIFIED, _P.STAGED, _P.FAILED),
+        (_P.VERIFIED, _P.STAGED, _P.FAILED, _P.PLANNED),
     ),
     StateRow(
         _P.VERIFIED,
         "the verified file",
         "build the generation beside, then rename",
         "staged bytes are hashed again; missing or other bytes are fetched again",
-        (_P.STAGED, _P.FETCHING, _P.FAILED),
+        (_P.STAGED, _P.FETCHING, _P.FAILED, _P.PLANNED),
     ),
     StateRow(
         _P.STAGED,
@@ -79,9 +79,9 @@ TABLE: tuple[StateRow, ...] = (
     StateRow(
         _P.FAILED,
         "the reason and its code",
-        "`reportFailure`; tried again with a growing pause",
+        "`withdrawReady` where it was said, then `reportFailure`; tried again with a growing pause",
         "tried again",
-        (_P.FETCHING, _P.VERIFIED, _P.STAGED, _P.READY),
+        (_P.FETCHING, _P.VERIFIED, _P.STAGED, _P.READY, _P.PLANNED),
     ),
     StateRow(
         _A.WAITING_TURN,

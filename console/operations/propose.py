@@ -6,8 +6,10 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from console.errors import InputError, SettingsError
+from console.errors import InputError
 from console.model import ChainView, Proposal, ProposalStatus, ReleaseKind, Snapshot, minimum_lead
+from console.operations.governance import propose_call
+from console.operations.registry_call import RegistryCalls
 from console.ports import ProposeRequest
 from console.settings import NetworkSettings
 
@@ -68,25 +70,11 @@ async def propose(network: NetworkSettings, request: ProposeRequest) -> int:
         ChainError: Not sent, refused (`ContractRefused`), or not seen in time.
         SignerError: The signer did not sign; nothing was sent.
     """
-    if network.proposer_key is None:
-        raise SettingsError(
-            f"network {network.name} has no proposer_key in the settings",
-            safe="nothing was sent",
-            next_step="name the file of a validator's or the admin's key",
-        )
-    from console.chain.receipts import created_proposal
-    from console.chain.transactions import send_registry_call
-
-    arguments = (
-        request.name,
-        int(request.kind),
-        bytes.fromhex(request.release_hash),
-        request.url,
-        request.height,
-        request.breaking,
-    )
-    receipt = await send_registry_call(network, network.ethereum_rpc, network.proposer_key, "propose", arguments)
-    return created_proposal(receipt, network.registry)
+    calls = RegistryCalls(network, None)
+    try:
+        return (await calls.now(propose_call(request))).proposal_id
+    finally:
+        await calls.close()
 
 
 def request_of(fields: Mapping[str, str], snapshot: Snapshot | None) -> ProposeRequest:

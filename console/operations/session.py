@@ -2,23 +2,52 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from console.errors import ConsoleError, InputError
-from console.model import KnownRelease, NodeStatus, Snapshot
+from console.model import (
+    CallOutcome,
+    CallReview,
+    Governance,
+    KnownRelease,
+    LinkedCall,
+    LinkedReview,
+    NodeStatus,
+    RegistryCall,
+    RegistryRules,
+    Snapshot,
+)
 from console.operations import logs
+from console.operations.contract_export import read_export
 from console.operations.node import NodeControl, act, arm_unproven
 from console.operations.propose import check_fields, earliest_height, request_of
 from console.operations.ready import signal_ready
+from console.operations.registry_call import export_call
 from console.ports import PlanSource, ProposeRequest, Signals
 from console.settings import NetworkSettings, NodeSettings
 
 LOG_LINES = 200
 """Lines of each log that are shown at once when the log is opened."""
+
+
+class GovernanceSource(Protocol):
+    """What a session reads of a registry beside its Snapshots: `console.chain.governance.GovernanceReader`."""
+
+    async def rules(self) -> RegistryRules: ...
+    async def read(self, proposal_id: int) -> Governance: ...
+
+
+class CallSender(Protocol):
+    """How a session's calls are reviewed and sent: `console.operations.registry_call.RegistryCalls`."""
+
+    async def review(self, call: RegistryCall) -> CallReview: ...
+    async def send(self, review: CallReview) -> CallOutcome: ...
 
 
 class SnapshotSource(Protocol):
@@ -43,6 +72,8 @@ class Connection:
     signals: Signals | None
     """Sends from the node's operator key; None when there is no node."""
     propose: Callable[[ProposeRequest], Awaitable[int]]
+    governance: GovernanceSource
+    calls: CallSender
     close: Callable[[], Awaitable[None]]
 
 
@@ -89,6 +120,12 @@ class ConsoleSession:
         """Whether `bring_up` has to run before anything can be shown."""
         return self._bring_up is not None
 
+    @property
+    def own_address(self) -> str:
+        """Checksummed address of the validator whose node this session has; empty for none."""
+        node = self._connection.node if self._connection is not None else None
+        return "" if node is None else node.address
+
     def now(self) -> float:
         """Unix seconds."""
         return self._clock()
@@ -130,6 +167,45 @@ class ConsoleSession:
         if self._latest is None:
             raise InputError("the chain has not answered yet", safe="nothing was sent")
         return await self._connected().propose(request_of(fields, self._latest))
+
+    async def rules(self) -> RegistryRules:
+        """What the registry was deployed with. Raises ChainError."""
+        return await self._connected().governance.rules()
+
+    async def governance(self, proposal_id: int) -> Governance:
+        """Votes, approvals and linked calls of a proposal. Raises ChainError."""
+        return await self._connected().governance.read(proposal_id)
+
+    async def linked_reviews(self, proposal_id: int) -> tuple[LinkedReview, ...]:
+        """What the linked calls of a proposal change, from the chain as it is now. Raises ChainError."""
+        connection = self._connected()
+        calls = (await connection.governance.read(proposal_id)).calls
+        from console.operations.contract_upgrade import review_linked
+
+        return await review_linked(connection.network, calls)
+
+    async def cut_file_reviews(self, path: str) -> tuple[LinkedReview, ...]:
+        """What the calls in a file of exported calls change, from the chain as it is now. Raises ConsoleError."""
+        from console.operations.contract_upgrade import review_linked
+
+        exported = await asyncio.to_thread(read_export, Path(path).expanduser())
+        calls = tuple(LinkedCall(each.target, each.data, "") for each in exported)
+        return await review_linked(self._connected().network, calls)
+
+    async def review(self, call: RegistryCall) -> CallReview:
+        """What would be signed; raises as `console.operations.registry_call.RegistryCalls.review`."""
+        self._require_writable()
+        return await self._connected().calls.review(call)
+
+    async def send(self, review: CallReview) -> CallOutcome:
+        """Sign and send what was reviewed; raises as `console.operations.registry_call.RegistryCalls.send`."""
+        self._require_writable()
+        return await self._connected().calls.send(review)
+
+    async def export(self, review: CallReview) -> str:
+        """Write what was reviewed to a file for another signer; its path. Raises ConsoleError."""
+        path = await asyncio.to_thread(export_call, review, self._connected().network)
+        return str(path)
 
     async def ready(self, proposal_id: int) -> None:
         """Signal readiness for this session's node by hand; raises as `console.operations.ready.signal_ready`."""

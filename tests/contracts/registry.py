@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from eth_utils.crypto import keccak
 
-from tests.contracts.evm import Chain, Reverted
+from tests.contracts.evm import Chain, Contract, Reverted
 from tests.contracts.gateway import deploy_gateway
 
 ADMIN = "0x" + "ad" * 20
@@ -23,8 +23,21 @@ EXE = b"\xee" * 32
 APP = b"\xab" * 32
 URL = "http://127.0.0.1:20001/v0.2.0"
 
-NONE, VOTING, APPROVED, REJECTED, SCHEDULED, EXECUTED, ABORTED, EXPIRED, CANCELLED = range(9)
+ZERO = "0x" + "00" * 20
+VOTE = 30
+"""Blocks of the usual vote."""
+EXPEDITED = 10
+
+NONE, VOTING, APPROVED, REJECTED, SCHEDULED, EXECUTED, ABORTED, EXPIRED, CANCELLED, ROLLED_BACK = range(10)
 NO_VERDICT, CROSS, ABORT = range(3)
+RAW, MANIFEST, CALLS_ALONE = range(3)
+FIXED, AFTER_VOTE, READINESS = range(3)
+NO_MIGRATION, COMPILED, STANDARD, WASM = range(4)
+NO_CHOICE, YES, NO = range(3)
+HALT, REPLACE, ROLLBACK = range(3)
+
+Call = tuple[str, bytes]
+"""Target and data of a linked call."""
 
 
 def validator(number: int) -> str:
@@ -42,6 +55,56 @@ def members(powers: Sequence[int]) -> list[tuple[int, str, bytes]]:
     return [(power, validator(number), b"\x04" * 65) for number, power in enumerate(powers, start=1)]
 
 
+def member(number: int) -> str:
+    """A member of the council."""
+    return "0x" + keccak(b"council %d" % number)[12:].hex()
+
+
+COUNCIL = [member(number) for number in range(1, 6)]
+INPUT: dict[str, Any] = {
+    "name": "v0.2.0",
+    "releaseKind": RAW,
+    "releaseHash": HASH,
+    "releaseUrl": URL,
+    "breaking": True,
+    "scheduleKind": FIXED,
+    "targetHeight": 0,
+    "delay": 0,
+    "readinessBps": 0,
+    "readinessDeadline": 0,
+    "votingBlocks": 0,
+    "expedited": False,
+    "executionWindow": 0,
+    "graceBlocks": 0,
+    "migrationKind": NO_MIGRATION,
+    "migrationHash": bytes(32),
+    "contractsFirst": False,
+    "initAllowed": False,
+}
+"""A proposal of a release by its fields, in the order of the contract's struct; its height is missing."""
+ALONE: dict[str, Any] = {"releaseKind": CALLS_ALONE, "releaseHash": bytes(32), "releaseUrl": "", "breaking": False}
+"""What is different in a proposal of calls without a release."""
+
+
+def config(source: str, **changes: Any) -> tuple[Any, ...]:
+    """What a registry is deployed with; changes by the names of the contract's struct."""
+    fields: dict[str, Any] = {
+        "powerSource": source,
+        "admin": ADMIN,
+        "minProposerPower": 0,
+        "votingRequired": False,
+        "minVotingBlocks": VOTE,
+        "minExpeditedBlocks": EXPEDITED,
+        "freezeBlocks": FREEZE,
+        "executionWindow": WINDOW,
+        "council": COUNCIL,
+        "councilThreshold": 3,
+        "targets": [],
+    }
+    assert changes.keys() <= fields.keys()
+    return tuple((fields | changes).values())
+
+
 def refused(name: str, *values: Any) -> AbstractContextManager[pytest.ExceptionInfo[Reverted]]:
     """Expect a custom error with exactly these arguments."""
 
@@ -52,9 +115,15 @@ def refused(name: str, *values: Any) -> AbstractContextManager[pytest.ExceptionI
 
 
 class Subnet:
-    """A gateway, its adapter and a registry, at block 100."""
+    """A gateway, its adapter and a registry, at block 100. The gateway is the registry's, and its target.
 
-    def __init__(self, powers: Sequence[int] = (10, 10, 10, 10), *, admin: str = ADMIN) -> None:
+    Args:
+        powers: Of the validators.
+        voting: Whether a release needs a vote.
+        changes: Of what the registry is deployed with.
+    """
+
+    def __init__(self, powers: Sequence[int] = (10, 10, 10, 10), *, voting: bool = False, **changes: Any) -> None:
         self.chain = Chain(100)
         # Creation code is limited (EIP-3860), so that a large set comes by transaction.
         at_start = members(powers) if len(powers) <= 64 else []
@@ -62,26 +131,49 @@ class Subnet:
         if len(powers) > 64:
             self.set_members(members(powers))
         self.source = self.chain.deploy("GatewayPowerSource", self.gateway.address)
-        self.registry = self.chain.deploy("UpgradeRegistry", self.source.address, admin, FREEZE, WINDOW)
+        self.registry = self.deploy(**{"votingRequired": voting, "targets": [self.gateway.address], **changes})
+        self.gateway.send("transferOwnership", self.registry.address, sender=OWNER)
+
+    def deploy(self, **changes: Any) -> Contract:
+        """Another registry on the same gateway."""
+        self.extension = self.chain.deploy("RegistryExtension")
+        return self.chain.deploy("UpgradeRegistry", config(self.source.address, **changes), self.extension.address)
 
     def set_members(self, new: Sequence[tuple[int, str, bytes]]) -> None:
         self.gateway.send("setMembership", list(new), sender=PARENT)
+
+    def lead(self) -> int:
+        """The least lead, in blocks."""
+        return int(self.registry.call("minimumLead"))
 
     def propose(
         self,
         height: int | None = None,
         *,
         sender: str = ADMIN,
-        name: str = "v0.2.0",
-        kind: int = 0,
-        release_hash: bytes = HASH,
-        url: str = URL,
-        breaking: bool = True,
+        calls: Sequence[Call] = (),
+        undo: Sequence[Call] = (),
+        **changes: Any,
     ) -> int:
-        if height is None:
-            height = self.chain.number + int(self.registry.call("minimumLead"))
-        result = self.registry.send("propose", name, kind, release_hash, url, height, breaking, sender=sender)
-        return int(result)
+        """Propose a release for the first possible height, or what `changes` say by the names of the struct."""
+        fields = INPUT | changes
+        assert len(fields) == len(INPUT)
+        voted = bool(calls) or bool(self.registry.call("settings")["votingRequired"])
+        if voted and "votingBlocks" not in changes:
+            fields["votingBlocks"] = VOTE
+        if height is not None:
+            fields["targetHeight"] = height
+        elif (fields["releaseKind"], fields["scheduleKind"]) in {(RAW, FIXED), (MANIFEST, FIXED)}:
+            fields["targetHeight"] = fields["targetHeight"] or self.chain.number + fields["votingBlocks"] + self.lead()
+        return int(self.registry.send("propose", tuple(fields.values()), list(calls), list(undo), sender=sender))
+
+    def vote(self, proposal: int, *numbers: int, support: bool = True) -> None:
+        for number in numbers:
+            self.registry.send("vote", proposal, support, sender=validator(number))
+
+    def halt(self, proposal: int, *numbers: int) -> None:
+        for number in numbers:
+            self.registry.send("approveEmergencyHalt", proposal, 2, "", sender=member(number))
 
     def target(self, proposal: int) -> int:
         return int(self.registry.call("proposal", proposal)["targetHeight"])

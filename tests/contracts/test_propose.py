@@ -6,28 +6,43 @@ from typing import Any
 
 import pytest
 
-from tests.contracts.evm import Chain, Reverted
+from tests.contracts.evm import Reverted
 from tests.contracts.registry import (
     ABORT,
     ABORTED,
     ADMIN,
+    COUNCIL,
     CROSS,
+    EXPEDITED,
+    FIXED,
     FREEZE,
     HASH,
+    MANIFEST,
+    NO_MIGRATION,
     NO_VERDICT,
     PARENT,
     SCHEDULED,
     STRANGER,
     URL,
+    VOTE,
     WINDOW,
+    ZERO,
     Subnet,
+    config,
+    member,
     members,
     operator,
     refused,
     validator,
 )
 
-ZERO = "0x" + "00" * 20
+FAR = 100_000_000
+"""MAX_BLOCKS_AHEAD."""
+
+
+def field(name: str) -> bytes:
+    """A field's name as an error names it."""
+    return name.encode().ljust(32, b"\0")
 
 
 @pytest.fixture
@@ -38,28 +53,74 @@ def subnet() -> Subnet:
 class TestConstructor:
     def test_parameters_are_readable(self, subnet: Subnet) -> None:
         registry = subnet.registry
-        assert registry.call("powerSource") == subnet.source.address
-        assert registry.call("admin") == ADMIN
-        assert registry.call("freezeBlocks") == FREEZE
-        assert registry.call("executionWindow") == WINDOW
+        assert registry.call("settings") == {
+            "powerSource": subnet.source.address,
+            "configurationNumber": 0,
+            "admin": ADMIN,
+            "minProposerPower": 0,
+            "votingRequired": False,
+            "minVotingBlocks": VOTE,
+            "minExpeditedBlocks": EXPEDITED,
+            "freezeBlocks": FREEZE,
+            "executionWindow": WINDOW,
+            "minimumLead": FREEZE + 3 * 4 + 3,
+            "successor": ZERO,
+            "council": tuple(COUNCIL),
+            "councilThreshold": 3,
+            "targets": (subnet.gateway.address,),
+            "proposalCount": 0,
+            "scheduledId": 0,
+        }
+        assert registry.call("extension") == subnet.extension.address
         assert registry.call("scheduledId") == 0
         assert registry.call("proposals", 0, 10) == ([], 0)
         assert subnet.source.call("gateway") == subnet.gateway.address
 
-    def test_a_freeze_under_five_blocks_is_refused(self, subnet: Subnet) -> None:
-        with refused("FreezeTooShort", 5, 4):
-            subnet.chain.deploy("UpgradeRegistry", subnet.source.address, ADMIN, 4, WINDOW)
+    @pytest.mark.parametrize("blocks", [0, 4, 10_001, 2**64 - 1])
+    def test_a_freeze_beyond_its_limits_is_refused(self, subnet: Subnet, blocks: int) -> None:
+        with refused("InvalidFreeze", 5, 10_000, blocks):
+            subnet.deploy(freezeBlocks=blocks)
 
     def test_no_execution_window_is_refused(self, subnet: Subnet) -> None:
         with refused("ZeroExecutionWindow"):
-            subnet.chain.deploy("UpgradeRegistry", subnet.source.address, ADMIN, 5, 0)
+            subnet.deploy(executionWindow=0)
 
-    def test_sources_without_code_are_refused(self) -> None:
-        chain = Chain()
+    def test_addresses_without_code_are_refused(self, subnet: Subnet) -> None:
         with refused("NotAPowerSource", STRANGER):
-            chain.deploy("UpgradeRegistry", STRANGER, ADMIN, 5, WINDOW)
+            subnet.deploy(powerSource=STRANGER)
+        with refused("InvalidTarget", STRANGER):
+            subnet.deploy(targets=[STRANGER])
+        with refused("NotAnExtension", STRANGER):
+            subnet.chain.deploy("UpgradeRegistry", config(subnet.source.address), STRANGER)
         with refused("NotAGateway", STRANGER):
-            chain.deploy("GatewayPowerSource", STRANGER)
+            subnet.chain.deploy("GatewayPowerSource", STRANGER)
+
+    @pytest.mark.parametrize(("usual", "expedited"), [(0, 0), (5, 0), (5, 6)])
+    def test_votes_of_no_length_are_refused(self, subnet: Subnet, usual: int, expedited: int) -> None:
+        with refused("InvalidVotingBlocks", usual, expedited):
+            subnet.deploy(minVotingBlocks=usual, minExpeditedBlocks=expedited)
+
+    @pytest.mark.parametrize(("size", "threshold"), [(0, 1), (1, 0), (4, 2), (5, 2), (5, 6), (17, 9), (5, 0)])
+    def test_councils_without_a_majority_are_refused(self, subnet: Subnet, size: int, threshold: int) -> None:
+        with refused("InvalidCouncil", size, threshold):
+            subnet.deploy(council=[member(number) for number in range(size)], councilThreshold=threshold)
+
+    @pytest.mark.parametrize(("size", "threshold"), [(0, 0), (1, 1), (2, 2), (3, 2), (4, 3), (16, 9), (16, 16)])
+    def test_councils(self, subnet: Subnet, size: int, threshold: int) -> None:
+        made = subnet.deploy(council=[member(number) for number in range(size)], councilThreshold=threshold)
+        shown = made.call("settings")
+        assert (len(shown["council"]), shown["councilThreshold"]) == (size, threshold)
+
+    def test_council_members_are_told_apart(self, subnet: Subnet) -> None:
+        for council, wrong in (([member(1), ZERO], ZERO), ([member(1), member(2), member(1)], member(1))):
+            with refused("InvalidCouncilMember", wrong):
+                subnet.deploy(council=council, councilThreshold=2)
+
+    def test_a_set_without_power_is_refused(self, subnet: Subnet) -> None:
+        for powers in ([], [0, 0]):
+            subnet.set_members(members(powers))
+            with refused("NoPower"):
+                subnet.deploy()
 
 
 class TestWho:
@@ -79,6 +140,18 @@ class TestWho:
         with refused("NotAProposer", operator(1)):
             subnet.propose(sender=operator(1))
 
+    def test_a_validator_needs_the_least_power(self) -> None:
+        subnet = Subnet([9, 10, 11], minProposerPower=10, admin=ZERO)
+        with refused("NotAProposer", validator(1)):
+            subnet.propose(sender=validator(1))
+        assert subnet.propose(sender=validator(2)) == 1
+
+    def test_only_the_admin_where_no_power_is_enough(self) -> None:
+        subnet = Subnet(minProposerPower=2**256 - 1)
+        with refused("NotAProposer", validator(1)):
+            subnet.propose(sender=validator(1))
+        assert subnet.propose(sender=ADMIN) == 1
+
     def test_a_validator_who_left_or_has_no_power_does_not(self, subnet: Subnet) -> None:
         subnet.set_members([*members([10, 10]), (0, validator(4), b"")])
         for number in (3, 4):
@@ -93,7 +166,7 @@ class TestWho:
 
 class TestFields:
     def test_a_proposal_shows_what_was_proposed(self, subnet: Subnet) -> None:
-        subnet.propose(120, name="v0.2.0-rc.1", kind=1, breaking=False)
+        subnet.propose(120, name="v0.2.0-rc.1", releaseKind=MANIFEST, breaking=False)
         assert subnet.view(1) == {
             "id": 1,
             "name": "v0.2.0-rc.1",
@@ -114,6 +187,31 @@ class TestFields:
             "goPower": 0,
             "confirmedPower": 0,
             "totalPower": 40,
+            "scheduleKind": FIXED,
+            "delay": 0,
+            "readinessBps": 0,
+            "readinessDeadline": 0,
+            "votingEndsAt": 0,
+            "expedited": False,
+            "approvedAt": 100,
+            "endedAt": 0,
+            "yesPower": 0,
+            "noPower": 0,
+            "votingPower": 0,
+            "executionWindow": WINDOW,
+            "graceBlocks": 0,
+            "migrationKind": NO_MIGRATION,
+            "migrationHash": bytes(32),
+            "releaseRound": 0,
+            "linkedCalls": 0,
+            "linkedHash": bytes(32),
+            "contractsFirst": False,
+            "initAllowed": False,
+            "contractsAt": 0,
+            "undoneAt": 0,
+            "haltApprovals": 0,
+            "replacePower": 0,
+            "rollbackPower": 0,
         }
         assert subnet.registry.call("scheduledId") == 1
 
@@ -131,6 +229,7 @@ class TestFields:
         }
         assert subnet.chain.events == [
             ("ProposalCreated", created),
+            ("ProposalApproved", {"id": 1}),
             ("ProposalScheduled", {"id": 1, "targetHeight": 120}),
         ]
 
@@ -148,24 +247,28 @@ class TestFields:
             subnet.propose(name=name)
 
     def test_kinds(self, subnet: Subnet) -> None:
-        with refused("InvalidReleaseKind", 2):
-            subnet.propose(kind=2)
-        with refused("InvalidReleaseKind", 255):
-            subnet.propose(kind=255)
+        for field, error in (
+            ("releaseKind", "InvalidReleaseKind"),
+            ("scheduleKind", "InvalidScheduleKind"),
+            ("migrationKind", "InvalidMigrationKind"),
+        ):
+            for kind in (3 if field != "migrationKind" else 4, 255):
+                with refused(error, kind):
+                    subnet.propose(150, **{field: kind})
 
     def test_a_zero_hash_is_refused(self, subnet: Subnet) -> None:
         with refused("ZeroReleaseHash"):
-            subnet.propose(release_hash=bytes(32))
+            subnet.propose(releaseHash=bytes(32))
 
     @pytest.mark.parametrize("length", [1, 512])
     def test_url_lengths(self, subnet: Subnet, length: int) -> None:
-        subnet.propose(url="h" * length)
+        subnet.propose(releaseUrl="h" * length)
         assert subnet.view(1)["releaseUrl"] == "h" * length
 
     @pytest.mark.parametrize("length", [0, 513])
     def test_other_url_lengths_are_refused(self, subnet: Subnet, length: int) -> None:
         with refused("InvalidUrlLength", 512, length):
-            subnet.propose(url="h" * length)
+            subnet.propose(releaseUrl="h" * length)
 
     @pytest.mark.parametrize(
         ("url", "position", "byte"),
@@ -180,16 +283,17 @@ class TestFields:
     )
     def test_unprintable_urls_are_refused(self, subnet: Subnet, url: str, position: int, byte: bytes) -> None:
         with refused("InvalidUrlCharacter", position, byte):
-            subnet.propose(url=url)
+            subnet.propose(releaseUrl=url)
 
     def test_the_ends_of_printable_ascii_are_accepted(self, subnet: Subnet) -> None:
-        subnet.propose(url="!~")
+        subnet.propose(releaseUrl="!~")
 
 
 class TestLead:
     @pytest.mark.parametrize(("validators", "turns"), [(0, 0), (1, 1), (4, 4), (18, 18), (19, 19), (20, 19), (256, 19)])
     def test_minimum_lead(self, validators: int, turns: int) -> None:
-        subnet = Subnet([7] * validators)
+        subnet = Subnet()
+        subnet.set_members(members([7] * validators))
         assert subnet.registry.call("minimumLead") == FREEZE + 3 * turns + 3
 
     def test_the_boundary(self, subnet: Subnet) -> None:
@@ -203,8 +307,11 @@ class TestLead:
         with refused("LeadTooShort", FREEZE + 15, 0):
             subnet.propose(height)
 
-    def test_the_last_height_there_is(self, subnet: Subnet) -> None:
-        subnet.propose(2**64 - 1)
+    def test_the_furthest_height(self, subnet: Subnet) -> None:
+        for height in (100 + FAR + 1, 2**64 - 1):
+            with refused("InvalidField", field("targetHeight"), height - 100):
+                subnet.propose(height)
+        subnet.propose(100 + FAR)
         assert subnet.status(1) == (SCHEDULED, NO_VERDICT)
 
     @pytest.mark.parametrize(
@@ -316,7 +423,9 @@ class TestMembership:
             subnet.propose(1000)
 
     def test_257_validators(self) -> None:
-        self.refuses(Subnet([1] * 257), "TooManyValidators", 256, 257)
+        subnet = Subnet()
+        subnet.set_members(members([1] * 257))
+        self.refuses(subnet, "TooManyValidators", 256, 257)
 
     def test_256_validators_in_one_page(self) -> None:
         subnet = Subnet([3] * 256)
@@ -341,8 +450,8 @@ class TestMembership:
         self.refuses(subnet, "ZeroValidator", 2)
 
     def test_absurd_power(self, subnet: Subnet) -> None:
-        subnet.set_members(members([1, 2**240]))
-        self.refuses(subnet, "PowerTooLarge", validator(2), 2**240)
+        subnet.set_members(members([1, 2**224]))
+        self.refuses(subnet, "PowerTooLarge", validator(2), 2**224)
 
     def test_the_gateway(self, subnet: Subnet) -> None:
         shown = subnet.gateway.call("getCurrentMembership")

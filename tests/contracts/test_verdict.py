@@ -54,7 +54,7 @@ class TestThreshold:
             (2**128, 0, CROSS),
             ((2**129 - 2) // 3, 2**128 - (2**129 - 2) // 3, ABORT),
             ((2**129 - 2) // 3 + 1, 2**128 - (2**129 - 2) // 3 - 1, CROSS),
-            (2**240 - 1, 2**239, CROSS if 3 * (2**240 - 1) > 2 * (2**240 - 1 + 2**239) else ABORT),
+            (2**224 - 1, 2**223, CROSS if 3 * (2**224 - 1) > 2 * (2**224 - 1 + 2**223) else ABORT),
             (0, 0, ABORT),
             (0, 5, ABORT),
         ],
@@ -71,10 +71,10 @@ class TestThreshold:
         assert shown["status"] == (SCHEDULED if verdict == CROSS else ABORTED)
 
     def test_256_validators_of_the_greatest_power(self) -> None:
-        subnet = Subnet([2**240 - 1] * 256)
+        subnet = Subnet([2**224 - 1] * 256)
         subnet.propose()
         subnet.freeze(1)
-        assert subnet.view(1)["totalPower"] == 256 * (2**240 - 1)
+        assert subnet.view(1)["totalPower"] == 256 * (2**224 - 1)
 
     def test_no_validators(self) -> None:
         subnet = Subnet()

@@ -83,8 +83,18 @@ def said(folder: Path) -> list[str]:
     return [json.loads(line)[0] for line in path.read_text().splitlines()] if path.exists() else []
 
 
+def _ready_for(folder: Path) -> list[str]:
+    """Hash of every release that our node said it is ready for, in order."""
+    path = folder / "said.jsonl"
+    found = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [value for word, value in found if word == "ready"]
+
+
 class FileChain(FakeChain):
     """The fake chain with its state in files. It goes on to H when our node is ready and armed.
+
+    A file is a fact that stays: `scheduled` when the plan has its height, `replaced` when it has its last release,
+    `cancelled` when the council has stopped it.
 
     Args:
         folder: The world's folder.
@@ -115,8 +125,12 @@ class FileChain(FakeChain):
         own = self._own()
         words = said(folder)
         self.armed_at = dict.fromkeys(OTHERS, 51) | ({OWN: 60} if "armed" in words else {})
-        self.ready = {OWN: 60} if "ready" in words else {}
-        if world["plan"] == "registry" and {"ready", "armed"} <= set(words) and self._obeyed(world["hold"]):
+        ready = world["sha256"] in _ready_for(folder)
+        self.ready = {OWN: 60} if ready else {}
+        self._amend(ready)
+        needed = {"armed", *(["execute"] if world["linked"] else [])}
+        goes_on = world["plan"] == "registry" and ready and needed <= set(words) and self._obeyed(world["hold"])
+        if goes_on and not (folder / "cancelled").exists():
             (folder / "go").touch()
         verdict = self._verdict()
         if verdict is not Verdict.NONE:
@@ -140,8 +154,30 @@ class FileChain(FakeChain):
             verdict=verdict,
             status=ProposalStatus.ABORTED if verdict is Verdict.ABORT else ProposalStatus.SCHEDULED,
             frozen_at=0 if verdict is Verdict.NONE else 96,
+            release_round=1 if world["replaced"] else 0,
+            go_power=40,
         )
+        if world["replaced"] and not (folder / "replaced").exists():
+            first = world["replaced"]
+            url = untrusted(first["url"])
+            plan = dataclasses.replace(plan, release_hash=first["sha256"], release_url=url, release_round=0)
+        if world["linked"]:
+            made = 60 if "execute" in words else 0
+            plan = dataclasses.replace(plan, freeze_blocks=36, linked_calls=1, contracts_first=True, contracts_at=made)
+        if world["approved"] and not (folder / "scheduled").exists():
+            plan = dataclasses.replace(plan, status=ProposalStatus.APPROVED, target_height=0, scheduled_at=0)
+        if (folder / "cancelled").exists():
+            self._reveal(Verdict.ABORT)
+            plan = dataclasses.replace(plan, status=ProposalStatus.CANCELLED, ended_at=40)
         self.proposals = [plan]
+
+    def _amend(self, ready: bool) -> None:
+        """What validators decide on the way: another release while this one is staged, a height when it is ready."""
+        folder, upgrades = self._folder, self._folder / "home" / "cosmovisor" / "upgrades"
+        if self._world["replaced"] and any((upgrades / name).exists() for name in (NEW_VERSION, f".{NEW_VERSION}.new")):
+            (folder / "replaced").touch()
+        if self._world["approved"] and ready and self._obeyed(self._world["hold"]):
+            (folder / "scheduled").touch()
 
     def _obeyed(self, commands: int) -> bool:
         return all((self._folder / f"obeyed-{number}").exists() for number in range(commands))

@@ -94,6 +94,8 @@ class Watch:
             by_hand = world.scenario.plan == "none"
             if start.version in _NEW and world.scenario.backup and not start.point and not by_hand:
                 self._violated("I6", f"{start.version} was started without a complete rollback point")
+        if run.scenario.replaced and any(start.version == OTHER_VERSION for start in starts):
+            self._violated("I4", "it ran the release that was replaced")
         if run.scenario.parks and (tries := sum(start.version in _NEW for start in starts)) > TRIES:
             self._violated("I5", f"the new binary was started {tries} times, and {TRIES} were allowed")
         allowed = run.scenario.ends if run.clean else ENDS | run.scenario.ends

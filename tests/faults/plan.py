@@ -52,6 +52,12 @@ class Scenario:
     """Exit code of the new binary's `pre-upgrade`."""
     served: bool = True
     """Whether the release can be downloaded from the beginning."""
+    approved: bool = False
+    """Whether the plan has no height until our node is ready and the first `hold` commands are obeyed."""
+    replaced: bool = False
+    """Whether the plan names another release until that one is being staged."""
+    linked: bool = False
+    """Whether linked calls have to be made before the freeze."""
 
     @property
     def parks(self) -> bool:
@@ -171,6 +177,18 @@ def _scenarios() -> Iterator[Scenario]:
             ("MISSED_HALT", "resync", {**_REASON, "from_genesis": False}),
         ),
     )
+    yield scenario("approved", "COMMITTED", approved=True)
+    yield scenario("replaced", "COMMITTED", replaced=True)
+    yield scenario("approved-replaced", "COMMITTED", approved=True, replaced=True)
+    yield scenario("linked", "COMMITTED", linked=True)
+    off = {"name": "cancelled"}
+    for name, state, more in (
+        ("cancel-failed", "FAILED", {"approved": True, "served": False}),
+        ("cancel-ready", "READY", {"approved": True}),
+        ("cancel-armed", "ARMED", {}),
+        ("cancel-halted", "HALTED", {"late": 1000.0, "hold": 0}),
+    ):
+        yield scenario(name, "RESUMED_OLD", commands=((state, "touch", off),), **{"hold": 1, **more})
     yield scenario("idle", "IDLE", plan="none")
     yield scenario(
         "restore",
@@ -298,6 +316,8 @@ def _reaching(point: str) -> tuple[str, int]:
         "needs_operator": "new-executes-then-dies",
         "waiting_turn": "disarm-arm",
         "restore-swap": "new-exit-101",
+        "scheduled": "approved",
+        "replaced": "replaced",
     }
     if point in {"restore-between-renames", "after-restore"}:
         return "new-corrupts", 1
@@ -312,7 +332,7 @@ def controller_points() -> tuple[str, ...]:
     for path in folder.glob("*.py"):
         named |= set(re.findall(r'\.reach\("([a-z_-]+)"\)', path.read_text()))
     # The journal's own words for what is no state.
-    named |= {"before-verdict", "after-verdict"}
+    named |= {f"{side}-{word}" for side in ("before", "after") for word in ("verdict", "scheduled", "replaced")}
     return (*fault_points(), *sorted(named - set(fault_points())))
 
 
@@ -335,6 +355,22 @@ def _covering() -> Iterator[tuple[str, Fault, bool]]:
     for point in ("restore-between-renames", "before-rollback", "after-restored"):
         yield "quorum-abort", Fault("point", point), True
     yield "resync-from-point", Fault("point", "restore-between-renames"), True
+    for point in (
+        "after-planned",
+        "before-verified",
+        "after-verified",
+        "before-staged",
+        "after-staged",
+        "before-ready",
+    ):
+        yield "approved", Fault("point", point), True
+    for point in ("after-fetching", "before-staged", "after-staged", "after-ready"):
+        yield "replaced", Fault("point", point), True
+        yield "approved-replaced", Fault("point", point), True
+    for name in ("cancel-failed", "cancel-ready", "cancel-armed", "cancel-halted"):
+        yield from ((name, Fault("point", point), True) for point in ("before-verdict", "after-resumed_old"))
+    yield from (("cancel-armed", Fault("point", point), True) for point in ("before-disarmed", "after-disarmed"))
+    yield from (("linked", Fault("point", point), True) for point in ("after-armed", "before-verdict"))
     yield "by-hand", Fault("point", "before-switched"), True
     yield "parked-swap", Fault("point", "after-switched", 1, times=2), True
     for name in scenarios():

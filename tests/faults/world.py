@@ -94,6 +94,9 @@ class World:
             "surprise": scenario.surprise,
             "commands": scenario.commands,
             "hold": scenario.hold,
+            "approved": scenario.approved,
+            "replaced": {"sha256": sha256_of(folder / "other"), "url": f"{url}/other"} if scenario.replaced else None,
+            "linked": scenario.linked,
             "startup_timeout_s": scenario.startup_timeout_s,
             "grace_s": 0.2,
         }
@@ -164,6 +167,11 @@ class World:
         finally:
             journal.close()
 
+    def _still_armed(self) -> bool:
+        """Whether the last start of a node was armed: it is to be started again without."""
+        starts = self.starts()
+        return bool(starts) and starts[-1].halt != 0
+
     def armed_for(self) -> int:
         """H that the next start of the node would get. Raises JournalError."""
         journal = Journal(self.state_dir / "journal.db", read_only=True)
@@ -203,6 +211,8 @@ class World:
         if state in {"COMMITTED", "RESUMED_OLD"}:
             if stays_down:
                 return "STOPPED"
+            if state == "RESUMED_OLD" and (self.folder / "cancelled").exists() and self._still_armed():
+                return ""
             told = attempt.origin is not PlanOrigin.REGISTRY or "confirm" in said(self.folder)
             return state if self.live() is not None and (told or state == "RESUMED_OLD") else ""
         if state == "PARKED":

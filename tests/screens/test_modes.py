@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from textual.widgets import Footer, Input
 
-from console.actions import ACTIONS, action
+from console.actions import ACTIONS, MODE_NAMES, action
 from console.app import UpgradeConsoleApp
 from screens.bindings import READ_ONLY_REASON, refusal
 from screens.help import HelpScreen
@@ -18,7 +18,7 @@ from tests import fakes
 from tests.fakes import FakeSession
 from tests.pilot import screen_text, settled, until, until_screen
 from widgets.log_view import LogView
-from widgets.proposal_views import ProposalTable
+from widgets.proposal_table import ProposalTable
 
 pytestmark = pytest.mark.anyio
 
@@ -36,7 +36,7 @@ async def test_keys_switch_views_and_escape_goes_back() -> None:
         assert isinstance(app.screen, OverviewScreen)
 
 
-@pytest.mark.parametrize("mode", ["overview", "proposals", "logs"])
+@pytest.mark.parametrize("mode", MODE_NAMES)
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_the_footer_shows_all_its_keys(mode: str, size: tuple[int, int]) -> None:
     app = UpgradeConsoleApp(FakeSession(fakes.go()))
@@ -157,7 +157,7 @@ async def test_the_cursor_stays_on_its_proposal_when_a_newer_one_appears() -> No
         session.feed.put_nowait(newer)
         table = app.screen.query_one(ProposalTable)
         await until(pilot, lambda: table.row_count == 2, "both proposals")
-        assert table.chosen == 1
+        assert table.chosen_id == 1
         await pilot.press("up")
         await until(pilot, lambda: "Proposal 2: v0.3.0" in screen_text(app), "the newer one's detail")
 

@@ -9,7 +9,8 @@ import pytest
 from console.model import ProposalStatus, Snapshot, Verdict
 from tests import fakes
 from tests.fakes import NOW, TARGET
-from widgets.outlook import Phase, outlook, power_back
+from widgets.outlook import outlook, power_back
+from widgets.phases import Phase
 
 PHASES = [
     (None, Phase.CONNECTING, "—"),

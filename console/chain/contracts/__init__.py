@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-__all__ = ["Artefact", "artefact"]
+__all__ = ["Artefact", "artefact", "artefact_names"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +49,9 @@ def artefact(name: str) -> Artefact:
         bytecode=bytes.fromhex(raw["bytecode"].removeprefix("0x")),
         deployed_bytecode=bytes.fromhex(raw["deployedBytecode"].removeprefix("0x")),
     )
+
+
+def artefact_names() -> tuple[str, ...]:
+    """Names of all compiled contracts that are shipped, in alphabetical order."""
+    files = resources.files(__package__).iterdir()
+    return tuple(sorted(file.name.removesuffix(".json") for file in files if file.name.endswith(".json")))

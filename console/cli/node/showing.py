@@ -58,7 +58,7 @@ def status_document(node: NodeStatus) -> dict[str, Any]:
     if attempt is not None:
         upgrade = {
             "name": attempt.name,
-            "height": attempt.target_height,
+            "height": attempt.target_height if attempt.has_height else None,
             "preparation": attempt.preparation.value,
             "arming": attempt.arming.value,
             "crossing": attempt.crossing.value or None,

@@ -36,6 +36,11 @@ GATEWAY_FACETS = (
 """What the gateway diamond starts with. All their functions are cut in."""
 ADD = 0
 """FacetCutAction of a function that the diamond did not have."""
+CONFIG = "(address,address,uint256,bool,uint64,uint64,uint64,uint64,address[],uint8,address[])"
+"""IUpgradeRegistry.Config: what the registry is deployed with."""
+VOTING_BLOCKS = 40
+"""Blocks that a vote is open at least."""
+EXPEDITED_BLOCKS = 10
 MAX_FEE = 1_000
 """Wei per gas: ten times the devnet's base fee, which does not move."""
 
@@ -71,6 +76,10 @@ def build_genesis(
     validators: Sequence[GenesisValidator],
     admin_key: str,
     gateway_parent: str,
+    council: Sequence[str] = (),
+    voting_required: bool = False,
+    voting_blocks: int = VOTING_BLOCKS,
+    expedited_blocks: int = EXPEDITED_BLOCKS,
     freeze_blocks: int,
     execution_window: int,
     chain_id: int,
@@ -83,6 +92,10 @@ def build_genesis(
         validators: The first validator set.
         admin_key: Private key that deploys the contracts, hands the gateway over to the registry and may propose.
         gateway_parent: Address that may change the gateway's validator set, as the parent chain does on a subnet.
+        council: Addresses of those who may stop an upgrade, at most 16: more than half of them have to agree.
+        voting_required: Whether a release needs a vote; linked calls always do.
+        voting_blocks: The least that a vote is open, in blocks.
+        expedited_blocks: The least that an expedited vote is open, in blocks.
         freeze_blocks: F of the registry, in blocks; at least 5.
         execution_window: The registry's execution window, in blocks.
         chain_id: The EVM's chain id.
@@ -106,13 +119,26 @@ def build_genesis(
     for validator, account in zip(validators, accounts, strict=True):
         if validator.public_key != b"\x04" + bytes(account._key_obj.public_key.to_bytes()):
             raise InputError(f"the public key given for validator {account.address} is not its own")
-    *facets, gateway, power_source, registry = (
-        _created(admin.address, nonce) for nonce in range(len(GATEWAY_FACETS) + 3)
+    *facets, gateway, power_source, extension, registry = (
+        _created(admin.address, nonce) for nonce in range(len(GATEWAY_FACETS) + 4)
     )
     members = [
         (validator.power, account.address, validator.public_key)
         for validator, account in zip(validators, accounts, strict=True)
     ]
+    config = (
+        power_source,
+        admin.address,
+        0,
+        voting_required,
+        voting_blocks,
+        expedited_blocks,
+        freeze_blocks,
+        execution_window,
+        list(council),
+        len(council) // 2 + 1 if council else 0,
+        [gateway],
+    )
     cuts = [(facet, ADD, selectors(name)) for name, facet in zip(GATEWAY_FACETS, facets, strict=True)]
     deployed = [(name, b"") for name in GATEWAY_FACETS]
     deployed += [
@@ -124,13 +150,8 @@ def build_genesis(
             ),
         ),
         ("GatewayPowerSource", encode(["address"], [gateway])),
-        (
-            "UpgradeRegistry",
-            encode(
-                ["address", "address", "uint64", "uint64"],
-                [power_source, admin.address, freeze_blocks, execution_window],
-            ),
-        ),
+        ("RegistryExtension", b""),
+        ("UpgradeRegistry", encode([CONFIG, "address"], [config, extension])),
     ]
     signed = [
         _sign(admin, chain_id, nonce, None, artefact(name).bytecode + arguments, DEPLOY_GAS)

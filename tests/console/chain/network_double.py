@@ -30,9 +30,14 @@ START_NS = 1_760_000_000_000_000_000
 RELEASE_HASH = bytes.fromhex("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")
 _PROPOSAL = (
     "(uint64,string,uint8,bytes32,string,uint64,bool,address,uint64,uint64,uint8,uint8,uint64,uint64,"
-    "uint256,uint256,uint256,uint256,uint256)"
+    "uint256,uint256,uint256,uint256,uint256,uint8,uint64,uint16,uint64,uint64,bool,uint64,uint64,"
+    "uint256,uint256,uint256,uint64,uint64,uint8,bytes32,uint16,uint16,bytes32,bool,bool,uint64,uint64,"
+    "uint16,uint256,uint256)"
 )
-_READINESS = "(address,uint256,address,uint64,uint64,uint64,uint16,uint64,uint64,bytes32,bytes32)"
+_READINESS = (
+    "(address,uint256,address,uint64,uint64,uint64,uint16,uint64,uint64,bytes32,bytes32,"
+    "bytes32,uint64,bytes32,uint64,uint64)"
+)
 
 
 class Key:
@@ -101,6 +106,31 @@ def proposal_row(number: int = 1, **changes: Any) -> dict[str, Any]:
         "goPower": 10,
         "confirmedPower": 0,
         "totalPower": 40,
+        "scheduleKind": 0,
+        "delay": 0,
+        "readinessBps": 0,
+        "readinessDeadline": 0,
+        "votingEndsAt": 0,
+        "expedited": False,
+        "approvedAt": 90,
+        "endedAt": 0,
+        "yesPower": 0,
+        "noPower": 0,
+        "votingPower": 0,
+        "executionWindow": 20,
+        "graceBlocks": 0,
+        "migrationKind": 0,
+        "migrationHash": bytes(32),
+        "releaseRound": 0,
+        "linkedCalls": 0,
+        "linkedHash": bytes(32),
+        "contractsFirst": False,
+        "initAllowed": False,
+        "contractsAt": 0,
+        "undoneAt": 0,
+        "haltApprovals": 0,
+        "replacePower": 0,
+        "rollbackPower": 0,
     }
     return row | changes
 
@@ -339,6 +369,11 @@ class EthereumDouble:
             "confirmedAt": 0,
             "exeHash": bytes(32),
             "appHash": bytes(32),
+            "version": bytes(32),
+            "protocol": 0,
+            "advertisedHash": bytes(32),
+            "advertisedAt": 0,
+            "advertisedTime": 0,
         }
         return tuple((row | self.network.readiness.get(index, {})).values())
 

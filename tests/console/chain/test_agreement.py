@@ -21,15 +21,16 @@ from console.chain.agreement import (
     require_agreement,
 )
 from console.chain.ipc import IpcChain
-from console.chain.transactions import send_registry_call
 from console.errors import EndpointDown
-from console.model import Agreement, AgreementState
+from console.model import Agreement, AgreementState, RegistryCall, SigningKey
+from console.operations.registry_call import RegistryCalls
 from console.ports import KeyReference
 from console.settings import NetworkSettings
 from tests.console.chain.network_double import EthereumDouble, NetworkDouble, proposal_row
 from tests.console.chain.network_servers import Clock, Served, serving
 from tests.console.chain.servers import json_rpc
 
+CALL = RegistryCall("freeze", (1,), SigningKey.OPERATOR, 1, "The verdict is stored.")
 A, B, C = "http://a", "http://b", "http://c"
 TRUE, FALSE = (("p",), None, ()), (("q",), None, ())
 
@@ -269,9 +270,7 @@ class TestBeforeASignature:
             with pytest.raises(
                 EndpointsDisagree, match=r"about proposal 1 at height 100; nothing was signed; find out"
             ):
-                await send_registry_call(
-                    network, network.ethereum_rpc, KeyReference(Path("/nowhere/key")), "freeze", (1,)
-                )
+                await RegistryCalls(network, None, key=KeyReference(Path("/nowhere/key"))).review(CALL)
 
     async def test_silence_is_told_as_silence(self) -> None:
         async with serving(count=1) as served:

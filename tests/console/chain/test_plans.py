@@ -52,6 +52,41 @@ async def test_the_highest_reading_counts_and_our_own_among_equals() -> None:
         assert all(server.requests for server in served.ethereum)
 
 
+async def _with_a_liar(*, own_up: bool, behind: int = 0) -> str:
+    """What is contested when node2 says that nobody proposed anything."""
+    async with serving() as served:
+        honest, liar = served.ports[1].answer, served.ports[1]
+
+        def lie(method: str, params: Any) -> Any:
+            proposals = served.network.proposals
+            served.network.proposals = []
+            try:
+                return honest(method, params)
+            finally:
+                served.network.proposals = proposals
+
+        served.ethereum[1].answer = lie
+        liar.behind = behind
+        if not own_up:
+            await served.stop(served.ethereum[0])
+        plans = plans_of(served)
+        reading = await plans.read(own_node_only=False)
+        await plans.close()
+        return reading.contested
+
+
+async def test_others_that_contradict_each_other_are_named() -> None:
+    assert "do not say the same of the registry at height 100" in await _with_a_liar(own_up=False)
+
+
+async def test_our_own_node_is_not_contested() -> None:
+    assert await _with_a_liar(own_up=True) == ""
+
+
+async def test_what_is_of_another_block_contradicts_nobody() -> None:
+    assert await _with_a_liar(own_up=False, behind=2) == ""
+
+
 async def test_all_down_tells_our_own_nodes_reason() -> None:
     async with serving() as served:
         plans = plans_of(served)
@@ -70,13 +105,16 @@ async def test_another_chain_is_refused() -> None:
         await plans.close()
 
 
-async def test_no_proposal_has_no_readiness() -> None:
+async def test_without_a_proposal_the_members_are_told_all_the_same() -> None:
     async with serving() as served:
         served.network.proposals = []
         plans = plans_of(served)
         reading = await plans.read(own_node_only=True)
         await plans.close()
-    assert (reading.proposals, reading.readiness) == ((), None)
+    assert reading.proposals == ()
+    assert reading.readiness is not None
+    assert reading.readiness.proposal_id == 0
+    assert len(reading.readiness.validators) == 4
 
 
 @pytest.mark.parametrize("after", [0, 1, 2, 3, 4])

@@ -22,7 +22,9 @@ EXAMPLES = {
     "address": "0x" + "ab" * 20,
     "string": "v0.2.0\x1b[2J",
     "bytes32": b"\xcd" * 32,
+    "bytes": b"\x1b[2J" * 100,
     "bytes1": b"\x1b",
+    "bytes4": b"\x1b[2J",
     "uint8": 2,
     "uint16": 2,
     "uint64": 77,
@@ -46,6 +48,11 @@ def rpc_error(data: object, code: int = 33, message: str = "contract reverted") 
 def test_sentences_are_those_of_the_contract() -> None:
     declared = {entry["name"] for entry in artefact("UpgradeRegistry").abi if entry["type"] == "error"}
     assert set(SENTENCES) == declared == set(ERRORS)
+
+
+def test_fields_and_statuses_are_words() -> None:
+    assert "'delay' has to be left out" in refused(data_of("FieldNotAllowed", b"delay".ljust(32, b"\0")), REGISTRY).what
+    assert "which is REJECTED" in refused(data_of("WrongStatus", 3, 3), REGISTRY).what
 
 
 @pytest.mark.parametrize("name", sorted(SENTENCES))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from console.chain.registry import (
 )
 from console.chain.rpc import Reply, RpcError
 from console.errors import BadAnswer, ChainError, ContractRefused, InputError
-from console.model import Proposal, ProposalStatus, Readiness, ReleaseKind, Verdict
+from console.model import MigrationKind, Proposal, ProposalStatus, Readiness, ReleaseKind, ScheduleKind, Verdict
 from console.text import UntrustedText
 from tests.console.chain.network_double import KEYS, REGISTRY, RELEASE_HASH, EthereumDouble, NetworkDouble, proposal_row
 
@@ -51,10 +52,12 @@ class TestInterface:
         assert functions["readiness"].output_fields[0] == (
             *("validator", "power", "operator", "readyAt", "readyTime", "armedAt"),
             *("failureCode", "failedAt", "confirmedAt", "exeHash", "appHash"),
+            *("version", "protocol", "advertisedHash", "advertisedAt", "advertisedTime"),
         )
 
     def test_selectors_are_those_of_the_bytecode(self) -> None:
-        code = artefact("UpgradeRegistry").deployed_bytecode
+        # Two contracts behind one address.
+        code = artefact("UpgradeRegistry").deployed_bytecode + artefact("RegistryExtension").deployed_bytecode
         for signature in registry_interface().functions.values():
             assert signature.selector.lstrip(b"\0") in code, signature.name
 
@@ -91,6 +94,67 @@ class TestProposals:
             go_power=40,
             confirmed_power=30,
             total_power=40,
+            approved_at=90,
+            execution_window=20,
+        )
+
+    def test_every_field_of_a_vote(self) -> None:
+        (found,) = proposals_of(
+            proposal_row(
+                scheduleKind=2,
+                delay=30,
+                readinessBps=7500,
+                readinessDeadline=400,
+                votingEndsAt=95,
+                expedited=True,
+                approvedAt=94,
+                endedAt=96,
+                yesPower=30,
+                noPower=10,
+                votingPower=40,
+                executionWindow=60,
+                graceBlocks=5,
+                migrationKind=3,
+                migrationHash=b"\x01" * 32,
+                releaseRound=2,
+                linkedCalls=1,
+                linkedHash=b"\x02" * 32,
+                contractsFirst=True,
+                initAllowed=True,
+                contractsAt=97,
+                undoneAt=98,
+                haltApprovals=2,
+                replacePower=11,
+                rollbackPower=12,
+            )
+        )
+        assert found == replace(
+            proposals_of(proposal_row())[0],
+            schedule_kind=ScheduleKind.READINESS,
+            delay=30,
+            readiness_bps=7500,
+            readiness_deadline=400,
+            voting_ends_at=95,
+            expedited=True,
+            approved_at=94,
+            ended_at=96,
+            yes_power=30,
+            no_power=10,
+            voting_power=40,
+            execution_window=60,
+            grace_blocks=5,
+            migration_kind=MigrationKind.WASM,
+            migration_hash="01" * 32,
+            release_round=2,
+            linked_calls=1,
+            linked_hash="02" * 32,
+            contracts_first=True,
+            init_allowed=True,
+            contracts_at=97,
+            undone_at=98,
+            halt_approvals=2,
+            replace_power=11,
+            rollback_power=12,
         )
 
     def test_one_proposal(self) -> None:
@@ -123,7 +187,16 @@ class TestProposals:
         assert "\ufffd" in found.name
 
     @pytest.mark.parametrize(
-        "change", [{"status": 9}, {"status": 255}, {"verdict": 3}, {"releaseKind": 2}, {"releaseKind": 200}]
+        "change",
+        [
+            {"status": 10},
+            {"status": 255},
+            {"verdict": 3},
+            {"releaseKind": 3},
+            {"releaseKind": 200},
+            {"scheduleKind": 3},
+            {"migrationKind": 4},
+        ],
     )
     def test_numbers_this_version_does_not_know(self, change: dict[str, int]) -> None:
         with pytest.raises(BadAnswer, match="does not know"):
@@ -154,6 +227,15 @@ class TestReadiness:
         assert entry is not None
         assert (entry.ready, entry.armed, entry.ready_at, entry.ready_time) == (True, False, 93, 1760000000)
         assert (entry.exe_hash, entry.app_hash, entry.operator) == ("ab" * 32, "", KEYS[101].address)
+        assert (entry.version, entry.protocol, entry.advertised_hash, entry.advertised_at) == ("", 0, "", 0)
+
+    def test_what_validators_run(self) -> None:
+        said = {"version": b"v0.1.5\x1b".ljust(32, b"\0"), "protocol": 7, "advertisedHash": b"\x05" * 32}
+        entry = readiness_of(
+            NetworkDouble(readiness={0: {**said, "advertisedAt": 90, "advertisedTime": 91}})
+        ).validators[0]
+        assert (entry.version, entry.protocol, entry.advertised_hash) == ("v0.1.5<U+001B>", 7, "05" * 32)
+        assert (entry.advertised_at, entry.advertised_time) == (90, 91)
 
     def test_a_full_gateway(self) -> None:
         assert len(readiness_of(NetworkDouble(members=150)).validators) == 150

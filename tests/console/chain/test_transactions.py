@@ -11,19 +11,19 @@ from typing import Any
 
 import pytest
 
-from console.chain import writer as writer_module
+from console.chain import delivery as delivery_module
 from console.chain.ipc import IpcChain
 from console.chain.plans import RegistryPlans
 from console.chain.proving import RegistryProof
 from console.chain.receipts import parse_receipt
-from console.chain.registry import NoRegistry, view_call
+from console.chain.registry import NoRegistry, proposal_input, view_call
 from console.chain.rpc import Reply
+from console.chain.sent import SentBook
 from console.chain.transactions import (
     RegistrySignals,
     RegistryWriter,
     created_proposal,
     describe_call,
-    send_registry_call,
 )
 from console.errors import BadAnswer, ChainError, ContractRefused, EndpointDown, InputError, SettingsError, SignerError
 from console.model import FailureCode, ProofState, ProposalStatus, Verdict, proof_of
@@ -41,6 +41,12 @@ URL = "http://127.0.0.1:23456/v0.2.0/subnetd"
 TARGET = 40
 
 
+def proposed(**changes: object) -> tuple[object, ...]:
+    """The arguments of `propose` for a release at TARGET."""
+    fields = {"name": "v0.2.0", "releaseHash": HASH, "releaseUrl": URL, "targetHeight": TARGET, "breaking": True}
+    return (proposal_input(**(fields | changes)), (), ())
+
+
 @dataclass
 class Subnet:
     """The EVM behind one Ethereum port, and settings that name it."""
@@ -50,19 +56,25 @@ class Subnet:
     folder: Path
     network: NetworkSettings
 
+    @property
+    def book(self) -> SentBook:
+        return SentBook(self.folder / "sent")
+
     def key(self, account: Any) -> KeyReference:
         return key_file(self.folder, account)
 
     async def propose(self, height: int = TARGET) -> int:
-        args = ("v0.2.0", 0, HASH, URL, height, True)
-        receipt = await send_registry_call(self.network, [self.server.url], self.key(ADMIN), "propose", args)
+        args = proposed(targetHeight=height)
+        writer = self.writer()
+        receipt = await writer.send(self.key(ADMIN), "propose", args)
+        await writer.close()
         return created_proposal(receipt, self.network.registry)
 
     def signals(self, index: int, **keywords: Any) -> RegistrySignals:
         return RegistrySignals(self.network, node_of(self.folder, self.server.url, index), **keywords)
 
     def writer(self, **keywords: Any) -> RegistryWriter:
-        return RegistryWriter(self.network, [self.server.url], **keywords)
+        return RegistryWriter(self.network, [self.server.url], self.book, **keywords)
 
 
 @asynccontextmanager
@@ -155,23 +167,23 @@ async def test_refusals_come_before_anything_is_signed(tmp_path: Path) -> None:
     async with subnet_in(tmp_path) as subnet:
         height = subnet.evm.height
         writer = subnet.writer()
-        args = ("v0.2.0", 0, HASH, URL, height + 10, True)
+        args = proposed(targetHeight=height + 10)
         with pytest.raises(ContractRefused) as lead:
             await writer.build(ADMIN.address, "propose", args)
         assert lead.value.what == f"height {height + 10} is too close: at least 20 blocks ahead are needed, given 10"
         for change, name in (
-            (("V0.2.0\x1b[2J", 0, HASH, URL, TARGET, True), "InvalidName"),
-            (("v0.2.0", 0, bytes(32), URL, TARGET, True), "ZeroReleaseHash"),
-            (("v0.2.0", 0, HASH, "", TARGET, True), "InvalidUrlLength"),
-            (("v0.2.0", 0, HASH, "http://a/\x1b", TARGET, True), "InvalidUrlCharacter"),
-            (("v0.2.0", 9, HASH, URL, TARGET, True), "InvalidReleaseKind"),
+            ({"name": "V0.2.0\x1b[2J"}, "InvalidName"),
+            ({"releaseHash": bytes(32)}, "ZeroReleaseHash"),
+            ({"releaseUrl": ""}, "InvalidUrlLength"),
+            ({"releaseUrl": "http://a/\x1b"}, "InvalidUrlCharacter"),
+            ({"releaseKind": 9}, "InvalidReleaseKind"),
         ):
             with pytest.raises(ContractRefused) as refused:
-                await writer.send(subnet.key(ADMIN), "propose", change)
+                await writer.send(subnet.key(ADMIN), "propose", proposed(**change))
             assert refused.value.name == name
             assert str(refused.value).isprintable()
         with pytest.raises(ContractRefused, match="may not propose"):
-            await writer.send(subnet.key(POOR), "propose", ("v0.2.0", 0, HASH, URL, TARGET, True))
+            await writer.send(subnet.key(POOR), "propose", proposed())
         with pytest.raises(ContractRefused, match="there is no proposal 7"):
             await subnet.signals(0).ready(7, HASH.hex())
         await subnet.propose()
@@ -190,13 +202,15 @@ async def test_refusals_come_before_anything_is_signed(tmp_path: Path) -> None:
 async def test_what_the_operator_sees_before_signing(tmp_path: Path) -> None:
     async with subnet_in(tmp_path) as subnet:
         writer = subnet.writer()
-        transaction = await writer.build(ADMIN.address, "propose", ("v0.2.0", 0, HASH, URL, TARGET, True))
+        transaction = await writer.build(ADMIN.address, "propose", proposed())
         assert await writer.address(subnet.key(ADMIN)) == ADMIN.address
         await writer.close()
     lines = transaction.shown.split("\n")
     assert lines[0] == (
-        f"propose(name='v0.2.0', releaseKind=0, releaseHash=0x{HASH.hex()}, releaseUrl='{URL}',"
-        " height=40, breaking=true)"
+        f"propose(input=(name='v0.2.0', releaseKind=0, releaseHash=0x{HASH.hex()}, releaseUrl='{URL}',"
+        " breaking=true, scheduleKind=0, targetHeight=40, delay=0, readinessBps=0, readinessDeadline=0,"
+        " votingBlocks=0, expedited=false, executionWindow=0, graceBlocks=0, migrationKind=0,"
+        f" migrationHash=0x{'00' * 32}, contractsFirst=false, initAllowed=false), calls=[], undo=[])"
     )
     assert lines[1] == f"to the UpgradeRegistry {subnet.network.registry} on chain 31337"
     assert lines[2].startswith(f"from {ADMIN.address}, nonce ")
@@ -255,13 +269,13 @@ async def test_the_verdict_that_one_endpoint_does_not_have_yet(tmp_path: Path) -
 
         async with json_rpc(behind) as lagging, json_rpc(elsewhere) as foreign:
             urls = [lagging.url, foreign.url, subnet.server.url]
-            writer = RegistryWriter(subnet.network, urls)
+            writer = RegistryWriter(subnet.network, urls, SentBook(tmp_path / "sent"))
             assert await writer.verdict(1) is Verdict.ABORT
             await writer.close()
-            writer = RegistryWriter(subnet.network, urls[:1])
+            writer = RegistryWriter(subnet.network, urls[:1], SentBook(tmp_path / "sent"))
             assert await writer.verdict(1) is Verdict.NONE
             await writer.close()
-            writer = RegistryWriter(subnet.network, urls[1:2])
+            writer = RegistryWriter(subnet.network, urls[1:2], SentBook(tmp_path / "sent"))
             with pytest.raises(BadAnswer, match="belongs to chain 1, not to chain 31337"):
                 await writer.verdict(1)
             await writer.close()
@@ -281,7 +295,7 @@ async def test_a_nonce_that_another_transaction_took(tmp_path: Path) -> None:
 
 
 async def test_a_transaction_that_a_node_forgets_is_sent_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer_module, "SEND_AGAIN_S", 0.2)
+    monkeypatch.setattr(delivery_module, "SEND_AGAIN_S", 0.2)
     async with subnet_in(tmp_path) as subnet:
         subnet.evm.forgets = 1
         assert await subnet.propose() == 1
@@ -318,11 +332,11 @@ async def test_endpoints_that_are_down(tmp_path: Path) -> None:
     async with subnet_in(tmp_path) as subnet, json_rpc(lambda method, params: None) as dead:
         await dead.stop()
         network = replace(subnet.network, ethereum_rpc=(dead.url, subnet.server.url))
-        writer = RegistryWriter(network, network.ethereum_rpc)
-        receipt = await writer.send(subnet.key(ADMIN), "propose", ("v0.2.0", 0, HASH, URL, TARGET, True))
+        writer = RegistryWriter(network, network.ethereum_rpc, SentBook(tmp_path / "sent"))
+        receipt = await writer.send(subnet.key(ADMIN), "propose", proposed())
         assert created_proposal(receipt, network.registry) == 1
         await writer.close()
-        writer = RegistryWriter(network, [dead.url])
+        writer = RegistryWriter(network, [dead.url], SentBook(tmp_path / "sent"))
         with pytest.raises(EndpointDown):
             await writer.send(subnet.key(ADMIN), "freeze", (1,))
         await writer.close()
@@ -332,7 +346,7 @@ async def test_an_address_without_a_contract(tmp_path: Path) -> None:
     """A call to it would succeed and change nothing, so it must not be sent."""
     async with subnet_in(tmp_path) as subnet:
         network = replace(subnet.network, registry=VALIDATORS[0].address)
-        writer = RegistryWriter(network, [subnet.server.url])
+        writer = RegistryWriter(network, [subnet.server.url], SentBook(tmp_path / "sent"))
         with pytest.raises(NoRegistry, match=f"no contract at the registry address {VALIDATORS[0].address}"):
             await writer.send(subnet.key(ADMIN), "freeze", (1,))
         await writer.close()
@@ -389,7 +403,7 @@ async def test_hostile_endpoints(tmp_path: Path, method: str, junk: Any, says: s
     }
     async with json_rpc(spoiled(lambda asked, params: answers[asked], method, junk)) as server:
         network = network_of(tmp_path, server.url, VALIDATORS[0].address)
-        writer = RegistryWriter(network, [server.url])
+        writer = RegistryWriter(network, [server.url], SentBook(tmp_path / "sent"))
         with pytest.raises(BadAnswer, match=says):
             await writer.send(key_file(tmp_path, ADMIN), "freeze", (1,))
         await writer.close()
@@ -409,7 +423,9 @@ async def test_chains_before_eip_1559(tmp_path: Path) -> None:
         return known[method]
 
     async with json_rpc(answer) as server:
-        writer = RegistryWriter(network_of(tmp_path, server.url, VALIDATORS[0].address), [server.url])
+        writer = RegistryWriter(
+            network_of(tmp_path, server.url, VALIDATORS[0].address), [server.url], SentBook(tmp_path / "sent")
+        )
         transaction = await writer.build(ADMIN.address, "freeze", (1,))
         await writer.close()
     assert transaction.priority_wei is None
@@ -449,7 +465,12 @@ async def test_receipts_of_another_transaction_are_refused() -> None:
 
 
 def test_calls_as_text_are_safe() -> None:
-    text = describe_call("propose", ("v\x1b[2J", 0, HASH, "http://\u202e", 40, False))
+    text = describe_call("propose", proposed(name="v\x1b[2J", releaseUrl="http://\u202e", breaking=False))
     assert text.isprintable()
     assert "<U+001B>" in text
-    assert text.endswith("breaking=false)")
+    assert "breaking=false, scheduleKind=0" in text
+    assert text.endswith("calls=[], undo=[])")
+    call = (VALIDATORS[0].address, b"\x1f\x93")
+    shown = describe_call("propose", (proposed()[0], (call,), (call, call)))
+    spoken = f"(target={VALIDATORS[0].address}, data=0x1f93)"
+    assert shown.endswith(f"calls=[{spoken}], undo=[{spoken}, {spoken}])")

@@ -57,6 +57,12 @@ class FakeChain:
     own_up: Callable[[], bool] = lambda: True
     network_up: bool = True
     version: str = "v0.1.5"
+    protocol: int = 1
+    signed_power: int = 40
+    members: tuple[str, ...] = (OWN, *OTHERS)
+    """Of the registry."""
+    contested: str = ""
+    """What speaks against the word of other endpoints."""
     refuse: Exception | None = None
     freezes_to: Verdict = Verdict.NONE
     """What the receipt of our freeze says."""
@@ -69,6 +75,8 @@ class FakeChain:
     at_round: int = 0
     signed: frozenset[int] = frozenset()
     """Heights that hold a signature of our key, as others show them."""
+    advertised: tuple[str, int, str] = ("", 0, "")
+    """What the registry has from us: version, protocol, release hash."""
     asked: list[str] = field(default_factory=list)
     """Questions to other endpoints, in order."""
 
@@ -91,12 +99,15 @@ class FakeChain:
                 confirmed_at=0,
                 exe_hash="",
                 app_hash="",
+                version=untrusted(self.advertised[0] if address == OWN else ""),
+                protocol=self.advertised[1] if address == OWN else 0,
+                advertised_hash=self.advertised[2] if address == OWN else "",
             )
-            for address in (OWN, *OTHERS)
+            for address in self.members
         )
         newest = self.proposals[0].id if self.proposals else 0
-        readiness = Readiness(newest, entries) if self.proposals else None
-        return PlanReading(self.height, tuple(self.proposals), readiness)
+        contested = "" if own_node_only else self.contested
+        return PlanReading(self.height, tuple(self.proposals), Readiness(newest, entries), contested)
 
     async def own(self) -> ConsensusReading:
         if not self.own_up():
@@ -108,12 +119,13 @@ class FakeChain:
             version=self.version,
             catching_up=False,
             peers=3,
-            signed_power=40,
+            signed_power=self.signed_power,
             total_power=40,
             own_signature=True,
             own_power=10,
             own_address=OWN,
             own_consensus_address=OWN_CONSENSUS,
+            protocol=self.protocol,
         )
 
     async def highest_peer(self) -> int | None:
@@ -156,6 +168,19 @@ class FakeChain:
     async def confirm(self, proposal_id: int, exe_hash: str, app_hash: str) -> None:
         await self._say("confirm", exe_hash)
 
+    async def withdraw(self, proposal_id: int) -> None:
+        await self._say("withdraw", proposal_id)
+        self.ready.pop(OWN, None)
+
+    async def schedule(self, proposal_id: int) -> None:
+        await self._say("schedule", proposal_id)
+
+    async def execute(self, proposal_id: int) -> None:
+        await self._say("execute", proposal_id)
+
+    async def undo(self, proposal_id: int) -> None:
+        await self._say("undo", proposal_id)
+
     async def armed(self, proposal_id: int, height: int) -> None:
         await self._say("armed", height)
         self.armed_at[OWN] = self.height
@@ -170,6 +195,10 @@ class FakeSignals:
         self.failure = chain.failure
         self.freeze = chain.freeze
         self.confirm = chain.confirm
+        self.schedule = chain.schedule
+        self.withdraw = chain.withdraw
+        self.execute = chain.execute
+        self.undo = chain.undo
 
     async def prepare(self) -> None:
         return None
@@ -177,3 +206,7 @@ class FakeSignals:
     async def ready(self, proposal_id: int, release_hash: str) -> None:
         await self._chain._say("ready", release_hash)
         self._chain.ready[OWN] = self._chain.height
+
+    async def advertise(self, version: str, protocol: int, release_hash: str) -> None:
+        await self._chain._say("advertise", (version, protocol, release_hash))
+        self._chain.advertised = (version, protocol, release_hash)

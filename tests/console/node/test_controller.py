@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 
 import pytest
 
 from console.errors import ContractRefused, NodeError
-from console.model import Crossing, ProposalStatus, Verdict
+from console.model import Arming, Crossing, ProposalStatus, Verdict
 from console.node.journal import Journal
 from console.node.journalled import journalled_status
 from tests.console.node import nodes
@@ -230,4 +231,43 @@ async def test_the_verdict_of_our_own_freeze_is_known_without_another_look(bench
         bench.chain.height = 97
         await until(controller, lambda _: ("freeze", 1) in bench.chain.said)
         bench.halt()
+        await until(controller, crossing(Crossing.STARTING))
+
+
+async def test_the_age_of_a_height_at_rest_is_that_of_its_reading(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench.controller() as controller:
+        await until(controller, lambda status: status.height is not None)
+        read_at = controller._readings._consensus_at
+        monkeypatch.setattr(time, "monotonic", lambda: read_at + 2.5)
+        age_s = controller.status().height_age_s
+        monkeypatch.undo()
+    assert age_s == pytest.approx(2.5)
+
+
+async def test_plans_are_read_at_each_block_while_a_proposal_is_on_its_way(bench: Bench) -> None:
+    async with bench.controller() as controller:
+        assert controller._readings._plan_pause_s() == pytest.approx(2.0)
+        bench.plan(status=ProposalStatus.VOTING)
+        await until(controller, lambda _: controller._readings._plan_pause_s() == 1.0)
+        bench.amend(status=ProposalStatus.REJECTED)
+        await until(controller, lambda _: controller._readings._plan_pause_s() == 2.0)
+
+
+async def test_nothing_is_done_on_the_word_of_endpoints_that_contradict_each_other(bench: Bench) -> None:
+    async with bench.controller() as controller:
+        await armed_and_ready(bench, controller)
+        said = list(bench.chain.said)
+        bench.halt()
+        await until(controller, crossing(Crossing.HALTED))
+        bench.chain.contested = "a and b do not say the same"
+        bench.amend(verdict=Verdict.CROSS, frozen_at=96)
+        status = await until(controller, lambda status: "a and b" in status.alarm)
+        reads = bench.chain.reads
+        status = await until(controller, lambda _: bench.chain.reads > reads + 3)
+        assert status.attempt is not None
+        assert (status.attempt.verdict, status.attempt.arming) == (Verdict.NONE, Arming.ARMED)
+        assert bench.chain.said == said
+        bench.chain.contested = ""
         await until(controller, crossing(Crossing.STARTING))

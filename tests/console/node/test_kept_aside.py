@@ -12,6 +12,7 @@ import pytest
 
 from console.errors import NodeError
 from console.model import Crossing, Verdict
+from console.node import readings
 from console.node.inventory import Inventory
 from console.node.journal import Journal
 from console.node.kept_aside import KeptAside
@@ -19,6 +20,12 @@ from console.node.rollback_point import RollbackPoint, RollbackPoints
 from tests.console.node import data_tree, nodes
 from tests.console.node.bench import Bench, armed_and_ready, crossing, until
 from tests.console.node.faulty_os import KILL, KILLED, NOT_REACHED, run_child
+
+
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is at rest is looked at as often as what is not: these tests wait for many looks at rest."""
+    monkeypatch.setattr(readings, "_REST", 0.2)
 
 
 def taken(home: Path) -> tuple[RollbackPoints, RollbackPoint]:
@@ -130,7 +137,7 @@ def events(bench: Bench, kind: str) -> list[dict[str, Any]]:
 
 @pytest.mark.anyio
 async def test_a_node_removes_it_when_an_upgrade_is_far_behind(bench: Bench) -> None:
-    bench.set(keep_set_aside_blocks=1000)
+    bench.set(keep_set_aside_blocks=1000, query_interval_blocks=1)
     nodes.application_at(bench.home, 60)
     bad = bench.home / "cometbft" / "data.bad-1"
     async with bench.controller() as controller:
@@ -140,7 +147,7 @@ async def test_a_node_removes_it_when_an_upgrade_is_far_behind(bench: Bench) -> 
         assert bad.is_dir()
         # No upgrade has come after it: nothing goes, however high the node is.
         bench.chain.height = 5000
-        await looked(bench, 5)
+        await looked(bench, 3)
         assert bad.is_dir()
         bench.chain.height = 60
         await armed_and_ready(bench, controller)
@@ -151,7 +158,7 @@ async def test_a_node_removes_it_when_an_upgrade_is_far_behind(bench: Bench) -> 
         await until(controller, crossing(Crossing.COMMITTED))
         bench.chain.height = 1099
         await until(controller, lambda status: status.app_height == 1099)
-        await looked(bench, 5)
+        await looked(bench, 3)
         assert bad.is_dir()
         (document,) = [entry for entry in Inventory.of(bench.node).point_documents() if entry.get("set_aside", False)]
         assert document["name"] == "bad-1"
@@ -166,7 +173,7 @@ async def test_a_node_removes_it_when_an_upgrade_is_far_behind(bench: Bench) -> 
 
 @pytest.mark.anyio
 async def test_what_is_set_aside_after_the_upgrade_counts_from_then(bench: Bench) -> None:
-    bench.set(keep_set_aside_blocks=1000)
+    bench.set(keep_set_aside_blocks=1000, query_interval_blocks=1)
     async with bench.controller() as controller:
         await armed_and_ready(bench, controller)
         bench.amend(verdict=Verdict.CROSS, frozen_at=96)
@@ -184,7 +191,7 @@ async def test_what_is_set_aside_after_the_upgrade_counts_from_then(bench: Bench
         await until(controller, lambda _: "bad-1" in str(seen(bench)))
         bench.chain.height = 5900
         await until(controller, lambda status: status.app_height == 5900)
-        await looked(bench, 5)
+        await looked(bench, 3)
         assert bad.is_dir()
         bench.chain.height = 7000
         await until(controller, lambda _: not bad.exists())
@@ -192,7 +199,7 @@ async def test_what_is_set_aside_after_the_upgrade_counts_from_then(bench: Bench
 
 @pytest.mark.anyio
 async def test_none_is_ever_removed_where_the_setting_says_so(bench: Bench) -> None:
-    bench.set(keep_set_aside_blocks=0)
+    bench.set(keep_set_aside_blocks=0, query_interval_blocks=1)
     (bench.home / "cometbft" / "data.bad-1").mkdir()
     async with bench.controller() as controller:
         await armed_and_ready(bench, controller)
@@ -203,7 +210,7 @@ async def test_none_is_ever_removed_where_the_setting_says_so(bench: Bench) -> N
         await until(controller, crossing(Crossing.COMMITTED))
         bench.chain.height = 1_000_000
         await until(controller, lambda status: status.app_height == 1_000_000)
-        await looked(bench, 5)
+        await looked(bench, 3)
     assert (bench.home / "cometbft" / "data.bad-1").is_dir()
 
 

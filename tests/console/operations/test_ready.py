@@ -54,6 +54,21 @@ class FakeSignals:
     async def confirm(self, proposal_id: int, exe_hash: str, app_hash: str) -> None:
         raise AssertionError
 
+    async def withdraw(self, proposal_id: int) -> None:
+        raise AssertionError
+
+    async def schedule(self, proposal_id: int) -> None:
+        raise AssertionError
+
+    async def execute(self, proposal_id: int) -> None:
+        raise AssertionError
+
+    async def undo(self, proposal_id: int) -> None:
+        raise AssertionError
+
+    async def advertise(self, version: str, protocol: int, release_hash: str) -> None:
+        raise AssertionError
+
 
 def stage(folder: Path, content: bytes = BINARY) -> None:
     binary = a_node_settings(folder).home / "cosmovisor" / "upgrades" / "v0.2.0" / "bin" / "subnetd"

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from console.errors import DevnetError, InputError
-from console.model import Snapshot
+from console.model import CallOutcome, CallReview, Governance, RegistryCall, RegistryRules, SigningKey, Snapshot
+from console.operations.contract_export import read_export
 from console.operations.session import Connection, ConsoleSession
 from console.ports import ProposeRequest, Session
 from tests.console.operations.examples import a_chain, a_network, a_node_settings, a_proposal, a_snapshot
@@ -20,6 +21,11 @@ from tests.console.operations.test_propose import GOOD
 from tests.console.operations.test_ready import HASH, FakePlans, FakeSignals, a_reading, stage
 
 pytestmark = pytest.mark.anyio
+
+
+ADDRESS = "0x" + "1" * 40
+RULES = RegistryRules(ADDRESS, 0, ADDRESS, 1, True, 10, 5, 5, 100, 20, ADDRESS, (ADDRESS,), 1, (), 3, 0)
+CALL = RegistryCall("freeze", (7,), SigningKey.OPERATOR, 7, "Stores the verdict.")
 
 
 class Source:
@@ -42,6 +48,7 @@ class World:
     connections: int = 0
     closed: int = 0
     proposed: list[ProposeRequest] = field(default_factory=list)
+    sent: list[CallReview] = field(default_factory=list)
     control: FakeControl = field(default_factory=FakeControl)
     signals: FakeSignals = field(default_factory=FakeSignals)
 
@@ -55,12 +62,27 @@ class World:
             plans=FakePlans(a_reading()) if self.node else None,
             signals=self.signals if self.node else None,
             propose=self.propose,
+            governance=self,
+            calls=self,
             close=self.close,
         )
 
     async def propose(self, request: ProposeRequest) -> int:
         self.proposed.append(request)
         return 8
+
+    async def rules(self) -> RegistryRules:
+        return RULES
+
+    async def read(self, proposal_id: int) -> Governance:
+        return Governance(proposal_id, 120, (), (), (), (), (), ())
+
+    async def review(self, call: RegistryCall) -> CallReview:
+        return CallReview(call, f"{call.function}()", ADDRESS, 31337, ADDRESS, 0, 100_000, 10**9, "0x1234")
+
+    async def send(self, review: CallReview) -> CallOutcome:
+        self.sent.append(review)
+        return CallOutcome("0x" + "1" * 64, 121, 90_000, review.call.proposal_id)
 
     async def close(self) -> None:
         self.closed += 1
@@ -189,3 +211,26 @@ async def test_the_release_is_asked_of_the_controller_and_a_console_that_only_re
     assert world.control.asked == ["release"]
     with pytest.raises(InputError, match="no node of network testnet"):
         await a_session(World(tmp_path, [], node=False)).release()
+
+
+async def test_a_call_is_reviewed_then_sent_or_exported(tmp_path: Path) -> None:
+    world = World(tmp_path, [])
+    session = a_session(world)
+    assert (await session.rules(), (await session.governance(7)).proposal_id) == (RULES, 7)
+    review = await session.review(CALL)
+    (exported,) = read_export(Path(await session.export(review)))
+    assert (exported.chain_id, exported.target, exported.data) == (31337, ADDRESS, b"\x12\x34")
+    assert world.sent == []
+    assert (await session.send(review)).height == 121
+    assert world.sent == [review]
+
+
+async def test_a_read_only_session_reads_and_sends_nothing(tmp_path: Path) -> None:
+    world = World(tmp_path, [])
+    session = a_session(world, read_only=True)
+    assert await session.rules() == RULES
+    with pytest.raises(InputError, match="read-only"):
+        await session.review(CALL)
+    with pytest.raises(InputError, match="read-only"):
+        await session.send(await world.review(CALL))
+    assert world.sent == []

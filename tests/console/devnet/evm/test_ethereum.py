@@ -19,11 +19,11 @@ from tests.console.devnet.evm.world import (
     World,
     block_hash,
     call_data,
+    propose_data,
     sign,
 )
 
 HASH = b"\xaa" * 32
-PROPOSE = "propose(string,uint8,bytes32,string,uint64,bool)"
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def world(tmp_path: Path) -> World:
     """Three blocks: a payment, a proposal with two signals, an empty one."""
     made = World(tmp_path)
     made.mine(pay(FIRST))
-    propose = call_data(PROPOSE, "v0.2.0", 0, HASH, "http://a/b", 60, True)
+    propose = propose_data(60)
     ready = call_data("signalReady(uint64,bytes32)", 1, HASH)
     made.mine(
         sign(ADMIN, FIRST + 1, to=made.genesis.registry, data=propose, tip=5),

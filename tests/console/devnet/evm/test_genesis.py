@@ -9,9 +9,12 @@ import pytest
 from eth_utils.address import to_checksum_address
 
 from console.chain.contracts import artefact
+from console.chain.registry import registry_interface
 from console.devnet.evm.genesis import (
+    EXPEDITED_BLOCKS,
     GATEWAY_FACETS,
     MAX_VALIDATORS,
+    VOTING_BLOCKS,
     GenesisValidator,
     build_genesis,
     selectors,
@@ -45,10 +48,26 @@ def test_contracts_stand_where_it_says(tmp_path: Path) -> None:
         code = bytes.fromhex(world.result("eth_getCode", address, "latest")[2:])
         # Immutables are filled in at deployment, so only the length is equal.
         assert len(code) == len(artefact(name).deployed_bytecode)
-    assert world.view("admin()", "address") == ADMIN.address.lower()
-    assert world.view("freezeBlocks()", "uint64") == FREEZE
-    assert world.view("executionWindow()", "uint64") == WINDOW
-    assert world.view("powerSource()", "address") == world.genesis.power_source.lower()
+    shown = world.view("settings()", registry_interface().functions["settings"].outputs[0])
+    settings = dict(zip(registry_interface().functions["settings"].output_fields[0], shown, strict=True))
+    assert settings["admin"] == ADMIN.address.lower()
+    assert settings["freezeBlocks"] == FREEZE
+    assert settings["executionWindow"] == WINDOW
+    assert settings["powerSource"] == world.genesis.power_source.lower()
+    assert settings["targets"] == (world.genesis.gateway.lower(),)
+    assert settings["votingRequired"] is False
+    assert (settings["minVotingBlocks"], settings["minExpeditedBlocks"]) == (VOTING_BLOCKS, EXPEDITED_BLOCKS)
+    assert (settings["council"], settings["councilThreshold"]) == ((), 0)
+
+
+def test_the_council_agrees_by_more_than_half(tmp_path: Path) -> None:
+    council = [account(number).address for number in range(201, 206)]
+    world = World(tmp_path, genesis(council=council, voting_required=True))
+    shown = world.view("settings()", registry_interface().functions["settings"].outputs[0])
+    settings = dict(zip(registry_interface().functions["settings"].output_fields[0], shown, strict=True))
+    assert settings["council"] == tuple(each.lower() for each in council)
+    assert settings["councilThreshold"] == 3
+    assert settings["votingRequired"] is True
 
 
 def test_every_validator_delegated_to_its_operator(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from eth_abi.abi import decode
 from eth_utils.crypto import keccak
 
+from console.chain.registry import registry_interface
 from console.devnet.evm.ledger import Ledger
 from tests.console.devnet.evm.world import (
     ADMIN,
@@ -18,17 +19,14 @@ from tests.console.devnet.evm.world import (
     World,
     block_hash,
     call_data,
+    propose_data,
     sign,
 )
 
 HASH = b"\xaa" * 32
 EXE = b"\xee" * 32
 APP = b"\xab" * 32
-PROPOSE = "propose(string,uint8,bytes32,string,uint64,bool)"
-VIEW = (
-    "(uint64,string,uint8,bytes32,string,uint64,bool,address,uint64,uint64,uint8,uint8,uint64,uint64,"
-    "uint256,uint256,uint256,uint256,uint256)"
-)
+VIEW = registry_interface().functions["proposal"].outputs[0].replace("bytes,", "string,")
 STATUS, VERDICT, READY, ARMED, GO, CONFIRMED, TOTAL = 10, 11, 14, 15, 16, 17, 18
 SCHEDULED, EXECUTED, ABORTED, EXPIRED = 4, 5, 6, 7
 NONE, CROSS, ABORT = 0, 1, 2
@@ -40,7 +38,7 @@ def row(world: World, number: int = 1, at: int | None = None) -> tuple[object, .
 
 
 def scheduled(world: World, height: int = 40) -> None:
-    assert world.send(VALIDATORS[0], PROPOSE, "v0.2.0", 0, HASH, "http://127.0.0.1:20001/v0.2.0", height, True)
+    assert world.send_data(VALIDATORS[0], propose_data(height))
 
 
 def ready_and_armed(world: World, count: int, height: int = 40) -> None:

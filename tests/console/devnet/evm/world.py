@@ -12,6 +12,7 @@ from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
+from console.chain.registry import proposal_input, registry_interface
 from console.devnet.evm.blocks import Executed
 from console.devnet.evm.ethereum import Ethereum
 from console.devnet.evm.genesis import Genesis, GenesisValidator, build_genesis
@@ -21,6 +22,7 @@ CHAIN_ID = 31337
 START = 1_700_000_000
 FREEZE = 5
 WINDOW = 20
+RELEASE_HASH = b"\xaa" * 32
 
 
 def account(number: int) -> LocalAccount:
@@ -36,7 +38,13 @@ PARENT = account(98)
 POOR = account(77)
 
 
-def genesis(powers: Sequence[int] = (10, 10, 10, 10), *, time: int = START) -> Genesis:
+def genesis(
+    powers: Sequence[int] = (10, 10, 10, 10),
+    *,
+    time: int = START,
+    council: Sequence[str] = (),
+    voting_required: bool = False,
+) -> Genesis:
     """The genesis of the tests."""
     validators = [
         GenesisValidator(
@@ -51,6 +59,8 @@ def genesis(powers: Sequence[int] = (10, 10, 10, 10), *, time: int = START) -> G
         validators=validators,
         admin_key="0x" + ADMIN.key.hex(),
         gateway_parent=PARENT.address,
+        council=council,
+        voting_required=voting_required,
         freeze_blocks=FREEZE,
         execution_window=WINDOW,
         chain_id=CHAIN_ID,
@@ -84,6 +94,12 @@ def call_data(signature: str, *arguments: Any) -> bytes:
     inner = signature[signature.index("(") + 1 : -1]
     kinds = inner.split(",") if inner else []
     return bytes(keccak(text=signature)[:4]) + encode(kinds, list(arguments))
+
+
+def propose_data(height: int, *, url: str = "http://127.0.0.1:20001/v0.2.0") -> bytes:
+    """A proposal of a release for a height, as the proposer's transaction calls it."""
+    given = proposal_input(name="v0.2.0", releaseHash=RELEASE_HASH, releaseUrl=url, targetHeight=height, breaking=True)
+    return bytes.fromhex(registry_interface().encode("propose", (given, (), ()))[2:])
 
 
 def creation(runtime: str) -> bytes:
@@ -126,7 +142,10 @@ class World:
 
     def send(self, sender: LocalAccount, signature: str, *arguments: Any) -> bool:
         """Call the registry in a block of its own; returns whether it succeeded."""
-        data = call_data(signature, *arguments)
+        return self.send_data(sender, call_data(signature, *arguments))
+
+    def send_data(self, sender: LocalAccount, data: bytes) -> bool:
+        """Call the registry with these bytes in a block of its own; returns whether it succeeded."""
         raw = sign(sender, self.nonce(sender), to=self.genesis.registry, data=data)
         (result,) = self.mine(raw).results
         return result.ok

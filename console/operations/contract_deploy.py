@@ -1,0 +1,206 @@
+"""Contracts put on a chain, each once: journalled before it is sent, found after a crash, verified by its code."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from console.chain.artefact_file import Compiled, compare_code
+from console.chain.contract_sender import CREATE, OtherTransaction, build_other, created_address
+from console.chain.cut_plan import ProposedFacet
+from console.chain.diamond import Place, read_codes
+from console.chain.fields import quantity
+from console.chain.rpc import JsonRpc, endpoint_name
+from console.chain.sent import sent_by_hand
+from console.chain.writer import RegistryWriter
+from console.errors import ChainError, InputError
+from console.operations.deployment_journal import Deployment, DeploymentJournal, code_id
+from console.ports import KeyReference
+from console.settings import NetworkSettings
+
+
+@dataclass(frozen=True, slots=True)
+class NewContract:
+    """A contract to be deployed."""
+
+    name: str
+    compiled: Compiled
+    arguments: bytes = b""
+    """Encoded arguments of its constructor."""
+
+    @property
+    def creation(self) -> bytes:
+        """What the transaction carries."""
+        return self.compiled.creation + self.arguments
+
+
+class Deployer:
+    """Deploys contracts from one key of a network.
+
+    Args:
+        network: Its Ethereum endpoints and chain id are used.
+        key: Who pays.
+        journal: Where deployments are written down; the usual place when not given.
+    """
+
+    def __init__(self, network: NetworkSettings, key: KeyReference, journal: DeploymentJournal | None = None) -> None:
+        self._network = network
+        self._key = key
+        self._journal = journal or DeploymentJournal()
+        self._rpc = JsonRpc()
+        self._writer = RegistryWriter(network, network.ethereum_rpc, sent_by_hand(network))
+
+    async def close(self) -> None:
+        """End a waiting signer and close the connections."""
+        await self._writer.close()
+        await self._rpc.close()
+
+    async def sender(self) -> str:
+        """Checksummed address of the key. Raises SignerError."""
+        return await self._writer.address(self._key)
+
+    async def estimate(self, contract: NewContract) -> OtherTransaction:
+        """What deploying it would cost now; nothing is sent.
+
+        Raises:
+            ContractRefused: Its constructor refuses.
+            ChainError: No usable answer.
+        """
+        return await self._build(await self.sender(), contract, None)
+
+    async def balance(self) -> int:
+        """Wei of the key's account, from the first endpoint that answers. Raises ChainError."""
+        return await self._number("eth_getBalance")
+
+    async def deployed(self, contract: NewContract) -> str:
+        """Where it is already, deployed from this machine and verified; empty when it is not.
+
+        Raises:
+            InputError: There is other code than what was sent.
+            ChainError: No usable answer.
+        """
+        entry = self._journal.find(self._network.evm_chain_id, await self.sender(), contract.creation)
+        return "" if entry is None or not await self._stands(contract, entry.address) else entry.address
+
+    async def deploy(self, contract: NewContract) -> str:
+        """Deploy it, unless an earlier run did.
+
+        Returns:
+            Its checksummed address, its code verified.
+
+        Raises:
+            ContractRefused: Its constructor refuses.
+            ChainError: Not sent, or not seen in a block before the deadline; the next run finds out.
+            SignerError: Not signed; nothing was sent.
+            InputError: The journal cannot be used, or there is other code than what was sent.
+        """
+        sender = await self.sender()
+        nonce: int | None = None
+        entry = self._journal.find(self._network.evm_chain_id, sender, contract.creation)
+        if entry is not None:
+            if await self._stands(contract, entry.address):
+                return entry.address
+            # With the same nonce at most one of the two can ever be in a block.
+            used = await self._number("eth_getTransactionCount")
+            nonce = entry.nonce if used <= entry.nonce else None
+        sent: list[str] = []
+
+        async def build(account: str) -> OtherTransaction:
+            transaction = await self._build(account, contract, nonce)
+            address = created_address(account, transaction.nonce)
+            self._journal.add(
+                Deployment(
+                    self._network.evm_chain_id,
+                    account,
+                    transaction.nonce,
+                    address,
+                    contract.name,
+                    code_id(contract.creation),
+                )
+            )
+            sent.append(address)
+            return transaction
+
+        await self._writer.send_built(self._key, build)
+        address = sent[-1]
+        if not await self._stands(contract, address):
+            raise ChainError(
+                f"{contract.name} was deployed and there is no code at {address}",
+                next_step="ask the endpoint for the transaction's receipt, and run this again",
+            )
+        return address
+
+    async def deploy_facets(self, facets: Sequence[ProposedFacet]) -> dict[str, str]:
+        """Deploy the facets of a cut; address by name. Raises as `deploy`, InputError for one that takes arguments."""
+        for facet in facets:
+            if facet.compiled.constructor:
+                raise InputError(
+                    f"the facet {facet.name} takes arguments when it is created",
+                    safe="nothing was sent",
+                    next_step="deploy it, and name it as NAME=FILE@ADDRESS",
+                )
+        return {facet.name: await self.deploy(NewContract(facet.name, facet.compiled)) for facet in facets}
+
+    async def call(self, what: str, target: str, data: bytes) -> str:
+        """Send a call of a contract that the key's account may make; the transaction's hash. Raises as `deploy`."""
+
+        async def build(account: str) -> OtherTransaction:
+            return await build_other(
+                self._network, self._rpc, self._network.ethereum_rpc, account, what=what, target=target, data=data
+            )
+
+        return (await self._writer.send_built(self._key, build)).transaction_hash
+
+    async def review(self, what: str, target: str, data: bytes) -> str:
+        """The transaction that `call` would send, as plain text. Raises as `estimate`."""
+        sender = await self.sender()
+        built = await build_other(
+            self._network, self._rpc, self._network.ethereum_rpc, sender, what=what, target=target, data=data
+        )
+        return built.shown
+
+    async def _build(self, sender: str, contract: NewContract, nonce: int | None) -> OtherTransaction:
+        return await build_other(
+            self._network,
+            self._rpc,
+            self._network.ethereum_rpc,
+            sender,
+            what=f"deploy {contract.name}",
+            target=CREATE,
+            data=contract.creation,
+            nonce=nonce,
+        )
+
+    async def _stands(self, contract: NewContract, address: str) -> bool:
+        place = Place(contract.name, address, self._network.ethereum_rpc, self._network.evm_chain_id)
+        code = (await read_codes(self._rpc, place, [address]))[address]
+        if not code:
+            return False
+        verdict = compare_code(contract.compiled, code, address)
+        if not verdict.matches:
+            raise InputError(f"at {address} is other code than {contract.name}: {verdict.why}")
+        return True
+
+    async def _number(self, method: str) -> int:
+        sender = await self.sender()
+        failures: list[ChainError] = []
+        for url in self._network.ethereum_rpc:
+            try:
+                reply = await self._rpc.call(url, method, [sender, "latest"])
+                return quantity(reply.value(f"{method} of {endpoint_name(url)}"), method)
+            except ChainError as error:
+                failures.append(error)
+        raise failures[0]
+
+
+@asynccontextmanager
+async def deploying(
+    network: NetworkSettings, key: KeyReference, journal: DeploymentJournal | None = None
+) -> AsyncIterator[Deployer]:
+    """A deployer that is closed at the end."""
+    deployer = Deployer(network, key, journal)
+    try:
+        yield deployer
+    finally:
+        await deployer.close()

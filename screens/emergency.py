@@ -1,0 +1,147 @@
+"""Emergency: two separate choices, neither of which does the other; each works when the other half is gone."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.reactive import var
+from textual.screen import ModalScreen
+from textual.widgets import Button
+
+from console.errors import ConsoleError
+from console.model import NodeStatus, Snapshot
+from console.ports import Session
+from screens.confirm import ConfirmScreen, button
+from widgets.drawn import BAD, MUTED, STRONG, WARN, Grown, stacked
+from widgets.emergency_words import halt_refusal, halt_words, stop_warning, stoppable
+
+EmergencyChoice = Literal["halt", "stop"]
+
+
+class EmergencyScreen(ModalScreen[EmergencyChoice | None]):
+    """Chooses; dismissed with None when neither is wanted.
+
+    Args:
+        session: Tells the council's threshold and whose node this is.
+    """
+
+    CSS_PATH = "modal.tcss"
+    AUTO_FOCUS = "#cancel"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", show=False),
+        Binding("left", "app.focus_previous", show=False),
+        Binding("right", "app.focus_next", show=False),
+    ]
+
+    snapshot: var[Snapshot | None] = var(None)
+    """The newest picture; bound by the application."""
+    now: var[float] = var(0.0)
+    """Unix seconds; bound by the application."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self._threshold: int | None = None
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(classes="box", can_focus=False) as box:
+            box.border_title = Content(f"EMERGENCY on {self._session.network}")
+            yield Grown(id="choices", classes="body")
+            with Horizontal(classes="buttons"):
+                yield button("Back", "cancel")
+                yield button("Cancel the upgrade…", "halt", disabled=True)
+                yield button("Stop my node…", "stop", disabled=True)
+
+    def on_mount(self) -> None:
+        self._draw()
+        self.run_worker(self._ask(), name="rules", exit_on_error=True)
+
+    async def _ask(self) -> None:
+        try:
+            self._threshold = (await self._session.rules()).council_threshold
+        except ConsoleError:
+            # The choice is there without it: the review asks the chain itself.
+            return
+        self._draw()
+
+    def watch_snapshot(self) -> None:
+        self._draw()
+
+    def watch_now(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        if not self.is_mounted:
+            return
+        halt, stop = halt_refusal(self.snapshot), stop_refusal(self.snapshot)
+        for name, reason in (("#halt", halt), ("#stop", stop)):
+            self.query_one(name, Button).disabled = bool(reason)
+        proposal = stoppable(self.snapshot)
+        upgrade = halt or ("" if proposal is None else halt_words(proposal, self.snapshot, self.now, self._threshold))
+        node = stop or _stop_words(self.snapshot, self._session.own_address)
+        self.query_one("#choices", Grown).draw(
+            stacked(
+                Content.assemble(("Cancel the upgrade", STRONG), ("  on the chain, for everybody", MUTED)),
+                Content.styled(upgrade, WARN if halt else ""),
+                "Needs the key of a member of the emergency council, and its approvals from enough of them.",
+                "",
+                Content.assemble(("Stop my node", STRONG), ("  on this machine, at once", MUTED)),
+                Content.styled(node, WARN if stop else ""),
+                "",
+                Content.styled(
+                    "Neither does the other. Each says what it does once more and asks for the name.", MUTED
+                ),
+            )
+        )
+
+    @on(Button.Pressed, "#halt")
+    def choose_halt(self) -> None:
+        """Cancel the upgrade."""
+        self.dismiss("halt")
+
+    @on(Button.Pressed, "#stop")
+    def choose_stop(self) -> None:
+        """Stop this machine's node."""
+        self.dismiss("stop")
+
+    @on(Button.Pressed, "#cancel")
+    def action_cancel(self) -> None:
+        """Neither."""
+        self.dismiss(None)
+
+
+def stop_refusal(snapshot: Snapshot | None) -> str:
+    """Why this machine's node cannot be stopped from here; empty when it can."""
+    if snapshot is None:
+        return "Nothing is known of a node yet."
+    if snapshot.node is None or snapshot.node_problem:
+        return f"{snapshot.node_problem.rstrip('.') or 'No controller answers for a node on this machine'}."
+    return "" if snapshot.node.pid is not None else f"{snapshot.node.name} does not run."
+
+
+def _stop_words(snapshot: Snapshot | None, address: str) -> str:
+    name = snapshot.node.name if snapshot is not None and snapshot.node is not None else "The node"
+    return f"{name} stops signing and stays down until you start it. {stop_warning(snapshot, address)}"
+
+
+def confirm_stop(session: Session, node: NodeStatus, snapshot: Snapshot | None) -> ConfirmScreen:
+    """The confirm step of stopping this machine's node in an emergency: the network's name is typed."""
+
+    async def operation() -> str:
+        status = await session.node_action("stop")
+        return f"{status.name} is {status.state}. `n`, Start starts it again."
+
+    warning = stop_warning(snapshot, session.own_address)
+    body = stacked(
+        Content.assemble(("Stop ", STRONG), (node.name, STRONG), " on network ", (session.network, STRONG), " at once"),
+        "",
+        "It stops signing. No automation starts it again, not even an upgrade.",
+        Content.assemble(("! ", BAD), (warning, WARN)),
+        "This cancels no upgrade: the other nodes go on towards it.",
+    )
+    return ConfirmScreen("Stop my node", body, "Stop", operation, named=session.network)

@@ -1,0 +1,161 @@
+"""What would be signed, in full, before anything is: sign it, or write it to a file for somebody else to sign."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import App, SuspendNotSupported
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import Button, Static
+
+from console.errors import ConsoleError
+from console.model import CallReview, RegistryCall
+from console.ports import Session
+from screens.addresses import filecoin_form
+from screens.confirm import ConfirmScreen, button
+from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, stacked
+
+SHOWN_DATA = 68
+"""Bytes of call data that are shown: the function and its first two arguments; an export holds all of them."""
+
+
+class ReviewScreen(ConfirmScreen):
+    """One call of the registry: read from the chain what it would cost, show all of it, then sign or export it.
+
+    Dismissed with True when it is in a block.
+
+    Args:
+        session: Reviews, signs and exports.
+        make: Makes the call, or raises ConsoleError: then there is nothing to sign, and why.
+        dangerous: Whether the network's name has to be typed.
+        prefix: `f` or `t`: of the other spelling of an address.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("x", "export", "Export", show=False),
+        Binding("a", "addresses", "Addresses", show=False),
+    ]
+
+    def __init__(
+        self, session: Session, make: Callable[[], RegistryCall], *, dangerous: bool = False, prefix: str = "t"
+    ) -> None:
+        asked = Content.styled("The chain is asked what it would do and cost.", MUTED)
+        named = session.network if dangerous else ""
+        super().__init__("Review and sign", asked, "Sign and send", self._send, named=named)
+        self._session = session
+        self._make = make
+        self._prefix = prefix
+        self._both_forms = False
+        self._review: CallReview | None = None
+
+    def more_buttons(self) -> Iterable[Button]:
+        yield button("Export instead (x)", "export", disabled=True)
+
+    def how(self) -> str:
+        if self._named:
+            return f"Type {self._named} and press Enter to sign and send; Tab reaches Export; Esc goes back."
+        return "y signs and sends, x writes it to a file for another signer, a shows addresses in both forms, Esc back."
+
+    def begin(self) -> None:
+        """Ask the chain first: there is nothing to read before it answered."""
+        self.run_worker(self._ask(), name="review", exit_on_error=True)
+
+    def arm(self) -> None:
+        super().arm()
+        self.query_one("#export", Button).disabled = False
+
+    async def _ask(self) -> None:
+        try:
+            self._review = await self._session.review(self._make())
+        except ConsoleError as error:
+            self.query_one(".body", Static).update(Content("Nothing was signed."))
+            self.say(Content.assemble(("✗ ", BAD), str(error)))
+            return
+        self._draw()
+        super().begin()
+
+    def _draw(self) -> None:
+        if self._review is None:
+            return
+        form = self._prefix if self._both_forms else ""
+        self.query_one(".body", Static).update(review_content(self._review, self._session.network, form))
+
+    async def _send(self) -> str:
+        assert self._review is not None  # it can be confirmed only after it was shown
+        with lent_terminal(self.app):
+            outcome = await self._session.send(self._review)
+        about = f" It is proposal {outcome.proposal_id}." if outcome.proposal_id else ""
+        return f"In block {outcome.height:,}: {outcome.transaction}.{about}"
+
+    def action_addresses(self) -> None:
+        """Show addresses in both forms, or in one again."""
+        self._both_forms = not self._both_forms
+        self._draw()
+
+    @on(Button.Pressed, "#export")
+    def action_export(self) -> None:
+        """Write it to a file: for a multisig, a hardware wallet or another machine."""
+        if self.armed and not self.busy and self._review is not None:
+            self.run_worker(self._export(self._review), name="export", exit_on_error=True)
+
+    async def _export(self, review: CallReview) -> None:
+        try:
+            path = await self._session.export(review)
+        except ConsoleError as error:
+            self.say(Content.assemble(("✗ ", BAD), str(error)))
+        else:
+            self.say(Content.assemble(("✓ ", GOOD), f"Written, unsigned, to {path}. Nothing was sent."))
+
+
+def review_content(review: CallReview, network: str, prefix: str = "") -> Content:
+    """Everything that would be signed, in words and in bytes.
+
+    Args:
+        review: Read from the chain.
+        network: The network's name in the settings.
+        prefix: Given, addresses stand there in their Filecoin spelling as well.
+    """
+    size = (len(review.data) - 2) // 2
+    shown = review.data[: 2 + 2 * SHOWN_DATA]
+    rows = [
+        ("function", review.described),
+        ("target", review.target),
+        *([("", filecoin_form(review.target, prefix))] if prefix else []),
+        ("network", f"{network}, chain id {review.chain_id}"),
+        ("signed by", f"{review.sender} ({review.call.key.value})"),
+        *([("", filecoin_form(review.sender, prefix))] if prefix else []),
+        ("nonce", str(review.nonce)),
+        ("gas", f"at most {review.gas:,}"),
+        ("cost", f"at most {coins(review.cost_wei)} of the chain's coin"),
+        ("data", f"{size} bytes: {shown}{'…' if len(shown) < len(review.data) else ''}"),
+    ]
+    return stacked(
+        Content.styled(review.call.effect, STRONG),
+        "",
+        *(Content.assemble((f"{name:<11}", MUTED), value) for name, value in rows),
+        *(Content.assemble(("! ", WARN), (warning, WARN)) for warning in review.warnings),
+    )
+
+
+def coins(wei: int) -> str:
+    """An amount of the chain's coin, exactly: `0.00036`."""
+    return f"{(Decimal(wei) / Decimal(10**18)).normalize():f}"
+
+
+@contextmanager
+def lent_terminal(app: App[Any]) -> Iterator[None]:
+    """The terminal while a signature is made: a signer may ask for a passphrase there, and we draw nothing.
+
+    The application's loop goes on: what it would draw is drawn when the terminal is back.
+    """
+    with ExitStack() as lent:
+        # Where a terminal cannot be lent nobody sits at one.
+        with suppress(SuspendNotSupported):
+            lent.enter_context(app.suspend())
+        lent.enter_context(app.batch_update())
+        yield

@@ -1,0 +1,58 @@
+"""The chosen proposal in a few lines below the list."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.content import Content
+
+from console.model import Proposal, Snapshot
+from widgets.drawn import MUTED, Drawn, stacked
+from widgets.proposal_report import Reading, summary_lines
+from widgets.proposal_words import Clock
+
+
+class ProposalDetail(Drawn):
+    """What matters most of one proposal: nothing of hash and address is shortened."""
+
+    DEFAULT_CSS = """
+    ProposalDetail {
+        border-top: solid $border-blurred;
+        border-title-style: bold;
+        border-title-color: $foreground;
+        padding: 0 1;
+    }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._proposal: Proposal | None = None
+        self._snapshot: Snapshot | None = None
+        self._now = 0.0
+
+    def show(self, snapshot: Snapshot | None, proposal: Proposal | None, now: float) -> None:
+        """Draw this proposal at `now` (Unix seconds), or say why there is none."""
+        self._snapshot, self._proposal, self._now = snapshot, proposal, now
+        self._redraw()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._redraw()
+
+    def _redraw(self) -> None:
+        proposal, snapshot = self._proposal, self._snapshot
+        if proposal is None:
+            self.head(Content("Chosen"))
+            self.draw(Content.styled(_why_none(snapshot), MUTED))
+            return
+        self.head(Content(f"Proposal {proposal.id}: {proposal.name}"))
+        reading = Reading(proposal, Clock.of(snapshot, self._now), self.size.width, {})
+        self.draw(stacked(*summary_lines(reading)))
+
+
+def _why_none(snapshot: Snapshot | None) -> str:
+    if snapshot is None:
+        return "Waiting for the first answer."
+    if snapshot.chain is None:
+        return snapshot.chain_problem or "The chain does not answer."
+    if snapshot.chain.proposals:
+        return "None holds that text. Esc shows all again."
+    return "There is no proposal yet. Press p to propose an upgrade."

@@ -1,0 +1,154 @@
+"""All proposals in a table: filtered, in an order of the operator's, columns by width."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from console.actions import action
+from console.model import Proposal, ProposalStatus, Verdict
+from console.text import percent
+from widgets.moments import UNKNOWN, count
+from widgets.proposal_words import height_words
+from widgets.row_table import Column, RowTable
+
+_TONES = {
+    ProposalStatus.VOTING: "warn",
+    ProposalStatus.APPROVED: "good",
+    ProposalStatus.SCHEDULED: "good",
+    ProposalStatus.REJECTED: "muted",
+    ProposalStatus.ABORTED: "bad",
+    ProposalStatus.EXPIRED: "muted",
+    ProposalStatus.CANCELLED: "muted",
+    ProposalStatus.ROLLED_BACK: "bad",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalRow:
+    """What the table shows of one proposal."""
+
+    key: str
+    name: str
+    status: str
+    height: str
+    """H, or what gives it."""
+    vote: str
+    """Share of yes; `—` where nobody votes."""
+    ready: str
+    armed: str
+    verdict: str
+    calls: str
+    """Linked calls; empty for none."""
+    proposed: str
+    tone: str
+
+
+def proposal_row(proposal: Proposal) -> ProposalRow:
+    """The row of one proposal."""
+    calls_alone = not proposal.release_hash
+    return ProposalRow(
+        key=str(proposal.id),
+        name=f"{proposal.name}{' !' if proposal.expedited else ''}",
+        status=proposal.status.words,
+        height=height_words(proposal),
+        vote=percent(proposal.yes_power, proposal.voting_power),
+        ready=UNKNOWN if calls_alone else f"{proposal.ready_power} of {proposal.total_power}",
+        armed=UNKNOWN if calls_alone else count(proposal.armed_power),
+        verdict=UNKNOWN if proposal.verdict is Verdict.NONE else proposal.verdict.name,
+        calls=str(proposal.linked_calls or ""),
+        proposed=count(proposal.proposed_at),
+        tone=_TONES.get(proposal.status, ""),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order of the list."""
+
+    words: str
+    """Follows "by" in the title."""
+    key: Callable[[Proposal], tuple[int | str, ...]]
+
+
+ORDERS = (
+    Order("newest", lambda entry: (-entry.id,)),
+    Order("state", lambda entry: (not entry.status.open, entry.status.value, -entry.id)),
+    # Those without a height come after those with one: theirs is still ahead.
+    Order("height", lambda entry: (not entry.has_height, entry.target_height, -entry.id)),
+    Order("name", lambda entry: (str(entry.name), -entry.id)),
+)
+
+
+def matching(proposals: tuple[Proposal, ...], needle: str) -> tuple[Proposal, ...]:
+    """Those whose number, name, state, hash, address or URL hold a text, capitals or not."""
+    wanted = needle.strip().casefold()
+    if not wanted:
+        return proposals
+    return tuple(entry for entry in proposals if wanted in _searched(entry))
+
+
+def _searched(entry: Proposal) -> str:
+    parts = (f"#{entry.id}", entry.name, entry.status.words, entry.release_hash, entry.proposer, entry.release_url)
+    marks = ("expedited" if entry.expedited else "", "calls" if entry.linked_calls else "")
+    return "\n".join((*parts, *marks)).casefold()
+
+
+class ProposalTable(RowTable[ProposalRow]):
+    """All proposals; the cursor stays on its proposal when others appear or the order changes."""
+
+    TONED: ClassVar[frozenset[str]] = frozenset({"status"})
+    # The table's own Enter would hide that of the view from the footer.
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "select_cursor", action("open").label, id="open")]
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(cursor=True, id=id)
+        self._order = 0
+        self._needle = ""
+        self._proposals: tuple[Proposal, ...] = ()
+
+    def columns_for(self, width: int) -> tuple[Column, ...]:
+        """At 80 columns what decides; wider, what explains it."""
+        columns: list[Column] = [
+            ("key", "Id", 5),
+            ("name", "Name", 17),
+            ("status", "State", 12),
+            ("height", "Height H", 14),
+            ("vote", "Yes", 6),
+            ("ready", "Ready", 11),
+            ("verdict", "Verdict", 8),
+        ]
+        if width >= 104:
+            columns[6:6] = [("armed", "Armed", 8)]
+            columns += [("calls", "Calls", 6), ("proposed", "Proposed at", 12)]
+        rest = width - sum(column[2] for column in columns)
+        columns[1] = ("name", "Name", max(8, min(66, 17 + rest)))
+        return tuple(columns)
+
+    @property
+    def chosen_id(self) -> int | None:
+        """Id of the proposal under the cursor."""
+        return None if self.chosen is None else int(self.chosen)
+
+    def show(self, proposals: tuple[Proposal, ...]) -> None:
+        """Draw the list as the chain has it."""
+        self._proposals = proposals
+        order = ORDERS[self._order]
+        shown = sorted(matching(proposals, self._needle), key=order.key)
+        found = f" · {len(shown)} of {len(proposals)} hold {self._needle.strip()!r}" if self._needle.strip() else ""
+        by = "newest first" if self._order == 0 else f"by {order.words}"
+        self.head(f"Proposals, {by}{found}")
+        self.show_rows(tuple(proposal_row(entry) for entry in shown))
+
+    def next_order(self) -> None:
+        """The next order."""
+        self._order = (self._order + 1) % len(ORDERS)
+        self.show(self._proposals)
+
+    def narrow(self, needle: str) -> None:
+        """Show only those that hold a text; empty shows all."""
+        self._needle = needle
+        self.show(self._proposals)
