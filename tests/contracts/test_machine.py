@@ -48,6 +48,7 @@ from tests.contracts.registry import (
 
 NUMBERS = st.integers(1, 5)
 POWERS = st.lists(st.sampled_from([0, 1, 2, 3, 10, 2**128]), min_size=0, max_size=5)
+ADD, REMOVE = 0, 2
 EVERYBODY = {1, 2, 3, 4, 5}
 LIVES = st.tuples(
     st.sampled_from([FIXED, AFTER_VOTE, READINESS]),
@@ -175,9 +176,10 @@ class RegistryMachine(RuleBasedStateMachine):
                 changes["delay"] = lead
             if kind == READINESS:
                 changes |= {"readinessBps": bps, "readinessDeadline": self.subnet.chain.number + blocks + 20}
-        change = (self.subnet.gateway.address, 1, [b"abcd"])
-        linked = [] if calls == "none" else [self.subnet.cut(change)]
-        undo = [self.subnet.cut((ZERO, 2, [b"abcd"]))] if calls == "first" else []
+        # A function of its own for each proposal, so that no cut is in the way of another.
+        added = (self.newest + 1).to_bytes(4, "big")
+        linked = [] if calls == "none" else [self.subnet.cut((self.subnet.source.address, ADD, [added]))]
+        undo = [self.subnet.cut((ZERO, REMOVE, [added]))] if calls == "first" else []
         try:
             self.newest = self.subnet.propose(
                 calls=linked, undo=undo, contractsFirst=calls == "first", sender=sender, **changes
