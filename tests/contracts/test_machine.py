@@ -49,7 +49,7 @@ from tests.contracts.registry import (
 NUMBERS = st.integers(1, 5)
 POWERS = st.lists(st.sampled_from([0, 1, 2, 3, 10, 2**128]), min_size=0, max_size=5)
 ADD, REMOVE = 0, 2
-EVERYBODY = {1, 2, 3, 4, 5}
+EVERYBODY = {1, 2, 3, 4}
 LIVES = st.tuples(
     st.sampled_from([FIXED, AFTER_VOTE, READINESS]),
     st.sampled_from(["none", "first", "after", "alone"]),
@@ -280,13 +280,19 @@ class RegistryMachine(RuleBasedStateMachine):
 
     @invariant()
     def promises(self) -> None:
-        registry = self.subnet.registry
-        page, total = registry.call("proposals", 0, 4)
+        self.look(2)
+
+    def teardown(self) -> None:
+        self.look(256)
+
+    def look(self, limit: int) -> None:
+        """At the newest proposals, or at all of them: a view is what costs time here."""
+        page, total = self.subnet.registry.call("proposals", 0, limit)
         assert total == self.newest
         scheduled = [row["id"] for row in page if row["status"] == SCHEDULED]
         assert len(scheduled) <= 1
         if total <= len(page):
-            assert registry.call("scheduledId") == (scheduled[0] if scheduled else 0)
+            assert self.subnet.registry.call("scheduledId") == (scheduled[0] if scheduled else 0)
         for row in page:
             self.powers_hold(row)
             self.verdict_holds(row)
@@ -358,7 +364,7 @@ class RegistryMachine(RuleBasedStateMachine):
 
 TestRegistryMachine = RegistryMachine.TestCase
 TestRegistryMachine.settings = settings(
-    max_examples=20, stateful_step_count=8, derandomize=True, deadline=None, database=None
+    max_examples=16, stateful_step_count=6, derandomize=True, deadline=None, database=None
 )
 
 
