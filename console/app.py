@@ -47,6 +47,7 @@ from screens.proposals import ProposalsScreen
 from screens.propose import ProposeScreen
 from screens.readiness import ReadinessScreen
 from screens.release import ReleaseScreen
+from screens.terminal import DrawnTerminal
 from themes import NO_COLOUR_THEME, ThemeValues, load_themes
 from widgets.emergency_words import stoppable
 from widgets.log_view import MAX_LINES, LogLine, safe_line
@@ -122,6 +123,7 @@ class UpgradeConsoleApp(App[int]):
         self._screens: dict[str, ModeScreen] = {}
         self._pending_lines: list[LogLine] = []
         self._draft: dict[str, str] = {}
+        session.lend_terminal(DrawnTerminal(self))
         self._flows = Flows(self, session, lambda: prefix_of(self.snapshot))
         self._refused: frozenset[str] = frozenset()
         self.now = session.now()

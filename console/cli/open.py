@@ -64,14 +64,22 @@ def terminal_problem(environment: Mapping[str, str]) -> str:
 def open_session(arguments: argparse.Namespace, starting: _DevnetStart | None) -> ConsoleSession:
     """The session that the arguments name; nothing is started yet.
 
+    Args:
+        arguments: Of the command line.
+        starting: The devnet that is brought up first; None for a network that is there.
+
     Raises:
         SettingsError: No such network or node.
     """
     if starting is not None:
         # Its settings do not exist before it is up.
-        return ConsoleSession(DEVNET, lambda: connect(load_target(arguments)), bring_up=starting.steps)
+        return ConsoleSession(
+            DEVNET, lambda terminal: connect(load_target(arguments), terminal), bring_up=starting.steps
+        )
     target = load_target(arguments)
-    return ConsoleSession(target.network.name, lambda: connect(target), read_only=arguments.read_only)
+    return ConsoleSession(
+        target.network.name, lambda terminal: connect(target, terminal), read_only=arguments.read_only
+    )
 
 
 def _must_bring_up(arguments: argparse.Namespace, folder: Path) -> bool:
@@ -136,7 +144,10 @@ class _DevnetStart:
 
 
 async def _show(
-    session: ConsoleSession, starting: _DevnetStart | None, theme: str, keymap: Mapping[str, str]
+    session: ConsoleSession,
+    starting: _DevnetStart | None,
+    theme: str,
+    keymap: Mapping[str, str],
 ) -> tuple[int, bool]:
     """Run the console; returns its exit code and whether the operator wants the devnet stopped."""
     from console.terminal import prepare_environment

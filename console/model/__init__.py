@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from console.model.agreement import Agreement, AgreementState
 from console.model.contracts import (
     NOBODY,
     CodeVerdict,
@@ -33,6 +34,7 @@ from console.model.governance import (
 )
 from console.model.network import NetworkIdentity, Validator
 from console.model.node import (
+    NOT_VOTED,
     Arming,
     Attempt,
     Crossing,
@@ -69,6 +71,8 @@ from console.model.release import KnownRelease, ReleaseCheck, RoleCount
 from console.model.snapshot import ChainView, NodeHeight, Snapshot, Upgrade, upgrade_of
 
 __all__ = [
+    "Agreement",
+    "AgreementState",
     "NOBODY",
     "CodeVerdict",
     "CutAction",
@@ -82,6 +86,7 @@ __all__ = [
     "Selector",
     "Upgradable",
     "MAX_ARMING_TURNS",
+    "NOT_VOTED",
     "Approval",
     "ApprovalKind",
     "Arming",

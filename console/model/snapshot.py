@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from console.model.agreement import Agreement
 from console.model.network import NetworkIdentity, Validator
 from console.model.node import Arming, NodeStatus
 from console.model.plan import Proposal, ProposalStatus, Readiness, Verdict
@@ -50,6 +51,8 @@ class ChainView:
     """Seconds since the newest successful answer."""
     problem: str
     """One sentence when something could not be read; empty otherwise."""
+    agreement: Agreement | None = None
+    """What its endpoints say of each other; None where nothing of the kind is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,8 @@ def _no_go_reasons(
     if not reasons and not proposal.go:
         reasons.append(f"ready and armed {proposal.go_power} of {total} power, {needed} needed")
     reasons.extend(_consensus_power_reasons(proposal, chain))
+    if chain.agreement is not None and chain.agreement.blocks:
+        reasons.append(chain.agreement.sentence)
     if node is not None and proposal.breaking and _own_node_unarmed(node, proposal, height):
         reasons.append("this node is not armed")
     return tuple(reasons)

@@ -130,8 +130,9 @@ class TestLinking:
 
     def test_what_only_calls_have(self, subnet: Diamonds) -> None:
         for name in ("contractsFirst", "initAllowed"):
+            change: dict[str, Any] = {name: True}
             with refused("FieldNotAllowed", field(name)):
-                subnet.propose(**{name: True})
+                subnet.propose(**change)
         with refused("FieldNotAllowed", field("undo")):
             subnet.propose(undo=[subnet.downgrade])
 
@@ -198,13 +199,14 @@ class TestTargets:
             subnet.propose(calls=[(subnet.gateway.address, data)])
 
     def test_cuts_that_no_diamond_takes(self, subnet: Diamonds) -> None:
-        for changes in (
+        wrong: list[list[Any]] = [
             [],
             [(subnet.second.address, ADD, [])],
             [(ZERO, ADD, [VERSION])],
             [(ZERO, REPLACE, [VERSION])],
             [(subnet.second.address, REMOVE, [VERSION])],
-        ):
+        ]
+        for changes in wrong:
             with refused("InvalidCut", subnet.gateway.address):
                 subnet.propose(calls=[subnet.cut(*changes)])
 

@@ -253,8 +253,9 @@ class TestFields:
             ("migrationKind", "InvalidMigrationKind"),
         ):
             for kind in (3 if field != "migrationKind" else 4, 255):
+                wrong: dict[str, Any] = {field: kind}
                 with refused(error, kind):
-                    subnet.propose(150, **{field: kind})
+                    subnet.propose(150, **wrong)
 
     def test_a_zero_hash_is_refused(self, subnet: Subnet) -> None:
         with refused("ZeroReleaseHash"):

@@ -159,7 +159,7 @@ class TestFields:
     @pytest.mark.parametrize("kind", [AFTER_VOTE, READINESS])
     def test_delays(self, kind: int) -> None:
         subnet = Subnet()
-        more = {"readinessBps": 1, "readinessDeadline": DEADLINE} if kind == READINESS else {}
+        more: dict[str, Any] = {"readinessBps": 1, "readinessDeadline": DEADLINE} if kind == READINESS else {}
         with refused("LeadTooShort", subnet.lead(), subnet.lead() - 1):
             subnet.propose(scheduleKind=kind, delay=subnet.lead() - 1, **more)
         with refused("InvalidField", field("delay"), FAR + 1):
@@ -178,9 +178,11 @@ class TestFields:
     @pytest.mark.parametrize("name", ["executionWindow", "graceBlocks"])
     def test_windows(self, name: str) -> None:
         subnet = Subnet()
+        far: dict[str, Any] = {name: FAR + 1}
+        near: dict[str, Any] = {name: 77}
         with refused("InvalidField", field(name), FAR + 1):
-            subnet.propose(**{name: FAR + 1})
-        subnet.propose(**{name: 77})
+            subnet.propose(**far)
+        subnet.propose(**near)
         assert subnet.view(1)[name] == 77
 
     def test_migrations(self) -> None:

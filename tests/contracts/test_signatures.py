@@ -61,12 +61,18 @@ class Signing(Subnet):
 
     def vote_of(self, key: LocalAccount, *, signer: LocalAccount | None = None, **changes: Any) -> bytes:
         who = (signer or key).address.lower()
-        message = {"id": 1, "support": True, "validator": who, "nonce": 0, "deadline": 120}
+        message: dict[str, Any] = {"id": 1, "support": True, "validator": who, "nonce": 0, "deadline": 120}
         where = {name: changes.pop(name) for name in ("chain", "at") if name in changes}
         return self.signed("Vote", key, **where, **(message | changes))
 
     def ready_of(self, key: LocalAccount, **changes: Any) -> bytes:
-        message = {"id": 1, "releaseHash": HASH, "signer": key.address.lower(), "nonce": 0, "deadline": 120}
+        message: dict[str, Any] = {
+            "id": 1,
+            "releaseHash": HASH,
+            "signer": key.address.lower(),
+            "nonce": 0,
+            "deadline": 120,
+        }
         return self.signed("Ready", key, **(message | changes))
 
     def cast(self, signature: bytes, *, of: LocalAccount = KEYS[0], deadline: int = 120, support: bool = True) -> None:
