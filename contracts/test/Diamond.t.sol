@@ -278,6 +278,8 @@ contract Cutter {
     }
 }
 
+/// forge-config: default.invariant.runs = 16
+/// forge-config: default.invariant.depth = 32
 contract DiamondInvariants is Checks {
     Cutter internal cutter;
 
