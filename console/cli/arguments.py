@@ -12,6 +12,7 @@ from pathlib import Path
 
 from console import __version__
 from console.errors import SettingsError
+from console.network_table import BUILT_IN
 from console.settings import DEVNET, config_file, default_devnet_folder
 
 Run = Callable[[argparse.Namespace], int]
@@ -94,6 +95,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_migration(verbs, shared)
     _add_address(verbs, shared)
     _add_contracts(verbs, shared)
+    _add_networks(verbs, shared)
     _add_devnet(verbs, shared)
     return parser
 
@@ -130,8 +132,8 @@ def configured_networks() -> tuple[str, ...]:
 
 
 def _choose_network(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
-    if arguments.verb == "address":
-        # Only what was named is asked: the conversion itself needs no network.
+    if arguments.verb in {"address", "networks"}:
+        # Only what was named is asked: the conversion itself needs no network, and the list is of all.
         return
     named = getattr(arguments, "cosmovisor_config", None) is not None
     if named or getattr(arguments, "daemon_arguments", None) is not None:
@@ -157,7 +159,9 @@ def _choose_network(parser: argparse.ArgumentParser, arguments: argparse.Namespa
     elif getattr(arguments, "without_network", False):
         return
     else:
-        parser.error(f"say which network: --network NAME (known: {', '.join([DEVNET, *configured])})")
+        parser.error(
+            f"say which network: --network NAME (known: {', '.join(dict.fromkeys([DEVNET, *BUILT_IN, *configured]))})"
+        )
 
 
 def _is_cosmovisor_home() -> bool:
@@ -256,6 +260,23 @@ def _add_contracts(verbs: argparse._SubParsersAction[argparse.ArgumentParser], s
     from console.cli.contracts import arguments
 
     arguments.register(verbs, shared, _verb)
+
+
+def _add_networks(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
+    words = "list the networks, and where each setting comes from"
+    networks = verbs.add_parser("networks", parents=[shared], help=words, description=words, allow_abbrev=False)
+    networks.set_defaults(run=_verb("console.cli.networks"), action="list", ipc_config=None)
+    actions = networks.add_subparsers(dest="action", metavar="ACTION")
+    listing = actions.add_parser("list", parents=[shared], help=words, allow_abbrev=False)
+    words = "show what ipc-cli's config.toml would add to the settings"
+    importing = actions.add_parser("import-ipc", parents=[shared], help=words, description=words, allow_abbrev=False)
+    for parser in (networks, listing, importing):
+        # Without a default: an action's would overwrite what stood before it.
+        parser.add_argument(
+            "--ipc-config", type=_folder, metavar="FILE", default=argparse.SUPPRESS, help="ipc-cli's config.toml"
+        )
+    importing.add_argument("--write", action="store_true", help="write it into the settings file")
+    importing.set_defaults(run=_verb("console.cli.networks", "import_ipc"))
 
 
 def _add_devnet(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:

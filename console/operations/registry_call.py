@@ -66,13 +66,16 @@ class RegistryCalls:
 
         Raises:
             SettingsError: No key is set that could sign it.
+            EndpointsDisagree: The endpoints contradict each other.
             InputError: A value does not fit.
             ContractRefused: The registry would refuse.
             ChainError: No usable answer.
+            EndpointsDisagree: The endpoints contradict each other.
             SignerError: The key cannot be used.
         """
         writer = self._writer(call.key)
         key = None if sender else key_for(self._network, self._node, call.key, self._key)
+        await self._check_agreement()
         if key is not None:
             sender = await writer.address(key)
         transaction = await writer.build(sender, call.function, call.args)
@@ -97,6 +100,7 @@ class RegistryCalls:
 
         Raises:
             InputError: It was not reviewed here, or too long ago.
+            EndpointsDisagree: The endpoints contradict each other; nothing was signed.
             ChainError: Not sent, refused, or not seen in time.
             SignerError: Not signed; nothing was sent.
         """
@@ -104,6 +108,8 @@ class RegistryCalls:
         if found is None or self._clock() - found[2] > MOST_REVIEW_AGE_S:
             raise InputError("this review is not of now", safe=_NOTHING_SENT, next_step="review it again")
         transaction, key, _ = found
+        # Once more: a person may have looked at it for minutes.
+        await self._check_agreement()
         receipt = await self._writer(review.call.key).send_reviewed(key, transaction)
         number = review.call.proposal_id
         if review.call.function == "propose":
@@ -132,6 +138,11 @@ class RegistryCalls:
 
     def _urls(self) -> tuple[str, ...]:
         return (*(() if self._node is None else (self._node.ethereum_rpc,)), *self._network.ethereum_rpc)
+
+    async def _check_agreement(self) -> None:
+        from console.chain.agreement import require_agreement
+
+        await require_agreement(self._network)
 
     def _writer(self, key: SigningKey) -> RegistryWriter:
         from console.chain.sent import sent_by_hand, sent_by_node
@@ -209,7 +220,7 @@ def key_for(
         SigningKey.PROPOSER: network.proposer_key,
         SigningKey.COUNCIL: network.council_key,
         SigningKey.OPERATOR: None if node is None else node.operator_key,
-        SigningKey.VOTER: None if node is None else node.voter_key,
+        SigningKey.VOTER: (None if node is None else node.voter_key) or network.voter_key,
     }[key]
     if found is None and key is SigningKey.OPERATOR and node is None:
         # What an operator key signs by hand, anyone may call.
