@@ -9,14 +9,13 @@ import asyncio
 import os
 import re
 import signal
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from rich.segment import Segments
-from textual.app import App, SuspendNotSupported, SystemCommand
+from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.command import Provider
 from textual.filter import LineFilter
@@ -26,7 +25,7 @@ from textual.theme import Theme
 
 from console.actions import MODE_NAMES, PALETTE, actions_of
 from console.actions import action as registered
-from console.errors import ConsoleError, SignerError
+from console.errors import ConsoleError
 from console.model import Snapshot
 from console.ports import Session
 from console.settings import DEVNET
@@ -48,6 +47,7 @@ from screens.proposals import ProposalsScreen
 from screens.propose import ProposeScreen
 from screens.readiness import ReadinessScreen
 from screens.release import ReleaseScreen
+from screens.terminal import DrawnTerminal
 from themes import NO_COLOUR_THEME, ThemeValues, load_themes
 from widgets.emergency_words import stoppable
 from widgets.log_view import MAX_LINES, LogLine, safe_line
@@ -123,6 +123,7 @@ class UpgradeConsoleApp(App[int]):
         self._screens: dict[str, ModeScreen] = {}
         self._pending_lines: list[LogLine] = []
         self._draft: dict[str, str] = {}
+        session.lend_terminal(DrawnTerminal(self))
         self._flows = Flows(self, session, lambda: prefix_of(self.snapshot))
         self._refused: frozenset[str] = frozenset()
         self.now = session.now()
@@ -147,29 +148,6 @@ class UpgradeConsoleApp(App[int]):
         else:
             # The first frame comes before the first byte of network traffic.
             self.call_after_refresh(self._start_following)
-
-    @asynccontextmanager
-    async def lent(self) -> AsyncIterator[None]:
-        """Leave the terminal to the signer process (`console.ports.Terminal`), and draw again afterwards.
-
-        Raises:
-            SignerError: This terminal cannot be left to anybody.
-        """
-        failure: BaseException | None = None
-        try:
-            # Nothing may be drawn meanwhile: the driver's queue has no reader, and would fill up and block us.
-            with self.batch_update(), self.suspend():
-                try:
-                    yield
-                except BaseException as error:
-                    # Let out of here it would leave the console suspended: `suspend` resumes only after a good end.
-                    failure = error
-        except SuspendNotSupported:
-            raise SignerError(
-                "a passphrase is needed and this terminal cannot be left to the signer", safe="nothing was sent"
-            ) from None
-        if failure is not None:
-            raise failure
 
     # What comes in
 

@@ -317,6 +317,10 @@ class Session(Protocol):
         """Unix seconds; injected so that pictures do not depend on the hour."""
         ...
 
+    def lend_terminal(self, terminal: Terminal) -> None:
+        """Use this terminal for questions of the signer, instead of one on which nobody draws."""
+        ...
+
     def check_proposal(self, fields: dict[str, str], snapshot: Snapshot | None) -> dict[str, str]:
         """Validate the propose form as typed: field name → one sentence; empty when all is well. No I/O."""
         ...
@@ -325,8 +329,8 @@ class Session(Protocol):
         """The first target height that a proposal sent now can have; None while the chain does not tell. No I/O."""
         ...
 
-    async def propose(self, fields: dict[str, str]) -> int:
-        """Send the proposal of the form; returns its id. Raises ConsoleError."""
+    async def proposal_call(self, fields: dict[str, str]) -> RegistryCall:
+        """The call that proposes what the form says, with its cut file and manifest read. Raises ConsoleError."""
         ...
 
     async def rules(self) -> RegistryRules:

@@ -88,7 +88,8 @@ class ConfirmScreen(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="box", can_focus=False) as box:
             box.border_title = Content(self._title)
-            yield Static(self._body, markup=False, classes="body")
+            with VerticalScroll(id="asked", can_focus=False):
+                yield Static(self._body, markup=False, classes="body")
             yield from self.fields()
             keys = Content.styled("Read it; in a moment it can be confirmed.", MUTED)
             yield Static(keys, markup=False, id="result", classes="result")

@@ -50,6 +50,11 @@ class CutsScreen(ModalScreen[None]):
         self._reviews: tuple[LinkedReview, ...] | None = None
         self._problem = ""
 
+    @property
+    def read(self) -> bool:
+        """Whether what they change was shown."""
+        return self._reviews is not None
+
     def compose(self) -> ComposeResult:
         with Vertical(classes="box") as box:
             box.border_title = Content(self._title)

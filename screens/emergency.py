@@ -78,7 +78,7 @@ class EmergencyScreen(ModalScreen[EmergencyChoice | None]):
     def _draw(self) -> None:
         if not self.is_mounted:
             return
-        halt, stop = halt_refusal(self.snapshot), stop_refusal(self.snapshot)
+        halt, stop = halt_refusal(self.snapshot, self._threshold), stop_refusal(self.snapshot)
         for name, reason in (("#halt", halt), ("#stop", stop)):
             self.query_one(name, Button).disabled = bool(reason)
         proposal = stoppable(self.snapshot)

@@ -1,91 +1,144 @@
-"""The propose form: checks as you type, says what the height means, and sends only after a confirm step."""
+"""The propose form: a release, contract calls or both; checks as you type; what is sent is reviewed apart."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.reactive import var
 from textual.screen import ModalScreen
 from textual.widgets import Button, Checkbox, Input, Static
 
 from console.errors import ConsoleError
-from console.model import Snapshot
+from console.model import RegistryRules, Snapshot
 from console.ports import Session
-from console.text import duration, untrusted
-from screens.confirm import ConfirmScreen, button
-from widgets.drawn import BAD, GOOD, MUTED, STRONG, Drawn, stacked
-from widgets.moments import CLOCK_SIGN, chain_age, count, wall_clock
+from screens.addresses import prefix_of
+from screens.confirm import button
+from screens.cuts import CutsScreen
+from screens.review import ReviewScreen
+from widgets.choice_field import ChoiceField
+from widgets.drawn import BAD, GOOD, MUTED, WARN, Drawn, stacked
+from widgets.propose_facts import (
+    USUAL_VOTE,
+    breaking_words,
+    deadline_facts,
+    height_facts,
+    least_facts,
+    span_facts,
+    suggested_height,
+    vote_facts,
+)
 
-FIELDS = ("name", "height", "url", "hash", "breaking")
-"""Names that `Session.check_proposal` and `Session.propose` know; `breaking` is `yes` or `no`."""
-
-_LABELS = {"name": "Name", "height": "Height H", "url": "Binary URL", "hash": "sha256"}
-_GUIDES = {
-    "name": "a to z, 0 to 9, dot, dash, underscore; as in v0.2.0",
-    "height": "a block number: the first block that the new binary executes",
-    "url": "http or https; every node downloads from here",
-    "hash": "64 hex digits; every node refuses bytes with another sum",
-}
-
-
-def height_facts(text: str, snapshot: Snapshot | None, now: float) -> str:
-    """What the typed height means: blocks ahead with time and wall clock.
-
-    Args:
-        text: As typed.
-        snapshot: The newest one; None before the first.
-        now: Unix seconds.
-    """
-    if snapshot is None or snapshot.height is None or snapshot.chain is None:
-        return "the chain does not answer: its height is not known"
-    chain, height = snapshot.chain, snapshot.height
-    if chain_age(chain, snapshot.taken_at, now).stale:
-        return f"{CLOCK_SIGN} the chain's height is old: {count(height)}"
-    if not text.isascii() or not text.isdigit() or len(text) > 20:
-        return f"the chain is at block {count(height)}"
-    ahead = int(text) - height
-    if ahead <= 0:
-        return f"{count(-ahead)} blocks ago: the chain is at block {count(height)}"
-    if chain.block_time_s is None:
-        return f"{count(ahead)} blocks ahead, time unknown"
-    seconds = ahead * chain.block_time_s
-    moment = snapshot.taken_at + seconds
-    return f"{count(ahead)} blocks ahead ≈ {duration(seconds)}, {wall_clock(moment, now)}"
+Fields = dict[str, str]
+"""What is typed and chosen, by name; as `Session.check_proposal` takes it."""
 
 
-def least_facts(earliest: int | None) -> str:
-    """The first possible height, in words."""
-    if earliest is None:
-        return "the first possible height is not known"
-    return f"the first possible now is {count(earliest)}; it moves with every block"
+def _release(fields: Fields) -> bool:
+    return fields["what"] != "contracts"
 
 
-def suggested_height(earliest: int | None, height: int | None) -> str:
-    """A height to start from: the first possible and a quarter of its lead, at least 10 blocks, in round tens.
-
-    Round, so that the suggestion stands still for ten blocks while it is read.
-    """
-    if earliest is None or height is None:
-        return ""
-    room = max(10, (earliest - height) // 4)
-    return f"such as {-(-(earliest + room) // 10) * 10}"
+def _calls(fields: Fields) -> bool:
+    return fields["what"] != "release"
 
 
-def breaking_words(value: str) -> str:
-    """What `yes` or `no` in the field `breaking` means."""
-    return "yes: every node stops at H, ready or not" if value == "yes" else "no: only ready nodes stop at H"
+def _scheduled(fields: Fields, *ways: str) -> bool:
+    return _release(fields) and fields["schedule"] in ways
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the form; text unless it has choices or is a switch."""
+
+    name: str
+    label: str
+    guide: str = ""
+    """What is expected, in a few words, while nothing is typed."""
+    start: str = ""
+    """What it holds at first."""
+    choices: tuple[tuple[str, str], ...] = ()
+    switch: str = ""
+    """The words of a switch, which is `yes` or `no`."""
+    shown: Callable[[Fields], bool] = lambda _fields: True
+    hint_rows: int = 1
+
+
+ROWS = (
+    Row(
+        "what",
+        "What",
+        start="release",
+        choices=(("release", "release"), ("contracts", "contracts"), ("both", "both")),
+        hint_rows=0,
+    ),
+    Row("name", "Name", "a to z, 0 to 9, dot, dash, underscore; as in v0.2.0"),
+    Row("url", "Release URL", "http or https; every node downloads from here", shown=_release),
+    Row("hash", "sha256", "64 hex digits; every node refuses bytes with another sum", shown=_release),
+    Row("kind", "It is of", start="raw", choices=(("raw", "the binary"), ("manifest", "a manifest")), shown=_release),
+    Row("breaking", "Breaking", start="yes", switch="breaking", shown=_release),
+    Row(
+        "schedule",
+        "When",
+        start="height",
+        choices=(("height", "fixed height"), ("vote", "after the vote"), ("readiness", "when ready")),
+        shown=_release,
+        hint_rows=0,
+    ),
+    Row(
+        "height",
+        "Height H",
+        "a block number: the first block that the new binary executes",
+        shown=lambda fields: _scheduled(fields, "height"),
+        hint_rows=4,
+    ),
+    Row(
+        "threshold",
+        "Ready at",
+        "percent of the power; more than 2/3 in any case",
+        "67",
+        shown=lambda fields: _scheduled(fields, "readiness"),
+    ),
+    Row(
+        "deadline",
+        "Deadline",
+        "how long it may wait for readiness: blocks, or a time as 14d",
+        "14d",
+        shown=lambda fields: _scheduled(fields, "readiness"),
+    ),
+    Row(
+        "delay",
+        "Then H in",
+        "from then to H: blocks, or a time as 24h",
+        "24h",
+        shown=lambda fields: _scheduled(fields, "vote", "readiness"),
+    ),
+    Row("calls", "Cut file", "the file that `propose-contract --export` wrote", shown=_calls),
+    Row(
+        "order",
+        "Its calls",
+        start="after",
+        choices=(("after", "after the crossing"), ("first", "before the freeze")),
+        shown=lambda fields: fields["what"] == "both",
+        hint_rows=0,
+    ),
+    Row("init", "Initialiser", start="no", switch="its cuts may run one", shown=_calls),
+    Row("voting", "Vote open", "blocks, or a time as 7d", USUAL_VOTE),
+    Row("expedited", "Expedited", start="no", switch="a vote shorter than usual", hint_rows=1),
+)
+"""The form from top to bottom."""
 
 
 class ProposeScreen(ModalScreen[int | None]):
     """Proposes an upgrade. Dismissed with the proposal's id, or None.
 
     Args:
-        session: Checks and sends.
+        session: Checks, reviews and sends.
         draft: What was typed before; kept up to date, emptied when the proposal was sent.
     """
 
@@ -103,35 +156,54 @@ class ProposeScreen(ModalScreen[int | None]):
     now: var[float] = var(0.0)
     """Unix seconds, bound by the application."""
 
-    def __init__(self, session: Session, draft: dict[str, str]) -> None:
+    def __init__(self, session: Session, draft: Fields) -> None:
         super().__init__()
         self._session = session
         self._draft = draft
-        self._touched: set[str] = {name for name in FIELDS if draft.get(name)}
-        self._sending = False
+        self._touched: set[str] = {name for name in draft if draft[name]}
+        self._rules: RegistryRules | None = None
+        self._reviewed = ""
+        """The cut file whose calls were read."""
         self._sent: int | None = None
 
     def compose(self) -> ComposeResult:
         yield Static(Content(f"Propose an upgrade on network {self._session.network}"), markup=False, classes="title")
-        with Vertical(id="form"):
-            for name, label in _LABELS.items():
-                with Horizontal(classes="row"):
-                    yield Static(Content(label), markup=False)
-                    yield Input(self._draft.get(name, ""), id=f"field-{name}", compact=True, select_on_focus=False)
-                yield Drawn(id=f"hint-{name}", classes="hint -tall-hint" if name == "height" else "hint")
-            with Horizontal(classes="row"):
-                yield Static(Content("Breaking"), markup=False)
-                breaking = self._draft.get("breaking", "yes") == "yes"
-                yield Checkbox(Content("breaking"), breaking, id="field-breaking", compact=True)
-            yield Drawn(id="hint-breaking", classes="hint")
-            yield Drawn(id="result")
+        with VerticalScroll(id="form", can_focus=False):
+            for row in ROWS:
+                with Vertical(id=f"row-{row.name}", classes="group"):
+                    with Horizontal(classes="row"):
+                        yield Static(Content(row.label), markup=False)
+                        yield self._field(row)
+                        if row.name == "calls":
+                            yield button("Read…", "read", disabled=True)
+                    if row.hint_rows:
+                        tall = " -tall-hint" if row.hint_rows > 1 else ""
+                        yield Drawn(id=f"hint-{row.name}", classes=f"hint{tall}")
+        yield Drawn(id="result")
         with Horizontal(classes="buttons"):
-            yield button("Check and send…", "submit", disabled=True)
+            yield button("Review…", "submit", disabled=True)
             yield button("Close", "close")
+
+    def _field(self, row: Row) -> Input | Checkbox | ChoiceField:
+        value = self._draft.get(row.name, row.start)
+        if row.choices:
+            return ChoiceField(row.choices, value, id=f"field-{row.name}")
+        if row.switch:
+            return Checkbox(Content(row.switch), value == "yes", id=f"field-{row.name}", compact=True)
+        return Input(value, id=f"field-{row.name}", compact=True, select_on_focus=False)
 
     def on_mount(self) -> None:
         for field in self.query(Input):
             field.cursor_blink = False
+        self._check()
+        self.run_worker(self._ask_rules(), name="rules", exit_on_error=True)
+
+    async def _ask_rules(self) -> None:
+        try:
+            self._rules = await self._session.rules()
+        except ConsoleError:
+            # The chain checks it all again; only what it usually asks for is not said.
+            return
         self._check()
 
     def watch_snapshot(self) -> None:
@@ -140,13 +212,32 @@ class ProposeScreen(ModalScreen[int | None]):
 
     def watch_now(self) -> None:
         if self.is_mounted:
-            self._draw_height("")
+            self._draw_hints(self._fields(), {})
 
-    def fields(self) -> dict[str, str]:
-        """What is typed, by field name."""
-        values = {name: self.query_one(f"#field-{name}", Input).value.strip() for name in _LABELS}
-        values["breaking"] = "yes" if self.query_one("#field-breaking", Checkbox).value else "no"
+    def _fields(self) -> Fields:
+        values: Fields = {}
+        for row in ROWS:
+            field = self.query_one(f"#field-{row.name}")
+            if isinstance(field, Checkbox):
+                values[row.name] = "yes" if field.value else "no"
+            elif isinstance(field, ChoiceField):
+                values[row.name] = field.value
+            elif isinstance(field, Input):
+                values[row.name] = field.value.strip()
         return values
+
+    def _votes(self, fields: Fields) -> bool:
+        return _calls(fields) or self._rules is None or self._rules.voting_required
+
+    def _shown(self, row: Row, fields: Fields) -> bool:
+        if row.name in {"voting", "expedited"}:
+            return self._votes(fields)
+        return row.shown(fields)
+
+    def fields(self) -> Fields:
+        """What is typed and chosen where it counts: a row that is not shown says nothing."""
+        values = self._fields()
+        return {row.name: values[row.name] for row in ROWS if self._shown(row, values)}
 
     @on(Input.Changed)
     def typed(self, event: Input.Changed) -> None:
@@ -155,6 +246,7 @@ class ProposeScreen(ModalScreen[int | None]):
         self._check()
 
     @on(Checkbox.Changed)
+    @on(ChoiceField.Changed)
     def switched(self) -> None:
         """Check after each change."""
         self._check()
@@ -164,128 +256,129 @@ class ProposeScreen(ModalScreen[int | None]):
         """Enter goes on to the next field; it never sends."""
         self.focus_next()
 
+    @on(Button.Pressed, "#read")
+    def read_cuts(self) -> None:
+        """Show what the calls of the cut file change; nobody proposes them unread."""
+        path = self._fields()["calls"]
+
+        def read(_closed: None) -> None:
+            if screen.read:
+                self._reviewed = path
+            self._check()
+
+        ask = partial(self._session.cut_file_reviews, path)
+        screen = CutsScreen(f"Calls of {path}", ask, prefix_of(self.snapshot))
+        self.app.push_screen(screen, read)
+
     @on(Button.Pressed, "#submit")
     def ask(self) -> None:
-        """Show exactly what would be sent, and ask."""
-        if self._check() or self._sending or self._sent is not None:
+        """Show exactly what would be signed."""
+        if self._check() or self._sent is not None:
             return
-        fields = self.fields()
-        body = confirm_body(fields, self._session, self.snapshot, self.now)
+        make = partial(self._session.proposal_call, self.fields())
+        review = ReviewScreen(self._session, make, prefix=prefix_of(self.snapshot))
 
-        def answered(confirmed: bool | None) -> None:
-            if confirmed:
-                self._sending = True
-                self._say(Content("Sending; the answer appears here."))
-                self._check()
-                self.run_worker(self._send(fields), exit_on_error=True)
+        def answered(sent: bool | None) -> None:
+            if sent and review.outcome is not None:
+                self._done(review.outcome.proposal_id)
 
-        self.app.push_screen(ConfirmScreen("Send this proposal", body, "Send"), answered)
+        self.app.push_screen(review, answered)
 
-    async def _send(self, fields: dict[str, str]) -> None:
-        try:
-            proposal_id = await self._session.propose(fields)
-        except ConsoleError as error:
-            self._say(Content.assemble(("✗ ", BAD), str(error)))
-        else:
-            self._sent = proposal_id
-            self._draft.clear()
-            self._say(
-                Content.assemble(
-                    ("✓ ", GOOD),
-                    f"Proposal {proposal_id} ({fields['name']}) is on the chain.",
-                    " Close this form and watch the countdown on the overview.",
-                )
-            )
-            for field in self.query(Input):
-                field.disabled = True
-            self.query_one("#field-breaking", Checkbox).disabled = True
-            self.query_one("#close", Button).focus()
-        self._sending = False
+    def _done(self, proposal_id: int) -> None:
+        name = self._fields()["name"]
+        self._sent = proposal_id
+        self._draft.clear()
+        words = f"Proposal {proposal_id} ({name}) is on the chain. Close this form; 2, Enter shows it in full."
+        self.query_one("#result", Drawn).draw(Content.assemble(("✓ ", GOOD), words))
+        for row in ROWS:
+            self.query_one(f"#field-{row.name}").disabled = True
         self._check()
+        self.query_one("#close", Button).focus()
 
     @on(Button.Pressed, "#close")
     def action_close(self) -> None:
         """Go back; what was typed is kept for the next time."""
-        if self._sending:
-            self._say(Content("Still sending: a transaction cannot be called back, its answer appears here."))
-            return
         self.dismiss(self._sent)
 
-    def _check(self) -> dict[str, str]:
-        fields = self.fields()
+    def _check(self) -> Fields:
+        values = self._fields()
         if self._sent is None:
-            self._draft.update(fields)
-        problems = self._session.check_proposal(fields, self.snapshot)
-        for name in ("name", "url", "hash"):
-            self._draw_hint(name, fields[name], problems.get(name, ""))
-        self._draw_height(problems.get("height", ""))
-        words = breaking_words(fields["breaking"])
-        if self._sent is not None:
-            words = ""
-        self.query_one("#hint-breaking", Drawn).draw(Content.styled(problems.get("breaking") or words, MUTED))
-        submit = self.query_one("#submit", Button)
-        submit.disabled = bool(problems) or self._sending or self._sent is not None
+            self._draft.update(values)
+        for row in ROWS:
+            self.query_one(f"#row-{row.name}").display = self._shown(row, values)
+        problems = self._session.check_proposal(self.fields(), self.snapshot)
+        if _calls(values) and not problems.get("calls") and self._reviewed != values["calls"]:
+            problems["calls"] = "press Read… first: nobody proposes calls unread"
+        self._draw_hints(values, problems)
+        self.query_one("#read", Button).disabled = not values["calls"] or self._sent is not None
+        self.query_one("#submit", Button).disabled = bool(problems) or self._sent is not None
         return problems
 
-    def _draw_hint(self, name: str, value: str, problem: str) -> None:
-        if self._sent is not None:
-            hint = Content("")
-        elif name not in self._touched or (problem and not value):
-            hint = Content.styled(_GUIDES[name], MUTED)
-        elif problem:
-            hint = Content.assemble(("✗ ", BAD), problem)
-        else:
-            hint = Content.styled("✓ well formed", GOOD)
-        self.query_one(f"#hint-{name}", Drawn).draw(hint)
+    def _draw_hints(self, values: Fields, problems: Fields) -> None:
+        if not problems:
+            problems = self._session.check_proposal(self.fields(), self.snapshot)
+        for row in ROWS:
+            if row.name == "height":
+                self._draw_height(values["height"], problems.get("height", ""))
+            elif row.hint_rows:
+                hint = Content("") if self._sent is not None else self._hint(row, values, problems.get(row.name, ""))
+                self.query_one(f"#hint-{row.name}", Drawn).draw(hint)
 
-    def _draw_height(self, problem: str) -> None:
+    def _hint(self, row: Row, values: Fields, problem: str) -> Content:
+        value = values[row.name]
+        if row.name == "breaking":
+            return Content.styled(problem or breaking_words(value), MUTED)
+        if problem and (value or row.name in self._touched) and row.name in self._touched | {"calls", "voting"}:
+            return Content.assemble(("✗ ", BAD), problem)
+        facts = self._facts(row.name, values)
+        if facts is not None:
+            return facts
+        if not value or row.name not in self._touched:
+            return Content.styled(row.guide, MUTED)
+        return Content.styled("✓ well formed", GOOD)
+
+    def _facts(self, name: str, values: Fields) -> Content | None:
+        if name == "voting":
+            return Content.styled(vote_facts(values, self._rules, self.snapshot, self.now), MUTED)
+        if name == "delay":
+            return Content.styled(span_facts(values[name], self.snapshot, self.now), MUTED)
+        if name == "deadline":
+            return Content.styled(deadline_facts(values[name], self.snapshot, self.now), MUTED)
+        if name == "expedited":
+            words = "EXPEDITED: everybody is told that this vote is shorter than usual"
+            return Content.styled(words, WARN) if values[name] == "yes" else Content.styled("no: the usual time", MUTED)
+        if name == "init":
+            words = "an initialiser is code with all rights of the diamond: everybody is warned"
+            return Content.styled(words, WARN) if values[name] == "yes" else Content.styled("no: none runs", MUTED)
+        if name == "kind":
+            manifest = values[name] == "manifest"
+            words = "its migration is read from it, and held against it by every node" if manifest else "no migration"
+            return Content.styled(words, MUTED)
+        if name == "calls" and values["calls"] and self._reviewed == values["calls"]:
+            return Content.styled("✓ read", GOOD)
+        return None
+
+    def _draw_height(self, value: str, problem: str) -> None:
+        hint = self.query_one("#hint-height", Drawn)
         if self._sent is not None:
             # On the chain: what would be wrong with sending it again is not worth a word.
-            self.query_one("#hint-height", Drawn).draw(Content(""))
+            hint.draw(Content(""))
             return
-        value = self.fields()["height"]
         earliest = self._session.earliest_height(self.snapshot)
         height = self.snapshot.height if self.snapshot is not None else None
         suggestion = suggested_height(earliest, height)
         field = self.query_one("#field-height", Input)
         if field.placeholder != suggestion:
             field.placeholder = suggestion
-        if not problem:
-            problem = self._session.check_proposal(self.fields(), self.snapshot).get("height", "")
         if not value and earliest is not None:
             # What would be wrong with a good height too, such as another upgrade, is told before anything is typed.
-            problem = self._session.check_proposal({**self.fields(), "height": str(earliest + 1)}, self.snapshot).get(
-                "height", ""
-            )
+            tried = {**self.fields(), "height": str(earliest + 1)}
+            problem = self._session.check_proposal(tried, self.snapshot).get("height", "")
         if problem:
             second = Content.assemble(("✗ ", BAD), problem)
         elif value:
             second = Content.styled("✓ far enough ahead", GOOD)
         else:
-            second = Content.styled(_GUIDES["height"], MUTED)
+            second = Content.styled(next(row.guide for row in ROWS if row.name == "height"), MUTED)
         ahead, least = height_facts(value, self.snapshot, self.now), least_facts(earliest)
-        self.query_one("#hint-height", Drawn).draw(stacked(ahead, Content.styled(least, MUTED), second))
-
-    def _say(self, content: Content) -> None:
-        self.query_one("#result", Drawn).draw(content)
-
-
-def confirm_body(fields: dict[str, str], session: Session, snapshot: Snapshot | None, now: float) -> Content:
-    """Exactly what will be sent, and to which network.
-
-    Typed text is shown as foreign text is: a pasted address may hold what the eye cannot see.
-    """
-    chain = f" (chain {snapshot.network.chain_id})" if snapshot is not None else ""
-    shown = {name: untrusted(value) for name, value in fields.items()}
-    rows = (
-        ("name", shown["name"]),
-        ("height H", f"{shown['height']}, {height_facts(fields['height'], snapshot, now)}"),
-        ("url", shown["url"]),
-        ("sha256", shown["hash"].removeprefix("sha256:")),
-        ("breaking", breaking_words(fields["breaking"])),
-    )
-    return stacked(
-        Content.assemble("To network ", (session.network, STRONG), chain, ":"),
-        "",
-        *(Content.assemble((f"{name:<9}", MUTED), value) for name, value in rows),
-    )
+        hint.draw(stacked(ahead, Content.styled(least, MUTED), second))

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterable
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import on
-from textual.app import App, SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Button, Static
 
 from console.errors import ConsoleError
-from console.model import CallReview, RegistryCall
+from console.model import CallOutcome, CallReview, RegistryCall
 from console.ports import Session
 from screens.addresses import filecoin_form
 from screens.confirm import ConfirmScreen, button
@@ -31,7 +29,7 @@ class ReviewScreen(ConfirmScreen):
 
     Args:
         session: Reviews, signs and exports.
-        make: Makes the call, or raises ConsoleError: then there is nothing to sign, and why.
+        make: Makes the call, at once or after looking around, or raises ConsoleError: then there is nothing to sign.
         dangerous: Whether the network's name has to be typed.
         prefix: `f` or `t`: of the other spelling of an address.
     """
@@ -39,10 +37,19 @@ class ReviewScreen(ConfirmScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("x", "export", "Export", show=False),
         Binding("a", "addresses", "Addresses", show=False),
+        Binding("up", "scroll(-1)", show=False),
+        Binding("down", "scroll(1)", show=False),
+        Binding("pageup", "scroll(-10)", show=False),
+        Binding("pagedown", "scroll(10)", show=False),
     ]
 
     def __init__(
-        self, session: Session, make: Callable[[], RegistryCall], *, dangerous: bool = False, prefix: str = "t"
+        self,
+        session: Session,
+        make: Callable[[], RegistryCall | Awaitable[RegistryCall]],
+        *,
+        dangerous: bool = False,
+        prefix: str = "t",
     ) -> None:
         asked = Content.styled("The chain is asked what it would do and cost.", MUTED)
         named = session.network if dangerous else ""
@@ -52,9 +59,15 @@ class ReviewScreen(ConfirmScreen):
         self._prefix = prefix
         self._both_forms = False
         self._review: CallReview | None = None
+        self._outcome: CallOutcome | None = None
 
     def more_buttons(self) -> Iterable[Button]:
         yield button("Export instead (x)", "export", disabled=True)
+
+    @property
+    def outcome(self) -> CallOutcome | None:
+        """What came of it; None while it is not in a block."""
+        return self._outcome
 
     def how(self) -> str:
         if self._named:
@@ -71,7 +84,8 @@ class ReviewScreen(ConfirmScreen):
 
     async def _ask(self) -> None:
         try:
-            self._review = await self._session.review(self._make())
+            made = self._make()
+            self._review = await self._session.review(made if isinstance(made, RegistryCall) else await made)
         except ConsoleError as error:
             self.query_one(".body", Static).update(Content("Nothing was signed."))
             self.say(Content.assemble(("✗ ", BAD), str(error)))
@@ -87,10 +101,15 @@ class ReviewScreen(ConfirmScreen):
 
     async def _send(self) -> str:
         assert self._review is not None  # it can be confirmed only after it was shown
-        with lent_terminal(self.app):
-            outcome = await self._session.send(self._review)
-        about = f" It is proposal {outcome.proposal_id}." if outcome.proposal_id else ""
-        return f"In block {outcome.height:,}: {outcome.transaction}.{about}"
+        self._outcome = outcome = await self._session.send(self._review)
+        about = (
+            f", as proposal {outcome.proposal_id}" if outcome.proposal_id and not self._review.call.proposal_id else ""
+        )
+        return f"In block {outcome.height:,}{about}: {outcome.transaction}"
+
+    def action_scroll(self, rows: int) -> None:
+        """Move what is reviewed; the focus stays on the answers."""
+        self.query_one("#asked").scroll_relative(y=rows, animate=False)
 
     def action_addresses(self) -> None:
         """Show addresses in both forms, or in one again."""
@@ -145,17 +164,3 @@ def review_content(review: CallReview, network: str, prefix: str = "") -> Conten
 def coins(wei: int) -> str:
     """An amount of the chain's coin, exactly: `0.00036`."""
     return f"{(Decimal(wei) / Decimal(10**18)).normalize():f}"
-
-
-@contextmanager
-def lent_terminal(app: App[Any]) -> Iterator[None]:
-    """The terminal while a signature is made: a signer may ask for a passphrase there, and we draw nothing.
-
-    The application's loop goes on: what it would draw is drawn when the terminal is back.
-    """
-    with ExitStack() as lent:
-        # Where a terminal cannot be lent nobody sits at one.
-        with suppress(SuspendNotSupported):
-            lent.enter_context(app.suspend())
-        lent.enter_context(app.batch_update())
-        yield

@@ -31,6 +31,7 @@ from console.model import (
     ReleaseCheck,
     ReleaseKind,
     RoleCount,
+    SigningKey,
     Snapshot,
     Validator,
     ValidatorReadiness,
@@ -39,6 +40,7 @@ from console.model import (
     upgrade_of,
 )
 from console.model.plan import FailureCode
+from console.ports import Terminal
 from console.text import UntrustedText
 
 NOW = 1_760_000_000.0
@@ -432,12 +434,19 @@ class FakeSession:
             return None
         return snapshot.height + 21
 
-    async def propose(self, fields: dict[str, str]) -> int:
+    def lend_terminal(self, terminal: Terminal) -> None:
+        self.terminal = terminal
+
+    async def proposal_call(self, fields: dict[str, str]) -> RegistryCall:
         self.proposed.append(dict(fields))
-        await self.answer.wait()
+        return RegistryCall("propose", tuple(fields.values()), SigningKey.PROPOSER, 0, f"Proposes {fields['name']}.")
+
+    async def cut_file_reviews(self, path: str) -> tuple[LinkedReview, ...]:
         if self.error is not None:
             raise self.error
-        return 7
+        from tests import governance_fakes
+
+        return governance_fakes.linked_reviews()
 
     async def rules(self) -> RegistryRules:
         if self.error is not None:
@@ -455,13 +464,6 @@ class FakeSession:
         return self.governances.get(proposal_id) or governance_fakes.governance(proposal_id)
 
     async def linked_reviews(self, proposal_id: int) -> tuple[LinkedReview, ...]:
-        if self.error is not None:
-            raise self.error
-        from tests import governance_fakes
-
-        return governance_fakes.linked_reviews()
-
-    async def cut_file_reviews(self, path: str) -> tuple[LinkedReview, ...]:
         if self.error is not None:
             raise self.error
         from tests import governance_fakes
@@ -533,13 +535,15 @@ class FakeSession:
 
 def check(fields: dict[str, str]) -> dict[str, str]:
     """Refuses what is empty, and what the words below say."""
-    problems = {name: f"{name} is missing" for name in ("name", "height", "url", "hash") if not fields[name]}
-    if fields["height"] and not fields["height"].isdigit():
+    asked = ("name", "height", "url", "hash", "calls")
+    problems = {name: f"{name} is missing" for name in asked if not fields.get(name, "given")}
+    height, digits, url = (fields.get(name, "") for name in ("height", "hash", "url"))
+    if height and not height.isdigit():
         problems["height"] = "the height is not a whole number"
-    elif fields["height"] and int(fields["height"]) < 1260:
+    elif height and int(height) < 1260:
         problems["height"] = "H must be at least 20 blocks ahead"
-    if fields["hash"] and len(fields["hash"].removeprefix("sha256:")) != 64:
+    if digits and len(digits.removeprefix("sha256:")) != 64:
         problems["hash"] = "the hash is not 64 hex digits"
-    if fields["url"] and not fields["url"].startswith("http"):
+    if url and not url.startswith("http"):
         problems["url"] = "the URL is not http or https"
     return problems

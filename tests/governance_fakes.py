@@ -189,7 +189,7 @@ def review(call: RegistryCall, *warnings: str) -> CallReview:
 
 def outcome(call: RegistryCall) -> CallOutcome:
     """It is in a block."""
-    return CallOutcome("0x" + "7a" * 32, 1236, 90_000, call.proposal_id)
+    return CallOutcome("0x" + "7a" * 32, 1236, 90_000, call.proposal_id or 7)
 
 
 def shown(*proposals: Proposal, height: int = 1234, entries: tuple[ValidatorReadiness, ...] = ()) -> Snapshot:

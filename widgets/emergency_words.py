@@ -66,11 +66,18 @@ def stoppable(snapshot: Snapshot | None) -> Proposal | None:
     return scheduled or next(iter(of_registry), None)
 
 
-def halt_refusal(snapshot: Snapshot | None) -> str:
-    """Why the council cannot stop an upgrade now; empty when it can."""
+def halt_refusal(snapshot: Snapshot | None, threshold: int | None = None) -> str:
+    """Why the council cannot stop an upgrade now; empty when it can.
+
+    Args:
+        snapshot: As read last.
+        threshold: Approvals that stop one; 0 where there is no council, None while that is not known.
+    """
     if snapshot is None or snapshot.chain is None:
         problem = snapshot.chain_problem if snapshot is not None else ""
         return f"The chain does not answer{f': {problem}' if problem else ''}."
+    if threshold == 0:
+        return "This registry has no emergency council: before any vote its proposer may withdraw it (2, Enter, c)."
     proposal = stoppable(snapshot)
     if proposal is None:
         return "No upgrade is open, so there is nothing to cancel."

@@ -31,12 +31,17 @@ class Term:
     text: str
 
 
-def power_terms(upgrade: Upgrade) -> list[Term]:
-    """Ready and armed power against what is needed, then every other failing term."""
+def power_terms(upgrade: Upgrade, told: frozenset[str] = frozenset()) -> list[Term]:
+    """Ready and armed power against what is needed, then every other failing term.
+
+    Args:
+        upgrade: The current one.
+        told: Reasons that stand there already.
+    """
     total = upgrade.total_power
     needed = 2 * total // 3 + 1
     terms = []
-    said = set()
+    said = set(told)
     for word, part in (("ready", upgrade.ready_power), ("armed", upgrade.armed_power)):
         text = f"{word} {part} of {total} power, {needed} needed"
         said.add(text)
@@ -137,6 +142,10 @@ class GoPanel(Drawn):
             if upgrade.proposal.verdict is Verdict.NONE:
                 lines = [Content.assemble((" — ", f"{STRONG} reverse {WARN}"), " not known now")]
             lines.append(Content.styled(f"{CLOCK_SIGN} read {duration(age.seconds)} ago:", WARN))
+        agreement = snapshot.chain.agreement
+        if agreement is not None and agreement.blocks:
+            # First of all: none of the numbers below may be true.
+            lines.append(Content.assemble(("✗ ", BAD), (f"{agreement.sentence}: nothing is signed", BAD)))
         lines.extend(self._terms(snapshot.chain, upgrade))
         self.draw(stacked(*lines))
 
@@ -146,7 +155,8 @@ class GoPanel(Drawn):
             return [_line(term) for term in waiting_terms(proposal)]
         crossing = upgrade.blocks_left is not None and upgrade.blocks_left <= 0 and proposal.verdict is Verdict.CROSS
         if proposal.status is ProposalStatus.SCHEDULED and not crossing:
-            terms = power_terms(upgrade)
+            apart = chain.agreement is not None and chain.agreement.blocks
+            terms = power_terms(upgrade, frozenset({chain.agreement.sentence} if chain.agreement and apart else ()))
         elif proposal.status is ProposalStatus.ABORTED or proposal.verdict is Verdict.ABORT:
             # Why it was aborted.
             terms = power_terms(upgrade)[:2]

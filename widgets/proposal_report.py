@@ -160,10 +160,10 @@ def _when(reading: Reading) -> Iterator[Content]:
     if not proposal.has_height and proposal.status.open:
         yield _field("then H is", f"{clock.span(proposal.delay)} after that")
     if proposal.schedule_kind is ScheduleKind.READINESS and not proposal.has_height and proposal.status.open:
-        yield _field("deadline", f"{clock.at(proposal.readiness_deadline)}: without a height by then it expires")
+        yield _field("deadline", f"{clock.at(proposal.readiness_deadline)}; else it expires")
     if proposal.has_height:
         frozen = f"frozen at {count(proposal.frozen_at)}: {proposal.verdict.name}" if proposal.frozen_at else ""
-        yield _field("freeze", frozen or f"{clock.at(proposal.freeze_height)}: from then on it is too late to stop it")
+        yield _field("freeze", frozen or f"{clock.at(proposal.freeze_height)}; then it is too late")
         if proposal.verdict is not Verdict.NONE and not proposal.frozen_at:
             yield _field("verdict", proposal.verdict.name, BAD)
     yield _field("window", f"it has to be confirmed within {clock.span(proposal.execution_window)} after H")

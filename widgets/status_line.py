@@ -8,9 +8,9 @@ from rich.cells import cell_len
 from textual import events
 from textual.content import Content
 
-from console.model import Snapshot
+from console.model import AgreementState, Snapshot
 from console.text import duration, shortened
-from widgets.drawn import BAD, MUTED, WARN, Drawn
+from widgets.drawn import BAD, MUTED, STRONG, WARN, Drawn
 from widgets.moments import block_silence, chain_age, count
 
 _GAP = "  "
@@ -47,6 +47,9 @@ def status_parts(snapshot: Snapshot | None, network: str, *, read_only: bool, no
         parts.append(Part(f"{peers} peer{'' if peers == 1 else 's'}", 2))
         age = chain_age(chain, snapshot.taken_at, now)
         parts.append(Part(f"RPC {age.words}", 7, WARN if age.stale else ""))
+        if chain.agreement is not None and chain.agreement.blocks:
+            apart = chain.agreement.state is AgreementState.DISAGREED
+            parts.append(Part("ENDPOINTS DISAGREE" if apart else "NOT CROSS-CHECKED", 9, f"{STRONG} reverse {BAD}"))
     if snapshot.node is None or snapshot.node_problem:
         parts.append(Part("no controller", 5, WARN))
     elif snapshot.node.alarm:

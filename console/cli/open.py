@@ -8,13 +8,12 @@ import os
 import signal
 import sys
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import AbstractAsyncContextManager, aclosing, suppress
+from contextlib import aclosing, suppress
 from pathlib import Path
 
 from console.cli.sources import connect, load_target
 from console.errors import ConsoleError, DevnetError, InputError
 from console.operations.session import ConsoleSession
-from console.ports import Terminal
 from console.settings import DEVNET, default_devnet_folder, devnet_up_command, load_keymap
 
 DEFAULT_THEME = "dark"
@@ -37,9 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     folder: Path = arguments.dir or default_devnet_folder()
     starting = _DevnetStart(folder) if _must_bring_up(arguments, folder) else None
     keymap = load_keymap()
-    terminal = ScreenTerminal()
-    session = open_session(arguments, starting, terminal)
-    code, stop = asyncio.run(_show(session, starting, terminal, arguments.theme or DEFAULT_THEME, keymap))
+    session = open_session(arguments, starting)
+    code, stop = asyncio.run(_show(session, starting, arguments.theme or DEFAULT_THEME, keymap))
     if not stop:
         return code
     from console.devnet.network import down
@@ -63,37 +61,21 @@ def terminal_problem(environment: Mapping[str, str]) -> str:
     return ""
 
 
-class ScreenTerminal:
-    """`console.ports.Terminal` of a console that is not drawn yet when its session is made."""
-
-    def __init__(self) -> None:
-        self.screen: Terminal | None = None
-
-    def lent(self) -> AbstractAsyncContextManager[None]:
-        """The terminal, once what draws on it has made room."""
-        from console.chain.signing import PlainTerminal
-
-        return (PlainTerminal() if self.screen is None else self.screen).lent()
-
-
-def open_session(
-    arguments: argparse.Namespace, starting: _DevnetStart | None, terminal: Terminal | None = None
-) -> ConsoleSession:
+def open_session(arguments: argparse.Namespace, starting: _DevnetStart | None) -> ConsoleSession:
     """The session that the arguments name; nothing is started yet.
-
-    Args:
-        arguments: Of the command line.
-        starting: The devnet that is brought up first; None for a network that is there.
-        terminal: Where a signer may ask for a passphrase.
 
     Raises:
         SettingsError: No such network or node.
     """
     if starting is not None:
         # Its settings do not exist before it is up.
-        return ConsoleSession(DEVNET, lambda: connect(load_target(arguments), terminal), bring_up=starting.steps)
+        return ConsoleSession(
+            DEVNET, lambda terminal: connect(load_target(arguments), terminal), bring_up=starting.steps
+        )
     target = load_target(arguments)
-    return ConsoleSession(target.network.name, lambda: connect(target, terminal), read_only=arguments.read_only)
+    return ConsoleSession(
+        target.network.name, lambda terminal: connect(target, terminal), read_only=arguments.read_only
+    )
 
 
 def _must_bring_up(arguments: argparse.Namespace, folder: Path) -> bool:
@@ -158,11 +140,7 @@ class _DevnetStart:
 
 
 async def _show(
-    session: ConsoleSession,
-    starting: _DevnetStart | None,
-    terminal: ScreenTerminal,
-    theme: str,
-    keymap: Mapping[str, str],
+    session: ConsoleSession, starting: _DevnetStart | None, theme: str, keymap: Mapping[str, str]
 ) -> tuple[int, bool]:
     """Run the console; returns its exit code and whether the operator wants the devnet stopped."""
     from console.terminal import prepare_environment
@@ -172,7 +150,6 @@ async def _show(
     from console.app import EXIT_HANGUP, EXIT_STOP_DEVNET, EXIT_TERMINATED, UpgradeConsoleApp
 
     app = UpgradeConsoleApp(session, theme, keymap=keymap)
-    terminal.screen = app
     code = 1
     try:
         result = await app.run_async()

@@ -81,18 +81,16 @@ def connect(target: Target, terminal: Terminal | None = None) -> Connection:
     """Everything that a session on this network needs.
 
     Args:
-        target: The network and its node.
-        terminal: Where a signer may ask for a passphrase; None: nowhere.
+        target: Network and node.
+        terminal: On which the signer asks for passphrases while somebody draws there; None where nobody does.
     """
     from console.chain.governance import GovernanceReader
     from console.chain.ipc import IpcChain
     from console.chain.plans import RegistryPlans
     from console.chain.transactions import RegistrySignals
     from console.node.client import NodeClient
-    from console.operations.propose import propose
     from console.operations.registry_call import RegistryCalls
     from console.operations.session import Connection
-    from console.ports import ProposeRequest
 
     network, node = target.network, target.node
     chain = IpcChain(network)
@@ -100,9 +98,6 @@ def connect(target: Target, terminal: Terminal | None = None) -> Connection:
     signals = None if node is None else RegistrySignals(network, node, terminal=terminal)
     governance = GovernanceReader(network, (*(() if node is None else (node.ethereum_rpc,)), *network.ethereum_rpc))
     calls = RegistryCalls(network, node, terminal=terminal)
-
-    async def send(request: ProposeRequest) -> int:
-        return await propose(network, request)
 
     async def close() -> None:
         for part in (chain, plans, signals, governance, calls):
@@ -116,7 +111,6 @@ def connect(target: Target, terminal: Terminal | None = None) -> Connection:
         control=None if node is None else NodeClient(node.state_dir),
         plans=plans,
         signals=signals,
-        propose=send,
         governance=governance,
         calls=calls,
         close=close,

@@ -25,11 +25,12 @@ from console.model import (
 )
 from console.operations import logs
 from console.operations.contract_export import read_export
+from console.operations.governance import propose_call
 from console.operations.node import NodeControl, act, arm_unproven
 from console.operations.propose import check_fields, earliest_height, request_of
 from console.operations.ready import signal_ready
 from console.operations.registry_call import export_call
-from console.ports import PlanSource, ProposeRequest, Signals
+from console.ports import PlanSource, Signals, Terminal
 from console.settings import NetworkSettings, NodeSettings
 
 LOG_LINES = 200
@@ -71,7 +72,6 @@ class Connection:
     """None when there is no node."""
     signals: Signals | None
     """Sends from the node's operator key; None when there is no node."""
-    propose: Callable[[ProposeRequest], Awaitable[int]]
     governance: GovernanceSource
     calls: CallSender
     close: Callable[[], Awaitable[None]]
@@ -82,7 +82,8 @@ class ConsoleSession:
 
     Args:
         network: The network's name.
-        connect: Loads the settings and makes the connection; called once, when the network exists.
+        connect: Loads the settings and makes the connection, with the terminal that was lent; called once, when the
+            network exists.
         read_only: Whether every change is refused.
         bring_up: Brings the devnet up, telling (steps done, steps in all, sentence); None when the network is there.
         clock: Unix seconds.
@@ -91,7 +92,7 @@ class ConsoleSession:
     def __init__(
         self,
         network: str,
-        connect: Callable[[], Connection],
+        connect: Callable[[Terminal | None], Connection],
         *,
         read_only: bool = False,
         bring_up: Callable[[], AsyncIterator[tuple[int, int, str]]] | None = None,
@@ -104,6 +105,7 @@ class ConsoleSession:
         self._clock = clock
         self._connection: Connection | None = None
         self._latest: Snapshot | None = None
+        self._terminal: Terminal | None = None
 
     @property
     def network(self) -> str:
@@ -142,6 +144,10 @@ class ConsoleSession:
             yield done, total, sentence
         self._bring_up = None
 
+    def lend_terminal(self, terminal: Terminal) -> None:
+        """Have the signer ask for passphrases on this terminal, which its owner leaves to it meanwhile."""
+        self._terminal = terminal
+
     def check_proposal(self, fields: dict[str, str], snapshot: Snapshot | None) -> dict[str, str]:
         """Check the propose form as typed; see `console.operations.propose.check_fields`."""
         return check_fields(fields, snapshot)
@@ -152,21 +158,16 @@ class ConsoleSession:
             return None
         return earliest_height(snapshot.chain, snapshot.height)
 
-    async def propose(self, fields: dict[str, str]) -> int:
-        """Send the proposal of the form, checked once more against the newest Snapshot.
-
-        Returns:
-            The proposal's id, when the receipt was seen.
+    async def proposal_call(self, fields: dict[str, str]) -> RegistryCall:
+        """The call that proposes what the form says, checked once more against the newest Snapshot.
 
         Raises:
-            InputError: Read-only, or a field is not acceptable; nothing was sent.
-            ChainError: Not sent or refused.
-            SignerError: The signer did not sign.
+            InputError: Read-only, or a field or file is not acceptable; nothing was sent.
         """
         self._require_writable()
         if self._latest is None:
             raise InputError("the chain has not answered yet", safe="nothing was sent")
-        return await self._connected().propose(request_of(fields, self._latest))
+        return propose_call(request_of(fields, self._latest))
 
     async def rules(self) -> RegistryRules:
         """What the registry was deployed with. Raises ChainError."""
@@ -262,7 +263,7 @@ class ConsoleSession:
 
     def _connected(self) -> Connection:
         if self._connection is None:
-            self._connection = self._connect()
+            self._connection = self._connect(self._terminal)
         return self._connection
 
     def _require_writable(self) -> None:

@@ -197,7 +197,8 @@ async def test_read_only_shows_the_verbs_and_refuses_them() -> None:
 async def test_linked_calls_are_read_searched_and_left() -> None:
     app = UpgradeConsoleApp(FakeSession(votes.voted_on()))
     async with app.run_test() as pilot:
-        await _open(pilot)
+        screen = await _open(pilot)
+        await until(pilot, lambda: screen.governance is not None, "what is linked")
         await pilot.press("d")
         await until(pilot, lambda: isinstance(app.screen, CutsScreen), "the diff")
         await until(pilot, lambda: "IT RUNS AN INITIALISER" in screen_text(app), "the review")
@@ -218,9 +219,11 @@ async def test_linked_calls_are_read_searched_and_left() -> None:
 
 
 async def test_a_review_that_cannot_be_read_says_why() -> None:
-    session = FakeSession(votes.voted_on(), error=ChainError("no endpoint answers"))
+    session = FakeSession(votes.voted_on())
     app = UpgradeConsoleApp(session)
     async with app.run_test() as pilot:
-        await _open(pilot)
+        screen = await _open(pilot)
+        await until(pilot, lambda: screen.governance is not None, "what is linked")
+        session.error = ChainError("no endpoint answers")
         await pilot.press("d")
         await until(pilot, lambda: "✗ no endpoint answers." in screen_text(app), "the reason")

@@ -9,12 +9,16 @@ from textual.widgets import Button, Checkbox, Input
 
 from console.app import UpgradeConsoleApp
 from console.errors import ChainError
-from screens.confirm import ConfirmScreen
+from screens.cuts import CutsScreen
 from screens.overview import OverviewScreen
-from screens.propose import ProposeScreen, height_facts, suggested_height
+from screens.propose import ROWS, ProposeScreen
+from screens.review import ReviewScreen
 from tests import fakes
+from tests import governance_fakes as votes
 from tests.fakes import HASH, NOW, URL, FakeSession
 from tests.pilot import screen_text, settled, until
+from widgets.choice_field import ChoiceField
+from widgets.propose_facts import blocks_of, deadline_facts, height_facts, span_facts, suggested_height
 
 pytestmark = pytest.mark.anyio
 
@@ -36,16 +40,16 @@ async def _fill(pilot: Pilot[int], form: ProposeScreen, fields: dict[str, str]) 
     await pilot.pause()
 
 
-async def _ask(pilot: Pilot[int], form: ProposeScreen) -> ConfirmScreen:
+async def _ask(pilot: Pilot[int], form: ProposeScreen) -> ReviewScreen:
     form.query_one("#submit", Button).focus()
     await pilot.press("enter")
-    await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen), "the confirm step")
-    assert isinstance(pilot.app.screen, ConfirmScreen)
+    await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen), "the review")
+    assert isinstance(pilot.app.screen, ReviewScreen)
     return pilot.app.screen
 
 
-async def _armed(pilot: Pilot[int], confirm: ConfirmScreen) -> None:
-    await until(pilot, lambda: not confirm.query_one("#confirm", Button).disabled, "the armed dialog")
+async def _armed(pilot: Pilot[int], review: ReviewScreen) -> None:
+    await until(pilot, lambda: not review.query_one("#confirm", Button).disabled, "the armed review")
 
 
 async def test_problems_appear_while_typing_and_bar_the_way() -> None:
@@ -64,33 +68,36 @@ async def test_problems_appear_while_typing_and_bar_the_way() -> None:
         assert "the first possible now is 1,298" in text
 
 
-async def test_the_confirm_step_shows_everything_and_sends_once() -> None:
+async def test_what_is_reviewed_is_sent_once_and_the_form_is_empty_afterwards() -> None:
     session = FakeSession(fakes.go())
     app = UpgradeConsoleApp(session)
     async with app.run_test() as pilot:
         form = await _open(pilot)
         await _fill(pilot, form, FILLED)
         form.query_one("#field-breaking", Checkbox).value = False
-        confirm = await _ask(pilot, form)
-        await pilot.pause()
-        text = screen_text(app)
-        for piece in ("devnet", "chain devnet-ab12cd", "v0.2.0", "1400", URL, HASH, "no: only ready nodes stop"):
-            assert piece in text
-        assert confirm.focused is confirm.query_one("#cancel")
-        await _armed(pilot, confirm)
+        review = await _ask(pilot, form)
+        await _armed(pilot, review)
+        assert review.focused is review.query_one("#cancel")
         await pilot.press("y")
-        await until(pilot, lambda: session.proposed, "the proposal")
-        await until(pilot, lambda: "Proposal 7 (v0.2.0) is on the chain" in screen_text(app), "the result in place")
-        assert session.proposed == [{**FILLED, "breaking": "no"}]
+        await until(pilot, lambda: session.sent, "the proposal")
+        await until(pilot, lambda: "In block 1,236, as proposal 7:" in screen_text(app), "the result in place")
+        fields = session.proposed[0]
+        assert {name: fields[name] for name in FILLED} == FILLED
+        assert (fields["breaking"], fields["what"], fields["schedule"]) == ("no", "release", "height")
+        assert not {"calls", "delay", "threshold", "deadline"} & set(fields)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is form, "the form")
+        await until(pilot, lambda: "Proposal 7 (v0.2.0) is on the chain" in screen_text(app), "the result")
         assert form.query_one("#submit", Button).disabled
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, OverviewScreen), "the overview")
         await pilot.press("p")
         await until(pilot, lambda: isinstance(app.screen, ProposeScreen) and app.screen.is_mounted, "a new form")
         assert app.screen.query_one("#field-name", Input).value == ""
+    assert len(session.sent) == 1
 
 
-async def test_keys_typed_ahead_cannot_confirm() -> None:
+async def test_keys_typed_ahead_cannot_send() -> None:
     session = FakeSession(fakes.go())
     app = UpgradeConsoleApp(session)
     async with app.run_test() as pilot:
@@ -99,12 +106,12 @@ async def test_keys_typed_ahead_cannot_confirm() -> None:
         form.query_one("#submit", Button).focus()
         # One burst, as an impatient hand or a pasted text gives it; Enter lands on Cancel.
         await pilot.press("enter", "y", "y", "tab", "right", "y", "enter", "y")
-        await until(pilot, lambda: isinstance(app.screen, ProposeScreen), "the form again")
-        assert session.proposed == []
+        await pilot.pause()
+        assert session.sent == []
         assert form.query_one("#field-hash", Input).value == FILLED["hash"]
 
 
-async def test_an_error_is_shown_in_place_and_nothing_typed_is_lost() -> None:
+async def test_a_refusal_is_told_and_nothing_typed_is_lost() -> None:
     error = ChainError("the registry refused: HeightTooSoon", next_step="choose a later H")
     session = FakeSession(fakes.go(), error=error)
     app = UpgradeConsoleApp(session)
@@ -114,26 +121,105 @@ async def test_an_error_is_shown_in_place_and_nothing_typed_is_lost() -> None:
         await _armed(pilot, await _ask(pilot, form))
         await pilot.press("y")
         await until(pilot, lambda: "HeightTooSoon; choose a later H." in screen_text(app), "the error")
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is form, "the form")
         assert {name: form.query_one(f"#field-{name}", Input).value for name in FILLED} == FILLED
         assert not form.query_one("#submit", Button).disabled
 
 
-async def test_nothing_closes_while_it_is_being_sent() -> None:
-    session = FakeSession(fakes.go())
-    session.answer.clear()
+@pytest.mark.parametrize(
+    ("what", "schedule", "shown"),
+    [
+        ("release", "height", {"url", "hash", "kind", "breaking", "height"}),
+        ("release", "vote", {"url", "hash", "kind", "breaking", "delay"}),
+        ("release", "readiness", {"url", "hash", "kind", "breaking", "threshold", "deadline", "delay"}),
+        ("contracts", "height", {"calls", "init"}),
+        ("both", "vote", {"url", "hash", "kind", "breaking", "delay", "calls", "order", "init"}),
+    ],
+)
+async def test_only_what_counts_is_asked_and_sent(what: str, schedule: str, shown: set[str]) -> None:
+    app = UpgradeConsoleApp(FakeSession(fakes.idle()))
+    async with app.run_test() as pilot:
+        form = await _open(pilot)
+        form.query_one("#field-what", ChoiceField).choose(what)
+        form.query_one("#field-schedule", ChoiceField).choose(schedule)
+        await pilot.pause()
+        always = {"what", "name", "voting", "expedited"} | ({"schedule"} if what != "contracts" else set())
+        assert set(form.fields()) == always | shown
+        rows = {row.name for row in ROWS if form.query_one(f"#row-{row.name}").display}
+        assert rows == always | shown
+
+
+async def test_where_no_vote_is_needed_none_is_asked_for() -> None:
+    session = FakeSession(fakes.idle())
+    session.registry_rules = votes.rules(voting_required=False)
     app = UpgradeConsoleApp(session)
     async with app.run_test() as pilot:
         form = await _open(pilot)
-        await _fill(pilot, form, FILLED)
-        await _armed(pilot, await _ask(pilot, form))
-        await pilot.press("y")
-        await until(pilot, lambda: session.proposed, "the proposal")
+        await until(pilot, lambda: "voting" not in form.fields(), "the registry's rules")
+        form.query_one("#field-what", ChoiceField).choose("both")
+        await until(pilot, lambda: form.query_one("#row-voting").display, "the vote that calls need")
+
+
+async def test_calls_are_read_before_they_are_proposed() -> None:
+    session = FakeSession(fakes.idle())
+    app = UpgradeConsoleApp(session)
+    async with app.run_test(size=(80, 48)) as pilot:
+        form = await _open(pilot)
+        form.query_one("#field-what", ChoiceField).choose("contracts")
+        form.query_one("#field-name", Input).value = "gateway-cut"
+        form.query_one("#field-calls", Input).value = "/tmp/cut.json"
+        await until(pilot, lambda: "nobody proposes calls unread" in screen_text(app), "the warning")
+        assert form.query_one("#submit", Button).disabled
+        form.query_one("#read", Button).focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, CutsScreen), "the diff")
+        await until(pilot, lambda: "GatewayMessengerFacet" in screen_text(app), "the cut")
         await pilot.press("escape")
-        await pilot.pause()
-        assert app.screen is form
-        assert "cannot be called back" in screen_text(app)
-        session.answer.set()
-        await until(pilot, lambda: "Proposal 7" in screen_text(app), "the result")
+        await until(pilot, lambda: not form.query_one("#submit", Button).disabled, "the open way")
+        form.query_one("#field-calls", Input).value = "/tmp/other.json"
+        await until(pilot, lambda: form.query_one("#submit", Button).disabled, "the barred way again")
+
+
+async def test_spans_are_shown_in_blocks_and_time() -> None:
+    app = UpgradeConsoleApp(FakeSession(fakes.idle()))
+    async with app.run_test(size=(100, 60)) as pilot:
+        form = await _open(pilot)
+        await until(pilot, lambda: "604,800 blocks ≈ 7d 0h at 1.0s a block" in screen_text(app), "the usual vote")
+        form.query_one("#field-voting", Input).value = "600"
+        await until(pilot, lambda: "wants at least 604,800 blocks" in screen_text(app), "the registry's least")
+        form.query_one("#field-expedited", Checkbox).value = True
+        await until(pilot, lambda: "wants at least 3,600 blocks" in screen_text(app), "the least of an expedited one")
+        assert "EXPEDITED" in screen_text(app)
+
+
+async def test_choices_are_made_by_keys_and_mouse() -> None:
+    app = UpgradeConsoleApp(FakeSession(fakes.idle()))
+    async with app.run_test() as pilot:
+        form = await _open(pilot)
+        field = form.query_one("#field-what", ChoiceField)
+        field.focus()
+        await pilot.press("right", "right", "right")
+        assert field.value == "both"
+        await pilot.press("left")
+        assert field.value == "contracts"
+        await pilot.click("#field-what", offset=(2, 0))
+        assert field.value == "release"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds", "blocks"),
+    [("100", 1.0, 100), ("100", None, 100), ("7d", 1.0, 604_800), ("7d", 12.0, 50_400), ("7d", None, None)],
+)
+def test_spans(text: str, seconds: float | None, blocks: int | None) -> None:
+    assert blocks_of(text, seconds) == blocks
+
+
+@pytest.mark.parametrize("text", ["", "x", "-5", "1e9", "9" * 30, "7 days", "٣"])
+def test_spans_of_any_text(text: str) -> None:
+    assert blocks_of(text, 1.0) is None
+    assert span_facts(text, fakes.go(), NOW)
+    assert deadline_facts(text, fakes.go(), NOW)
 
 
 async def test_a_closed_form_keeps_its_draft_and_enter_never_sends() -> None:
@@ -147,7 +233,7 @@ async def test_a_closed_form_keeps_its_draft_and_enter_never_sends() -> None:
         await pilot.press("p")
         await until(pilot, lambda: isinstance(app.screen, ProposeScreen) and app.screen.is_mounted, "the form again")
         assert app.screen.query_one("#field-name", Input).value == "v9"
-        assert app.screen.query_one("#field-height", Input).value == "12"
+        assert app.screen.query_one("#field-url", Input).value == "12"
     assert session.proposed == []
 
 
@@ -194,11 +280,11 @@ async def test_what_is_typed_ahead_of_a_tab_lands_in_its_own_field() -> None:
     app = UpgradeConsoleApp(FakeSession(fakes.go()))
     async with app.run_test() as pilot:
         form = await _open(pilot)
-        for key in (*"v9", "tab", *"1400", "tab", *"url", "tab", *"abc"):
+        for key in (*"v9", "tab", *"url", "tab", *"abc", "tab", "tab", "tab", "tab", *"1400"):
             app.post_message(events.Key(key, key if len(key) == 1 else None))
-        await until(pilot, lambda: form.query_one("#field-hash", Input).value == "abc", "the last field")
+        await until(pilot, lambda: form.query_one("#field-height", Input).value == "1400", "the last field")
         assert form.query_one("#field-url", Input).value == "url"
-        assert form.query_one("#field-height", Input).value == "1400"
+        assert form.query_one("#field-hash", Input).value == "abc"
         assert form.query_one("#field-name", Input).value == "v9"
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
-from console.model import Crossing, FailureCode, Fetching, Preparation, Verdict
+from console.model import Agreement, AgreementState, Crossing, FailureCode, Fetching, Preparation, Verdict
 from console.text import UntrustedText
 from tests import fakes
 from tests.fakes import NOW
@@ -206,3 +206,24 @@ def test_a_chain_without_blocks_is_told_on_the_status_line() -> None:
     assert stalled.chain is not None
     stalled = replace(stalled, chain=replace(stalled.chain, block_time_unix=NOW - 65))
     assert "no block for 1m 05s" in [part.text for part in status_parts(stalled, "devnet", read_only=False, now=NOW)]
+
+
+def test_endpoints_that_disagree_are_told_before_any_number() -> None:
+    shown = fakes.go()
+    assert shown.chain is not None
+    sentence = "http://a:8545 and http://b:8545 contradict each other at height 1,276"
+    apart = Agreement(AgreementState.DISAGREED, sentence)
+    contested = fakes.snapshot(replace(shown.chain, agreement=apart), shown.node)
+    assert contested.upgrade is not None
+    assert not contested.upgrade.go
+    parts = status_parts(contested, "devnet", read_only=False, now=NOW)
+    assert "ENDPOINTS DISAGREE" in [part.text for part in fit(parts, 80)]
+    assert "ENDPOINTS DISAGREE" in [part.text for part in fit(parts, 40)]
+    assert [term.text for term in power_terms(contested.upgrade)].count(sentence) == 1
+    assert sentence not in [term.text for term in power_terms(contested.upgrade, frozenset({sentence}))]
+    agreed = replace(shown.chain, agreement=Agreement(AgreementState.AGREED, "2 of 2 agree"))
+    quiet = status_parts(fakes.snapshot(agreed, shown.node), "devnet", read_only=False, now=NOW)
+    assert not [part for part in quiet if "DISAGREE" in part.text or "CROSS-CHECKED" in part.text]
+    unchecked = replace(shown.chain, agreement=Agreement(AgreementState.UNCHECKED, "one endpoint", required=True))
+    words = [part.text for part in status_parts(fakes.snapshot(unchecked, None), "devnet", read_only=False, now=NOW)]
+    assert "NOT CROSS-CHECKED" in words

@@ -24,7 +24,7 @@ from tests.console.chain.network_servers import Clock, Served, serving
 pytestmark = pytest.mark.anyio
 
 OVERVIEW = ["status", "abci_info", "net_info"]
-ETHEREUM = ["eth_blockNumber", "eth_chainId", "eth_call", "eth_call", "eth_blockNumber"]
+ETHEREUM = ["eth_blockNumber", "eth_chainId", "eth_call", "eth_call", "eth_call", "eth_blockNumber"]
 
 
 @asynccontextmanager

@@ -83,8 +83,11 @@ class TestBothForms:
         assert Account._recover_hash(digest(message), signature=bytes.fromhex(signed.signature[2:])) == ADDRESS
 
     def test_another_key_does_not_sign(self, key: Path, message: TypedMessage) -> None:
-        field = "validator" if isinstance(message, VoteMessage) else "signer"
-        other = dataclasses.replace(message, **{field: OTHER})
+        other: TypedMessage
+        if isinstance(message, VoteMessage):
+            other = dataclasses.replace(message, validator=OTHER)
+        else:
+            other = dataclasses.replace(message, signer=OTHER)
         with pytest.raises(SignerError, match=f"the key is that of {ADDRESS}, not of {OTHER}"):
             asyncio.run(SignerProcess().sign_typed(KeyReference(key), other))
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from console.errors import DevnetError, InputError
 from console.model import CallOutcome, CallReview, Governance, RegistryCall, RegistryRules, SigningKey, Snapshot
 from console.operations.contract_export import read_export
 from console.operations.session import Connection, ConsoleSession
-from console.ports import ProposeRequest, Session
+from console.ports import Session, Terminal
 from tests.console.operations.examples import a_chain, a_network, a_node_settings, a_proposal, a_snapshot
 from tests.console.operations.test_node import FakeControl
 from tests.console.operations.test_propose import GOOD
@@ -47,13 +47,14 @@ class World:
     node: bool = True
     connections: int = 0
     closed: int = 0
-    proposed: list[ProposeRequest] = field(default_factory=list)
+    terminals: list[Terminal | None] = field(default_factory=list)
     sent: list[CallReview] = field(default_factory=list)
     control: FakeControl = field(default_factory=FakeControl)
     signals: FakeSignals = field(default_factory=FakeSignals)
 
-    def connect(self) -> Connection:
+    def connect(self, terminal: Terminal | None) -> Connection:
         self.connections += 1
+        self.terminals.append(terminal)
         return Connection(
             network=a_network(self.folder),
             node=a_node_settings(self.folder) if self.node else None,
@@ -61,15 +62,10 @@ class World:
             control=self.control if self.node else None,
             plans=FakePlans(a_reading()) if self.node else None,
             signals=self.signals if self.node else None,
-            propose=self.propose,
             governance=self,
             calls=self,
             close=self.close,
         )
-
-    async def propose(self, request: ProposeRequest) -> int:
-        self.proposed.append(request)
-        return 8
 
     async def rules(self) -> RegistryRules:
         return RULES
@@ -116,15 +112,14 @@ async def test_a_proposal_is_checked_against_the_newest_snapshot(tmp_path: Path)
     world = World(tmp_path, [a_snapshot(a_chain(120)), busy])
     session = a_session(world)
     with pytest.raises(InputError, match="has not answered yet"):
-        await session.propose(GOOD)
+        await session.proposal_call(GOOD)
     async with aclosing(session.snapshots()) as snapshots:
         first = await anext(snapshots)
         assert session.check_proposal(GOOD, first) == {}
-        assert await session.propose(GOOD) == 8
+        assert (await session.proposal_call(GOOD)).function == "propose"
         await anext(snapshots)
         with pytest.raises(InputError, match="proposal 7"):
-            await session.propose(GOOD)
-    assert [request.height for request in world.proposed] == [200]
+            await session.proposal_call(GOOD)
 
 
 async def test_the_first_possible_height_is_the_one_that_the_check_accepts(tmp_path: Path) -> None:
@@ -143,10 +138,11 @@ async def test_read_only_changes_nothing(tmp_path: Path) -> None:
     session = a_session(world, read_only=True)
     async with aclosing(session.snapshots()) as snapshots:
         await anext(snapshots)
-    for change in (session.propose(GOOD), session.ready(7), session.node_action("stop"), session.arm_unproven("x")):
+    node = (session.ready(7), session.node_action("stop"), session.arm_unproven("x"))
+    for change in (session.proposal_call(GOOD), *node):
         with pytest.raises(InputError, match="read-only; nothing was changed"):
             await change
-    assert (world.proposed, world.control.asked, world.signals.said) == ([], [], [])
+    assert (world.sent, world.control.asked, world.signals.said) == ([], [], [])
 
 
 async def test_readiness_by_hand_goes_through_the_same_operation(tmp_path: Path) -> None:
@@ -234,3 +230,26 @@ async def test_a_read_only_session_reads_and_sends_nothing(tmp_path: Path) -> No
     with pytest.raises(InputError, match="read-only"):
         await session.send(await world.review(CALL))
     assert world.sent == []
+
+
+async def test_its_terminal_is_lent_to_the_signer_and_its_nodes_address_is_told(tmp_path: Path) -> None:
+    world = World(tmp_path, [])
+    session = a_session(world)
+    assert session.own_address == ""
+    terminal = Lent()
+    session.lend_terminal(terminal)
+    await session.node_action("stop")
+    assert world.terminals == [terminal]
+    assert session.own_address == a_node_settings(tmp_path).address
+
+
+class Lent:
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[None]:
+        yield
+
+
+async def test_a_cut_file_that_is_none_is_refused(tmp_path: Path) -> None:
+    session = a_session(World(tmp_path, []))
+    with pytest.raises(InputError):
+        await session.cut_file_reviews(str(tmp_path / "missing.json"))
