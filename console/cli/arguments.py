@@ -48,13 +48,17 @@ def _refuse_incomplete(parser: argparse.ArgumentParser, arguments: argparse.Name
         if arguments.file is None and arguments.manifest is None:
             parser.error("give the binary's FILE, or --manifest, or both")
     elif arguments.verb == "propose":
-        binary = (arguments.name, arguments.binary_url, arguments.binary_hash)
-        manifest = (arguments.manifest, arguments.manifest_url)
-        if not any(manifest):
-            if None in binary:
-                parser.error("a binary needs --name, --binary-url and --binary-hash; or give --manifest")
-        elif None in manifest or any(binary) or arguments.not_breaking:
-            parser.error("a manifest says name, hash and rules itself: give --manifest, --manifest-url and --height")
+        from console.cli.propose_arguments import incomplete
+
+        if problem := incomplete(arguments):
+            parser.error(problem)
+    elif arguments.verb == "vote" and (arguments.choice is None) == (arguments.relay is None):
+        parser.error("say yes or no, or --relay FILE")
+    elif arguments.verb == "halt":
+        if arguments.stop_node == (arguments.proposal is not None):
+            parser.error("say the ID of the proposal to cancel, or --stop-node; each is a choice of its own")
+        if arguments.proposal is not None and arguments.reason is None:
+            parser.error("cancelling an upgrade needs --reason TEXT, which is kept on the chain")
 
 
 def _split(argv: list[str]) -> tuple[list[str], list[str] | None]:
@@ -85,6 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_report(verbs, shared)
     _add_propose(verbs, shared)
     _add_ready(verbs, shared)
+    _add_governance(verbs, shared)
     _add_node(verbs, shared)
     _add_release(verbs, shared)
     _add_migration(verbs, shared)
@@ -195,22 +200,14 @@ def _add_report(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shar
 
 
 def _add_propose(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
-    propose = verbs.add_parser("propose", parents=[shared], help="propose an upgrade", allow_abbrev=False)
-    propose.add_argument("--name", metavar="v0.2.0", help="[a-z0-9][a-z0-9._-]{0,63}; a manifest says it itself")
-    propose.add_argument(
-        "--height", required=True, type=int, metavar="H", help="the first height that the new binary executes"
-    )
-    propose.add_argument("--binary-url", metavar="URL", help="where the binary is to be had")
-    propose.add_argument("--binary-hash", metavar="sha256:HEX", help="sha256 of the binary")
-    propose.add_argument("--manifest", type=_folder, metavar="FILE", help="a release manifest, instead of one binary")
-    propose.add_argument("--manifest-url", metavar="URL", help="where it is to be had, its .sshsig files beside it")
-    propose.add_argument(
-        "--not-breaking", action="store_true", help="nodes that are not ready may go on with the old binary"
-    )
-    propose.set_defaults(run=_verb("console.cli.propose"))
+    from console.cli import propose_arguments
+
+    propose_arguments.register(verbs, shared, _verb)
 
 
 def _add_ready(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
+    from console.cli import governance_arguments
+
     ready = verbs.add_parser(
         "ready", parents=[shared], help="signal by hand that a node has the release staged", allow_abbrev=False
     )
@@ -220,7 +217,18 @@ def _add_ready(verbs: argparse._SubParsersAction[argparse.ArgumentParser], share
         metavar="ADDRESS",
         help="the validator whose node is meant , instead of --node",
     )
+    governance_arguments.signing_options(ready)
+    governance_arguments.signed_options(ready)
     ready.set_defaults(run=_verb("console.cli.ready"))
+
+
+def _add_governance(
+    verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser
+) -> None:
+    from console.cli import governance_arguments
+
+    governance_arguments.register(verbs, shared, _verb)
+    governance_arguments.register_registry(verbs, shared, _verb)
 
 
 def _add_node(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from console.addresses import ZERO_ADDRESS, prefix_of, read_address
 from console.errors import ChainError, InputError, SettingsError
 from console.model import CallOutcome, CallReview, RegistryCall, SigningKey
 from console.operations.contract_export import ExportedCall, write_export
@@ -18,6 +19,7 @@ from console.ports import KeyReference, Terminal
 from console.settings import NetworkSettings, NodeSettings, state_folder
 
 if TYPE_CHECKING:
+    from console.chain.governance import GovernanceReader
     from console.chain.writer import RegistryWriter, Transaction
 
 MOST_REVIEW_AGE_S = 300.0
@@ -52,10 +54,15 @@ class RegistryCalls:
         self._terminal = terminal
         self._clock = clock
         self._writers: dict[bool, RegistryWriter] = {}
+        self._reader: GovernanceReader | None = None
         self._reviewed: dict[CallReview, tuple[Transaction, KeyReference, float]] = {}
 
-    async def review(self, call: RegistryCall) -> CallReview:
+    async def review(self, call: RegistryCall, *, sender: str = "") -> CallReview:
         """Read from the chain what would be signed; a call that would be refused now is refused here.
+
+        Args:
+            call: What to do.
+            sender: Checksummed address of a signer elsewhere, for an export; such a review cannot be sent.
 
         Raises:
             SettingsError: No key is set that could sign it.
@@ -65,10 +72,11 @@ class RegistryCalls:
             EndpointsDisagree: The endpoints contradict each other.
             SignerError: The key cannot be used.
         """
-        key = key_for(self._network, self._node, call.key, self._key)
         await self._check_agreement()
         writer = self._writer(call.key)
-        sender = await writer.address(key)
+        key = None if sender else key_for(self._network, self._node, call.key, self._key)
+        if key is not None:
+            sender = await writer.address(key)
         transaction = await writer.build(sender, call.function, call.args)
         review = CallReview(
             call=call,
@@ -80,9 +88,13 @@ class RegistryCalls:
             gas=transaction.gas,
             cost_wei=transaction.gas * transaction.fee_wei,
             data=transaction.data,
-            warnings=await self._warnings(writer, transaction),
+            warnings=(
+                *(() if key is None else await self._key_warnings(writer, call.key, key)),
+                *await self._warnings(writer, transaction),
+            ),
         )
-        self._reviewed[review] = (transaction, key, self._clock())
+        if key is not None:
+            self._reviewed[review] = (transaction, key, self._clock())
         return review
 
     async def send(self, review: CallReview) -> CallOutcome:
@@ -114,6 +126,18 @@ class RegistryCalls:
         """End waiting signers and close the connections."""
         for writer in self._writers.values():
             await writer.close()
+        if self._reader is not None:
+            await self._reader.close()
+
+    def _rules_reader(self) -> GovernanceReader:
+        from console.chain.governance import GovernanceReader
+
+        if self._reader is None:
+            self._reader = GovernanceReader(self._network, self._urls())
+        return self._reader
+
+    def _urls(self) -> tuple[str, ...]:
+        return (*(() if self._node is None else (self._node.ethereum_rpc,)), *self._network.ethereum_rpc)
 
     async def _check_agreement(self) -> None:
         from console.chain.agreement import require_agreement
@@ -127,23 +151,61 @@ class RegistryCalls:
         by_node = key is SigningKey.OPERATOR and self._node is not None and self._key is None
         if by_node not in self._writers:
             node = self._node
-            urls = (*(() if node is None else (node.ethereum_rpc,)), *self._network.ethereum_rpc)
             # The controller of the node has the same key and must not be on its way with it at the same time.
             book = sent_by_node(node) if by_node and node is not None else sent_by_hand(self._network)
-            self._writers[by_node] = RegistryWriter(self._network, urls, book, terminal=self._terminal)
+            self._writers[by_node] = RegistryWriter(self._network, self._urls(), book, terminal=self._terminal)
         return self._writers[by_node]
+
+    async def _key_warnings(self, writer: RegistryWriter, role: SigningKey, key: KeyReference) -> tuple[str, ...]:
+        """How the key's file is kept, and whether it is too good for what it does."""
+        found = await writer.describe(key)
+        own = self._node is not None and self._node.address.lower() == found.address.lower()
+        if role is not SigningKey.OPERATOR or not own:
+            return found.warnings
+        return (*found.warnings, f"the operator key {found.address} is the validator's own: use a low-value key")
 
     async def _warnings(self, writer: RegistryWriter, transaction: Transaction) -> tuple[str, ...]:
         found = []
         try:
+            successor = (await self._rules_reader().rules()).successor
+        except ChainError as error:
+            found.append(f"whether another registry follows this one is not known: {error.what}")
+        else:
+            if successor != ZERO_ADDRESS:
+                found.append(
+                    f"another registry follows this one, {successor}: look at `upgrade-console registry show` first"
+                )
+        try:
             balance = await writer.balance(transaction.sender)
         except ChainError as error:
-            return (f"the balance of {transaction.sender} is not known: {error.what}",)
+            return (*found, f"the balance of {transaction.sender} is not known: {error.what}")
         if balance < transaction.gas * transaction.fee_wei:
             found.append(
                 f"{transaction.sender} holds {balance} wei and this may cost {transaction.gas * transaction.fee_wei}"
             )
         return tuple(found)
+
+
+def sender_of(typed: str | None, network: NetworkSettings, *, unsigned: bool) -> str:
+    """Who will sign elsewhere, checksummed; empty for a key that is here.
+
+    Args:
+        typed: An address in any form; None for none.
+        network: Which prefix its Filecoin addresses have.
+        unsigned: Whether the call is only shown or exported.
+
+    Raises:
+        InputError: It is no address, or the call is to be sent from here.
+    """
+    if typed is None:
+        return ""
+    if not unsigned:
+        raise InputError(
+            "a call from an address whose key is elsewhere cannot be sent from here",
+            safe=_NOTHING_SENT,
+            next_step="add --export FILE, or --dry-run",
+        )
+    return read_address(typed, prefix=prefix_of(network.chain_id))
 
 
 def key_for(
