@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -238,6 +238,13 @@ class ProposeScreen(ModalScreen[int | None]):
         """What is typed and chosen where it counts: a row that is not shown says nothing."""
         values = self._fields()
         return {row.name: values[row.name] for row in ROWS if self._shown(row, values)}
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """What a field's value means stands below it: both are in sight."""
+        for parent in event.widget.ancestors:
+            if isinstance(parent, Vertical) and parent.has_class("group"):
+                parent.scroll_visible(animate=False)
+                return
 
     @on(Input.Changed)
     def typed(self, event: Input.Changed) -> None:
