@@ -11,6 +11,7 @@ from typing import Protocol
 
 from benchmarks import (
     at_rest,
+    called_off,
     download,
     downtime,
     first_frame,
@@ -34,6 +35,7 @@ class Result(Protocol):
 
 TITLES = {
     "at-rest": "A controller at rest, a block every second",
+    "called-off": "A plan that the council cancels, until every journal says ABORT",
     "download": "A download over loopback, 256 MiB, and the check of a binary",
     "downtime": "Downtime of an upgrade, four validators",
     "first-frame": "Start-up to the first frame, 80x24",
@@ -45,6 +47,7 @@ TITLES = {
 }
 MEASURES: dict[str, Callable[[], Result]] = {
     "at-rest": at_rest.measure,
+    "called-off": called_off.measure,
     "download": download.measure,
     "downtime": downtime.measure,
     "first-frame": first_frame.measure,

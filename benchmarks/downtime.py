@@ -108,7 +108,7 @@ def _crossing(network: Devnet, status: Mapping[str, Any], height: int, block_tim
     urls = status["cometbft_rpc"]
     headers = [_header_time(urls, at) for at in range(height - USUAL_BLOCKS, height + 2)]
     intervals = [after - before for before, after in pairwise(headers[:-1])]
-    commits = [_commit_time(urls[0], at) for at in (height, height + 1)]
+    commits = [commit_time(urls[0], at) for at in (height, height + 1)]
     nodes = [Layout.of(network.folder).node(node["name"]) for node in status["nodes"]]
     ended = min(_halted_at(node) for node in nodes)
     started = max(float(json.loads(node.run_record.read_text())["started_at"]) for node in nodes)
@@ -140,7 +140,7 @@ def _header_time(urls: Sequence[str], height: int) -> float:
     return _unix(told.pop())
 
 
-def _commit_time(url: str, height: int) -> float:
+def commit_time(url: str, height: int) -> float:
     """When precommits of more than 2/3 of the equal power were signed, in Unix seconds."""
     signatures = _result(f"{url}/commit?height={height}")["signed_header"]["commit"]["signatures"]
     signed = sorted(_unix(each["timestamp"]) for each in signatures if each["block_id_flag"] == _FLAG_COMMIT)

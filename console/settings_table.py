@@ -119,7 +119,9 @@ SETTINGS: tuple[Setting, ...] = (
         "operator_key",
         kinds.KEY,
         _CONTROLLER,
-        "File of the key that signs readiness; without one the controller says nothing to the chain.",
+        "File of the key that signs readiness, or a table with `path`, `address`, and `passphrase_file` or `credential`"
+        " (docs/keys.md): a low-value key, never the validator's own. Without one the controller says nothing to the"
+        " chain.",
         shown_default="none",
     ),
     Setting(

@@ -23,6 +23,7 @@ MOST_FILE = 16 << 20
 _MOST_DEPTH = 400
 _MOST_CREATION = 128 * 1024
 _HEX = re.compile(r"(?:0x)?((?:[0-9a-fA-F]{2})*)", re.ASCII)
+_SIGNATURE = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]{0,99}\([a-z0-9,()\[\]]*\)", re.ASCII)
 _NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]{0,99}", re.ASCII)
 
 
@@ -111,7 +112,7 @@ def parse_compiled(body: bytes, where: str, *, fallback: str = "") -> Compiled:
         raise InputError(f"the artefact {where} has no code: it is that of an interface or an abstract contract")
     if len(creation) > _MOST_CREATION:
         raise InputError(f"the artefact {where} has more code than any chain takes")
-    if not all(isinstance(signature, str) for signature in functions.values()):
+    if not all(_SIGNATURE.fullmatch(signature) for signature in functions.values()):
         raise no_artefact
     return Compiled(name, found["abi"], creation, deployed, tuple(immutable_places(deployed, references)))
 

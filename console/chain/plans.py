@@ -11,21 +11,27 @@ from console.chain.registry import (
     MAX_VALIDATORS,
     check_registry_address,
     current_proposal,
+    decode_proposal,
     decode_proposals,
     decode_readiness,
+    decode_scheduled_id,
     registry_interface,
     view_call,
 )
 from console.chain.rpc import Call, JsonRpc, Reply, endpoint_name
 from console.errors import BadAnswer, ChainError
-from console.model import Proposal, Readiness
+from console.model import Proposal, ProposalStatus, Readiness
 from console.ports import PlanReading
 from console.settings import NetworkSettings, NodeSettings
 
 CONTROLLER_PAGE = 8
 """Proposals that a controller looks at, newest first."""
 
+MOST_BEYOND = 8
+"""Older proposals that are looked at because they were on their way when they were among the newest."""
+
 HEIGHT_MAX = (1 << 63) - 2
+_ON_ITS_WAY = frozenset({ProposalStatus.VOTING, ProposalStatus.APPROVED, ProposalStatus.SCHEDULED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,7 @@ class RegistryReading:
     height: int
     """Committed height; never higher than the state that the rest was read from."""
     proposals: tuple[Proposal, ...]
-    """Newest first."""
+    """Newest first; after the page those older ones that are followed."""
     readiness: Readiness | None
     """Of the current proposal; None when there is none."""
     members: tuple[tuple[str, int], ...]
@@ -45,6 +51,14 @@ class RegistryReading:
     """The same in full; its id is 0 when there is no proposal."""
     steady: bool
     """Whether no block came between its parts, so that all of it is of `height`."""
+
+
+class OtherChain(BadAnswer):
+    """An endpoint belongs to another chain than the settings say."""
+
+    def __init__(self, what: str, *, chain_id: int, next_step: str = "") -> None:
+        super().__init__(what, next_step=next_step)
+        self.chain_id = chain_id
 
 
 class RegistryReader:
@@ -61,6 +75,10 @@ class RegistryReader:
         self._network = network
         self._page = page
         self._last_current: tuple[int, int] | None = None
+        self._open: set[int] = set()
+        """Proposals that were on their way when they were seen last."""
+        self._beyond: tuple[int, ...] = ()
+        """Those that are looked at although they are not among the newest any more, newest first."""
         self._loaded = False
 
     async def read(self, url: str) -> RegistryReading:
@@ -80,6 +98,7 @@ class RegistryReader:
         reading, steady = await self._once(url)
         # The readiness that "0" names does not say whose it is. Only when a block came between the parts of the
         # batch, and brought another current proposal or release, it may be that of the one before: it is read again.
+        # So it is when the scheduled proposal is not among the newest: anybody may propose and cancel many others.
         if not steady:
             reading, _ = await self._once(url)
         return reading
@@ -89,24 +108,30 @@ class RegistryReader:
         registry = self._network.registry
         # The height first: a node may commit a block between two entries of the batch, and a height that is higher
         # than the state of the verdict would let a controller take "no verdict yet" for a decision.
-        first, chain, rows, page, last = await self._rpc.batch(
+        first, chain, rows, page, scheduled, *older, last = await self._rpc.batch(
             url,
             [
                 Call("eth_blockNumber"),
                 Call("eth_chainId"),
                 view_call(registry, "readiness", 0, 0, MAX_VALIDATORS),
                 view_call(registry, "proposals", 0, self._page),
+                view_call(registry, "scheduledId"),
+                *(view_call(registry, "proposal", number) for number in self._beyond),
                 Call("eth_blockNumber"),
             ],
         )
         check_chain(chain, self._network, where)
         before, after = _height(first, where), _height(last, where)
-        proposals = decode_proposals(page, limit=self._page, where=where)
+        newest = decode_proposals(page, limit=self._page, where=where)
+        beyond = [decode_proposal(reply, where=where) for reply in older]
+        oldest = newest[-1].id if newest else 0
+        proposals = (*newest, *(entry for entry in beyond if entry.id < oldest))
+        found = self._follow(proposals, oldest, decode_scheduled_id(scheduled, where=where))
         current = current_proposal(proposals)
         current_id = 0 if current is None else current.id
         readiness = decode_readiness(rows, proposal_id=current_id, where=where)
         mark = (current_id, 0 if current is None else current.release_round)
-        steady = before == after or mark == self._last_current
+        steady = found and (before == after or mark == self._last_current)
         self._last_current = mark
         reading = RegistryReading(
             url=url,
@@ -118,6 +143,30 @@ class RegistryReader:
             steady=before == after,
         )
         return reading, steady
+
+    def _follow(self, proposals: Sequence[Proposal], oldest: int, scheduled: int) -> bool:
+        """Keep an eye on what was on its way and is not among the newest any more, also when it has ended.
+
+        Args:
+            proposals: What was read.
+            oldest: Of the newest ones.
+            scheduled: The scheduled proposal, 0 for none.
+
+        Returns:
+            Whether the scheduled one is among what was read.
+        """
+        seen = {entry.id for entry in proposals}
+        self._open |= {entry.id for entry in proposals if entry.status in _ON_ITS_WAY}
+        if 0 < scheduled < oldest:
+            self._open.add(scheduled)
+        ended = {entry.id for entry in proposals if entry.status not in _ON_ITS_WAY}
+        lost = sorted(
+            (number for number in {*self._open, *self._beyond} if number < oldest),
+            key=lambda number: (number in ended, -number),
+        )
+        self._beyond = tuple(sorted(lost[:MOST_BEYOND], reverse=True))
+        self._open = {number for number in self._open if number >= oldest or number in self._beyond}
+        return not scheduled or scheduled in seen
 
 
 def disagreement(readings: Sequence[RegistryReading], height: int) -> str:
@@ -139,12 +188,14 @@ def check_chain(reply: Reply, network: NetworkSettings, where: str) -> None:
     """Check the answer to `eth_chainId` against the settings.
 
     Raises:
-        BadAnswer: The endpoint belongs to another chain, or says nothing usable.
+        OtherChain: The endpoint belongs to another chain.
+        BadAnswer: It says nothing usable.
     """
     found = quantity(reply.value(f"eth_chainId of {where}"), "eth_chainId")
     if found != network.evm_chain_id:
-        raise BadAnswer(
+        raise OtherChain(
             f"{where} belongs to chain {found}, not to chain {network.evm_chain_id} of network {network.name}",
+            chain_id=found,
             next_step="check the URL and evm_chain_id in the settings",
         )
 
@@ -158,7 +209,7 @@ class RegistryPlans:
     """
 
     def __init__(self, network: NetworkSettings, node: NodeSettings) -> None:
-        self._rpc = JsonRpc()
+        self._rpc = JsonRpc(tokens=network.tokens)
         self._own = node.ethereum_rpc
         self._others = tuple(url for url in dict.fromkeys(network.ethereum_rpc) if url != node.ethereum_rpc)
         self._readers = {

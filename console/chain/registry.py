@@ -128,6 +128,12 @@ def decode_proposal(reply: Reply, *, where: str) -> Proposal:
     return _proposal(named_row("proposal", row))
 
 
+def decode_scheduled_id(reply: Reply, *, where: str) -> int:
+    """Decode the answer to `scheduledId()`: 0 when none is. Raises as `decode_proposals`."""
+    (number,) = registry_interface().decode("scheduledId", view_answer(reply, "scheduledId", where))
+    return int(number)
+
+
 def decode_readiness(reply: Reply, *, proposal_id: int, where: str) -> Readiness:
     """Decode the answer to `readiness(id, 0, MAX_VALIDATORS)`, in the registry's order. Raises as `decode_proposals`.
 

@@ -141,7 +141,7 @@ class RegistryWriter:
         self._urls = tuple(dict.fromkeys(endpoint_urls))
         self._sent = sent
         self._deadline_s = deadline_s
-        self._rpc = JsonRpc(deadline_s=REQUEST_DEADLINE_S)
+        self._rpc = JsonRpc(deadline_s=REQUEST_DEADLINE_S, tokens=network.tokens)
         self._signer = SignerProcess(terminal=terminal)
         self._addresses: dict[KeyReference, str] = {}
         self._locks: dict[str, asyncio.Lock] = {}
@@ -417,10 +417,18 @@ class RegistryWriter:
 
 
 def _height_argument(function: str, args: Sequence[object]) -> int | None:
-    known = registry_interface().functions.get(function)
-    names = () if known is None else known.names
-    found = args[names.index("height")] if "height" in names else None
-    return found if isinstance(found, int) else None
+    """The height that a call names, for the sentence of a refusal: an argument, or a field of a struct."""
+    signature = registry_interface().functions.get(function)
+    if signature is None:
+        return None
+    for name, arg, fields in zip(signature.names, args, signature.fields, strict=True):
+        found = arg if name == "height" else None
+        if isinstance(arg, list | tuple) and "targetHeight" in fields and len(arg) == len(fields):
+            # Zero is a height that comes later.
+            found = arg[fields.index("targetHeight")] or None
+        if isinstance(found, int):
+            return found
+    return None
 
 
 def _spoken(value: object, fields: Sequence[str] = ()) -> str:

@@ -53,6 +53,15 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared:
         choices=("none", "standard", "wasm", "failing"),
         help="what v0.2.0 does to the chain's state at H (default: none)",
     )
+    up.add_argument(
+        "--voting", action="store_true", default=None, help="a release needs a vote (linked contract calls always do)"
+    )
+    up.add_argument(
+        "--min-proposer-power",
+        type=int,
+        metavar="N",
+        help="the least power of a validator that may propose (default: 1)",
+    )
     up.add_argument("--background", action="store_true", help="return when it is up and leave it running")
     down = actions.add_parser("down", parents=[shared], help="stop every process of it", allow_abbrev=False)
     down.add_argument("--wipe", action="store_true", help="remove its folder too")
@@ -90,6 +99,8 @@ def run(arguments: argparse.Namespace) -> int:
                     block_time_ms=arguments.block_time,
                     freeze_blocks=arguments.freeze_blocks,
                     execution_window=arguments.execution_window,
+                    voting=arguments.voting,
+                    min_proposer_power=arguments.min_proposer_power,
                     migration=arguments.migration,
                 )
             except InputError as error:
@@ -247,6 +258,8 @@ async def _node(folder: Path, action: str, name: str, *, as_json: bool) -> int:
 def _describe(described: DevnetStatus, screen: _Screen) -> None:
     screen.line(f"{described['chain_id']} in {described['dir']}: height {_known(described['height'])}")
     screen.line(f"registry {described['registry']}")
+    if described["gateway"]:
+        screen.line(f"gateway  {described['gateway']}")
     for node, rpc, ethereum in zip(
         described["nodes"], described["cometbft_rpc"], described["ethereum_rpc"], strict=True
     ):

@@ -15,11 +15,15 @@ from console.settings import NetworkSettings, NodeSettings, load_network
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Signal that a node has the release of a proposal staged.
+    """Signal that a node has the release of a proposal staged, or sign that for somebody else to send.
 
     Raises:
         ConsoleError: It is not true, not possible, or the chain does not answer or refuses.
     """
+    if arguments.sign_only or arguments.relay is not None:
+        from console.cli import signed
+
+        return signed.run_ready(arguments)
     network = load_network(arguments.network, arguments.dir)
     node = chosen_node(network, arguments.node, arguments.validator_address)
     proposal = asyncio.run(_ready(network, node, arguments.proposal))

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Generator
 from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 
 import tomlkit
@@ -27,10 +28,12 @@ from console.devnet.options import (
     DEFAULT_BLOCK_TIME_MS,
     DEFAULT_EXECUTION_WINDOW,
     DEFAULT_POWER,
+    DEFAULT_PROPOSER_POWER,
     DEFAULT_VALIDATORS,
     MAX_VALIDATORS,
     UpOptions,
     freeze_blocks_for,
+    voting_blocks_for,
 )
 from console.devnet.ports import PortBook
 from console.devnet.record import Record, ReleaseRecord, ValidatorRecord
@@ -40,6 +43,10 @@ from console.files import write_durably
 EVM_CHAIN_ID = 31337
 ROLLBACK_SPACE_MARGIN = "64 MiB"
 """Room beside a rollback point: a devnet's node holds megabytes, and laptops are full."""
+NEXT_FACET = "GatewayGetterFacetV2"
+"""What the gateway can be upgraded to."""
+COUNCIL = 5
+"""Members of the council; three of them stop an upgrade."""
 CREATION_STEPS = 4
 """Number of steps that `create` tells."""
 
@@ -78,6 +85,8 @@ def choose(layout: Layout, options: UpOptions, book: PortBook) -> Record:
         ),
         evm_port=evm_port,
         release_port=release_port,
+        voting=options.voting or False,
+        min_proposer_power=options.min_proposer_power or DEFAULT_PROPOSER_POWER,
         migration=options.migration or NONE,
     )
 
@@ -105,6 +114,7 @@ def create(layout: Layout, record: Record) -> Generator[tuple[str, Record], None
             _write_release(layout, build)
         if migration.carried:
             _write_migration(layout.release(NEW.version).parent, migration)
+        _write_facet(layout)
         record = replace(record, releases=tuple(ReleaseRecord(each.version, each.sha256) for each in builds))
 
         yield f"writing {len(record.validators)} validator homes", record
@@ -116,8 +126,10 @@ def create(layout: Layout, record: Record) -> Generator[tuple[str, Record], None
         layout.keys.mkdir(mode=0o700)
         write_key(layout.admin_key, keys.admin_key())
         write_key(layout.parent_key, keys.parent_key())
+        for number in range(1, COUNCIL + 1):
+            write_key(layout.council_key(number), keys.council_key(number))
         for validator in record.validators:
-            write_key(layout.operator_key(validator.name), keys.operator_key(validator.number))
+            write_node_keys(layout, validator)
         write_durably(layout.settings, settings_text(layout, record).encode(), 0o644)
         yield "created", replace(record, complete=True)
     except OSError as error:
@@ -137,6 +149,8 @@ def settings_text(layout: Layout, record: Record) -> str:
             "cometbft_rpc": [each.cometbft_rpc for each in record.validators],
             "ethereum_rpc": [each.ethereum_rpc for each in record.validators],
             "proposer_key": str(layout.admin_key),
+            # The others of the council lie beside it.
+            "council_key": str(layout.council_key(1)),
             "block_time_s": record.block_time_ms / 1000,
             "nodes": {each.name: node_settings(layout, each) for each in record.validators},
         }
@@ -154,6 +168,7 @@ def node_settings(layout: Layout, validator: ValidatorRecord) -> dict[str, objec
         "address": validator.address,
         "cometbft_rpc": validator.cometbft_rpc,
         "ethereum_rpc": validator.ethereum_rpc,
+        "voter_key": str(layout.voter_key(validator.name)),
         "operator_key": str(layout.operator_key(validator.name)),
         # The devnet's releases are scripts for this machine's Python (console.devnet.build).
         "allow_scripts": True,
@@ -169,11 +184,24 @@ def _write_release(layout: Layout, build: Build) -> None:
     write_durably(path, build.content, 0o755)
 
 
+def _write_facet(layout: Layout) -> None:
+    """The next version of one of the gateway's facets, as compiled: what a proposal of a cut is made of."""
+    content = (resources.files("console.chain.contracts") / f"{NEXT_FACET}.json").read_bytes()
+    layout.contracts.mkdir(mode=0o700)
+    write_durably(layout.contracts / f"{NEXT_FACET}.json", content, 0o644)
+
+
 def _write_migration(folder: Path, migration: ReleaseMigration) -> None:
     """Beside the build: what a manifest of it says, and the module, for those who look before they run."""
     write_durably(folder / "migration.json", json.dumps(migration.section, indent=2).encode() + b"\n", 0o644)
     if migration.module:
         write_durably(folder / "migration.wasm", migration.module, 0o644)
+
+
+def write_node_keys(layout: Layout, validator: ValidatorRecord) -> None:
+    """Write what signs for one validator: its own key, which votes, and its operator's. Raises OSError."""
+    write_key(layout.voter_key(validator.name), keys.validator_key(validator.number))
+    write_key(layout.operator_key(validator.name), keys.operator_key(validator.number))
 
 
 def write_key(path: Path, key: keys.Key) -> None:
@@ -194,12 +222,19 @@ def _with_contracts(layout: Layout, record: Record) -> Record:
                 key=key.hex, power=validator.power, public_key=key.public_uncompressed, operator=operator.address
             )
         )
+    voting_blocks, expedited_blocks = voting_blocks_for(record.block_time_ms)
+    council = [keys.council_key(number).address for number in range(1, COUNCIL + 1)]
     built = build_genesis(
         validators=validators,
         admin_key=keys.admin_key().hex,
         gateway_parent=keys.parent_key().address,
         freeze_blocks=record.freeze_blocks,
         execution_window=record.execution_window,
+        council=council,
+        min_proposer_power=record.min_proposer_power,
+        voting_required=record.voting,
+        voting_blocks=voting_blocks,
+        expedited_blocks=expedited_blocks,
         chain_id=record.evm_chain_id,
         time=record.created,
         # Whoever joins later pays for its own transactions.
@@ -207,7 +242,8 @@ def _with_contracts(layout: Layout, record: Record) -> Record:
             key.address: BALANCE
             for number in range(len(validators) + 1, MAX_VALIDATORS + 1)
             for key in (keys.validator_key(number), keys.operator_key(number))
-        },
+        }
+        | dict.fromkeys(council, BALANCE),
     )
     layout.evm.mkdir(mode=0o700)
     write_durably(layout.evm_genesis, json.dumps(built.document).encode(), 0o644)

@@ -15,7 +15,7 @@ from tomlkit.items import Table
 
 from console.devnet import keys, processes
 from console.devnet.controllers import Controllers, SocketControllers
-from console.devnet.creation import node_settings, write_key
+from console.devnet.creation import node_settings, write_node_keys
 from console.devnet.folder import FolderLock, require_devnet
 from console.devnet.homes import copy_state, current_binary, write_home
 from console.devnet.layout import Layout
@@ -174,7 +174,7 @@ def _write(layout: Layout, record: Record, number: int, power: int) -> tuple[Rec
         genesis = json.loads((peer.home / "cometbft" / "config" / "genesis.json").read_bytes())
         write_home(node, record, validator, current_binary(peer), genesis)
         copy_state(peer, node)
-        write_key(layout.operator_key(name), keys.operator_key(number))
+        write_node_keys(layout, validator)
         record.save(layout)
         _write_settings(layout, record)
     except OSError as error:

@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A secp256k1 key pair: a validator's, an operator's, the admin's or the parent's."""
+    """A secp256k1 key pair: a validator's, an operator's, a council member's, the admin's or the parent's."""
 
     secret: bytes = field(repr=False)
     """32 bytes."""
@@ -75,6 +75,11 @@ def admin_key() -> Key:
 def parent_key() -> Key:
     """The key that changes the gateway's validator set: what the parent chain does on a subnet."""
     return derived("upgrade-console devnet parent")
+
+
+def council_key(number: int) -> Key:
+    """The key of a member of the council that can stop an upgrade, counted from 1."""
+    return derived(f"upgrade-console devnet council {number}")
 
 
 def priv_validator_key(key: Key) -> dict[str, object]:

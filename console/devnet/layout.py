@@ -83,6 +83,11 @@ class Layout:
         return self.folder / "releases"
 
     @property
+    def contracts(self) -> Path:
+        """Compiled facets on the release server."""
+        return self.releases / "contracts"
+
+    @property
     def keys(self) -> Path:
         """Keys that the operator's verbs sign with."""
         return self.folder / "keys"
@@ -118,6 +123,14 @@ class Layout:
     def operator_key(self, name: str) -> Path:
         """The key that signs readiness for one validator."""
         return self.keys / f"{name}-operator.key"
+
+    def voter_key(self, name: str) -> Path:
+        """The key that votes for one validator: its own."""
+        return self.keys / f"{name}-validator.key"
+
+    def council_key(self, number: int) -> Path:
+        """The key of a member of the council."""
+        return self.keys / f"council{number}.key"
 
     def log(self, process: str) -> Path:
         """Log of `evm`, `releases` or `<node>-controller`."""

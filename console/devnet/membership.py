@@ -7,24 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from console.devnet import keys
+from console.devnet.ethereum_port import EthereumPort
 from console.devnet.record import Record
-from console.errors import ChainError, DevnetError
-
-if TYPE_CHECKING:
-    from console.chain.rpc import JsonRpc
+from console.errors import DevnetError
 
 DEADLINE_S = 60.0
-"""Seconds for a transaction to be in a block, and for the consensus to follow."""
+"""Seconds for the consensus to follow the gateway."""
 
 _POLL_S = 0.1
-_GAS = 20_000_000
-_MAX_FEE = 1_000
-"""Wei per gas: ten times the devnet's base fee, which does not move."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +47,6 @@ class Gateway:
     def __init__(self, record: Record) -> None:
         from console.chain.contracts import artefact
         from console.chain.interface import Interface
-        from console.chain.rpc import JsonRpc
 
         if not record.gateway:
             raise DevnetError(
@@ -65,16 +58,16 @@ class Gateway:
         self._getter = Interface(artefact("GatewayGetterFacet").abi)
         self._setter = Interface(artefact("GatewayMembershipFacet").abi)
         self._registry = Interface(artefact("UpgradeRegistry").abi)
-        self._rpc: JsonRpc = JsonRpc()
+        self._port = EthereumPort(record)
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._rpc.close()
+        await self._port.close()
 
     async def members(self) -> list[Member]:
         """The set of this moment. Raises ChainError."""
         data = self._getter.encode("getCurrentMembership", ())
-        answer = await self._ask("eth_call", {"to": self._record.gateway, "data": data}, "latest")
+        answer = await self._port.ask("eth_call", {"to": self._record.gateway, "data": data}, "latest")
         ((validators, _),) = self._getter.decode("getCurrentMembership", bytes.fromhex(str(answer)[2:]))
         return [Member(power, address, public_key) for power, address, public_key in validators]
 
@@ -82,12 +75,12 @@ class Gateway:
         """Replace the set, and wait until it is in a block. Raises ChainError or DevnetError."""
         listed = [(each.power, each.address, each.public_key) for each in members]
         data = self._setter.encode("setMembership", (listed,))
-        await self._send(keys.parent_key(), self._record.gateway, data, "the change of the validator set")
+        await self._port.send(keys.parent_key(), self._record.gateway, data, "the change of the validator set")
 
     async def set_operator(self, validator: keys.Key, operator: str) -> None:
         """Have a validator name the key that signals for it. Raises ChainError or DevnetError."""
         data = self._registry.encode("setOperator", (operator,))
-        await self._send(validator, self._record.registry, data, "the naming of the operator key")
+        await self._port.send(validator, self._record.registry, data, "the naming of the operator key")
 
     async def decided_by(self, members: Sequence[Member]) -> None:
         """Wait until the consensus is these members, by the word of CometBFT's RPC. Raises DevnetError."""
@@ -110,37 +103,3 @@ class Gateway:
                 except (httpx.HTTPError, ValueError, KeyError, TypeError):
                     continue
         return None
-
-    async def _ask(self, method: str, *parameters: object) -> Any:
-        failed: ChainError | None = None
-        for validator in self._record.validators:
-            try:
-                return (await self._rpc.call(validator.ethereum_rpc, method, parameters)).value(method)
-            except ChainError as error:
-                failed = error
-        raise failed or DevnetError("the devnet has no nodes")
-
-    async def _send(self, key: keys.Key, to: str, data: str, what: str) -> None:
-        from eth_account import Account
-
-        nonce = int(await self._ask("eth_getTransactionCount", key.address, "pending"), 16)
-        fields: dict[str, Any] = {
-            "chainId": self._record.evm_chain_id,
-            "nonce": nonce,
-            "to": to,
-            "value": 0,
-            "gas": _GAS,
-            "maxFeePerGas": _MAX_FEE,
-            "maxPriorityFeePerGas": 0,
-            "data": data,
-            "type": 2,
-        }
-        signed = Account.from_key(key.secret).sign_transaction(fields)
-        await self._ask("eth_sendRawTransaction", "0x" + bytes(signed.raw_transaction).hex())
-        deadline = time.monotonic() + DEADLINE_S
-        while (receipt := await self._ask("eth_getTransactionReceipt", "0x" + bytes(signed.hash).hex())) is None:
-            if time.monotonic() > deadline:
-                raise DevnetError(f"{what} was sent and is in no block after {DEADLINE_S:g} s")
-            await asyncio.sleep(_POLL_S)
-        if not isinstance(receipt, Mapping) or receipt.get("status") != "0x1":
-            raise DevnetError(f"{what} was refused", safe="nothing was changed by it")

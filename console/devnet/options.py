@@ -21,6 +21,12 @@ MIN_FREEZE_BLOCKS = 5
 FREEZE_MS = 4000
 """Milliseconds that a freeze needs on a busy machine: a signer starts, and a block takes its transaction before H-2."""
 DEFAULT_EXECUTION_WINDOW = 10_000
+VOTING_MS = 20_000
+"""Milliseconds for which a vote is open at least: time for four votes by hand at a laptop."""
+EXPEDITED_MS = 6_000
+"""The same for an expedited vote."""
+DEFAULT_PROPOSER_POWER = 1
+"""Any validator may propose, and the admin besides."""
 MAX_POWER = 2**53
 """Large enough for any test, small enough that sums stay far below CometBFT's own bound of 2**60."""
 
@@ -40,6 +46,10 @@ class UpOptions:
     """Blocks between the freeze and H; enough of them for `FREEZE_MS` when not given."""
     execution_window: int | None = None
     """Blocks after H in which a proposal can be executed."""
+    voting: bool | None = None
+    """Whether a release needs a vote; calls linked to one always do."""
+    min_proposer_power: int | None = None
+    """The least power of a validator that may propose."""
     migration: str | None = None
     """What the second release does to the state at H: one of `migrations.KINDS`."""
 
@@ -61,6 +71,8 @@ class UpOptions:
             raise InputError(f"the plan freezes at least {MIN_FREEZE_BLOCKS} blocks before H, not {self.freeze_blocks}")
         if self.execution_window is not None and self.execution_window < 1:
             raise InputError("the execution window is at least 1 block")
+        if self.min_proposer_power is not None and not 0 < self.min_proposer_power <= MAX_POWER:
+            raise InputError(f"the power to propose is a whole number from 1 to {MAX_POWER}")
         if self.migration is not None and self.migration not in KINDS:
             raise InputError(f"the migration is one of {', '.join(KINDS)}, not {self.migration!r}")
 
@@ -111,3 +123,8 @@ def duration_text(milliseconds: int) -> str:
 def freeze_blocks_for(block_time_ms: int) -> int:
     """F in blocks for a devnet whose maker names none."""
     return max(MIN_FREEZE_BLOCKS, -(-FREEZE_MS // block_time_ms))
+
+
+def voting_blocks_for(block_time_ms: int) -> tuple[int, int]:
+    """The least blocks of a usual vote and of an expedited one."""
+    return -(-VOTING_MS // block_time_ms), -(-EXPEDITED_MS // block_time_ms)

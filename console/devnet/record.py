@@ -9,7 +9,7 @@ from typing import Any
 
 from console.devnet.layout import Layout
 from console.devnet.migrations import NONE
-from console.devnet.options import UpOptions, duration_text
+from console.devnet.options import DEFAULT_PROPOSER_POWER, UpOptions, duration_text
 from console.devnet.processes import ProcessIdentity
 from console.errors import DevnetError
 from console.files import write_durably
@@ -85,6 +85,10 @@ class Record:
     """Checksummed address of the gateway, which names the validators; empty in records from before it did."""
     releases: tuple[ReleaseRecord, ...] = ()
     """Oldest first."""
+    voting: bool = False
+    """Whether a release needs a vote."""
+    min_proposer_power: int = DEFAULT_PROPOSER_POWER
+    """The least power of a validator that may propose."""
     migration: str = NONE
     """What the second release does to the state at H: one of `migrations.KINDS`."""
     complete: bool = False
@@ -102,6 +106,10 @@ class Record:
     def release_url(self, version: str) -> str:
         """Where the release server has a build."""
         return f"http://127.0.0.1:{self.release_port}/{version}/subnetd"
+
+    def facet_url(self, name: str) -> str:
+        """Where the release server has a compiled facet; `name` is its file's."""
+        return f"http://127.0.0.1:{self.release_port}/contracts/{name}"
 
     @property
     def ports(self) -> dict[int, str]:
@@ -143,6 +151,12 @@ class Record:
             return f"its plans freeze {self.freeze_blocks} blocks before H, not {options.freeze_blocks}"
         if options.execution_window is not None and options.execution_window != self.execution_window:
             return f"its execution window is {self.execution_window} blocks, not {options.execution_window}"
+        if options.voting is not None and options.voting != self.voting:
+            return f"a release needs {'a' if self.voting else 'no'} vote there"
+        if options.min_proposer_power is not None and options.min_proposer_power != self.min_proposer_power:
+            return (
+                f"a validator needs a power of {self.min_proposer_power} to propose, not {options.min_proposer_power}"
+            )
         if options.migration is not None and options.migration != self.migration:
             return f"the migration of its second release is {self.migration}, not {options.migration}"
         return None
@@ -174,6 +188,8 @@ class Record:
             "registry": self.registry,
             "gateway": self.gateway,
             "releases": [{"version": each.version, "sha256": each.sha256} for each in self.releases],
+            "voting": self.voting,
+            "min_proposer_power": self.min_proposer_power,
             "migration": self.migration,
             "complete": self.complete,
             "up": self.up,
@@ -258,7 +274,9 @@ def _parse(document: dict[str, Any]) -> Record:
         registry=str(document["registry"]),
         gateway=str(document.get("gateway", "")),
         releases=tuple(ReleaseRecord(str(each["version"]), str(each["sha256"])) for each in document["releases"]),
-        # Records from before there were migrations do not say it.
+        # Older records do not say what they could not choose.
+        voting=document.get("voting") is True,
+        min_proposer_power=int(document.get("min_proposer_power", DEFAULT_PROPOSER_POWER)),
         migration=str(document.get("migration", NONE)),
         complete=document["complete"] is True,
         up=document["up"] is True,

@@ -53,6 +53,10 @@ class DevnetStatus(TypedDict):
     height: int | None
     """Highest height that a node tells; when none answers, the highest journalled one."""
     registry: str
+    gateway: str
+    """The diamond that names the validators; the registry owns it. Empty in devnets from before it was one."""
+    facets: list[str]
+    """URLs of compiled facets that the gateway can be upgraded to."""
     cometbft_rpc: list[str]
     ethereum_rpc: list[str]
     releases: list[ReleaseEntry]
@@ -84,6 +88,8 @@ async def status(folder: Path, controllers: Controllers | None = None) -> Devnet
         chain_id=record.chain_id,
         height=max(answered or journalled, default=None),
         registry=record.registry,
+        gateway=record.gateway,
+        facets=[record.facet_url(each.name) for each in sorted(layout.contracts.glob("*.json"))],
         cometbft_rpc=[each.cometbft_rpc for each in record.validators],
         ethereum_rpc=[each.ethereum_rpc for each in record.validators],
         releases=[

@@ -13,9 +13,9 @@ from console.chain.diamond import Place, read_codes
 from console.chain.fields import quantity
 from console.chain.rpc import JsonRpc, endpoint_name
 from console.chain.sent import sent_by_hand
-from console.chain.writer import RegistryWriter
+from console.chain.writer import RECEIPT_DEADLINE_S, RegistryWriter
 from console.errors import ChainError, InputError
-from console.operations.deployment_journal import Deployment, DeploymentJournal, code_id
+from console.operations.deployment_journal import Deployment, DeploymentJournal, code_id, deployments_of
 from console.ports import KeyReference
 from console.settings import NetworkSettings
 
@@ -42,14 +42,22 @@ class Deployer:
         network: Its Ethereum endpoints and chain id are used.
         key: Who pays.
         journal: Where deployments are written down; the usual place when not given.
+        deadline_s: Seconds from sending until the receipt.
     """
 
-    def __init__(self, network: NetworkSettings, key: KeyReference, journal: DeploymentJournal | None = None) -> None:
+    def __init__(
+        self,
+        network: NetworkSettings,
+        key: KeyReference,
+        journal: DeploymentJournal | None = None,
+        *,
+        deadline_s: float = RECEIPT_DEADLINE_S,
+    ) -> None:
         self._network = network
         self._key = key
-        self._journal = journal or DeploymentJournal()
+        self._journal = journal or deployments_of(network)
         self._rpc = JsonRpc()
-        self._writer = RegistryWriter(network, network.ethereum_rpc, sent_by_hand(network))
+        self._writer = RegistryWriter(network, network.ethereum_rpc, sent_by_hand(network), deadline_s=deadline_s)
 
     async def close(self) -> None:
         """End a waiting signer and close the connections."""
@@ -104,7 +112,6 @@ class Deployer:
             # With the same nonce at most one of the two can ever be in a block.
             used = await self._number("eth_getTransactionCount")
             nonce = entry.nonce if used <= entry.nonce else None
-        sent: list[str] = []
 
         async def build(account: str) -> OtherTransaction:
             transaction = await self._build(account, contract, nonce)
@@ -119,14 +126,16 @@ class Deployer:
                     code_id(contract.creation),
                 )
             )
-            sent.append(address)
             return transaction
 
-        await self._writer.send_built(self._key, build)
-        address = sent[-1]
-        if not await self._stands(contract, address):
+        # One that is on its way already, from a run that was interrupted, is awaited and nothing is built.
+        wanted = (CREATE, "0x" + contract.creation.hex())
+        receipt = await self._writer.send_built(self._key, build, wanted=wanted)
+        entry = self._journal.find(self._network.evm_chain_id, sender, contract.creation)
+        address = "" if entry is None else entry.address
+        if not address or not await self._stands(contract, address):
             raise ChainError(
-                f"{contract.name} was deployed and there is no code at {address}",
+                f"transaction {receipt.transaction_hash} deployed {contract.name}, and there is no code at {address}",
                 next_step="ask the endpoint for the transaction's receipt, and run this again",
             )
         return address
@@ -150,7 +159,8 @@ class Deployer:
                 self._network, self._rpc, self._network.ethereum_rpc, account, what=what, target=target, data=data
             )
 
-        return (await self._writer.send_built(self._key, build)).transaction_hash
+        receipt = await self._writer.send_built(self._key, build, wanted=(target, "0x" + data.hex()))
+        return receipt.transaction_hash
 
     async def review(self, what: str, target: str, data: bytes) -> str:
         """The transaction that `call` would send, as plain text. Raises as `estimate`."""
@@ -196,10 +206,14 @@ class Deployer:
 
 @asynccontextmanager
 async def deploying(
-    network: NetworkSettings, key: KeyReference, journal: DeploymentJournal | None = None
+    network: NetworkSettings,
+    key: KeyReference,
+    journal: DeploymentJournal | None = None,
+    *,
+    deadline_s: float = RECEIPT_DEADLINE_S,
 ) -> AsyncIterator[Deployer]:
     """A deployer that is closed at the end."""
-    deployer = Deployer(network, key, journal)
+    deployer = Deployer(network, key, journal, deadline_s=deadline_s)
     try:
         yield deployer
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,19 @@ from pathlib import Path
 from console import strict_json
 from console.addresses import checked_address, checksummed
 from console.chain.cuts import Cut, decode_cut
-from console.errors import InputError
+from console.chain.diamond import Place, read_diamond, told
+from console.chain.receipts import parse_receipt
+from console.chain.rpc import JsonRpc
+from console.chain.selectors import selector_of
+from console.errors import ChainError, InputError
 from console.files import write_durably
-from console.model import CutReview
+from console.model import CutCheck, CutReview
+from console.operations.contract_upgrade import check_cut
+from console.settings import NetworkSettings
+from console.text import untrusted
 
+_HASH = re.compile(r"0x[0-9a-fA-F]{64}", re.ASCII)
+_TRANSFER = bytes.fromhex(selector_of("transferOwnership(address)")[2:])
 _SCHEMA = 1
 _MOST_FILE = 4 << 20
 _BUILDER_VERSION = "1.16.5"
@@ -154,3 +164,72 @@ def _safe(calls: Sequence[ExportedCall]) -> dict[str, object]:
             for call in calls
         ],
     }
+
+
+async def check_export(
+    network: NetworkSettings, calls: Sequence[ExportedCall], transaction: str | None
+) -> tuple[CutCheck, ...]:
+    """Whether exported calls were made.
+
+    Args:
+        network: Its chain, or its parent's, is the one of the calls.
+        calls: What was exported.
+        transaction: The hash of the transaction that made them; None to look at the contracts alone.
+
+    Returns:
+        One entry per cut and per change of owner.
+
+    Raises:
+        InputError: Not a hash, a call of another chain, or one of which nothing can be seen afterwards.
+        ChainError: No usable answer, or a transaction that failed or is in no block.
+    """
+    rpc = JsonRpc()
+    try:
+        if transaction is not None:
+            await _check_transaction(network, calls, transaction, rpc)
+        return tuple([await _check_call(network, call, rpc) for call in calls])
+    finally:
+        await rpc.close()
+
+
+async def _check_call(network: NetworkSettings, call: ExportedCall, rpc: JsonRpc) -> CutCheck:
+    place = _place(network, call)
+    cut = call.cut
+    if cut is not None:
+        return await check_cut(place, cut, rpc)
+    if call.data[:4] != _TRANSFER or len(call.data) != 36:
+        raise InputError(f"{call.what}: whether it was made cannot be seen on the contract")
+    view = (await read_diamond(rpc, place)).view
+    wanted = checksummed(call.data[-20:])
+    problems = () if view.owner == wanted else (f"it belongs to {view.owner}, not to {wanted}",)
+    return CutCheck(place.address, view.height, not problems, problems)
+
+
+async def _check_transaction(
+    network: NetworkSettings, calls: Sequence[ExportedCall], transaction: str, rpc: JsonRpc
+) -> None:
+    if not _HASH.fullmatch(transaction):
+        raise InputError(f"{str(untrusted(transaction, 80))!r} is not a transaction's hash: 0x and 64 hex digits")
+    failures: list[ChainError] = []
+    for url in _place(network, calls[0]).endpoints:
+        try:
+            reply = await rpc.call(url, "eth_getTransactionReceipt", [transaction.lower()])
+            found = parse_receipt(reply, transaction.lower())
+        except ChainError as error:
+            failures.append(error)
+            continue
+        if found is None:
+            raise ChainError(f"transaction {transaction} is in no block yet", next_step="look again later")
+        if not found[1]:
+            raise ChainError(f"transaction {transaction} was reverted in block {found[0].block}")
+        return
+    raise told(failures)
+
+
+def _place(network: NetworkSettings, call: ExportedCall) -> Place:
+    parent = network.contracts
+    if call.chain_id == network.evm_chain_id:
+        return Place(call.target, call.target, network.ethereum_rpc, call.chain_id, checksummed(network.registry))
+    if call.chain_id == parent.parent_evm_chain_id:
+        return Place(call.target, call.target, parent.parent_rpc, call.chain_id, on_parent=True)
+    raise InputError(f"the calls are for chain {call.chain_id}, which is neither network {network.name} nor its parent")

@@ -7,7 +7,8 @@ from console.chain.abi import AbiError, decode
 from console.chain.address import parse_address, parse_subnet_id
 from console.chain.diamond import Place, told
 from console.chain.fields import data as read_data
-from console.chain.registry import registry_interface, view_call
+from console.chain.governance import GovernanceReader
+from console.chain.plans import check_chain
 from console.chain.rpc import Call, JsonRpc, endpoint_name
 from console.chain.selectors import selector_of
 from console.errors import ChainError, InputError, SettingsError
@@ -104,29 +105,37 @@ def _is_subnet(network: NetworkSettings) -> bool:
 
 async def _gateway_of_power(network: NetworkSettings, rpc: JsonRpc) -> str:
     """The gateway that the registry's power source reads; where it reads none, that of every subnet."""
-    failures: list[ChainError] = []
-    for url in network.ethereum_rpc:
-        where = endpoint_name(url)
-        try:
-            rules = await rpc.batch(url, [view_call(network.registry, "settings")])
-            (row,) = registry_interface().decode(
-                "settings", read_data(rules[0].value(f"settings of {where}"), "settings", most=_MOST_ANSWER)
-            )
-            asked = Call("eth_call", [{"to": checksummed(row[0]), "data": selector_of("gateway()")}, "latest"])
-            (told_by,) = await rpc.batch(url, [asked])
-            if told_by.error is None:
-                (found,) = decode(("address",), read_data(told_by.result, "the gateway", most=_MOST_ANSWER))
-                return checksummed(found)
-            break
-        except AbiError:
-            break
-        except ChainError as error:
-            failures.append(error)
-    else:
-        raise told(failures)
+    source = (await GovernanceReader(network, network.ethereum_rpc, rpc).rules()).power_source
+    found = await view_address(network, rpc, source, "gateway()")
+    if found:
+        return found
     if _is_subnet(network):
         return CHILD_GATEWAY
     raise SettingsError(
         f"network {network.name} does not say where its gateway is, and its power does not come from one",
         next_step="set gateway in its [contracts] table, or give the address",
     )
+
+
+async def view_address(network: NetworkSettings, rpc: JsonRpc, target: str, signature: str) -> str:
+    """The address that a view of a contract returns, checksummed; empty where it has no such view.
+
+    Raises:
+        ChainError: No usable answer.
+    """
+    failures: list[ChainError] = []
+    call = Call("eth_call", [{"to": target, "data": selector_of(signature)}, "latest"])
+    for url in network.ethereum_rpc:
+        where = endpoint_name(url)
+        try:
+            chain, reply = await rpc.batch(url, [Call("eth_chainId"), call])
+            check_chain(chain, network, where)
+            if reply.error is not None:
+                return ""
+            (found,) = decode(("address",), read_data(reply.result, signature, most=_MOST_ANSWER))
+            return checksummed(found)
+        except AbiError:
+            return ""
+        except ChainError as error:
+            failures.append(error)
+    raise told(failures)

@@ -11,7 +11,7 @@ from pathlib import Path
 from console import strict_json
 from console.errors import InputError
 from console.files import write_durably
-from console.settings import state_folder
+from console.settings import NetworkSettings, state_folder
 
 _SCHEMA = 1
 _MOST_FILE = 4 << 20
@@ -31,20 +31,25 @@ class Deployment:
     """sha256 of the creation code with its arguments, 64 hex digits."""
 
 
+def deployments_of(network: NetworkSettings) -> DeploymentJournal:
+    """What this user deployed; a devnet's goes with its folder."""
+    return DeploymentJournal((network.folder or state_folder()) / "deployments.json")
+
+
 def code_id(creation: bytes) -> str:
     """What a deployment is found by: sha256 of its creation code with arguments."""
     return hashlib.sha256(creation).hexdigest()
 
 
 class DeploymentJournal:
-    """The journal, one file for all networks.
+    """The journal in one file.
 
     Args:
-        path: The file; `$XDG_STATE_HOME/upgrade-console/deployments.json` when not given.
+        path: The file.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        self._path = path or state_folder() / "deployments.json"
+    def __init__(self, path: Path) -> None:
+        self._path = path
 
     @property
     def path(self) -> Path:

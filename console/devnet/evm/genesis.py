@@ -77,6 +77,7 @@ def build_genesis(
     admin_key: str,
     gateway_parent: str,
     council: Sequence[str] = (),
+    min_proposer_power: int = 0,
     voting_required: bool = False,
     voting_blocks: int = VOTING_BLOCKS,
     expedited_blocks: int = EXPEDITED_BLOCKS,
@@ -93,6 +94,7 @@ def build_genesis(
         admin_key: Private key that deploys the contracts, hands the gateway over to the registry and may propose.
         gateway_parent: Address that may change the gateway's validator set, as the parent chain does on a subnet.
         council: Addresses of those who may stop an upgrade, at most 16: more than half of them have to agree.
+        min_proposer_power: The least power of a validator that may propose.
         voting_required: Whether a release needs a vote; linked calls always do.
         voting_blocks: The least that a vote is open, in blocks.
         expedited_blocks: The least that an expedited vote is open, in blocks.
@@ -129,7 +131,7 @@ def build_genesis(
     config = (
         power_source,
         admin.address,
-        0,
+        min_proposer_power,
         voting_required,
         voting_blocks,
         expedited_blocks,

@@ -114,7 +114,8 @@ class Application:
         self._next: AppState | None = None
 
     async def info(self) -> Info:
-        """Name, version and last committed state."""
+        """Name, version and last committed state; NodeError where this release cannot read it."""
+        self._require_readable()
         return Info(NAME, self._version, self._rules.number, self.state.height, self.state.app_hash)
 
     async def init_chain(self, chain_id: str) -> bytes:
@@ -173,7 +174,12 @@ class Application:
         replace_file(self._state_path, self.state.dump())
         line = {"height": self.state.height, "version": self._version, "app_hash": self.state.app_hash.hex().upper()}
         self._log.append(json.dumps(line, separators=(",", ":")))
+        self._require_readable()
         return self.state.app_hash
+
+    def _require_readable(self) -> None:
+        if self.state.app_version == self._rules.number and not self._rules.reads_own_state:
+            raise NodeError(f"the state of height {self.state.height} cannot be read: unknown field at byte 0")
 
     async def _new_validators(self, block: ExecuteBlock) -> tuple[Validator, ...]:
         if not self._gateway:

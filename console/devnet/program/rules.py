@@ -1,5 +1,5 @@
-"""The state transition's rules: number 1 is v0.1.5's, number 2 is v0.2.0's, and
-number 3 is free for a release after it.
+"""The state transition's rules: number 1 is v0.1.5's, number 2 is v0.2.0's, and number 3 is free for a release after
+it. Number 4 is a release with a fault that shows only behind H: it cannot read the state that it writes.
 
 All execute the same transactions in the same EVM; they differ in what they commit to, so a node that executes a
 block under other rules than the rest gets another app hash and stops at the next height, as in life.
@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from .errors import NodeError
 
+_FAULTY = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -21,10 +23,12 @@ class Rules:
     Attributes:
         number: Also the ABCI app version.
         app_hash: (previous app hash, height, raw transactions, EVM root) to the app hash after that height.
+        reads_own_state: Whether the release can go on from a state that it wrote.
     """
 
     number: int
     app_hash: Callable[[bytes, int, Sequence[bytes], bytes], bytes]
+    reads_own_state: bool = True
 
 
 def genesis_app_hash(chain_id: str, evm_root: bytes) -> bytes:
@@ -50,6 +54,6 @@ def rules_for(number: int) -> Rules:
     Raises:
         NodeError: This program holds no such rules.
     """
-    if number not in (1, 2, 3):
-        raise NodeError(f"this build names rules {number}, and the program knows 1, 2 and 3; build it again")
-    return Rules(number, _chained(number))
+    if number not in (1, 2, 3, _FAULTY):
+        raise NodeError(f"this build names rules {number}, and the program knows 1 to 4; build it again")
+    return Rules(number, _chained(number), reads_own_state=number != _FAULTY)

@@ -20,6 +20,7 @@ from console.chain.address import consensus_address, ed25519_consensus_address, 
 from console.chain.cometbft import BlockId
 from console.chain.commits import PRECOMMIT, vote_sign_bytes
 from console.chain.registry import registry_interface
+from console.model import ProposalStatus
 from console.settings import NetworkSettings, NodeSettings
 from tests.console.chain.servers import Refusal
 
@@ -350,10 +351,19 @@ class EthereumDouble:
         selector = bytes.fromhex(data[2:10])
         if selector == functions["proposals"].selector:
             rows = [tuple(row.values()) for row in self.network.proposals]
-            return "0x" + encode([f"{_PROPOSAL}[]", "uint256"], [rows, len(rows)]).hex()
+            offset, limit = (int(data[at : at + 64], 16) for at in (10, 74))
+            page = rows[offset : offset + limit]
+            return "0x" + encode([f"{_PROPOSAL}[]", "uint256"], [page, len(rows)]).hex()
         if selector == functions["readiness"].selector:
             rows = [self._readiness_row(index) for index in range(self.network.members)]
             return "0x" + encode([f"{_READINESS}[]", "uint256"], [rows, len(rows)]).hex()
+        if selector == functions["scheduledId"].selector:
+            found = [row["id"] for row in self.network.proposals if row["status"] == ProposalStatus.SCHEDULED]
+            return "0x" + encode(["uint64"], [found[0] if found else 0]).hex()
+        if selector == functions["proposal"].selector:
+            number = int(data[10:], 16)
+            row = next(row for row in self.network.proposals if row["id"] == number)
+            return "0x" + encode([_PROPOSAL], [tuple(row.values())]).hex()
         raise Refusal(33, "contract reverted", "")
 
     def _readiness_row(self, index: int) -> tuple[Any, ...]:

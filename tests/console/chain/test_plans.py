@@ -52,6 +52,36 @@ async def test_the_highest_reading_counts_and_our_own_among_equals() -> None:
         assert all(server.requests for server in served.ethereum)
 
 
+def _flood(served: Served, status: int, numbers: range) -> None:
+    """Proposals 1, in that status, and as many cancelled ones after it."""
+    others = [proposal_row(number, status=8) for number in reversed(numbers)]
+    served.network.proposals = [*others, proposal_row(1, status=status)]
+
+
+async def test_the_scheduled_one_is_seen_behind_any_number_of_others() -> None:
+    async with serving() as served:
+        _flood(served, 4, range(2, 40))
+        plans = plans_of(served)
+        reading = await plans.read(own_node_only=True)
+        await plans.close()
+    assert [entry.id for entry in reading.proposals] == [*range(39, 31, -1), 1]
+    assert reading.readiness is not None
+    assert reading.readiness.proposal_id == 1
+
+
+async def test_what_was_on_its_way_is_followed_to_its_end_behind_others() -> None:
+    async with serving() as served:
+        _flood(served, 2, range(2, 4))
+        plans = plans_of(served)
+        await plans.read(own_node_only=True)
+        for status in (2, 4, 6, 6):
+            _flood(served, status, range(2, 40))
+            await plans.read(own_node_only=True)
+            reading = await plans.read(own_node_only=True)
+            assert (reading.proposals[-1].id, reading.proposals[-1].status) == (1, status)
+        await plans.close()
+
+
 async def _with_a_liar(*, own_up: bool, behind: int = 0) -> str:
     """What is contested when node2 says that nobody proposed anything."""
     async with serving() as served:
@@ -141,5 +171,5 @@ async def test_the_height_is_never_higher_than_the_state(after: int) -> None:
         served.ethereum[0].answer = answer
         reading = await plans.read(own_node_only=True)
         await plans.close()
-    assert count == [5]
+    assert count == [6]
     assert reading.height <= min(state_at)

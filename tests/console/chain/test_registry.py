@@ -32,7 +32,7 @@ WHERE = "http://127.0.0.1:1"
 
 def proposals_of(*rows: dict[str, Any], limit: int = 16) -> tuple[Proposal, ...]:
     double = EthereumDouble(NetworkDouble(proposals=list(rows)))
-    call = view_call(REGISTRY, "proposals", 0, limit)
+    call = view_call(REGISTRY, "proposals", 0, 16)
     return decode_proposals(Reply(double.answer(call.method, call.params)), limit=limit, where=WHERE)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from console.addresses import keccak
@@ -59,7 +61,7 @@ def test_core_functions_are_those_of_three_facets() -> None:
 
 
 def test_functions_of_one_name_are_all_spelled() -> None:
-    abi = [
+    abi: list[dict[str, Any]] = [
         {"type": "function", "name": "f", "inputs": [{"name": "a", "type": "uint256"}], "outputs": []},
         {"type": "function", "name": "f", "inputs": [], "outputs": []},
     ]

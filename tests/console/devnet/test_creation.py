@@ -128,7 +128,27 @@ def test_the_evm_genesis_deploys_the_registry_and_names_every_operator(place: Pa
     _, record = made(layout, record)
     document = json.loads(layout.evm_genesis.read_text())
     assert document["time"] == record.created
-    # Five facets, gateway, power source, registry, the gateway's handing over, then one setOperator per validator.
-    assert len(document["txs"]) == 5 + 3 + 1 + 2
+    # Five facets, gateway, power source, the registry's two halves, the handing over, then a setOperator per validator.
+    assert len(document["txs"]) == 5 + 4 + 1 + 2
     operators = {keys.operator_key(number).address.lower() for number in (1, 2)}
     assert operators <= set(document["alloc"])
+    # Whoever joins, and whoever stops an upgrade, pays for it.
+    others = {keys.validator_key(16), keys.operator_key(16), *(keys.council_key(number) for number in range(1, 6))}
+    assert {key.address.lower() for key in others} <= set(document["alloc"])
+
+
+def test_every_key_has_a_file_of_its_own(place: Path) -> None:
+    layout, record = chosen(place)
+    made(layout, record)
+    files = {path.name for path in layout.keys.iterdir()}
+    council = {f"council{number}.key" for number in range(1, 6)}
+    nodes = {f"node{number}-{whose}.key" for number in (1, 2) for whose in ("validator", "operator")}
+    assert files == {"admin.key", "parent.key", *council, *nodes}
+    assert {path.stat().st_mode & 0o777 for path in layout.keys.iterdir()} == {0o600}
+
+
+def test_the_release_server_has_the_gateways_next_facet(place: Path) -> None:
+    layout, record = chosen(place)
+    made(layout, record)
+    (facet,) = layout.contracts.iterdir()
+    assert json.loads(facet.read_text())["contractName"] == "GatewayGetterFacetV2"

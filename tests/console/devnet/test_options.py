@@ -13,6 +13,7 @@ from console.devnet.options import (
     freeze_blocks_for,
     parse_block_time,
     parse_powers,
+    voting_blocks_for,
 )
 from console.errors import InputError
 
@@ -69,6 +70,18 @@ def test_options_that_contradict_themselves_are_refused() -> None:
         UpOptions(FOLDER, powers=(10, 0))
     with pytest.raises(InputError, match="none, standard, wasm, failing, not 'odd'"):
         UpOptions(FOLDER, migration="odd")
+
+
+def test_a_vote_lasts_seconds_whatever_a_block_takes() -> None:
+    assert voting_blocks_for(250) == (80, 24)
+    assert voting_blocks_for(1000) == (20, 6)
+    assert voting_blocks_for(60_000) == (1, 1)
+
+
+@pytest.mark.parametrize("power", [0, -1, 2**53 + 1])
+def test_a_power_to_propose_that_is_none(power: int) -> None:
+    with pytest.raises(InputError, match="power to propose"):
+        UpOptions(FOLDER, min_proposer_power=power)
 
 
 @pytest.mark.parametrize(

@@ -69,10 +69,11 @@ def test_what_is_not_our_record_is_refused(tmp_path: Path, content: str, sentenc
         records.load(layout)
 
 
-def test_a_record_from_before_there_were_migrations_has_none(tmp_path: Path) -> None:
+def test_an_older_record_does_not_say_what_it_could_not_choose(tmp_path: Path) -> None:
     layout = Layout.of(tmp_path)
     document = example(tmp_path).to_json()
-    del document["migration"]
+    for key in ("migration", "voting", "min_proposer_power", "gateway"):
+        del document[key]
     layout.record.write_text(json.dumps(document))
     assert records.load(layout) == example(tmp_path)
 
@@ -80,7 +81,7 @@ def test_a_record_from_before_there_were_migrations_has_none(tmp_path: Path) -> 
 def test_contradictions(tmp_path: Path) -> None:
     record = example(tmp_path)
     assert record.contradiction(UpOptions(tmp_path)) is None
-    same = UpOptions(tmp_path, 2, (10, 20), 250, 5, 10_000, "none")
+    same = UpOptions(tmp_path, 2, (10, 20), 250, 5, 10_000, False, 1, "none")
     assert record.contradiction(same) is None
     for options, words in (
         (UpOptions(tmp_path, validators=4), "it has 2 validators, not 4"),
@@ -88,6 +89,8 @@ def test_contradictions(tmp_path: Path) -> None:
         (UpOptions(tmp_path, block_time_ms=1000), "its block time is 250ms, not 1s"),
         (UpOptions(tmp_path, freeze_blocks=6), "its plans freeze 5 blocks before H, not 6"),
         (UpOptions(tmp_path, execution_window=1), "its execution window is 10000 blocks, not 1"),
+        (UpOptions(tmp_path, voting=True), "a release needs no vote there"),
+        (UpOptions(tmp_path, min_proposer_power=20), "a validator needs a power of 1 to propose, not 20"),
         (UpOptions(tmp_path, migration="wasm"), "the migration of its second release is none, not wasm"),
     ):
         assert record.contradiction(options) == words

@@ -72,7 +72,7 @@ async def subnet_in(folder: Path) -> AsyncIterator[Subnet]:
             parent_rpc=(server.url,),
             parent_evm_chain_id=CHAIN_ID,
         )
-        yield Subnet(evm, replace(network, contracts=where), folder)
+        yield Subnet(evm, replace(network, contracts=where, folder=folder), folder)
 
 
 async def test_a_facet_is_deployed_once_and_linked(tmp_path: Path) -> None:
@@ -190,8 +190,8 @@ async def test_a_lost_transaction_is_sent_again_with_its_nonce(tmp_path: Path) -
         contract = NewContract("GatewayGetterFacetV2", SECOND.compiled)
         key = key_file(tmp_path, ADMIN)
         subnet.evm.mining = False
-        async with deploying(subnet.network, key, subnet.journal) as deployer:
-            deployer._writer._deadline_s = 0.2  # the receipt never comes
+        # The receipt never comes.
+        async with deploying(subnet.network, key, subnet.journal, deadline_s=0.2) as deployer:
             with pytest.raises(ChainError, match="not seen in a block"):
                 await deployer.deploy(contract)
         subnet.evm.mining = True

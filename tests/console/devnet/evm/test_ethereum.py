@@ -16,6 +16,7 @@ from tests.console.devnet.evm.world import (
     OPERATORS,
     START,
     VALIDATORS,
+    WINDOW,
     World,
     block_hash,
     call_data,
@@ -94,10 +95,10 @@ class TestState:
         assert world.result("eth_getTransactionCount", ADMIN.address, "latest") == hex(FIRST + 2)
         assert world.result("eth_getCode", TARGET, "latest") == "0x"
         assert len(world.result("eth_getCode", world.genesis.registry, "latest")) > 10_000
-        # Slot 2 holds the proposal counter and the last scheduled id.
-        word = world.result("eth_getStorageAt", world.genesis.registry, "0x2", "latest")
-        assert int(word, 16) == 1 + (1 << 64)
-        assert world.result("eth_getStorageAt", world.genesis.registry, "0x2", "0x1") == "0x" + "00" * 32
+        # Slot 5 holds the execution window, the proposal counter and the last scheduled id.
+        word = world.result("eth_getStorageAt", world.genesis.registry, "0x5", "latest")
+        assert int(word, 16) == WINDOW + (1 << 64) + (1 << 128)
+        assert world.result("eth_getStorageAt", world.genesis.registry, "0x8", "0x1") == "0x" + "00" * 32
         assert world.error("eth_getStorageAt", world.genesis.registry, hex(2**256), "latest")["code"] == -32602
 
     def test_calls_see_the_committed_height(self, world: World) -> None:
@@ -247,8 +248,8 @@ class TestTransactions:
             assert int(shown["gasUsed"], 16) == stored.gas
         used = [int(item["gasUsed"], 16) for item in receipts]
         assert [int(item["cumulativeGasUsed"], 16) for item in receipts] == [sum(used[: n + 1]) for n in range(4)]
-        assert [len(item["logs"]) for item in receipts] == [2, 1, 1, 0]
-        assert [log["logIndex"] for item in receipts for log in item["logs"]] == ["0x0", "0x1", "0x2", "0x3"]
+        assert [len(item["logs"]) for item in receipts] == [3, 1, 1, 0]
+        assert [log["logIndex"] for item in receipts for log in item["logs"]] == ["0x0", "0x1", "0x2", "0x3", "0x4"]
         assert [item["effectiveGasPrice"] for item in receipts] == ["0x69", "0x3e8", "0x64", "0x64"]
         assert receipts[0]["contractAddress"] is None
         assert keccak(text="ProposalScheduled(uint64,uint64)") in BloomFilter(int(receipts[0]["logsBloom"], 16))
@@ -290,9 +291,9 @@ class TestLogs:
 
     def test_all_and_their_fields(self, world: World) -> None:
         found = world.result("eth_getLogs", {"fromBlock": "0x1", "toBlock": "0x3"})
-        assert [item["logIndex"] for item in found] == ["0x0", "0x1", "0x2", "0x3"]
+        assert [item["logIndex"] for item in found] == ["0x0", "0x1", "0x2", "0x3", "0x4"]
         transactions = world.ledger.transactions(2)
-        assert found[2] == {
+        assert found[3] == {
             "address": world.genesis.registry,
             "topics": [self.READY, self.ONE, self.word(0)],
             "data": "0x" + "00" * 12 + OPERATORS[0].address[2:].lower(),
@@ -300,39 +301,40 @@ class TestLogs:
             "blockHash": "0x" + block_hash(2).lower(),
             "transactionHash": "0x" + transactions[1].hash.hex(),
             "transactionIndex": "0x1",
-            "logIndex": "0x2",
+            "logIndex": "0x3",
             "removed": False,
         }
 
     def test_topics(self, world: World) -> None:
-        assert self.find(world, topics=[self.READY]) == ["0x2", "0x3"]
-        assert self.find(world, topics=[[self.READY, self.CREATED]]) == ["0x0", "0x2", "0x3"]
-        assert self.find(world, topics=[None, self.ONE, self.word(1)]) == ["0x3"]
-        assert self.find(world, topics=[self.READY, None, [self.word(0), self.word(1)]]) == ["0x2", "0x3"]
-        assert self.find(world, topics=[[self.READY, None]]) == ["0x0", "0x1", "0x2", "0x3"]
+        assert self.find(world, topics=[self.READY]) == ["0x3", "0x4"]
+        assert self.find(world, topics=[[self.READY, self.CREATED]]) == ["0x0", "0x3", "0x4"]
+        assert self.find(world, topics=[None, self.ONE, self.word(1)]) == ["0x4"]
+        assert self.find(world, topics=[self.READY, None, [self.word(0), self.word(1)]]) == ["0x3", "0x4"]
+        assert self.find(world, topics=[[self.READY, None]]) == ["0x0", "0x1", "0x2", "0x3", "0x4"]
         assert self.find(world, topics=[self.ONE]) == []
         assert self.find(world, topics=[None, None, None, self.ONE]) == []
-        assert self.find(world, topics=[]) == ["0x0", "0x1", "0x2", "0x3"]
+        assert self.find(world, topics=[]) == ["0x0", "0x1", "0x2", "0x3", "0x4"]
 
     def test_addresses(self, world: World) -> None:
         registry, gateway = world.genesis.registry, world.genesis.gateway
         assert self.find(world, address=gateway) == []
-        assert len(self.find(world, address=registry.lower())) == 4
-        assert len(self.find(world, address=[gateway, registry])) == 4
-        # Its owner, its first cut, its first set; then its owner again.
-        assert self.find(world, address=gateway, fromBlock="0x0") == ["0x0", "0x1", "0x2", "0x3"]
+        assert len(self.find(world, address=registry.lower())) == 5
+        assert len(self.find(world, address=[gateway, registry])) == 5
+        # Its owner, its first cut, its first set; then, after what the registry is set to, its owner again.
+        assert self.find(world, address=gateway, fromBlock="0x0") == ["0x0", "0x1", "0x2", "0x7"]
 
     def test_ranges(self, world: World) -> None:
         assert self.find(world, fromBlock="0x3") == []
         assert self.find(world, fromBlock="0x3", toBlock="0x2") == []
-        assert len(self.find(world, toBlock="0x2")) == 4
-        assert len(self.find(world, fromBlock="earliest", toBlock="latest")) == 4 + len(VALIDATORS) + 4
+        assert len(self.find(world, toBlock="0x2")) == 5
+        # The gateway's at genesis, what the registry is set to, the operators, and those of block 2.
+        assert len(self.find(world, fromBlock="earliest", toBlock="latest")) == 4 + 4 + len(VALIDATORS) + 5
         assert self.find(world, height=1, toBlock="0x3") == []
-        assert len(self.find(world, fromBlock=None, toBlock=None)) == 4
+        assert len(self.find(world, fromBlock=None, toBlock=None)) == 5
         assert self.find(world, height=2, fromBlock="0x1", toBlock="latest") == []
 
     def test_by_block_hash(self, world: World) -> None:
-        assert len(world.result("eth_getLogs", {"blockHash": "0x" + block_hash(2)})) == 4
+        assert len(world.result("eth_getLogs", {"blockHash": "0x" + block_hash(2)})) == 5
         assert world.result("eth_getLogs", {"blockHash": "0x" + block_hash(1)}) == []
         assert world.error("eth_getLogs", {"blockHash": "0x" + "12" * 32})["code"] == -32602
         assert world.error("eth_getLogs", {"blockHash": "0x" + block_hash(2)}, height=1)["code"] == -32602

@@ -131,7 +131,7 @@ def test_a_whole_block_of_signals_and_its_replay(tmp_path: Path) -> None:
     ]
     assert all(item.ok for item in world.mine(*raws).results)
     request = {"to": registry, "data": "0x" + call_data("readiness(uint64,uint256,uint256)", 0, 0, 256).hex()}
-    kinds = ["(address,uint256,address,uint64,uint64,uint64,uint16,uint64,uint64,bytes32,bytes32)[]", "uint256"]
+    kinds = registry_interface().functions["readiness"].outputs
     page, total = decode(kinds, bytes.fromhex(world.result("eth_call", request, "latest")[2:]))
     assert total == 4
     assert [(item[0], item[2]) for item in page] == [

@@ -118,6 +118,26 @@ def test_old_rules_at_the_halt_stop_one_block_later(network: TestNetwork, evm: F
     network.assert_never_signed_twice()
 
 
+def test_a_faulty_release_executes_the_halt_and_cannot_go_on_from_it(
+    network: TestNetwork, evm: FakeEvm, tmp_path: Path
+) -> None:
+    nodes, halt = network.nodes, 4
+    for node in nodes:
+        node.start(halt=halt)
+    for node in nodes:
+        _assert_halted(node, halt)
+    command = release_copy(tmp_path, "v0.6.0", 4)
+    for _ in range(2):
+        for node in nodes:
+            node.start(command=command, cwd=tmp_path)
+        for node in nodes:
+            assert node.exit_code() == 1
+            assert f"the state of height {halt} cannot be read" in node.stderr
+    assert network.heights() == [halt] * 4
+    assert {line["version"] for node in nodes for line in node.executed() if line["height"] == halt} == {"v0.6.0"}
+    assert max(line["height"] for node in nodes for line in node.signed()) == halt
+
+
 def test_kill_catch_up_and_quorum(network: TestNetwork, evm: FakeEvm) -> None:
     nodes = network.nodes
     for node in nodes:

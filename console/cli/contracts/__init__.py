@@ -1,0 +1,1 @@
+"""`contracts …` and `propose-contract`: contracts looked at, deployed, handed over and upgraded."""
