@@ -73,10 +73,8 @@ NETWORK_ROWS = (
         "none",
         "Key that proposes, by reference: a path, or `{ path = …, address = … }` (docs/keys.md).",
     ),
-    NetworkRow("voter_key", "none", "Key of the validator: votes, replaces, rolls back, delegates."),
+    NetworkRow("voter_key", "none", "Key of the validator where its node names none: votes, replaces, rolls back."),
     NetworkRow("council_key", "none", "Key of the council's member: approves a halt."),
-    NetworkRow("gateway", "none", "Address of the IPC gateway, whose facets linked calls may change."),
-    NetworkRow("subnet_registry", "none", "Address of IPC's registry of subnets."),
     NetworkRow(
         "ipc_subnet",
         "none",

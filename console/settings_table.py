@@ -126,9 +126,10 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "voter_key",
-        kinds.KEY,
+        kinds.PERSONAL_KEY,
         _FILE,
-        "File of the validator's own key, which votes; the controller never uses it.",
+        "File of the validator's own key, which votes, or a table with `path` and `address`; the controller never uses"
+        " it.",
         shown_default="none",
     ),
     Setting(

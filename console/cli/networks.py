@@ -63,6 +63,7 @@ def import_ipc(arguments: argparse.Namespace) -> int:
                         "name": each.network,
                         "subnet": each.subnet,
                         "values": {key: shown(value) for key, value in each.values.items()},
+                        "contracts": {key: shown(value) for key, value in each.contracts.items()},
                         "missing": [key for key, _, _ in each.missing],
                     }
                     for each in tables
@@ -82,7 +83,8 @@ def _lines(table: ProposedTable) -> list[str]:
     lines = [f"[networks.{table.network}]  # {untrusted(table.subnet, 200)}"]
     for key, value in table.values.items():
         lines.append(f"{key} = {shown(value)}")
-    if not table.values:
+    lines += [f"contracts.{key} = {shown(value)}" for key, value in table.contracts.items()]
+    if not table.values and not table.contracts:
         lines.append("# nothing that is not there already")
     lines += [f"# missing: {key} = {example}  # {meaning}" for key, example, meaning in table.missing]
     return lines

@@ -62,9 +62,10 @@ def chosen_node(network: NetworkSettings, name: str | None, address: str | None)
 
 async def _ready(network: NetworkSettings, node: NodeSettings, proposal_id: int) -> Proposal:
     from console.chain.plans import RegistryPlans
+    from console.chain.signing import PlainTerminal
     from console.chain.transactions import RegistrySignals
 
-    plans, signals = RegistryPlans(network, node), RegistrySignals(network, node)
+    plans, signals = RegistryPlans(network, node), RegistrySignals(network, node, terminal=PlainTerminal())
     try:
         return await signal_ready(node, proposal_id, plans, signals)
     except EndpointDown as error:

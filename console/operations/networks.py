@@ -58,6 +58,8 @@ class ProposedTable:
     network: str
     subnet: str
     values: Mapping[str, Any]
+    contracts: Mapping[str, Any]
+    """For the table `contracts` of the network."""
     missing: tuple[tuple[str, str, str], ...]
     """(key, example, meaning) of what ipc-cli cannot say."""
     known: bool
@@ -112,15 +114,13 @@ def proposed_tables(ipc: IpcConfig) -> tuple[ProposedTable, ...]:
         values: dict[str, Any] = {}
         if subnet.provider_http not in urls:
             values["ethereum_rpc"] = [subnet.provider_http, *urls]
-        for key, value in (
-            ("gateway", subnet.gateway),
-            ("subnet_registry", subnet.subnet_registry),
-            ("ipc_subnet", subnet.id),
-        ):
-            if value and merged_table.get(key) != value:
-                values[key] = value
+        if merged_table.get("ipc_subnet") != subnet.id:
+            values["ipc_subnet"] = subnet.id
+        there = merged_table.get("contracts", {})
+        there = there if isinstance(there, dict) else {}
+        contracts = {key: value for key, value in _contracts(subnet, ipc).items() if there.get(key) != value}
         missing = tuple(each for each in _MISSING if each[0] not in merged_table)
-        found.append(ProposedTable(name, subnet.id, values, missing, name in tables))
+        found.append(ProposedTable(name, subnet.id, values, contracts, missing, name in tables))
     return tuple(found)
 
 
@@ -135,7 +135,7 @@ def written(tables: Sequence[ProposedTable]) -> str:
     if not isinstance(networks, dict):
         raise SettingsError("`networks` in the settings is no table", safe="nothing was written")
     for proposed in tables:
-        if not proposed.values and not (proposed.missing and not proposed.known):
+        if not proposed.values and not proposed.contracts and not (proposed.missing and not proposed.known):
             continue
         table = networks.get(proposed.network)
         if table is None:
@@ -151,7 +151,11 @@ def written(tables: Sequence[ProposedTable]) -> str:
     # What was written has to be what was meant, whatever the library makes of an odd file.
     again = tomllib.loads(text).get("networks", {})
     for proposed in tables:
-        if any(again.get(proposed.network, {}).get(key) != value for key, value in proposed.values.items()):
+        found = again.get(proposed.network, {})
+        inner = found.get("contracts", {})
+        if any(found.get(key) != value for key, value in proposed.values.items()) or any(
+            inner.get(key) != value for key, value in proposed.contracts.items()
+        ):
             raise SettingsError("the settings file cannot be changed safely", next_step="add the tables by hand")
     return text
 
@@ -180,6 +184,23 @@ def _fill(table: Any, proposed: ProposedTable) -> None:
     if not proposed.known:
         for key, example, meaning in proposed.missing:
             table.add(tomlkit.comment(f"{key} = {example}  # {meaning}"))
+    if proposed.contracts:
+        inner = table.setdefault("contracts", tomlkit.table())
+        for key, value in proposed.contracts.items():
+            inner[key] = list(value) if isinstance(value, list) else value
+
+
+def _contracts(subnet: IpcSubnet, ipc: IpcConfig) -> dict[str, Any]:
+    """Where the subnet's contracts are; its actor is on its parent, whose endpoint ipc-cli may know."""
+    found: dict[str, Any] = {"gateway": subnet.gateway, "subnet_registry": subnet.subnet_registry}
+    parsed = parse_subnet_id(subnet.id)
+    if parsed.actor is not None and parsed.parent is not None:
+        found["subnet_actor"] = parsed.actor
+        parent = next((each for each in ipc.subnets if parse_subnet_id(each.id) == parsed.parent), None)
+        if parent is not None and parsed.parent.actor is None:
+            # The id of a root is its chain id.
+            found |= {"parent_rpc": [parent.provider_http], "parent_evm_chain_id": parsed.root}
+    return {key: value for key, value in found.items() if value}
 
 
 def _document() -> TOMLDocument:

@@ -70,13 +70,12 @@ class RegistryCalls:
             InputError: A value does not fit.
             ContractRefused: The registry would refuse.
             ChainError: No usable answer.
+            EndpointsDisagree: The endpoints contradict each other.
             SignerError: The key cannot be used.
         """
-        from console.chain.agreement import require_agreement
-
         writer = self._writer(call.key)
         key = None if sender else key_for(self._network, self._node, call.key, self._key)
-        await require_agreement(self._network)
+        await self._check_agreement()
         if key is not None:
             sender = await writer.address(key)
         transaction = await writer.build(sender, call.function, call.args)
@@ -108,11 +107,9 @@ class RegistryCalls:
         found = self._reviewed.pop(review, None)
         if found is None or self._clock() - found[2] > MOST_REVIEW_AGE_S:
             raise InputError("this review is not of now", safe=_NOTHING_SENT, next_step="review it again")
-        from console.chain.agreement import require_agreement
-
         transaction, key, _ = found
         # Once more: a person may have looked at it for minutes.
-        await require_agreement(self._network)
+        await self._check_agreement()
         receipt = await self._writer(review.call.key).send_reviewed(key, transaction)
         number = review.call.proposal_id
         if review.call.function == "propose":
@@ -141,6 +138,11 @@ class RegistryCalls:
 
     def _urls(self) -> tuple[str, ...]:
         return (*(() if self._node is None else (self._node.ethereum_rpc,)), *self._network.ethereum_rpc)
+
+    async def _check_agreement(self) -> None:
+        from console.chain.agreement import require_agreement
+
+        await require_agreement(self._network)
 
     def _writer(self, key: SigningKey) -> RegistryWriter:
         from console.chain.sent import sent_by_hand, sent_by_node

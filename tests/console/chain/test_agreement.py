@@ -30,6 +30,7 @@ from tests.console.chain.network_double import EthereumDouble, NetworkDouble, pr
 from tests.console.chain.network_servers import Clock, Served, serving
 from tests.console.chain.servers import json_rpc
 
+CALL = RegistryCall("freeze", (1,), SigningKey.OPERATOR, 1, "The verdict is stored.")
 A, B, C = "http://a", "http://b", "http://c"
 TRUE, FALSE = (("p",), None, ()), (("q",), None, ())
 
@@ -269,9 +270,7 @@ class TestBeforeASignature:
             with pytest.raises(
                 EndpointsDisagree, match=r"about proposal 1 at height 100; nothing was signed; find out"
             ):
-                await RegistryCalls(network, None, key=KeyReference(Path("/nowhere/key"))).review(
-                    RegistryCall("freeze", (1,), SigningKey.OPERATOR, 1, "Stores the verdict.")
-                )
+                await RegistryCalls(network, None, key=KeyReference(Path("/nowhere/key"))).review(CALL)
 
     async def test_silence_is_told_as_silence(self) -> None:
         async with serving(count=1) as served:

@@ -31,6 +31,7 @@ OURS = """# My networks.
 [networks.calibration]
 registry = "0xabababababababababababababababababababab"  # deployed in March
 cometbft_rpc = ["http://127.0.0.1:26657"]
+[networks.calibration.contracts]
 gateway = "0x1111111111111111111111111111111111111111"
 """
 
@@ -72,17 +73,21 @@ def test_written_only_when_told_and_comments_are_kept(config: Path, capsys: pyte
     config.write_text(OURS)
     assert main(["networks", "import-ipc", "--write"]) == 0
     text = config.read_text()
-    for line in OURS.splitlines()[:4]:
+    for line in OURS.splitlines()[:5]:
         assert line in text
     networks = tomllib.loads(text)["networks"]
     assert networks["calibration"]["ethereum_rpc"][0] == "https://rpc.example.org/v1/KEY"
-    assert networks["calibration"]["gateway"] == "0x77aa40b105843728088c0132e43fc44348881da8"
-    assert networks["r314159-53f91f7e"]["ethereum_rpc"] == ["http://127.0.0.1:8545"]
+    assert networks["calibration"]["contracts"]["gateway"] == "0x77aa40b105843728088c0132e43fc44348881da8"
+    child = networks["r314159-53f91f7e"]
+    assert child["ethereum_rpc"] == ["http://127.0.0.1:8545"]
+    assert child["contracts"]["parent_rpc"] == ["https://rpc.example.org/v1/KEY"]
+    assert child["contracts"]["parent_evm_chain_id"] == 314159
+    assert child["contracts"]["subnet_actor"].lower() == "0x53f91f7e2a96dcae06a16ea29724ea0a0da8daaf"
     assert "s3cret" not in text
     assert f"Written into {config}." in capsys.readouterr().out
     # Once more: all is there.
     ipc = read_ipc_config(config.parents[2] / "ipc.toml")
-    assert [dict(each.values) for each in proposed_tables(ipc)] == [{}, {}]
+    assert [(dict(each.values), dict(each.contracts)) for each in proposed_tables(ipc)] == [({}, {})] * 2
     assert written(proposed_tables(ipc)) == text
 
 
