@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from console.addresses import read_unhashed
+from console.errors import InputError
 from console.ports import KeyReference
 from console.quantities import duration_text, parse_duration, parse_size, size_text
 
@@ -19,6 +21,7 @@ MAX_LIST = 1000
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SERVICE = re.compile(r"[a-z]{1,20}")
 _CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,200}")
+_CREDENTIAL = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,200}")
 _DAEMON = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 
 
@@ -30,7 +33,7 @@ class Kind:
         decode: From what TOML holds to what NodeSettings holds. Raises ValueError whose words follow "KEY must be".
         show: From what NodeSettings holds to text, such that `parse` gives the same value back.
         bare: Whether typed text is the text itself; otherwise it is written as in TOML (`true`, `3`, `[1, 2]`).
-        or_list: Whether bare text that begins with `[` is a list as in TOML all the same.
+        or_list: Whether bare text that begins with `[` or `{` is a list or a table as in TOML all the same.
     """
 
     decode: Callable[[object], Any]
@@ -52,7 +55,7 @@ class Kind:
         return shown if self._as_it_is(shown) else _literal(shown)
 
     def _as_it_is(self, text: str) -> bool:
-        return self.bare and not (self.or_list and text.lstrip().startswith("["))
+        return self.bare and not (self.or_list and text.lstrip().startswith(("[", "{")))
 
 
 def _literal(text: str) -> object:
@@ -117,8 +120,46 @@ def _inside(value: object) -> str:
 
 
 def _key(value: object) -> KeyReference | None:
-    path = _optional_path(value)
-    return None if path is None else KeyReference(path)
+    if not isinstance(value, Mapping):
+        path = _optional_path(value)
+        return None if path is None else KeyReference(path)
+    if not {"path"} <= set(value) <= {"path", "address", "passphrase_file", "credential"}:
+        raise ValueError('a path, or a table as { path = "/…/keystore.json", address = "0x…" }')
+    file, credential = _optional_path(value.get("passphrase_file", "")), value.get("credential", "")
+    if credential != "" and (not isinstance(credential, str) or not _CREDENTIAL.fullmatch(credential)):
+        raise ValueError("with the name of a systemd credential as credential")
+    if file is not None and credential:
+        raise ValueError("with a passphrase_file or a credential, not both")
+    return KeyReference(_path(value["path"]), _key_address(value.get("address", "")), file, credential)
+
+
+def _personal_key(value: object) -> KeyReference | None:
+    found = _key(value)
+    if found is not None and (found.passphrase_file is not None or found.credential):
+        # Whoever is there types it; only a controller signs with nobody there, and with a low-value key.
+        raise ValueError("without passphrase_file or credential: only an operator_key signs unattended")
+    return found
+
+
+def _key_address(value: object) -> str:
+    if value in ("", "default-key"):
+        return str(value)
+    try:
+        return "0x" + read_unhashed(_filled(value)).hex()
+    except InputError as error:
+        raise ValueError(f"with the key's address, or default-key: {error.what}") from None
+
+
+def _shown_key(value: KeyReference | None) -> str:
+    if value is None:
+        return ""
+    more = {
+        "address": value.address,
+        "passphrase_file": "" if value.passphrase_file is None else str(value.passphrase_file),
+        "credential": value.credential,
+    }
+    written = {key: text for key, text in more.items() if text}
+    return _shown_table({"path": str(value.path), **written}) if written else str(value.path)
 
 
 def http_url(value: object) -> str:
@@ -258,7 +299,8 @@ DAEMON = Kind(_daemon, str)
 PATH = Kind(_path, str)
 OPTIONAL_PATH = Kind(_optional_path, lambda value: "" if value is None else str(value))
 INSIDE_COSMOVISOR = Kind(_inside, str)
-KEY = Kind(_key, lambda value: "" if value is None else str(value.path))
+KEY = Kind(_key, _shown_key, or_list=True)
+PERSONAL_KEY = Kind(_personal_key, _shown_key, or_list=True)
 URL = Kind(http_url, str)
 OPTIONAL_URL = Kind(_optional_url, str)
 URLS = Kind(_urls, _shown_urls, or_list=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,13 @@ from urllib.parse import quote
 from console.addresses import prefix_of, read_unhashed
 from console.contract_settings import ContractSettings, parse_contracts
 from console.errors import InputError, SettingsError
+from console.ipc_config import ipc_config_file, read_ipc_config, token_may_go_to
 from console.keymap import checked_keymap
+from console.network_table import BUILT_IN, DEVNET, merged
 from console.node_settings import NodeSettings
 from console.ports import KeyReference
 from console.release_settings import STAGE, ReleaseSettings, Stage, default_releases, parse_releases
-from console.setting_kinds import KEY, http_url, texts_of
+from console.setting_kinds import BOOLEAN, OPTIONAL_PATH, PERSONAL_KEY, http_url, texts_of
 from console.settings_table import SETTINGS, Setting, nearest, quoted
 
 __all__ = [
@@ -40,9 +43,6 @@ __all__ = [
 KINDS = ("ipc", "cosmos")
 """Kinds of network."""
 
-DEVNET = "devnet"
-"""The network name that this tool can bring up by itself."""
-
 
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
@@ -61,14 +61,20 @@ class NetworkSettings:
     """Empty on a Cosmos chain without an EVM."""
     proposer_key: KeyReference | None
     nodes: tuple[NodeSettings, ...]
-    council_key: KeyReference | None = None
-    """Of a member of the emergency council."""
     folder: Path | None = None
     """The devnet's folder; None for other networks."""
     block_time_s: float | None = None
     """Expected seconds per block where known (the devnet); a hint for polling, never for an ETA."""
     stage: Stage = "mainnet"
     """What is at stake; decides what is demanded of a release where the settings do not say it."""
+    voter_key: KeyReference | None = None
+    """The validator's own key, where its node names none."""
+    council_key: KeyReference | None = None
+    """Of a member of the emergency council."""
+    tokens: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
+    """Access tokens by the URL that they are sent to."""
+    require_agreement: bool = False
+    """Whether nothing is signed on what only one endpoint says; contradictions block in any case."""
     releases: ReleaseSettings | None = None
     """As written; None for the defaults, which `demands` knows."""
     contracts: ContractSettings = field(default_factory=ContractSettings)
@@ -122,12 +128,13 @@ def default_devnet_folder() -> Path:
     return state_folder() / DEVNET
 
 
-def load_network(name: str, devnet_folder: Path | None = None) -> NetworkSettings:
+def load_network(name: str, devnet_folder: Path | None = None, *, registry: bool = True) -> NetworkSettings:
     """Load one network's settings.
 
     Args:
-        name: `devnet`, or a table under `[networks]` of the settings file.
+        name: `devnet`, a built-in network, or a table under `[networks]` of the settings file.
         devnet_folder: The devnet's folder (`--dir`); only for `devnet`.
+        registry: Whether an IPC network has to have a registry; false for what is done before there is one.
 
     Raises:
         SettingsError: Unknown network, unreadable file, or a value that is not acceptable.
@@ -140,14 +147,26 @@ def load_network(name: str, devnet_folder: Path | None = None) -> NetworkSetting
                 f"there is no devnet in {folder}", next_step=f"run `{devnet_up_command(devnet_folder)}`"
             )
         return parse_network(DEVNET, _read(path), folder)
+    tables = network_tables()
+    if name not in tables and name not in BUILT_IN:
+        known = ", ".join(dict.fromkeys([DEVNET, *BUILT_IN, *tables]))
+        raise SettingsError(
+            f"unknown network {name!r} (known: {known})", next_step=f"add [networks.{name}] to {config_file()}"
+        )
+    table = merged(name, _table(tables.get(name, {}), f"networks.{name}"))
+    if registry and table.get("kind", "ipc") == "ipc" and not table.get("registry") and name in BUILT_IN:
+        raise SettingsError(
+            f"network {name} has no registry until one is configured",
+            next_step=f"add registry and cometbft_rpc to [networks.{name}] of {config_file()}",
+        )
+    return parse_network(name, table, None, registry=registry)
+
+
+def network_tables() -> dict[str, Any]:
+    """The tables under `[networks]` of the settings file, by name. Raises SettingsError."""
     path = config_file()
-    document = _read(path) if path.is_file() else {}
-    networks = document.get("networks")
-    tables = networks if isinstance(networks, dict) else {}
-    if name not in tables:
-        known = ", ".join([DEVNET, *(str(key) for key in tables)])
-        raise SettingsError(f"unknown network {name!r} (known: {known})", next_step=f"add [networks.{name}] to {path}")
-    return parse_network(name, _table(tables[name], f"networks.{name}"), None)
+    networks = _read(path).get("networks") if path.is_file() else None
+    return {str(key): value for key, value in networks.items()} if isinstance(networks, dict) else {}
 
 
 def load_keymap() -> dict[str, str]:
@@ -184,8 +203,14 @@ def devnet_up_command(folder: Path | None) -> str:
     return "upgrade-console devnet up --background" + (f" --dir {folder}" if folder is not None else "")
 
 
-def parse_network(name: str, table: dict[str, Any], folder: Path | None) -> NetworkSettings:
+def parse_network(name: str, table: dict[str, Any], folder: Path | None, *, registry: bool = True) -> NetworkSettings:
     """Check one network's table.
+
+    Args:
+        name: The network's.
+        table: As TOML gives it.
+        folder: Of the devnet; None for other networks.
+        registry: Whether an IPC network has to have a registry, and with it a chain of its own to follow.
 
     Raises:
         SettingsError: A key is missing or has a wrong type or value.
@@ -202,16 +227,23 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None) -> Netw
         _table(table.get("releases", {}), f"{where}.releases"), where, default_releases(kind, stage, trust)
     )
     _refuse_no_proof(releases, name, kind, where)
+    # A network of ours has both; a built-in one has neither until somebody deploys a registry.
+    bare = not registry and table.get("registry", "") == ""
     return NetworkSettings(
         name=name,
         kind=kind,
         chain_id=_text(table, "chain_id", where),
         evm_chain_id=_integer(table, "evm_chain_id", where) if needs_evm or "evm_chain_id" in table else 0,
-        registry=_address(table, "registry", where) if needs_evm or table.get("registry", "") != "" else "",
-        cometbft_rpc=_urls(table, "cometbft_rpc", where),
+        registry=_address(table, "registry", where)
+        if (needs_evm and not bare) or table.get("registry", "") != ""
+        else "",
+        cometbft_rpc=() if bare and not table.get("cometbft_rpc") else _urls(table, "cometbft_rpc", where),
         ethereum_rpc=_urls(table, "ethereum_rpc", where) if needs_evm or table.get("ethereum_rpc", []) != [] else (),
         proposer_key=_key(table, "proposer_key", where),
+        voter_key=_key(table, "voter_key", where),
         council_key=_key(table, "council_key", where),
+        tokens=_tokens(table, where),
+        require_agreement=_flag(table, "require_agreement", where),
         nodes=tuple(
             _parse_node(node_name, _table(node, f"{where}.nodes.{node_name}"), where, kind)
             for node_name, node in nodes.items()
@@ -221,7 +253,11 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None) -> Netw
         stage=stage,
         releases=releases,
         contracts=parse_contracts(
-            _table(table.get("contracts", {}), f"{where}.contracts"), where, prefix_of(_text(table, "chain_id", where))
+            # What ipc-cli names stands in the network's own table.
+            {key: table[key] for key in ("gateway", "subnet_registry") if key in table}
+            | _table(table.get("contracts", {}), f"{where}.contracts"),
+            where,
+            prefix_of(_text(table, "chain_id", where)),
         ),
     )
 
@@ -379,7 +415,31 @@ def _url(value: str, key: str, where: str) -> str:
 
 def _key(table: dict[str, Any], key: str, where: str) -> KeyReference | None:
     try:
-        found: KeyReference | None = KEY.decode(table.get(key, ""))
+        found: KeyReference | None = PERSONAL_KEY.decode(table.get(key, ""))
     except ValueError as error:
         raise SettingsError(f"{where}: {key} must be {error}") from error
     return found
+
+
+def _flag(table: dict[str, Any], key: str, where: str) -> bool:
+    try:
+        return bool(BOOLEAN.decode(table.get(key, False)))
+    except ValueError as error:
+        raise SettingsError(f"{where}: {key} must be {error}") from error
+
+
+def _tokens(table: dict[str, Any], where: str) -> dict[str, str]:
+    """The token that ipc-cli has for this network's endpoint, where it has one and it may be sent there."""
+    subnet_id = _text(table, "ipc_subnet", where, default="")
+    try:
+        given = OPTIONAL_PATH.decode(table.get("ipc_config", ""))
+    except ValueError as error:
+        raise SettingsError(f"{where}: ipc_config must be {error}") from error
+    path = ipc_config_file(given)
+    if not subnet_id or (given is None and not path.is_file()):
+        return {}
+    found = read_ipc_config(path).subnet(subnet_id)
+    urls = table.get("ethereum_rpc", [])
+    if found is None or not found.auth_token or found.provider_http not in urls:
+        return {}
+    return {found.provider_http: found.auth_token} if token_may_go_to(found.provider_http) else {}

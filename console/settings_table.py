@@ -119,14 +119,17 @@ SETTINGS: tuple[Setting, ...] = (
         "operator_key",
         kinds.KEY,
         _CONTROLLER,
-        "File of the key that signs readiness; without one the controller says nothing to the chain.",
+        "File of the key that signs readiness, or a table with `path`, `address`, and `passphrase_file` or `credential`"
+        " (docs/keys.md): a low-value key, never the validator's own. Without one the controller says nothing to the"
+        " chain.",
         shown_default="none",
     ),
     Setting(
         "voter_key",
-        kinds.KEY,
+        kinds.PERSONAL_KEY,
         _FILE,
-        "File of the validator's own key, which votes; the controller never uses it.",
+        "File of the validator's own key, which votes, or a table with `path` and `address`; the controller never uses"
+        " it.",
         shown_default="none",
     ),
     Setting(

@@ -63,6 +63,8 @@ class Status:
     """40 upper-case hex digits of the node's own validator key."""
     power: int
     """0 when the node is not in the active set."""
+    block_hash: str = ""
+    """Upper-case hex digits of the newest block's hash; empty when it is not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +218,7 @@ def parse_status(value: object) -> Status:
         catching_up=flag(sync.get("catching_up"), "catching_up"),
         consensus_address=hex_bytes(own.get("address"), "validator_info.address", lengths=(0, 20)).hex().upper(),
         power=integer(own.get("voting_power", "0"), "voting_power", high=_POWER_MAX),
+        block_hash=hex_bytes(sync.get("latest_block_hash"), "latest_block_hash", lengths=(0, 32)).hex().upper(),
     )
 
 

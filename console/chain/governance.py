@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from console.addresses import checksummed
@@ -15,7 +16,9 @@ from console.chain.fields import quantity
 from console.chain.plans import HEIGHT_MAX, check_chain
 from console.chain.registry import (
     MAX_VALIDATORS,
+    decode_proposal,
     decode_proposals,
+    decode_readiness,
     decode_rows,
     named_row,
     registry_interface,
@@ -31,6 +34,7 @@ from console.model import (
     Governance,
     LinkedCall,
     Proposal,
+    Readiness,
     RegistryRules,
     ValidatorVote,
 )
@@ -47,6 +51,16 @@ _MAX_LINKED = 20
 _MAX_CALL_DATA = 16 * 1024
 _MAX_COUNCIL = 16
 _MAX_TEXT = 512
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalInFull:
+    """Everything that a registry knows of one proposal: one reading."""
+
+    proposal: Proposal
+    readiness: Readiness
+    rules: RegistryRules
+    governance: Governance
 
 
 class GovernanceReader:
@@ -80,6 +94,42 @@ class GovernanceReader:
                 break
         return tuple(sorted(found.values(), key=lambda entry: entry.id, reverse=True))
 
+    async def proposal(self, proposal_id: int) -> Proposal:
+        """One proposal.
+
+        Raises:
+            ContractRefused: There is no such proposal.
+            ChainError: No endpoint gave a usable answer.
+        """
+        replies, where = await self._ask([("proposal", (proposal_id,))])
+        return decode_proposal(replies[-1], where=where)
+
+    async def in_full(self, proposal_id: int) -> ProposalInFull:
+        """Everything about one proposal, in one request. Raises as `proposal`."""
+        views: list[tuple[str, tuple[object, ...]]] = [
+            ("proposal", (proposal_id,)),
+            ("readiness", (proposal_id, 0, MAX_VALIDATORS)),
+            ("settings", ()),
+        ]
+        replies, where = await self._ask([*views, *_governance_views(proposal_id)])
+        return ProposalInFull(
+            proposal=decode_proposal(replies[2], where=where),
+            readiness=decode_readiness(replies[3], proposal_id=proposal_id, where=where),
+            rules=decode_rules(replies[4], where=where),
+            governance=_governance(proposal_id, replies[0], replies[5:], where),
+        )
+
+    async def nonce(self, signer: str) -> int:
+        """The number that the next signed message of a key must carry. Raises ChainError."""
+        replies, where = await self._ask([("nonces", (signer,))])
+        (number,) = registry_interface().decode("nonces", view_answer(replies[-1], "nonces", where))
+        return int(number)
+
+    async def height(self) -> int:
+        """Committed height of the endpoint that answers first. Raises ChainError."""
+        replies, where = await self._ask([("scheduledId", ())])
+        return _height(replies[0], where)
+
     async def read(self, proposal_id: int) -> Governance:
         """Votes, approvals and linked calls of a proposal.
 
@@ -87,22 +137,8 @@ class GovernanceReader:
             ContractRefused: There is no such proposal.
             ChainError: No endpoint gave a usable answer.
         """
-        pages = [("approvals", (proposal_id, int(kind), 0, MAX_VALIDATORS)) for kind in ApprovalKind]
-        replies, where = await self._ask(
-            [("votes", (proposal_id, 0, MAX_VALIDATORS)), *pages, ("linked", (proposal_id,))]
-        )
-        height, _chain, votes, halts, replacements, rollbacks, linked = replies
-        calls, undo = decode_linked(linked, where=where)
-        return Governance(
-            proposal_id=proposal_id,
-            height=quantity(height.value(f"eth_blockNumber of {where}"), "eth_blockNumber", high=HEIGHT_MAX) + 1,
-            votes=decode_votes(votes, where=where),
-            halts=decode_approvals(halts, where=where),
-            replacements=decode_approvals(replacements, where=where),
-            rollbacks=decode_approvals(rollbacks, where=where),
-            calls=calls,
-            undo=undo,
-        )
+        replies, where = await self._ask(_governance_views(proposal_id))
+        return _governance(proposal_id, replies[0], replies[2:], where)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -128,6 +164,34 @@ class GovernanceReader:
             else:
                 return list(replies), where
         raise problem or BadAnswer(f"network {self._network.name} has no Ethereum endpoint")
+
+
+def _governance_views(proposal_id: int) -> list[tuple[str, tuple[object, ...]]]:
+    pages: list[tuple[str, tuple[object, ...]]] = [
+        ("approvals", (proposal_id, int(kind), 0, MAX_VALIDATORS)) for kind in ApprovalKind
+    ]
+    return [("votes", (proposal_id, 0, MAX_VALIDATORS)), *pages, ("linked", (proposal_id,))]
+
+
+def _governance(proposal_id: int, height: Reply, replies: Sequence[Reply], where: str) -> Governance:
+    """What `_governance_views` answered, and `eth_blockNumber` before it."""
+    votes, halts, replacements, rollbacks, linked = replies
+    calls, undo = decode_linked(linked, where=where)
+    return Governance(
+        proposal_id=proposal_id,
+        height=_height(height, where),
+        votes=decode_votes(votes, where=where),
+        halts=decode_approvals(halts, where=where),
+        replacements=decode_approvals(replacements, where=where),
+        rollbacks=decode_approvals(rollbacks, where=where),
+        calls=calls,
+        undo=undo,
+    )
+
+
+def _height(reply: Reply, where: str) -> int:
+    # Fendermint says the committed height minus one (facts/ipc.md §4).
+    return quantity(reply.value(f"eth_blockNumber of {where}"), "eth_blockNumber", high=HEIGHT_MAX) + 1
 
 
 def decode_rules(reply: Reply, *, where: str) -> RegistryRules:

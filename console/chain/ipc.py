@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 
+from console.chain.agreement import LAG_BLOCKS, Witnesses, hear
 from console.chain.comet_node import CometNode
 from console.chain.cometbft import HeaderTimes, ValidatorSet
 from console.chain.fields import data as read_data
@@ -33,9 +34,6 @@ GRACE_S = 0.25
 FIRST_WAIT_S = 1.5
 """Seconds that the first view's CometBFT requests wait for the registry's height."""
 
-LAG_BLOCKS = 2
-"""An Ethereum endpoint further behind than this is left for the next one."""
-
 VALIDATORS_EVERY_BLOCKS = 50
 """Blocks after which the validator set is read again, besides each change of the registry's membership."""
 
@@ -56,9 +54,16 @@ class IpcChain:
     def __init__(self, network: NetworkSettings, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._network = network
         self._clock = clock
-        self._rpc = JsonRpc(clock=clock)
+        self._rpc = JsonRpc(clock=clock, tokens=network.tokens)
         self._reader = RegistryReader(self._rpc, network, page=PROPOSALS)
-        self._ethereum = tuple(dict.fromkeys(network.ethereum_rpc))
+        self._own = {node.ethereum_rpc: node for node in network.nodes if node.ethereum_rpc}
+        # Our own node first: where it is synced, its word is binding.
+        own = tuple(url for url in network.ethereum_rpc if url in self._own)
+        self._ethereum = tuple(dict.fromkeys((*own, *network.ethereum_rpc)))
+        self._witnesses = Witnesses(required=network.require_agreement)
+        self._second = RegistryReader(self._rpc, network, page=PROPOSALS)
+        self._asked_second: tuple[str, asyncio.Task[RegistryReading | ChainError]] | None = None
+        self._turn = 0
         self._preferred = 0
         self._reading: RegistryReading | None = None
         self._reading_at = 0.0
@@ -118,16 +123,26 @@ class IpcChain:
 
     async def close(self) -> None:
         """Give up every request and close the connections."""
+        if self._asked_second is not None:
+            self._asked_second[1].cancel()
+            await asyncio.gather(self._asked_second[1], return_exceptions=True)
         await asyncio.gather(*(node.close() for node in self._nodes))
         await self._rpc.close()
 
     async def _read_registry(self) -> None:
+        self._ask_second()
+        await self._read_first()
+        await self._hear_second()
+
+    async def _read_first(self) -> None:
         count = len(self._ethereum)
         turns = [(self._preferred + turn) % count for turn in range(count)]
         failures: list[ChainError] = []
         # When the healthy one fails, all others are asked at once: their deadlines must not add up.
         for group in (turns[:1], turns[1:]):
-            answers = await asyncio.gather(*(self._read_one(index) for index in group))
+            answers = await asyncio.gather(*(_read_one(self._reader, self._ethereum[index]) for index in group))
+            for index, answer in zip(group, answers, strict=True):
+                hear(self._witnesses, self._ethereum[index], answer)
             readings = [answer for answer in answers if isinstance(answer, RegistryReading)]
             if readings:
                 self._registry_failure = None
@@ -141,11 +156,48 @@ class IpcChain:
             self._preferred = turns[1 % count]
         self._registry_failure = _worst(failures)
 
-    async def _read_one(self, index: int) -> RegistryReading | ChainError:
-        try:
-            return await self._reader.read(self._ethereum[index])
-        except ChainError as error:
-            return error
+    def _ask_second(self) -> None:
+        """Ask a second endpoint at the same time, where our own node is not there to be believed."""
+        others = [url for url in self._ethereum if url != self._ethereum[self._preferred]]
+        if self._asked_second is not None or not others or self._binding():
+            return
+        # Back to our own node as soon as it is synced again.
+        own = [url for url in others if url in self._own]
+        self._turn += 1
+        url = own[0] if own and self._turn % 2 else others[self._turn % len(others)]
+        self._asked_second = url, asyncio.create_task(_read_one(self._second, url))
+
+    async def _hear_second(self) -> None:
+        if self._asked_second is None:
+            return
+        url, task = self._asked_second
+        # One that hangs must not slow the view down: what it says is heard at the next one.
+        await asyncio.wait({task}, timeout=GRACE_S)
+        if not task.done():
+            return
+        self._asked_second = None
+        answer = task.result()
+        hear(self._witnesses, url, answer)
+        if url in self._own and isinstance(answer, RegistryReading) and self._is_synced(url, answer.height):
+            self._registry_failure = None
+            self._take_reading(answer)
+
+    def _binding(self) -> str:
+        """Name of our own node when the newest reading is its, and it is synced; empty when not."""
+        reading = self._reading
+        if reading is None:
+            # Before the first answer nothing is known against it.
+            first = self._own.get(self._ethereum[0])
+            return "" if first is None or self._registry_failure is not None else first.name
+        current = self._registry_failure is None and self._ethereum[self._preferred] == reading.url
+        return self._own[reading.url].name if current and self._is_synced(reading.url, reading.height) else ""
+
+    def _is_synced(self, url: str, height: int) -> bool:
+        node = self._own.get(url)
+        if node is None or height + LAG_BLOCKS < self._best_height():
+            return False
+        comet = next((each for each in self._nodes if each.url == node.cometbft_rpc), None)
+        return comet is None or (comet.reachable and comet.status is not None and not comet.status.catching_up)
 
     def _take_reading(self, reading: RegistryReading) -> None:
         index = self._ethereum.index(reading.url)
@@ -198,6 +250,7 @@ class IpcChain:
         for node in self._nodes:
             if node.reachable and node.status is not None:
                 self._times.add(node.status.height, node.status.time_ns)
+                self._witnesses.heard_block(endpoint_name(node.url), node.status.height, node.status.block_hash)
             for header in node.headers:
                 self._times.add(header.height, header.time_ns)
             node.headers = ()
@@ -232,6 +285,7 @@ class IpcChain:
             readiness=None if reading is None else reading.readiness,
             age_s=min(ages),
             problem="; ".join(self._problems()),
+            agreement=None if reading is None else self._witnesses.agreement(self._binding()),
         )
 
     def _named_validators(self) -> tuple[Validator, ...]:
@@ -276,6 +330,13 @@ class IpcChain:
             f"no RPC endpoint of network {self._network.name} answers: {worst.what}",
             next_step="check that its nodes run and that the URLs in the settings are right",
         )
+
+
+async def _read_one(reader: RegistryReader, url: str) -> RegistryReading | ChainError:
+    try:
+        return await reader.read(url)
+    except ChainError as error:
+        return error
 
 
 def _node_name(node: CometNode) -> str:

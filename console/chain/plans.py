@@ -53,6 +53,14 @@ class RegistryReading:
     """Whether no block came between its parts, so that all of it is of `height`."""
 
 
+class OtherChain(BadAnswer):
+    """An endpoint belongs to another chain than the settings say."""
+
+    def __init__(self, what: str, *, chain_id: int, next_step: str = "") -> None:
+        super().__init__(what, next_step=next_step)
+        self.chain_id = chain_id
+
+
 class RegistryReader:
     """Reads the registry in one HTTP request per reading.
 
@@ -180,12 +188,14 @@ def check_chain(reply: Reply, network: NetworkSettings, where: str) -> None:
     """Check the answer to `eth_chainId` against the settings.
 
     Raises:
-        BadAnswer: The endpoint belongs to another chain, or says nothing usable.
+        OtherChain: The endpoint belongs to another chain.
+        BadAnswer: It says nothing usable.
     """
     found = quantity(reply.value(f"eth_chainId of {where}"), "eth_chainId")
     if found != network.evm_chain_id:
-        raise BadAnswer(
+        raise OtherChain(
             f"{where} belongs to chain {found}, not to chain {network.evm_chain_id} of network {network.name}",
+            chain_id=found,
             next_step="check the URL and evm_chain_id in the settings",
         )
 
@@ -199,7 +209,7 @@ class RegistryPlans:
     """
 
     def __init__(self, network: NetworkSettings, node: NodeSettings) -> None:
-        self._rpc = JsonRpc()
+        self._rpc = JsonRpc(tokens=network.tokens)
         self._own = node.ethereum_rpc
         self._others = tuple(url for url in dict.fromkeys(network.ethereum_rpc) if url != node.ethereum_rpc)
         self._readers = {

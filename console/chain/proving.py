@@ -34,7 +34,7 @@ class RegistryProof:
     """
 
     def __init__(self, network: NetworkSettings) -> None:
-        self._rpc = JsonRpc()
+        self._rpc = JsonRpc(tokens=network.tokens)
         self._network = network
 
     async def read(self, release_hash: str, binaries: Collection[str]) -> ProofReading:

@@ -96,6 +96,7 @@ class JsonRpc:
         deadline_s: Seconds per request, from start to last byte.
         max_bytes: Bytes of body read before an answer is refused.
         clock: Monotonic seconds, for ages.
+        tokens: Access tokens by the URL that they are sent to, as `Authorization: Bearer`; never shown or logged.
     """
 
     def __init__(
@@ -104,7 +105,9 @@ class JsonRpc:
         deadline_s: float = DEADLINE_S,
         max_bytes: int = MAX_ANSWER_BYTES,
         clock: Callable[[], float] = time.monotonic,
+        tokens: Mapping[str, str] | None = None,
     ) -> None:
+        self._tokens = dict(tokens or {})
         self._deadline_s = deadline_s
         self._max_bytes = max_bytes
         self._clock = clock
@@ -188,6 +191,8 @@ class JsonRpc:
 
     async def _exchange(self, url: str, name: str, body: bytes) -> object:
         headers = {"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": "identity"}
+        if token := self._tokens.get(url):
+            headers["Authorization"] = f"Bearer {token}"
         async with self._client(url).stream("POST", url, content=body, headers=headers) as response:
             if response.is_redirect:
                 raise BadAnswer(f"{name} answered with a redirect (HTTP {response.status_code}), which is not followed")

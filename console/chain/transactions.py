@@ -14,6 +14,7 @@ from console.chain.sent import sent_by_node
 from console.chain.writer import RECEIPT_DEADLINE_S, RegistryWriter, Transaction, describe_call
 from console.errors import ContractRefused, InputError, SettingsError
 from console.model import Verdict
+from console.ports import Terminal
 from console.settings import NetworkSettings, NodeSettings
 from console.text import untrusted
 
@@ -36,13 +37,21 @@ class RegistrySignals:
         network: The network.
         node: Our node: its operator key signs, and its own Ethereum port is asked first.
         deadline_s: Seconds from sending until the receipt.
+        terminal: Where a person can type a passphrase; None in a controller.
     """
 
-    def __init__(self, network: NetworkSettings, node: NodeSettings, *, deadline_s: float = RECEIPT_DEADLINE_S) -> None:
+    def __init__(
+        self,
+        network: NetworkSettings,
+        node: NodeSettings,
+        *,
+        deadline_s: float = RECEIPT_DEADLINE_S,
+        terminal: Terminal | None = None,
+    ) -> None:
         self._node = node
         self._registry = network.registry
         urls = (node.ethereum_rpc, *network.ethereum_rpc)
-        self._writer = RegistryWriter(network, urls, sent_by_node(node), deadline_s=deadline_s)
+        self._writer = RegistryWriter(network, urls, sent_by_node(node), deadline_s=deadline_s, terminal=terminal)
 
     async def prepare(self) -> None:
         """Start the next signer now, so that the next signal need not wait for it. Raises SignerError."""

@@ -141,7 +141,7 @@ class RegistryWriter:
         self._urls = tuple(dict.fromkeys(endpoint_urls))
         self._sent = sent
         self._deadline_s = deadline_s
-        self._rpc = JsonRpc(deadline_s=REQUEST_DEADLINE_S)
+        self._rpc = JsonRpc(deadline_s=REQUEST_DEADLINE_S, tokens=network.tokens)
         self._signer = SignerProcess(terminal=terminal)
         self._addresses: dict[KeyReference, str] = {}
         self._locks: dict[str, asyncio.Lock] = {}

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from console import __version__
 from console.errors import SettingsError
+from console.network_table import BUILT_IN
 from console.settings import DEVNET, config_file, default_devnet_folder
 
 Run = Callable[[argparse.Namespace], int]
@@ -47,13 +48,17 @@ def _refuse_incomplete(parser: argparse.ArgumentParser, arguments: argparse.Name
         if arguments.file is None and arguments.manifest is None:
             parser.error("give the binary's FILE, or --manifest, or both")
     elif arguments.verb == "propose":
-        binary = (arguments.name, arguments.binary_url, arguments.binary_hash)
-        manifest = (arguments.manifest, arguments.manifest_url)
-        if not any(manifest):
-            if None in binary:
-                parser.error("a binary needs --name, --binary-url and --binary-hash; or give --manifest")
-        elif None in manifest or any(binary) or arguments.not_breaking:
-            parser.error("a manifest says name, hash and rules itself: give --manifest, --manifest-url and --height")
+        from console.cli.propose_arguments import incomplete
+
+        if problem := incomplete(arguments):
+            parser.error(problem)
+    elif arguments.verb == "vote" and (arguments.choice is None) == (arguments.relay is None):
+        parser.error("say yes or no, or --relay FILE")
+    elif arguments.verb == "halt":
+        if arguments.stop_node == (arguments.proposal is not None):
+            parser.error("say the ID of the proposal to cancel, or --stop-node; each is a choice of its own")
+        if arguments.proposal is not None and arguments.reason is None:
+            parser.error("cancelling an upgrade needs --reason TEXT, which is kept on the chain")
 
 
 def _split(argv: list[str]) -> tuple[list[str], list[str] | None]:
@@ -84,11 +89,13 @@ def build_parser() -> argparse.ArgumentParser:
     _add_report(verbs, shared)
     _add_propose(verbs, shared)
     _add_ready(verbs, shared)
+    _add_governance(verbs, shared)
     _add_node(verbs, shared)
     _add_release(verbs, shared)
     _add_migration(verbs, shared)
     _add_address(verbs, shared)
     _add_contracts(verbs, shared)
+    _add_networks(verbs, shared)
     _add_devnet(verbs, shared)
     return parser
 
@@ -125,8 +132,8 @@ def configured_networks() -> tuple[str, ...]:
 
 
 def _choose_network(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
-    if arguments.verb == "address":
-        # Only what was named is asked: the conversion itself needs no network.
+    if arguments.verb in {"address", "networks"}:
+        # Only what was named is asked: the conversion itself needs no network, and the list is of all.
         return
     named = getattr(arguments, "cosmovisor_config", None) is not None
     if named or getattr(arguments, "daemon_arguments", None) is not None:
@@ -152,7 +159,9 @@ def _choose_network(parser: argparse.ArgumentParser, arguments: argparse.Namespa
     elif getattr(arguments, "without_network", False):
         return
     else:
-        parser.error(f"say which network: --network NAME (known: {', '.join([DEVNET, *configured])})")
+        parser.error(
+            f"say which network: --network NAME (known: {', '.join(dict.fromkeys([DEVNET, *BUILT_IN, *configured]))})"
+        )
 
 
 def _is_cosmovisor_home() -> bool:
@@ -191,22 +200,14 @@ def _add_report(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shar
 
 
 def _add_propose(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
-    propose = verbs.add_parser("propose", parents=[shared], help="propose an upgrade", allow_abbrev=False)
-    propose.add_argument("--name", metavar="v0.2.0", help="[a-z0-9][a-z0-9._-]{0,63}; a manifest says it itself")
-    propose.add_argument(
-        "--height", required=True, type=int, metavar="H", help="the first height that the new binary executes"
-    )
-    propose.add_argument("--binary-url", metavar="URL", help="where the binary is to be had")
-    propose.add_argument("--binary-hash", metavar="sha256:HEX", help="sha256 of the binary")
-    propose.add_argument("--manifest", type=_folder, metavar="FILE", help="a release manifest, instead of one binary")
-    propose.add_argument("--manifest-url", metavar="URL", help="where it is to be had, its .sshsig files beside it")
-    propose.add_argument(
-        "--not-breaking", action="store_true", help="nodes that are not ready may go on with the old binary"
-    )
-    propose.set_defaults(run=_verb("console.cli.propose"))
+    from console.cli import propose_arguments
+
+    propose_arguments.register(verbs, shared, _verb)
 
 
 def _add_ready(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
+    from console.cli import governance_arguments
+
     ready = verbs.add_parser(
         "ready", parents=[shared], help="signal by hand that a node has the release staged", allow_abbrev=False
     )
@@ -216,7 +217,18 @@ def _add_ready(verbs: argparse._SubParsersAction[argparse.ArgumentParser], share
         metavar="ADDRESS",
         help="the validator whose node is meant , instead of --node",
     )
+    governance_arguments.signing_options(ready)
+    governance_arguments.signed_options(ready)
     ready.set_defaults(run=_verb("console.cli.ready"))
+
+
+def _add_governance(
+    verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser
+) -> None:
+    from console.cli import governance_arguments
+
+    governance_arguments.register(verbs, shared, _verb)
+    governance_arguments.register_registry(verbs, shared, _verb)
 
 
 def _add_node(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
@@ -248,6 +260,23 @@ def _add_contracts(verbs: argparse._SubParsersAction[argparse.ArgumentParser], s
     from console.cli.contracts import arguments
 
     arguments.register(verbs, shared, _verb)
+
+
+def _add_networks(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
+    words = "list the networks, and where each setting comes from"
+    networks = verbs.add_parser("networks", parents=[shared], help=words, description=words, allow_abbrev=False)
+    networks.set_defaults(run=_verb("console.cli.networks"), action="list", ipc_config=None)
+    actions = networks.add_subparsers(dest="action", metavar="ACTION")
+    listing = actions.add_parser("list", parents=[shared], help=words, allow_abbrev=False)
+    words = "show what ipc-cli's config.toml would add to the settings"
+    importing = actions.add_parser("import-ipc", parents=[shared], help=words, description=words, allow_abbrev=False)
+    for parser in (networks, listing, importing):
+        # Without a default: an action's would overwrite what stood before it.
+        parser.add_argument(
+            "--ipc-config", type=_folder, metavar="FILE", default=argparse.SUPPRESS, help="ipc-cli's config.toml"
+        )
+    importing.add_argument("--write", action="store_true", help="write it into the settings file")
+    importing.set_defaults(run=_verb("console.cli.networks", "import_ipc"))
 
 
 def _add_devnet(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from dataclasses import dataclass
+from pathlib import Path
 
-from console.cli.printing import print_json
+from console.cli.calling import calling, review_lines
+from console.cli.printing import complain, print_json
 from console.cli.sources import Target, explained, observing
 from console.errors import EndpointDown
-from console.model import Snapshot
-from console.operations.propose import fields_of, propose, request_of
+from console.model import CallOutcome, CallReview, RegistryRules, ScheduleKind, Snapshot
+from console.operations.governance import propose_call
+from console.operations.propose import fields_of, request_of
 from console.ports import ProposeRequest
 from console.settings import NetworkSettings, load_network
 from console.text import duration
+
+
+@dataclass(frozen=True, slots=True)
+class _Proposed:
+    """What was checked, and what came of it."""
+
+    request: ProposeRequest
+    snapshot: Snapshot
+    review: CallReview
+    outcome: CallOutcome | None
+    path: Path | None
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -23,31 +38,79 @@ def run(arguments: argparse.Namespace) -> int:
     """
     network = load_network(arguments.network, arguments.dir)
     fields = _fields(arguments, network)
-    request_of(fields, None)  # what is wrong in itself needs no chain
-    number, request, snapshot = asyncio.run(_propose(network, fields))
+    _check_without_chain(fields)
+    made = asyncio.run(_propose(arguments, network, fields))
+    for warning in made.review.warnings:
+        complain(warning)
     if arguments.json:
-        print_json({"id": number, "height": request.height})
+        print_json(_document(made))
     else:
-        print(_sentence(number, request, snapshot))
+        print("\n".join(_lines(made)))
     return 0
 
 
+def _check_without_chain(fields: dict[str, str]) -> None:
+    """What is wrong in itself needs no chain; a span of time waits for its block time."""
+    spans = ("voting", "delay", "deadline", "window", "grace")
+    # Anything that does not contradict itself.
+    stand_ins = {"voting": "1", "delay": "1000", "deadline": "99999999"}
+    known = {
+        name: value if value.strip().isdigit() or name not in spans else stand_ins.get(name, "1")
+        for name, value in fields.items()
+    }
+    if known.get("what", "release") != "release":
+        known.setdefault("voting", "1")
+    request_of(known, None)
+
+
 def _fields(arguments: argparse.Namespace, network: NetworkSettings) -> dict[str, str]:
-    if arguments.manifest is None:
-        return fields_of(
+    alone = arguments.calls is not None and arguments.manifest is None and arguments.binary_url is None
+    fields: dict[str, str]
+    if alone:
+        fields = {"name": arguments.name, "what": "contracts"}
+    elif arguments.manifest is None:
+        fields = fields_of(
             arguments.name,
             arguments.height,
             arguments.binary_url,
             arguments.binary_hash,
             breaking=not arguments.not_breaking,
         )
-    from console.operations.release_propose import manifest_fields
+    else:
+        from console.operations.release_propose import manifest_fields
 
-    return manifest_fields(network, arguments.manifest, arguments.manifest_url, arguments.height)
+        fields = manifest_fields(network, arguments.manifest, arguments.manifest_url, arguments.height)
+    if arguments.calls is not None and not alone:
+        fields["what"] = "both"
+    if arguments.after_vote is not None:
+        fields |= {"schedule": "vote", "delay": arguments.after_vote}
+    if arguments.when_ready is not None:
+        fields |= {
+            "schedule": "readiness",
+            "threshold": arguments.when_ready,
+            "deadline": arguments.deadline,
+            "delay": arguments.window,
+        }
+    typed = {
+        "voting": arguments.voting_period,
+        "window": arguments.execution_window,
+        "grace": arguments.grace,
+        "migration": arguments.migration_kind,
+        "migration_hash": arguments.migration_hash,
+        "calls": None if arguments.calls is None else str(arguments.calls),
+        "undo": None if arguments.undo is None else str(arguments.undo),
+        "order": "first" if arguments.contracts_first else None,
+        "init": "yes" if arguments.allow_init else None,
+        "expedited": "yes" if arguments.expedited else None,
+    }
+    return fields | {name: value for name, value in typed.items() if value is not None}
 
 
-async def _propose(network: NetworkSettings, fields: dict[str, str]) -> tuple[int, ProposeRequest, Snapshot]:
-    async with observing(Target(network, None)) as (chain, observer):
+async def _propose(arguments: argparse.Namespace, network: NetworkSettings, fields: dict[str, str]) -> _Proposed:
+    from console.operations.registry_call import export_call, sender_of
+
+    target = Target(network, None)
+    async with observing(target) as (chain, observer), calling(target, arguments.key) as (reader, calls):
         try:
             await chain.check_registry()
         except EndpointDown as error:
@@ -55,12 +118,72 @@ async def _propose(network: NetworkSettings, fields: dict[str, str]) -> tuple[in
         snapshot = await observer.snapshot()
         if snapshot.chain is None:
             raise explained(EndpointDown(snapshot.chain_problem), network, None)
-        request = request_of(fields, snapshot)
-        return await propose(network, request), request, snapshot
+        rules: RegistryRules = await reader.rules()
+        request = request_of(fields, snapshot, rules, evm_chain_id=network.evm_chain_id)
+        unsigned = arguments.export is not None or arguments.dry_run
+        sender = sender_of(arguments.sender, network, unsigned=unsigned)
+        review = await calls.review(propose_call(request), sender=sender)
+        path = None if arguments.export is None else export_call(review, network, arguments.export)
+        outcome = None if unsigned else await calls.send(review)
+        return _Proposed(request, snapshot, review, outcome, path)
+
+
+def _document(made: _Proposed) -> dict[str, object]:
+    request, block_time = made.request, _block_time(made.snapshot)
+    voting = request.voting_blocks
+    return {
+        "id": None if made.outcome is None else made.outcome.proposal_id,
+        "height": request.height or None,
+        "schedule": request.schedule_kind.name.lower(),
+        "delay": request.delay,
+        "readiness_bps": request.readiness_bps,
+        "readiness_deadline": request.readiness_deadline or None,
+        "voting_blocks": voting,
+        "voting_s": None if block_time is None else round(voting * block_time, 3),
+        "expedited": request.expedited,
+        "linked_calls": len(request.calls),
+        "transaction": None if made.outcome is None else made.outcome.transaction,
+        "exported": None if made.path is None else str(made.path),
+        "data": made.review.data,
+        "warnings": list(made.review.warnings),
+    }
+
+
+def _lines(made: _Proposed) -> list[str]:
+    if made.outcome is None:
+        where = "Nothing was sent." if made.path is None else f"Written, unsigned, to {made.path}. Nothing was sent."
+        return [*review_lines(made.review), *_vote_lines(made), where]
+    return [_sentence(made.outcome.proposal_id, made.request, made.snapshot), *_vote_lines(made)]
+
+
+def _vote_lines(made: _Proposed) -> list[str]:
+    blocks, block_time = made.request.voting_blocks, _block_time(made.snapshot)
+    if not blocks:
+        return []
+    kind = "An EXPEDITED vote" if made.request.expedited else "The vote"
+    time = "" if block_time is None else f", about {duration(blocks * block_time)} at {block_time:.2f} s a block"
+    return [f"{kind} is open for {blocks} blocks{time}."]
 
 
 def _sentence(number: int, request: ProposeRequest, snapshot: Snapshot) -> str:
+    block_time = _block_time(snapshot)
+
+    def span(blocks: int) -> str:
+        return f"{blocks} blocks" + ("" if block_time is None else f" (about {duration(blocks * block_time)})")
+
+    head = f"Proposed upgrade #{number} {request.name}"
+    if request.schedule_kind is ScheduleKind.READINESS:
+        left = request.readiness_deadline - (snapshot.height or 0)
+        share = f"{request.readiness_bps / 100:g} %"
+        return f"{head}: {span(request.delay)} after {share} of the power is ready, which it has {span(left)} for."
+    if request.schedule_kind is ScheduleKind.AFTER_VOTE:
+        return f"{head}: {span(request.delay)} after the vote is won."
+    if not request.height:
+        return f"{head}: {len(request.calls)} contract calls, made once the vote is won; no node stops."
     ahead = request.height - (snapshot.height or 0)
-    block_time = None if snapshot.chain is None else snapshot.chain.block_time_s
     eta = "" if block_time is None else f", in about {duration(ahead * block_time)}"
-    return f"Proposed upgrade #{number} {request.name} (target height: {request.height}): {ahead} blocks ahead{eta}."
+    return f"{head} (target height: {request.height}): {ahead} blocks ahead{eta}."
+
+
+def _block_time(snapshot: Snapshot) -> float | None:
+    return None if snapshot.chain is None else snapshot.chain.block_time_s

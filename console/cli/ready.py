@@ -15,11 +15,15 @@ from console.settings import NetworkSettings, NodeSettings, load_network
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Signal that a node has the release of a proposal staged.
+    """Signal that a node has the release of a proposal staged, or sign that for somebody else to send.
 
     Raises:
         ConsoleError: It is not true, not possible, or the chain does not answer or refuses.
     """
+    if arguments.sign_only or arguments.relay is not None:
+        from console.cli import signed
+
+        return signed.run_ready(arguments)
     network = load_network(arguments.network, arguments.dir)
     node = chosen_node(network, arguments.node, arguments.validator_address)
     proposal = asyncio.run(_ready(network, node, arguments.proposal))
@@ -58,9 +62,10 @@ def chosen_node(network: NetworkSettings, name: str | None, address: str | None)
 
 async def _ready(network: NetworkSettings, node: NodeSettings, proposal_id: int) -> Proposal:
     from console.chain.plans import RegistryPlans
+    from console.chain.signing import PlainTerminal
     from console.chain.transactions import RegistrySignals
 
-    plans, signals = RegistryPlans(network, node), RegistrySignals(network, node)
+    plans, signals = RegistryPlans(network, node), RegistrySignals(network, node, terminal=PlainTerminal())
     try:
         return await signal_ready(node, proposal_id, plans, signals)
     except EndpointDown as error:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import textwrap
 
 from console.cli.node.showing import node_lines
 from console.cli.printing import complain, print_json
 from console.cli.sources import Target, explained, load_target, observing
 from console.errors import BadAnswer, ChainError, EndpointDown
-from console.model import ChainView, ProposalStatus, Snapshot, Upgrade
+from console.model import AgreementState, ChainView, ProposalStatus, Snapshot, Upgrade
 from console.operations.status import failure_words, status_document
 from console.text import duration, percent, shortened
 
@@ -68,6 +69,10 @@ def status_text(snapshot: Snapshot) -> str:
     lines.append(
         f"Current height: {height}{age}" + ("" if block_time is None else f", a block every {block_time:.2f} s")
     )
+    agreement = None if snapshot.chain is None else snapshot.chain.agreement
+    if agreement is not None and agreement.state is not AgreementState.OWN:
+        words = "DISAGREEMENT: " if agreement.state is AgreementState.DISAGREED else "Endpoints: "
+        lines += textwrap.wrap(words + agreement.sentence, 80, subsequent_indent="  ", break_on_hyphens=False)
     lines.append("")
     if snapshot.upgrade is not None:
         lines += _upgrade_lines(snapshot.upgrade)

@@ -3,18 +3,51 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from console.errors import InputError
-from console.model import ChainView, Proposal, ProposalStatus, ReleaseKind, Snapshot, minimum_lead
+from console.model import (
+    ChainView,
+    Proposal,
+    ProposalStatus,
+    RegistryRules,
+    ReleaseKind,
+    ScheduleKind,
+    Snapshot,
+    minimum_lead,
+)
+from console.operations.contract_export import ExportedCall, read_export
 from console.operations.governance import propose_call
+from console.operations.propose_terms import has_calls, has_release, is_voted, read_terms
 from console.operations.registry_call import RegistryCalls
 from console.ports import ProposeRequest
 from console.settings import NetworkSettings
 
-FIELDS = ("name", "height", "url", "hash")
-"""What the form and the command line ask for, in the order in which problems are told."""
+FIELDS = (
+    "name",
+    "height",
+    "url",
+    "hash",
+    "schedule",
+    "threshold",
+    "deadline",
+    "delay",
+    "calls",
+    "undo",
+    "voting",
+    "expedited",
+    "window",
+    "grace",
+    "migration",
+    "migration_hash",
+)
+"""What the form and the command line ask for, in the order in which problems are told.
+
+Beside them, and never a problem: `what` (`release`, `contracts` or `both`), `kind`, `breaking`, `order` (`first` or
+`after`), `init`. Without any of the new ones it is a release for a fixed height.
+"""
 
 DEFAULT_FREEZE_BLOCKS = 5
 """F, the registry's least, until a proposal has told the real one."""
@@ -31,12 +64,15 @@ _DIGITS = re.compile(r"[+-]?[0-9]{1,19}")
 _MAX_HEIGHT = 2**63 - 1
 
 
-def check_fields(fields: Mapping[str, str], snapshot: Snapshot | None) -> dict[str, str]:
+def check_fields(
+    fields: Mapping[str, str], snapshot: Snapshot | None, rules: RegistryRules | None = None
+) -> dict[str, str]:
     """Check a proposal as typed, without I/O: the rules of the registry in an operator's words.
 
     Args:
-        fields: `name`, `height`, `url` and `hash` as typed.
+        fields: As typed, by the names in `FIELDS` and those beside them.
         snapshot: What is known of the chain; None checks what needs no chain.
+        rules: The registry's; None while they are not known: the registry then decides.
 
     Returns:
         Field name to one sentence, in the order of `FIELDS`; empty when all is well. That the chain is silent, or that
@@ -44,15 +80,19 @@ def check_fields(fields: Mapping[str, str], snapshot: Snapshot | None) -> dict[s
     """
     chain = None if snapshot is None else snapshot.chain
     height = None if snapshot is None else snapshot.height
-    found = {
-        "name": _name_problem(fields.get("name", "").strip()),
-        "height": _chain_problem(snapshot)
-        or _occupied_problem(chain, height)
-        or _height_problem(fields.get("height", "").strip(), height, chain),
-        "url": _url_problem(fields.get("url", "").strip()),
-        "hash": _hash_problem(fields.get("hash", "").strip()),
-    }
-    return {field: problem for field, problem in found.items() if problem}
+    terms, problems = read_terms(fields, snapshot, rules, freeze_blocks_of(chain, rules))
+    found = {"name": _name_problem(fields.get("name", "").strip()), "height": _chain_problem(snapshot), **problems}
+    if has_release(fields):
+        waits = is_voted(fields, rules) or terms.schedule_kind is ScheduleKind.READINESS
+        found["height"] = found["height"] or ("" if waits else _occupied_problem(chain, height))
+        if terms.schedule_kind is ScheduleKind.FIXED:
+            typed = fields.get("height", "").strip()
+            found["height"] = found["height"] or _height_problem(typed, height, chain, rules, terms.voting_blocks)
+        found["url"] = _url_problem(fields.get("url", "").strip())
+        found["hash"] = _hash_problem(fields.get("hash", "").strip())
+    if has_calls(fields) and not fields.get("calls", "").strip():
+        found["calls"] = "the file of the calls is missing: the one that `propose-contract --out` wrote"
+    return {field: found[field] for field in FIELDS if found.get(field)}
 
 
 async def propose(network: NetworkSettings, request: ProposeRequest) -> int:
@@ -77,49 +117,124 @@ async def propose(network: NetworkSettings, request: ProposeRequest) -> int:
         await calls.close()
 
 
-def request_of(fields: Mapping[str, str], snapshot: Snapshot | None) -> ProposeRequest:
-    """Turn the fields into a request.
+def request_of(
+    fields: Mapping[str, str],
+    snapshot: Snapshot | None,
+    rules: RegistryRules | None = None,
+    *,
+    evm_chain_id: int | None = None,
+) -> ProposeRequest:
+    """Turn the fields into a request; files of calls are read.
+
+    Args:
+        fields: As typed.
+        snapshot: What is known of the chain.
+        rules: The registry's, where they are known.
+        evm_chain_id: Which chain exported calls have to be for; None for any.
 
     Raises:
-        InputError: A field is not acceptable; the first problem's sentence.
+        InputError: A field is not acceptable: the first problem's sentence; or a file cannot be used.
     """
-    problems = check_fields(fields, snapshot)
+    problems = check_fields(fields, snapshot, rules)
     if problems:
         raise InputError(next(iter(problems.values())), safe="nothing was sent")
-    match = _HASH.fullmatch(fields["hash"].strip())
-    assert match is not None  # check_fields has matched it
+    chain = None if snapshot is None else snapshot.chain
+    terms, _ = read_terms(fields, snapshot, rules, freeze_blocks_of(chain, rules))
+    calls, undo = _linked(fields, evm_chain_id) if has_calls(fields) else ((), ())
+    release = has_release(fields)
+    match = _HASH.fullmatch(fields.get("hash", "").strip())
+    manifest = fields.get("kind") == MANIFEST_KIND
+    first = release and bool(calls) and fields.get("order") == "first"
+    if first and not undo:
+        raise InputError(
+            "calls that come before the upgrade need calls that take them back, and the file has none",
+            safe="nothing was sent",
+            next_step="give them with --undo FILE, or have them made after the upgrade",
+        )
     return ProposeRequest(
         name=fields["name"].strip(),
-        height=int(fields["height"].strip()),
-        url=fields["url"].strip(),
-        release_hash=match.group(1).lower(),
-        kind=ReleaseKind.MANIFEST if fields.get("kind") == MANIFEST_KIND else ReleaseKind.RAW,
-        breaking=fields.get("breaking", "yes") != "no",
+        height=int(fields["height"].strip()) if release and terms.schedule_kind is ScheduleKind.FIXED else 0,
+        url=fields["url"].strip() if release else "",
+        release_hash=match.group(1).lower() if release and match is not None else "",
+        kind=ReleaseKind.NONE if not release else ReleaseKind.MANIFEST if manifest else ReleaseKind.RAW,
+        breaking=release and fields.get("breaking", "yes") != "no",
+        schedule_kind=terms.schedule_kind,
+        delay=terms.delay,
+        readiness_bps=terms.readiness_bps,
+        readiness_deadline=terms.readiness_deadline,
+        voting_blocks=terms.voting_blocks,
+        expedited=terms.expedited,
+        execution_window=terms.execution_window,
+        grace_blocks=terms.grace_blocks if release else 0,
+        migration_kind=terms.migration_kind,
+        migration_hash=terms.migration_hash,
+        contracts_first=first,
+        init_allowed=bool(calls) and fields.get("init") == "yes",
+        calls=calls,
+        undo=undo if release else (),
     )
 
 
-def fields_of(name: str, height: int, url: str, release_hash: str, *, breaking: bool) -> dict[str, str]:
+_Calls = tuple[tuple[str, bytes], ...]
+
+
+def _linked(fields: Mapping[str, str], evm_chain_id: int | None) -> tuple[_Calls, _Calls]:
+    """The calls of the file and what takes them back, in the opposite order unless a file of its own says it."""
+    exported = _exported(fields["calls"].strip(), evm_chain_id)
+    calls = tuple((each.target, each.data) for each in exported)
+    if own := fields.get("undo", "").strip():
+        return calls, tuple((each.target, each.data) for each in _exported(own, evm_chain_id))
+    if not all(each.undo for each in exported):
+        return calls, ()
+    return calls, tuple((each.target, each.undo) for each in reversed(exported))
+
+
+def _exported(path: str, evm_chain_id: int | None) -> Sequence[ExportedCall]:
+    exported = read_export(Path(path).expanduser())
+    if not exported:
+        raise InputError(f"{path} holds no call", safe="nothing was sent")
+    if evm_chain_id is not None and any(each.chain_id != evm_chain_id for each in exported):
+        raise InputError(
+            f"the calls in {path} are for chain {exported[0].chain_id}, not for chain {evm_chain_id}",
+            safe="nothing was sent",
+            next_step="calls on the parent chain are made by their owner there",
+        )
+    return exported
+
+
+def fields_of(name: str, height: int | None, url: str, release_hash: str, *, breaking: bool) -> dict[str, str]:
     """The propose form's fields from values, for callers without a form."""
     return {
         "name": name,
-        "height": str(height),
+        "height": "" if height is None else str(height),
         "url": url,
         "hash": release_hash,
         "breaking": "yes" if breaking else "no",
     }
 
 
-def freeze_blocks_of(chain: ChainView | None) -> int:
-    """F in blocks: of the newest proposal, else the registry's least."""
+def freeze_blocks_of(chain: ChainView | None, rules: RegistryRules | None = None) -> int:
+    """F in blocks: as the registry says, else of the newest proposal, else the registry's least."""
+    if rules is not None:
+        return rules.freeze_blocks
     if chain is None or not chain.proposals:
         return DEFAULT_FREEZE_BLOCKS
     return chain.proposals[0].freeze_blocks
 
 
-def earliest_height(chain: ChainView, height: int) -> int:
-    """The first target height that a proposal sent now can have: it is in the next block at the earliest."""
+def earliest_height(
+    chain: ChainView, height: int, rules: RegistryRules | None = None, *, voting_blocks: int = 0
+) -> int:
+    """The first target height that a proposal sent now can have: it is in the next block at the earliest.
+
+    Args:
+        chain: What is known of the chain.
+        height: Of the chain.
+        rules: The registry's, where they are known.
+        voting_blocks: Blocks that the vote is open: one that is won in its last block still leaves the lead.
+    """
     count = len(chain.validators) or (0 if chain.readiness is None else len(chain.readiness.validators))
-    return height + 1 + minimum_lead(count, freeze_blocks_of(chain))
+    return height + 1 + voting_blocks + minimum_lead(count, freeze_blocks_of(chain, rules))
 
 
 def _name_problem(name: str) -> str:
@@ -130,7 +245,9 @@ def _name_problem(name: str) -> str:
     return ""
 
 
-def _height_problem(typed: str, height: int | None, chain: ChainView | None) -> str:
+def _height_problem(
+    typed: str, height: int | None, chain: ChainView | None, rules: RegistryRules | None, voting_blocks: int
+) -> str:
     if not typed:
         return "the height is missing: give the first height that the new binary executes"
     if not _DIGITS.fullmatch(typed) or int(typed) > _MAX_HEIGHT:
@@ -142,10 +259,13 @@ def _height_problem(typed: str, height: int | None, chain: ChainView | None) -> 
         return f"height {target} is in the past: the chain is at {height}"
     if chain is None or height is None:
         return ""
-    earliest = earliest_height(chain, height)
+    earliest = earliest_height(chain, height, rules, voting_blocks=voting_blocks)
     if target < earliest:
-        lead = earliest - height - 1
-        return f"height {target} is too near: {lead} blocks of lead are needed, so {earliest} is the first possible"
+        lead = earliest - height - 1 - voting_blocks
+        vote = f"{voting_blocks} blocks of voting and " if voting_blocks else ""
+        return (
+            f"height {target} is too near: {vote}{lead} blocks of lead are needed, so {earliest} is the first possible"
+        )
     return ""
 
 

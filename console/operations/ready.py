@@ -13,7 +13,7 @@ _NOTHING_SENT = "nothing was sent"
 
 
 async def signal_ready(node: NodeSettings, proposal_id: int, plans: PlanSource, signals: Signals) -> Proposal:
-    """Signal that this node has the release of a scheduled proposal verified and staged.
+    """Signal that this node has the release of an approved or scheduled proposal verified and staged.
 
     Args:
         node: The node whose validator speaks; its home is where the release is looked for.
@@ -37,19 +37,25 @@ async def signal_ready(node: NodeSettings, proposal_id: int, plans: PlanSource, 
     _check_proposal(proposal)
     _check_validator(node, proposal, reading.readiness)
     _check_time(proposal, reading.height)
-    await _check_staged(node, proposal)
+    await check_staged(node, proposal)
     await signals.ready(proposal.id, proposal.release_hash)
     return proposal
 
 
 def _check_proposal(proposal: Proposal) -> None:
-    if proposal.status is not ProposalStatus.SCHEDULED:
+    if proposal.status not in {ProposalStatus.APPROVED, ProposalStatus.SCHEDULED}:
         raise InputError(
-            f"proposal {proposal.id} is {proposal.status.name.lower()}, and readiness is for a scheduled one",
+            f"proposal {proposal.id} is {proposal.status.words}, and readiness is for an approved or scheduled one",
             safe=_NOTHING_SENT,
         )
-    if proposal.release_kind is not ReleaseKind.RAW:
-        raise InputError(f"releases of kind {proposal.release_kind.name.lower()} are not supported yet")
+    if proposal.release_kind is ReleaseKind.NONE:
+        raise InputError(f"proposal {proposal.id} is about contract calls: there is no release", safe=_NOTHING_SENT)
+    if proposal.release_kind is ReleaseKind.MANIFEST:
+        raise InputError(
+            f"proposal {proposal.id} names a manifest: only the controller says ready for one, after every check",
+            safe=_NOTHING_SENT,
+            next_step="look at `upgrade-console node status`",
+        )
 
 
 def _check_validator(node: NodeSettings, proposal: Proposal, readiness: Readiness | None) -> None:
@@ -68,7 +74,7 @@ def _check_validator(node: NodeSettings, proposal: Proposal, readiness: Readines
 
 def _check_time(proposal: Proposal, height: int) -> None:
     # The signal would be in the next block at the earliest.
-    if height + 1 >= proposal.freeze_height:
+    if proposal.has_height and height + 1 >= proposal.freeze_height:
         raise InputError(
             f"too late for proposal {proposal.id}: it is frozen from height {proposal.freeze_height} on"
             f" and the chain is at {height}",
@@ -76,7 +82,8 @@ def _check_time(proposal: Proposal, height: int) -> None:
         )
 
 
-async def _check_staged(node: NodeSettings, proposal: Proposal) -> None:
+async def check_staged(node: NodeSettings, proposal: Proposal) -> None:
+    """Check that a node has a proposal's release. Raises NodeError."""
     from console.node.generation import Generations, folder_name
 
     generations = Generations(node.home, node.daemon)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from console.addresses import ZERO_ADDRESS, prefix_of, read_address
 from console.errors import ChainError, InputError, SettingsError
 from console.model import CallOutcome, CallReview, RegistryCall, SigningKey
 from console.operations.contract_export import ExportedCall, write_export
@@ -18,6 +19,7 @@ from console.ports import KeyReference, Terminal
 from console.settings import NetworkSettings, NodeSettings, state_folder
 
 if TYPE_CHECKING:
+    from console.chain.governance import GovernanceReader
     from console.chain.writer import RegistryWriter, Transaction
 
 MOST_REVIEW_AGE_S = 300.0
@@ -52,21 +54,30 @@ class RegistryCalls:
         self._terminal = terminal
         self._clock = clock
         self._writers: dict[bool, RegistryWriter] = {}
+        self._reader: GovernanceReader | None = None
         self._reviewed: dict[CallReview, tuple[Transaction, KeyReference, float]] = {}
 
-    async def review(self, call: RegistryCall) -> CallReview:
+    async def review(self, call: RegistryCall, *, sender: str = "") -> CallReview:
         """Read from the chain what would be signed; a call that would be refused now is refused here.
+
+        Args:
+            call: What to do.
+            sender: Checksummed address of a signer elsewhere, for an export; such a review cannot be sent.
 
         Raises:
             SettingsError: No key is set that could sign it.
+            EndpointsDisagree: The endpoints contradict each other.
             InputError: A value does not fit.
             ContractRefused: The registry would refuse.
             ChainError: No usable answer.
+            EndpointsDisagree: The endpoints contradict each other.
             SignerError: The key cannot be used.
         """
-        key = key_for(self._network, self._node, call.key, self._key)
         writer = self._writer(call.key)
-        sender = await writer.address(key)
+        key = None if sender else key_for(self._network, self._node, call.key, self._key)
+        await self._check_agreement()
+        if key is not None:
+            sender = await writer.address(key)
         transaction = await writer.build(sender, call.function, call.args)
         review = CallReview(
             call=call,
@@ -80,7 +91,8 @@ class RegistryCalls:
             data=transaction.data,
             warnings=await self._warnings(writer, transaction),
         )
-        self._reviewed[review] = (transaction, key, self._clock())
+        if key is not None:
+            self._reviewed[review] = (transaction, key, self._clock())
         return review
 
     async def send(self, review: CallReview) -> CallOutcome:
@@ -88,6 +100,7 @@ class RegistryCalls:
 
         Raises:
             InputError: It was not reviewed here, or too long ago.
+            EndpointsDisagree: The endpoints contradict each other; nothing was signed.
             ChainError: Not sent, refused, or not seen in time.
             SignerError: Not signed; nothing was sent.
         """
@@ -95,6 +108,8 @@ class RegistryCalls:
         if found is None or self._clock() - found[2] > MOST_REVIEW_AGE_S:
             raise InputError("this review is not of now", safe=_NOTHING_SENT, next_step="review it again")
         transaction, key, _ = found
+        # Once more: a person may have looked at it for minutes.
+        await self._check_agreement()
         receipt = await self._writer(review.call.key).send_reviewed(key, transaction)
         number = review.call.proposal_id
         if review.call.function == "propose":
@@ -111,6 +126,23 @@ class RegistryCalls:
         """End waiting signers and close the connections."""
         for writer in self._writers.values():
             await writer.close()
+        if self._reader is not None:
+            await self._reader.close()
+
+    def _rules_reader(self) -> GovernanceReader:
+        from console.chain.governance import GovernanceReader
+
+        if self._reader is None:
+            self._reader = GovernanceReader(self._network, self._urls())
+        return self._reader
+
+    def _urls(self) -> tuple[str, ...]:
+        return (*(() if self._node is None else (self._node.ethereum_rpc,)), *self._network.ethereum_rpc)
+
+    async def _check_agreement(self) -> None:
+        from console.chain.agreement import require_agreement
+
+        await require_agreement(self._network)
 
     def _writer(self, key: SigningKey) -> RegistryWriter:
         from console.chain.sent import sent_by_hand, sent_by_node
@@ -119,23 +151,53 @@ class RegistryCalls:
         by_node = key is SigningKey.OPERATOR and self._node is not None and self._key is None
         if by_node not in self._writers:
             node = self._node
-            urls = (*(() if node is None else (node.ethereum_rpc,)), *self._network.ethereum_rpc)
             # The controller of the node has the same key and must not be on its way with it at the same time.
             book = sent_by_node(node) if by_node and node is not None else sent_by_hand(self._network)
-            self._writers[by_node] = RegistryWriter(self._network, urls, book, terminal=self._terminal)
+            self._writers[by_node] = RegistryWriter(self._network, self._urls(), book, terminal=self._terminal)
         return self._writers[by_node]
 
     async def _warnings(self, writer: RegistryWriter, transaction: Transaction) -> tuple[str, ...]:
         found = []
         try:
+            successor = (await self._rules_reader().rules()).successor
+        except ChainError as error:
+            found.append(f"whether another registry follows this one is not known: {error.what}")
+        else:
+            if successor != ZERO_ADDRESS:
+                found.append(
+                    f"another registry follows this one, {successor}: look at `upgrade-console registry show` first"
+                )
+        try:
             balance = await writer.balance(transaction.sender)
         except ChainError as error:
-            return (f"the balance of {transaction.sender} is not known: {error.what}",)
+            return (*found, f"the balance of {transaction.sender} is not known: {error.what}")
         if balance < transaction.gas * transaction.fee_wei:
             found.append(
                 f"{transaction.sender} holds {balance} wei and this may cost {transaction.gas * transaction.fee_wei}"
             )
         return tuple(found)
+
+
+def sender_of(typed: str | None, network: NetworkSettings, *, unsigned: bool) -> str:
+    """Who will sign elsewhere, checksummed; empty for a key that is here.
+
+    Args:
+        typed: An address in any form; None for none.
+        network: Which prefix its Filecoin addresses have.
+        unsigned: Whether the call is only shown or exported.
+
+    Raises:
+        InputError: It is no address, or the call is to be sent from here.
+    """
+    if typed is None:
+        return ""
+    if not unsigned:
+        raise InputError(
+            "a call from an address whose key is elsewhere cannot be sent from here",
+            safe=_NOTHING_SENT,
+            next_step="add --export FILE, or --dry-run",
+        )
+    return read_address(typed, prefix=prefix_of(network.chain_id))
 
 
 def key_for(
@@ -158,7 +220,7 @@ def key_for(
         SigningKey.PROPOSER: network.proposer_key,
         SigningKey.COUNCIL: network.council_key,
         SigningKey.OPERATOR: None if node is None else node.operator_key,
-        SigningKey.VOTER: None if node is None else node.voter_key,
+        SigningKey.VOTER: (None if node is None else node.voter_key) or network.voter_key,
     }[key]
     if found is None and key is SigningKey.OPERATOR and node is None:
         # What an operator key signs by hand, anyone may call.

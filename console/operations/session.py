@@ -105,6 +105,7 @@ class ConsoleSession:
         self._clock = clock
         self._connection: Connection | None = None
         self._latest: Snapshot | None = None
+        self._rules: RegistryRules | None = None
         self._terminal: Terminal | None = None
 
     @property
@@ -150,13 +151,13 @@ class ConsoleSession:
 
     def check_proposal(self, fields: dict[str, str], snapshot: Snapshot | None) -> dict[str, str]:
         """Check the propose form as typed; see `console.operations.propose.check_fields`."""
-        return check_fields(fields, snapshot)
+        return check_fields(fields, snapshot, self._rules)
 
     def earliest_height(self, snapshot: Snapshot | None) -> int | None:
         """The first target height that a proposal sent now can have; None while the chain does not tell."""
         if snapshot is None or snapshot.chain is None or snapshot.height is None:
             return None
-        return earliest_height(snapshot.chain, snapshot.height)
+        return earliest_height(snapshot.chain, snapshot.height, self._rules)
 
     async def proposal_call(self, fields: dict[str, str]) -> RegistryCall:
         """The call that proposes what the form says, checked once more against the newest Snapshot.
@@ -167,11 +168,15 @@ class ConsoleSession:
         self._require_writable()
         if self._latest is None:
             raise InputError("the chain has not answered yet", safe="nothing was sent")
-        return propose_call(request_of(fields, self._latest))
+        evm_chain_id = self._connected().network.evm_chain_id
+        # Files that the form names are read.
+        request = await asyncio.to_thread(request_of, fields, self._latest, self._rules, evm_chain_id=evm_chain_id)
+        return propose_call(request)
 
     async def rules(self) -> RegistryRules:
-        """What the registry was deployed with. Raises ChainError."""
-        return await self._connected().governance.rules()
+        """What the registry was deployed with; proposals are checked against it from then on. Raises ChainError."""
+        self._rules = await self._connected().governance.rules()
+        return self._rules
 
     async def governance(self, proposal_id: int) -> Governance:
         """Votes, approvals and linked calls of a proposal. Raises ChainError."""

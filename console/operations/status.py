@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from console.model import (
+    Agreement,
     ChainView,
     FailureCode,
     Fetching,
@@ -45,8 +46,16 @@ def status_document(snapshot: Snapshot) -> dict[str, Any]:
         "upgrade": None if snapshot.upgrade is None else upgrade_document(snapshot.upgrade),
         "validators": [] if chain is None else _validators(chain),
         "node": None if snapshot.node is None else node_document(snapshot.node),
+        "agreement": agreement_document(None if chain is None else chain.agreement),
         "age_s": _seconds(snapshot.age_s),
     }
+
+
+def agreement_document(agreement: Agreement | None) -> dict[str, Any] | None:
+    """Write what the endpoints say of each other as plain values; None where nothing is known of it."""
+    if agreement is None:
+        return None
+    return {"state": agreement.state.value, "blocks_signing": agreement.blocks, "sentence": agreement.sentence}
 
 
 def upgrade_document(upgrade: Upgrade) -> dict[str, Any]:

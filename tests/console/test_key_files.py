@@ -21,8 +21,8 @@ OTHER_SECRET = "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d
 OTHER = "70997970c51812dc3a010c7d01b50e0d17dc79c8"
 PASSPHRASE = b"correct horse"
 
-SCRYPT = Account.encrypt("0x" + SECRET, PASSPHRASE.decode(), kdf="scrypt", iterations=1024)
-PBKDF2 = Account.encrypt("0x" + SECRET, PASSPHRASE.decode(), kdf="pbkdf2", iterations=1000)
+SCRYPT = Account.encrypt(bytes.fromhex(SECRET), PASSPHRASE.decode(), kdf="scrypt", iterations=1024)
+PBKDF2 = Account.encrypt(bytes.fromhex(SECRET), PASSPHRASE.decode(), kdf="pbkdf2", iterations=1000)
 IPC_CLI = [
     {"address": "0x" + ADDRESS, "private_key": SECRET},
     {"address": "0x" + OTHER, "private_key": OTHER_SECRET},

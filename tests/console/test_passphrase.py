@@ -68,7 +68,9 @@ VERB = textwrap.dedent(
 
 @pytest.fixture
 def keystore(tmp_path: Path) -> Path:
-    return write(tmp_path / "keystore.json", json.dumps(Account.encrypt("0x" + SECRET, PASSPHRASE, iterations=1024)))
+    return write(
+        tmp_path / "keystore.json", json.dumps(Account.encrypt(bytes.fromhex(SECRET), PASSPHRASE, iterations=1024))
+    )
 
 
 def write(path: Path, text: str, mode: int = 0o600) -> Path:

@@ -9,6 +9,7 @@ import pytest
 import tomlkit
 
 from console.errors import SettingsError
+from console.ports import KeyReference
 from console.settings import load_network
 
 GOOD: dict[str, Any] = {
@@ -56,13 +57,13 @@ def test_a_network_is_read_with_its_defaults(config: Path, tmp_path: Path) -> No
 
 def test_an_unknown_network_names_the_known_ones(config: Path) -> None:
     write(config)
-    with pytest.raises(SettingsError, match=r"unknown network 'mainnet' \(known: devnet, calibration\)"):
-        load_network("mainnet")
+    with pytest.raises(SettingsError, match=r"'mine' \(known: devnet, mainnet, calibration, localnet\)"):
+        load_network("mine")
 
 
-def test_without_settings_only_the_devnet_is_known(config: Path) -> None:
-    with pytest.raises(SettingsError, match=r"\(known: devnet\)"):
-        load_network("calibration")
+def test_without_settings_only_what_is_built_in_is_known(config: Path) -> None:
+    with pytest.raises(SettingsError, match=r"\(known: devnet, mainnet, calibration, localnet\)"):
+        load_network("mine")
     with pytest.raises(SettingsError, match="devnet up --background"):
         load_network("devnet")
 
@@ -196,4 +197,110 @@ def test_addresses_are_read_in_filecoin_spelling_too(config: Path) -> None:
         load_network("calibration")
     write(config, registry=address[:-1] + "a")
     with pytest.raises(SettingsError, match=r"registry: .* wrong checksum"):
+        load_network("calibration")
+
+
+def test_a_built_in_network_has_no_registry_until_one_is_configured(config: Path) -> None:
+    for name in ("mainnet", "calibration", "localnet"):
+        with pytest.raises(
+            SettingsError, match=f"network {name} has no registry until one is configured; add registry"
+        ):
+            load_network(name)
+        bare = load_network(name, registry=False)
+        assert (bare.registry, bare.cometbft_rpc, bare.nodes) == ("", (), ())
+        assert bare.ethereum_rpc
+    assert load_network("mainnet", registry=False).evm_chain_id == 314
+    assert load_network("mainnet", registry=False).stage == "mainnet"
+    assert load_network("calibration", registry=False).evm_chain_id == 314159
+    assert load_network("localnet", registry=False).evm_chain_id == 31415926
+
+
+def test_an_own_table_overrides_what_is_built_in(config: Path) -> None:
+    config.write_text(
+        tomlkit.dumps(
+            {
+                "networks": {
+                    "calibration": {
+                        "registry": "0x" + "ab" * 20,
+                        "cometbft_rpc": ["http://127.0.0.1:26657"],
+                        "ethereum_rpc": ["https://own.example"],
+                    }
+                }
+            }
+        )
+    )
+    network = load_network("calibration")
+    assert (network.evm_chain_id, network.ethereum_rpc) == (314159, ("https://own.example",))
+
+
+def test_keys_by_reference(config: Path) -> None:
+    address = "0x" + "cd" * 20
+    node = {**GOOD["nodes"]["val-1"], "operator_key": {"path": "/k/op.json", "credential": "operator-key"}}
+    write(
+        config,
+        proposer_key="/k/proposer.key",
+        voter_key={"path": "/k/evm_keystore.json", "address": address},
+        council_key={"path": "/k/evm_keystore.json", "address": "default-key"},
+        nodes={"val-1": node},
+    )
+    network = load_network("calibration")
+    assert network.proposer_key == KeyReference(Path("/k/proposer.key"))
+    assert network.voter_key == KeyReference(Path("/k/evm_keystore.json"), address)
+    assert network.council_key == KeyReference(Path("/k/evm_keystore.json"), "default-key")
+    assert network.node(None).operator_key == KeyReference(Path("/k/op.json"), credential="operator-key")
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"path": "/k", "passphrase_file": "/p"}, "only an operator_key signs unattended"),
+        ({"path": "/k", "credential": "c"}, "only an operator_key signs unattended"),
+        ({"path": "k"}, "an absolute path"),
+        ({}, "a path, or a table as"),
+        ({"path": "/k", "passphrase": "secret"}, "a path, or a table as"),
+        ({"path": "/k", "address": "0x12"}, "with the key's address"),
+        ({"path": "/k", "address": 7}, "a text"),
+        (7, "a text"),
+    ],
+)
+def test_keys_that_are_refused(config: Path, value: object, words: str) -> None:
+    write(config, voter_key=value)
+    with pytest.raises(SettingsError, match=words):
+        load_network("calibration")
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"path": "/k", "passphrase_file": "/p", "credential": "c"}, "not both"),
+        ({"path": "/k", "credential": "../etc/passwd"}, "name of a systemd credential"),
+        ({"path": "/k", "credential": ".."}, "name of a systemd credential"),
+        ({"path": "/k", "passphrase_file": "p"}, "an absolute path"),
+    ],
+)
+def test_operator_keys_that_are_refused(config: Path, value: object, words: str) -> None:
+    write(config, nodes={"val-1": {**GOOD["nodes"]["val-1"], "operator_key": value}})
+    with pytest.raises(SettingsError, match=words):
+        load_network("calibration")
+
+
+def test_a_token_of_ipc_cli_goes_to_its_own_endpoint_only(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = tmp_path / "ipc.toml"
+    monkeypatch.setenv("IPC_CLI_CONFIG_PATH", str(theirs))
+
+    def tokens(url: str) -> dict[str, str]:
+        subnet = {"network_type": "fevm", "provider_http": url, "auth_token": "s3cret"}
+        theirs.write_text(tomlkit.dumps({"subnets": [{"id": "/r314159", "config": subnet}]}))
+        write(config, ipc_subnet="/r314159", ethereum_rpc=["https://rpc.example.org", "http://plain.example"])
+        network = load_network("calibration")
+        assert "s3cret" not in repr(network)
+        return dict(network.tokens)
+
+    assert tokens("https://rpc.example.org") == {"https://rpc.example.org": "s3cret"}
+    assert tokens("https://other.example.org") == {}
+    assert tokens("http://plain.example") == {}
+    write(config, ipc_subnet="/r314159", ipc_config=str(tmp_path / "none"))
+    with pytest.raises(SettingsError, match="cannot read"):
         load_network("calibration")

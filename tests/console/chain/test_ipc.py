@@ -203,9 +203,9 @@ class TestFailures:
             served.forget()
             await served.ethereum[0].start()
             await chain.view()
-            assert [bool(server.requests) for server in served.ethereum] == [
-                server is healthy for server in served.ethereum
-            ]
+            # One more may be asked beside it, because it is not our own node that speaks.
+            assert healthy.requests
+            assert sum(len(server.requests) for server in served.ethereum) <= 2
 
     async def test_an_endpoint_that_lags_is_left(self) -> None:
         clock = Clock()
@@ -219,7 +219,10 @@ class TestFailures:
                 served.forget()
                 await chain.view()
                 seen.append([len(server.requests) for server in served.ethereum])
-        assert seen == [[1, 0, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0]]
+        # The second endpoint is a witness, because our own node is behind: one more request.
+        assert seen[0] == [1, 0, 0, 0]
+        assert [row[1] for row in seen[1:]] == [1, 1]
+        assert all(sum(row) == 2 for row in seen[1:])
 
     async def test_what_a_lagging_endpoint_says_does_not_replace_newer_news(self) -> None:
         clock = Clock()

@@ -27,6 +27,7 @@ from console.chain.typed_data import (
     to_request,
 )
 from console.errors import InputError, SignerError
+from console.key_files import Refused
 from console.ports import KeyReference
 
 SECRET = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
@@ -83,8 +84,11 @@ class TestBothForms:
         assert Account._recover_hash(digest(message), signature=bytes.fromhex(signed.signature[2:])) == ADDRESS
 
     def test_another_key_does_not_sign(self, key: Path, message: TypedMessage) -> None:
-        field = "validator" if isinstance(message, VoteMessage) else "signer"
-        other = dataclasses.replace(message, **{field: OTHER})
+        other: TypedMessage
+        if isinstance(message, VoteMessage):
+            other = dataclasses.replace(message, validator=OTHER)
+        else:
+            other = dataclasses.replace(message, signer=OTHER)
         with pytest.raises(SignerError, match=f"the key is that of {ADDRESS}, not of {OTHER}"):
             asyncio.run(SignerProcess().sign_typed(KeyReference(key), other))
 
@@ -150,7 +154,7 @@ def test_a_hash_has_64_digits(value: object) -> None:
     "request_", ["x", [], 1, {}, {"types": {}, "primaryType": "Vote", "domain": {}, "message": {}}]
 )
 def test_other_shapes_are_refused_before_the_key_is_read(request_: object, tmp_path: Path) -> None:
-    with pytest.raises(signer.Refused, match="only a vote or a readiness"):
+    with pytest.raises(Refused, match="only a vote or a readiness"):
         signer._checked_typed(request_)
 
 

@@ -55,7 +55,7 @@ def test_with_two_networks_one_must_be_named(capsys: pytest.CaptureFixture[str])
     with pytest.raises(SystemExit) as ended:
         parse(["status"])
     assert ended.value.code == 2
-    assert "--network NAME (known: devnet, one, two)" in capsys.readouterr().err
+    assert "--network NAME (known: devnet, mainnet, calibration, localnet, one, two)" in capsys.readouterr().err
 
 
 def test_a_devnet_is_meant_when_nothing_is_configured_and_one_exists(capsys: pytest.CaptureFixture[str]) -> None:

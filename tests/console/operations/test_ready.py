@@ -127,7 +127,7 @@ async def test_other_proposals_are_refused(tmp_path: Path) -> None:
     aborted = a_proposal(status=ProposalStatus.ABORTED, verdict=Verdict.ABORT, release_hash=HASH)
     await refused(InputError, "proposal 7 is aborted", tmp_path, a_reading(proposal=aborted))
     manifest = a_proposal(release_kind=ReleaseKind.MANIFEST, release_hash=HASH)
-    await refused(InputError, "kind manifest are not supported", tmp_path, a_reading(proposal=manifest))
+    await refused(InputError, "only the controller says ready", tmp_path, a_reading(proposal=manifest))
 
 
 async def test_twice_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,111 @@
+"""The arguments of `propose`; imported by every command, so it imports nothing."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+Run = Callable[[argparse.Namespace], int]
+
+_SPAN = "blocks, or a time as 7d or 1h30m at the measured block time"
+
+
+def register(
+    verbs: argparse._SubParsersAction[argparse.ArgumentParser],
+    shared: argparse.ArgumentParser,
+    verb: Callable[..., Run],
+) -> None:
+    """Add `propose`.
+
+    Args:
+        verbs: Where it is added.
+        shared: Options that every verb has.
+        verb: Makes what runs of a module's name; nothing is imported before.
+    """
+    propose = verbs.add_parser(
+        "propose",
+        parents=[shared],
+        help="propose an upgrade: a release, contract calls, or both",
+        epilog=f"SPAN is {_SPAN}.",
+        allow_abbrev=False,
+    )
+    propose.set_defaults(run=verb("console.cli.propose"))
+    propose.add_argument("--name", metavar="v0.2.0", help="[a-z0-9][a-z0-9._-]{0,63}; a manifest says it itself")
+    _what(propose)
+    _when(propose)
+    _how(propose)
+    propose.add_argument("--key", type=_path, metavar="FILE", help="the key that signs, instead of the settings' one")
+    propose.add_argument("--dry-run", action="store_true", help="show what would be signed and its cost; send nothing")
+    propose.add_argument("--export", type=_path, metavar="FILE", help="write the call for another signer; send nothing")
+    propose.add_argument(
+        "--from", dest="sender", metavar="ADDRESS", help="with --export or --dry-run: whose key, elsewhere, will sign"
+    )
+
+
+def incomplete(arguments: argparse.Namespace) -> str:
+    """What is missing or does not go together, in words; empty when nothing."""
+    binary = (arguments.name, arguments.binary_url, arguments.binary_hash)
+    manifest = (arguments.manifest, arguments.manifest_url)
+    ways = (arguments.height, arguments.after_vote, arguments.when_ready)
+    given = sum(way is not None for way in ways)
+    if any(manifest):
+        if None in manifest or any(binary) or arguments.not_breaking:
+            return "a manifest says name, hash and rules itself: give --manifest and --manifest-url, and when"
+        if arguments.migration_kind is not None or arguments.migration_hash is not None:
+            return "a manifest says its migration itself: leave --migration-kind and --migration-hash out"
+    elif arguments.calls is not None and not any(binary[1:]):
+        if arguments.name is None:
+            return "contract calls alone need a --name"
+        if given:
+            return "contract calls alone have no height: they are made once the vote is won"
+        return ""
+    elif None in binary:
+        return "a binary needs --name, --binary-url and --binary-hash; or give --manifest, or --calls alone"
+    if given != 1:
+        return "say when: --height H, --after-vote SPAN, or --when-ready SHARE"
+    if arguments.when_ready is not None and None in (arguments.deadline, arguments.window):
+        return "--when-ready needs --deadline SPAN, and --window SPAN from enough readiness to H"
+    if arguments.when_ready is None and (arguments.deadline is not None or arguments.window is not None):
+        return "--deadline and --window go with --when-ready"
+    if arguments.calls is None and (arguments.undo is not None or arguments.contracts_first or arguments.allow_init):
+        return "--undo, --contracts-first and --allow-init go with --calls"
+    return ""
+
+
+def _what(propose: argparse.ArgumentParser) -> None:
+    group = propose.add_argument_group("what")
+    group.add_argument("--binary-url", metavar="URL", help="where the binary is to be had")
+    group.add_argument("--binary-hash", metavar="sha256:HEX", help="sha256 of the binary")
+    group.add_argument("--manifest", type=_path, metavar="FILE", help="a release manifest, instead of one binary")
+    group.add_argument("--manifest-url", metavar="URL", help="where it is to be had, its .sshsig files beside it")
+    group.add_argument(
+        "--not-breaking", action="store_true", help="nodes that are not ready may go on with the old binary"
+    )
+    group.add_argument("--migration-kind", choices=("none", "compiled", "standard", "wasm"), help="of a bare binary")
+    group.add_argument("--migration-hash", metavar="sha256:HEX", help="of its migration")
+    group.add_argument("--calls", type=_path, metavar="FILE", help="contract calls, as `contracts export` writes them")
+    group.add_argument("--undo", type=_path, metavar="FILE", help="calls that take them back, where FILE has none")
+    group.add_argument("--contracts-first", action="store_true", help="the calls are made before the freeze")
+    group.add_argument("--allow-init", action="store_true", help="a cut may run an initialiser; I have read its code")
+
+
+def _when(propose: argparse.ArgumentParser) -> None:
+    group = propose.add_argument_group("when")
+    group.add_argument("--height", type=int, metavar="H", help="the first height that the new binary executes")
+    group.add_argument("--after-vote", metavar="SPAN", help="H comes so long after the vote is won")
+    group.add_argument("--when-ready", metavar="SHARE", help="H comes when 67%%, 66.67%% or 6667bps of power is ready")
+    group.add_argument("--deadline", metavar="SPAN", help="with --when-ready: how long it may wait for readiness")
+    group.add_argument("--window", metavar="SPAN", help="with --when-ready: from enough readiness to H")
+
+
+def _how(propose: argparse.ArgumentParser) -> None:
+    group = propose.add_argument_group("how")
+    group.add_argument("--voting-period", metavar="SPAN", help="how long the vote is open (default: 7d)")
+    group.add_argument("--expedited", action="store_true", help="a vote shorter than usual; everybody is told")
+    group.add_argument("--execution-window", metavar="SPAN", help="from H until it expires (default: the registry's)")
+    group.add_argument("--grace", metavar="SPAN", help="how long after H the old release may follow; said only")
+
+
+def _path(value: str) -> Path:
+    return Path(value).expanduser()
