@@ -132,16 +132,10 @@ def linked(prepared: Sequence[PreparedCut]) -> LinkedUpgrade:
     exported: list[CutReview] = []
     for entry in prepared:
         review = entry.review
+        check_upgradable(review)
         if not review.data:
             names = ", ".join(facet.name for facet in entry.plan.to_deploy)
             raise InputError(f"{names} of {review.target_name} must be deployed before the cut can be proposed")
-        if review.upgradable is Upgradable.NOBODY:
-            raise InputError(
-                f"{review.target_name} at {review.target} cannot be upgraded by a transaction: it is owned by"
-                f" {review.owner}, for which nobody can sign",
-                safe="nothing was sent",
-                next_step="only a migration in a release can change it",
-            )
         reviews.append(review)
         if review.on_parent or review.upgradable is Upgradable.OTHER:
             exported.append(review)
@@ -157,6 +151,17 @@ def linked(prepared: Sequence[PreparedCut]) -> LinkedUpgrade:
             next_step="propose them in parts",
         )
     return LinkedUpgrade(tuple(calls), tuple(undo), tuple(reviews), tuple(exported))
+
+
+def check_upgradable(review: CutReview) -> None:
+    """Refuse a cut that nobody can ever make, before anything is deployed for it. Raises InputError."""
+    if review.upgradable is Upgradable.NOBODY:
+        raise InputError(
+            f"{review.target_name} at {review.target} cannot be upgraded by a transaction: it is owned by"
+            f" {review.owner}, for which nobody can sign",
+            safe="nothing was sent",
+            next_step="only a migration in a release can change it",
+        )
 
 
 async def linked_calls(
