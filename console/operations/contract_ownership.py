@@ -77,7 +77,7 @@ async def plan_hand_over(network: NetworkSettings, contract: str, to: str) -> Ha
         InputError: Nobody could give it away, or the new owner could never do anything with it.
         ChainError: No usable answer.
     """
-    rpc = JsonRpc()
+    rpc = JsonRpc(tokens=network.tokens)
     try:
         place = await place_of(network, contract, rpc)
         view = (await read_diamond(rpc, place)).view
@@ -149,7 +149,7 @@ async def send_hand_over(
     what = f"transferOwnership(newOwner={plan.new_owner})"
     confirmed(await deployer.review(what, plan.place.address, plan.data))
     transaction = await deployer.call(what, plan.place.address, plan.data)
-    rpc = JsonRpc()
+    rpc = JsonRpc(tokens=network.tokens)
     try:
         owner = await read_owner(rpc, plan.place)
     finally:

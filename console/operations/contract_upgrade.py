@@ -97,16 +97,17 @@ async def prepare_cuts(
                 safe="nothing was sent",
                 next_step="read that code, then pass --allow-init",
             )
-    async with _client() as rpc:
+    async with _client(network) as rpc:
         prepared = [await _prepare(network, request, rpc, allow_core=allow_core) for request in requests]
     _refuse_twice(prepared)
     return tuple(prepared)
 
 
-async def with_deployed(prepared: PreparedCut, deployed: Mapping[str, str]) -> PreparedCut:
+async def with_deployed(network: NetworkSettings, prepared: PreparedCut, deployed: Mapping[str, str]) -> PreparedCut:
     """The prepared cut once its facets are on the chain.
 
     Args:
+        network: The network.
         prepared: The cut.
         deployed: Checksummed address by facet name.
 
@@ -115,7 +116,7 @@ async def with_deployed(prepared: PreparedCut, deployed: Mapping[str, str]) -> P
         ChainError: No usable answer.
     """
     plan = with_addresses(prepared.plan, deployed)
-    async with _client() as rpc:
+    async with _client(network) as rpc:
         return await _reviewed(prepared.place, prepared.diamond, plan, rpc)
 
 
@@ -176,7 +177,7 @@ async def review_linked(network: NetworkSettings, calls: Sequence[LinkedCall]) -
 
     What cannot be read is told in the review of its call; the others are shown all the same.
     """
-    async with _client() as rpc:
+    async with _client(network) as rpc:
         return tuple([await _linked_review(network, call, rpc) for call in calls])
 
 
@@ -188,7 +189,7 @@ async def check_cuts(network: NetworkSettings, calls: Sequence[LinkedCall]) -> t
         ChainError: No usable answer.
     """
     found: list[CutCheck] = []
-    async with _client() as rpc:
+    async with _client(network) as rpc:
         for call in calls:
             cut = decode_cut(call.data)
             if cut is not None:
@@ -316,8 +317,8 @@ def _refuse_twice(prepared: Sequence[PreparedCut]) -> None:
 
 
 @asynccontextmanager
-async def _client() -> AsyncIterator[JsonRpc]:
-    rpc = JsonRpc()
+async def _client(network: NetworkSettings) -> AsyncIterator[JsonRpc]:
+    rpc = JsonRpc(tokens=network.tokens)
     try:
         yield rpc
     finally:

@@ -96,7 +96,7 @@ async def deployed(cuts: Sequence[PreparedCut], network: NetworkSettings, key: K
                 next_step="name them as NAME=FILE@ADDRESS afterwards",
             )
         async with deploying(network, key) as deployer:
-            found.append(await with_deployed(entry, await deployer.deploy_facets(entry.plan.to_deploy)))
+            found.append(await with_deployed(network, entry, await deployer.deploy_facets(entry.plan.to_deploy)))
     return found
 
 
