@@ -70,8 +70,6 @@ class NetworkSettings:
     """Empty on a Cosmos chain without an EVM."""
     proposer_key: KeyReference | None
     nodes: tuple[NodeSettings, ...]
-    council_key: KeyReference | None = None
-    """Of a member of the emergency council."""
     folder: Path | None = None
     """The devnet's folder; None for other networks."""
     block_time_s: float | None = None
@@ -79,7 +77,9 @@ class NetworkSettings:
     stage: Stage = "mainnet"
     """What is at stake; decides what is demanded of a release where the settings do not say it."""
     voter_key: KeyReference | None = None
-    """The validator's own key, where its node does not name one."""
+    """The validator's own key, where its node names none."""
+    council_key: KeyReference | None = None
+    """Of a member of the emergency council."""
     tokens: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
     """Access tokens by the URL that they are sent to."""
     require_agreement: bool = False

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 from textual.app import App, SuspendNotSupported
+
+from console.errors import SignerError
 
 
 class DrawnTerminal:
@@ -21,17 +23,23 @@ class DrawnTerminal:
 
     @asynccontextmanager
     async def lent(self) -> AsyncIterator[None]:
-        """Leave the terminal to somebody else. Our loop goes on; what it would draw is drawn at the end."""
+        """Leave the terminal to the signer, and draw again afterwards. Our loop goes on.
+
+        Raises:
+            SignerError: This terminal cannot be left to anybody.
+        """
         failure: BaseException | None = None
-        with ExitStack() as lent:
-            # Where a terminal cannot be lent nobody sits at one, and the signer says so.
-            with suppress(SuspendNotSupported):
-                lent.enter_context(self._app.suspend())
-            lent.enter_context(self._app.batch_update())
-            try:
-                yield
-            except BaseException as error:
-                # Let out of here it would leave us suspended: `suspend` resumes only after a good end.
-                failure = error
+        try:
+            # Nothing may be drawn meanwhile: the driver's queue has no reader, and would fill up and block us.
+            with self._app.batch_update(), self._app.suspend():
+                try:
+                    yield
+                except BaseException as error:
+                    # Let out of here it would leave the console suspended: `suspend` resumes only after a good end.
+                    failure = error
+        except SuspendNotSupported:
+            raise SignerError(
+                "a passphrase is needed and this terminal cannot be left to the signer", safe="nothing was sent"
+            ) from None
         if failure is not None:
             raise failure

@@ -64,6 +64,10 @@ def terminal_problem(environment: Mapping[str, str]) -> str:
 def open_session(arguments: argparse.Namespace, starting: _DevnetStart | None) -> ConsoleSession:
     """The session that the arguments name; nothing is started yet.
 
+    Args:
+        arguments: Of the command line.
+        starting: The devnet that is brought up first; None for a network that is there.
+
     Raises:
         SettingsError: No such network or node.
     """
@@ -140,7 +144,10 @@ class _DevnetStart:
 
 
 async def _show(
-    session: ConsoleSession, starting: _DevnetStart | None, theme: str, keymap: Mapping[str, str]
+    session: ConsoleSession,
+    starting: _DevnetStart | None,
+    theme: str,
+    keymap: Mapping[str, str],
 ) -> tuple[int, bool]:
     """Run the console; returns its exit code and whether the operator wants the devnet stopped."""
     from console.terminal import prepare_environment

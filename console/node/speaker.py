@@ -20,6 +20,7 @@ from console.ports import ConsensusReading, PeerView, PlanReading, Signals
 _LOG = logging.getLogger(__name__)
 
 _RETRY_S = 1.0
+_NEARLY_READY = frozenset({Preparation.VERIFIED, Preparation.STAGED, Preparation.READY})
 _FINAL = frozenset(
     {"TooLate", "NotAValidator", "WrongReleaseHash", "WrongHeight", "NotCrossing", "UnknownProposal", "ZeroExeHash"}
 )
@@ -78,17 +79,17 @@ class Speaker:
             return
         if attempt.crossing is not Crossing.NONE or proposal is None:
             return
-        if self._word_ahead(attempt, reading):
+        # Of one that is no validator, or not yet, every word is refused now; it is due when it has joined.
+        member = reading.readiness is None or reading.readiness.of(self._address) is not None
+        if member and self._word_ahead(attempt, reading):
             self.prepare()
-        if reading.readiness is not None and reading.readiness.of(self._address) is None:
-            # Not a validator, or not one yet: what it would say is refused now, and due when it has joined.
-            if attempt.has_height and self._freeze_due(attempt, proposal, reading):
-                self._say(attempt, "freeze", "1", lambda: self._freeze(attempt))
-        elif not attempt.has_height:
+        if not attempt.has_height:
             # Readiness is what gives it one.
-            self._say_preparation(attempt)
+            if member:
+                self._say_preparation(attempt)
         elif reading.height < attempt.freeze_height - 1:
-            self._say_before_freeze(attempt, consensus)
+            if member:
+                self._say_before_freeze(attempt, consensus)
         elif self._freeze_due(attempt, proposal, reading):
             self._say(attempt, "freeze", "1", lambda: self._freeze(attempt))
 
@@ -109,6 +110,8 @@ class Speaker:
         """Whether a word is due soon that must not wait for a signer: ready, armed, and near H−F the freeze."""
         if attempt.has_height and reading.height >= attempt.freeze_height - 3:
             return attempt.verdict is Verdict.NONE
+        if not attempt.has_height and attempt.preparation not in _NEARLY_READY:
+            return False
         # No signer waits, with its key, through the days of a proof, or until an approved plan is scheduled.
         due = ("ready", "armed") if attempt.has_height and self._rollout.permits(attempt) else ("ready",)
         values = {"ready": attempt.release_hash, "armed": str(attempt.target_height)}

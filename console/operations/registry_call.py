@@ -66,15 +66,16 @@ class RegistryCalls:
 
         Raises:
             SettingsError: No key is set that could sign it.
+            EndpointsDisagree: The endpoints contradict each other.
             InputError: A value does not fit.
             ContractRefused: The registry would refuse.
             ChainError: No usable answer.
             EndpointsDisagree: The endpoints contradict each other.
             SignerError: The key cannot be used.
         """
-        await self._check_agreement()
         writer = self._writer(call.key)
         key = None if sender else key_for(self._network, self._node, call.key, self._key)
+        await self._check_agreement()
         if key is not None:
             sender = await writer.address(key)
         transaction = await writer.build(sender, call.function, call.args)
@@ -102,6 +103,7 @@ class RegistryCalls:
 
         Raises:
             InputError: It was not reviewed here, or too long ago.
+            EndpointsDisagree: The endpoints contradict each other; nothing was signed.
             ChainError: Not sent, refused, or not seen in time.
             SignerError: Not signed; nothing was sent.
         """
@@ -109,6 +111,7 @@ class RegistryCalls:
         if found is None or self._clock() - found[2] > MOST_REVIEW_AGE_S:
             raise InputError("this review is not of now", safe=_NOTHING_SENT, next_step="review it again")
         transaction, key, _ = found
+        # Once more: a person may have looked at it for minutes.
         await self._check_agreement()
         receipt = await self._writer(review.call.key).send_reviewed(key, transaction)
         number = review.call.proposal_id

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from console import signer
 from console.chain.signing import SignerProcess
 from console.errors import SignerError
+from console.key_files import Refused
 from console.node.abort import Member, Plan, SignedStatement, Statement, parse_text, verify_statement
 from console.ports import KeyReference
 
@@ -71,7 +72,7 @@ def answer(request: Mapping[str, object]) -> dict[str, str]:
 
 
 def refused(request: Mapping[str, object]) -> str:
-    with pytest.raises(signer.Refused) as caught:
+    with pytest.raises(Refused) as caught:
         answer(request)
     sentence = str(caught.value)
     assert SECRET not in sentence
@@ -182,7 +183,7 @@ class TestStatements:
         changed = text[:at] + data.draw(st.text(max_size=3)) + text[at + data.draw(st.integers(0, 3)) :]
         try:
             checked, _ = signer._checked_statement({"text": changed})
-        except signer.Refused:
+        except Refused:
             return
         assert parse_text(checked).text() == changed
         assert checked.splitlines()[1] == "action: ABORT"
@@ -280,7 +281,7 @@ class TestRefusesTheRequest:
         "line", [b"", b"{}\n", b"[]\n", b"x\n", b'{"key":{}}\n', b'{"key":{"path":1}}\n', b"x" * 300_000]
     )
     def test_lines(self, line: bytes) -> None:
-        with pytest.raises(signer.Refused):
+        with pytest.raises(Refused):
             signer._answer(line.decode(), signing=True)
 
     def test_end_of_input_ends_it(self) -> None:
@@ -299,7 +300,7 @@ class TestRefusesTheRequest:
     def test_any_transaction_is_checked_or_refused(self, fields: dict[str, Any]) -> None:
         try:
             checked, _ = signer._checked(fields)
-        except signer.Refused:
+        except Refused:
             return
         assert checked["chainId"] > 0
 

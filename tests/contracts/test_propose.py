@@ -254,7 +254,7 @@ class TestFields:
         ):
             for kind in (3 if field != "migrationKind" else 4, 255):
                 with refused(error, kind):
-                    subnet.propose(150, **{field: kind})
+                    subnet.propose(150, **dict[str, Any]({field: kind}))
 
     def test_a_zero_hash_is_refused(self, subnet: Subnet) -> None:
         with refused("ZeroReleaseHash"):

@@ -27,6 +27,7 @@ from console.chain.typed_data import (
     to_request,
 )
 from console.errors import InputError, SignerError
+from console.key_files import Refused
 from console.ports import KeyReference
 
 SECRET = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
@@ -153,7 +154,7 @@ def test_a_hash_has_64_digits(value: object) -> None:
     "request_", ["x", [], 1, {}, {"types": {}, "primaryType": "Vote", "domain": {}, "message": {}}]
 )
 def test_other_shapes_are_refused_before_the_key_is_read(request_: object, tmp_path: Path) -> None:
-    with pytest.raises(signer.Refused, match="only a vote or a readiness"):
+    with pytest.raises(Refused, match="only a vote or a readiness"):
         signer._checked_typed(request_)
 
 

@@ -131,6 +131,7 @@ async def test_a_registry_is_deployed_after_a_dry_run(tmp_path: Path, cli_beside
 
     async with place_in(tmp_path) as at, json_rpc(status) as comet:
         key = str(key_file(tmp_path, ADMIN).path)
+        line: tuple[str, ...]
         line = ("contracts", "deploy", "--network", "calib", "--gateway", GATEWAY, "--key", key, "--target", GATEWAY)
         (await cli_beside(*line)).refused_with("unknown network 'calib'")
         line = (*line, "--ethereum-rpc", at.url, "--cometbft-rpc", comet.url)
