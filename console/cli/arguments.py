@@ -94,8 +94,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_release(verbs, shared)
     _add_migration(verbs, shared)
     _add_address(verbs, shared)
-    _add_contracts(verbs, shared)
     _add_networks(verbs, shared)
+    _add_contracts(verbs, shared)
     _add_devnet(verbs, shared)
     return parser
 
@@ -256,12 +256,6 @@ def _add_address(verbs: argparse._SubParsersAction[argparse.ArgumentParser], sha
     address.set_defaults(run=_verb("console.cli.address"))
 
 
-def _add_contracts(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
-    from console.cli.contracts import arguments
-
-    arguments.register(verbs, shared, _verb)
-
-
 def _add_networks(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
     words = "list the networks, and where each setting comes from"
     networks = verbs.add_parser("networks", parents=[shared], help=words, description=words, allow_abbrev=False)
@@ -277,6 +271,12 @@ def _add_networks(verbs: argparse._SubParsersAction[argparse.ArgumentParser], sh
         )
     importing.add_argument("--write", action="store_true", help="write it into the settings file")
     importing.set_defaults(run=_verb("console.cli.networks", "import_ipc"))
+
+
+def _add_contracts(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
+    from console.cli.contracts import arguments
+
+    arguments.register(verbs, shared, _verb)
 
 
 def _add_devnet(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from console.addresses import ZERO_ADDRESS, checksummed, prefix_of
 from console.chain.abi import encode
 from console.chain.address import parse_address, system_owned
+from console.chain.agreement import require_agreement
 from console.chain.diamond import Place, read_diamond, read_owner
 from console.chain.governance import GovernanceReader
 from console.chain.rpc import JsonRpc
@@ -138,6 +139,7 @@ async def send_hand_over(
             safe="nothing was sent",
             next_step="pass its owner's --key, or --out FILE to export the call",
         )
+    await require_agreement(network)
     what = f"transferOwnership(newOwner={plan.new_owner})"
     confirmed(await deployer.review(what, plan.place.address, plan.data))
     transaction = await deployer.call(what, plan.place.address, plan.data)

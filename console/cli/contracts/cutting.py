@@ -80,6 +80,9 @@ async def deployed(cuts: Sequence[PreparedCut], network: NetworkSettings, key: K
     Raises:
         ConsoleError: A facet on the parent chain is missing, or a deployment failed; the next run goes on.
     """
+    from console.chain.agreement import require_agreement
+
+    await require_agreement(network)
     found: list[PreparedCut] = []
     for entry in cuts:
         if not entry.plan.to_deploy:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from console.chain.governance import GovernanceReader
+from console.chain.signing import PlainTerminal
 from console.cli.confirming import confirm
 from console.cli.contracts.changing import write_cut
 from console.cli.contracts.cutting import deployed, paying_key, prepared
@@ -97,7 +98,7 @@ async def _propose(
     rules = await _rules(network)
     name = arguments.name or _name_of(arguments.contract, rules.proposal_count)
     call = contract_proposal(name, calls, rules, voting_blocks=arguments.voting_blocks, init_allowed=init_allowed)
-    registry = RegistryCalls(network, None, key=paying_key(arguments, network))
+    registry = RegistryCalls(network, None, key=paying_key(arguments, network), terminal=PlainTerminal())
     try:
         return (await registry.now(call)).proposal_id
     finally:
