@@ -12,6 +12,7 @@ from console.app import UpgradeConsoleApp
 from screens.bindings import READ_ONLY_REASON, refusal
 from screens.help import HelpScreen
 from screens.logs import LogsScreen
+from screens.mode import ModeScreen
 from screens.overview import OverviewScreen
 from screens.proposal import ProposalScreen
 from tests import fakes
@@ -166,7 +167,7 @@ async def test_every_view_explains_itself() -> None:
     app = UpgradeConsoleApp(FakeSession(fakes.go()))
     async with app.run_test() as pilot:
         await settled(pilot)
-        kinds = [*(type(screen) for screen in app._screens.values()), ProposalScreen]
+        kinds: list[type[ModeScreen]] = [*(type(screen) for screen in app._screens.values()), ProposalScreen]
     assert {kind.MODE for kind in kinds} == set(VIEW_NAMES)
     for kind in kinds:
         assert len(kind.EXPLANATION) > 60
