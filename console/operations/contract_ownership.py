@@ -77,7 +77,7 @@ async def plan_hand_over(network: NetworkSettings, contract: str, to: str) -> Ha
         InputError: Nobody could give it away, or the new owner could never do anything with it.
         ChainError: No usable answer.
     """
-    rpc = JsonRpc()
+    rpc = JsonRpc(tokens=network.tokens)
     try:
         place = await place_of(network, contract, rpc)
         view = (await read_diamond(rpc, place)).view
@@ -123,7 +123,7 @@ async def send_hand_over(
         The transaction's hash, once the diamond says that it has its new owner.
 
     Raises:
-        InputError: The key is not the owner's, or the registry's own: that takes a vote.
+        InputError: The key is not the owner's, it is the registry's own (that takes a vote), or it is on the parent.
         ChainError: Not sent, refused, or the diamond says another owner afterwards.
     """
     if plan.owner == checksummed(network.registry):
@@ -131,6 +131,12 @@ async def send_hand_over(
             f"{plan.name} belongs to the registry: giving it away is a proposal of its own",
             safe="nothing was sent",
             next_step=f"upgrade-console propose-contract --contract {plan.name} --give-to {plan.new_owner}",
+        )
+    if plan.place.on_parent:
+        raise InputError(
+            f"{plan.name} is on the parent chain, where only its owner's own tools send",
+            safe="nothing was sent",
+            next_step="pass --out FILE to export the call",
         )
     sender = await deployer.sender()
     if sender != plan.owner:
@@ -143,7 +149,7 @@ async def send_hand_over(
     what = f"transferOwnership(newOwner={plan.new_owner})"
     confirmed(await deployer.review(what, plan.place.address, plan.data))
     transaction = await deployer.call(what, plan.place.address, plan.data)
-    rpc = JsonRpc()
+    rpc = JsonRpc(tokens=network.tokens)
     try:
         owner = await read_owner(rpc, plan.place)
     finally:

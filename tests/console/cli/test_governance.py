@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import AsyncIterator
@@ -14,12 +15,16 @@ import pytest
 from tests.console.chain.evm_facade import EvmFacade, facade, key_file
 from tests.console.chain.servers import json_rpc
 from tests.console.cli.conftest import Outcome, Run, RunAsync
+from tests.console.cli.peers import closed_port, controller, write_settings
 from tests.console.devnet.evm.world import ADMIN, CHAIN_ID, OPERATORS, VALIDATORS, account, genesis, sign
+from tests.console.operations.examples import a_node_status
 
 pytestmark = pytest.mark.anyio
 
 COUNCIL = [account(number) for number in range(201, 206)]
 HASH = "sha256:" + "ab" * 32
+BINARY = b"the next release"
+BINARY_HASH = f"sha256:{hashlib.sha256(BINARY).hexdigest()}"
 RELEASE = ("--name", "v0.2.0", "--binary-url", "http://127.0.0.1:1/v0.2.0", "--binary-hash", HASH)
 BY_READINESS = ("--when-ready", "70%", "--deadline", "900", "--window", "60", "--voting-period", "600")
 
@@ -27,7 +32,8 @@ BY_READINESS = ("--when-ready", "70%", "--deadline", "900", "--window", "60", "-
 class Bench:
     """A network of votes in the settings, and the command line beside it."""
 
-    def __init__(self, evm: EvmFacade, cli: RunAsync, folder: Path) -> None:
+    def __init__(self, evm: EvmFacade, url: str, cli: RunAsync, folder: Path) -> None:
+        self.url = url
         self.evm = evm
         self.cli = cli
         self.folder = folder
@@ -62,7 +68,7 @@ async def network(folder: Path, cli: RunAsync) -> AsyncIterator[Bench]:
             f'registry = "{evm.registry}"\ncometbft_rpc = ["http://127.0.0.1:1"]\nethereum_rpc = ["{server.url}"]\n'
             f'proposer_key = "{key_file(folder, ADMIN).path}"\n'
         )
-        yield Bench(evm, cli, folder)
+        yield Bench(evm, server.url, cli, folder)
 
 
 async def test_a_release_is_proposed_and_voted_for(cli_beside: RunAsync, tmp_path: Path) -> None:
@@ -113,6 +119,37 @@ async def test_a_vote_is_signed_by_one_and_sent_by_another(cli_beside: RunAsync,
         (await bench.cli("vote", "1", *relay)).refused_with("was not signed by")
         file.write_text("{}")
         (await bench.cli("vote", "1", *relay)).refused_with("is not a signed message")
+
+
+async def test_readiness_is_signed_only_where_it_is_true(cli_beside: RunAsync, tmp_path: Path) -> None:
+    async with network(tmp_path, cli_beside) as bench:
+        home = tmp_path / "home"
+        settings = Path(os.environ["XDG_CONFIG_HOME"]) / "upgrade-console" / "config.toml"
+        settings.write_text(
+            settings.read_text()
+            + f'[networks.testnet.nodes.node1]\nhome = "{home}"\nstate_dir = "{tmp_path / "state"}"\n'
+            + f'daemon = "subnetd"\narguments = ["start"]\naddress = "{VALIDATORS[0].address}"\n'
+            + f'cometbft_rpc = "http://127.0.0.1:1"\nethereum_rpc = "{bench.url}"\n'
+            + f'operator_key = "{bench.key(OPERATORS[0])}"\n'
+        )
+        release = ("--name", "v0.2.0", "--binary-url", "http://127.0.0.1:1/v", "--binary-hash", BINARY_HASH)
+        await bench.json("propose", *release, *BY_READINESS)
+        for number in (1, 2, 3):
+            await bench.vote(number)
+        (await bench.cli("ready", "--proposal", "1", "--sign-only")).refused_with("does not have the release")
+        binary = home / "cosmovisor" / "upgrades" / "v0.2.0" / "bin" / "subnetd"
+        binary.parent.mkdir(parents=True)
+        binary.write_bytes(BINARY)
+        signed = await bench.cli("ready", "--proposal", "1", "--sign-only")
+        assert signed.code == 0, signed
+        file = tmp_path / "ready.json"
+        file.write_text(signed.out)
+        (await bench.cli("vote", "1", "--relay", str(file))).refused_with("holds no vote")
+        done = await bench.json("ready", "--proposal", "1", "--relay", str(file), "--key", bench.key(OPERATORS[3]))
+        assert (done["function"], done["status"]) == ("signalReadyBySig", "approved")
+        shown = await bench.json("proposal", "1")
+        assert shown["ready_power"] == 10
+        assert [entry["address"] for entry in shown["validators"] if entry["ready_at"]] == [VALIDATORS[0].address]
 
 
 async def test_the_council_cancels_an_upgrade(cli_beside: RunAsync, tmp_path: Path) -> None:
@@ -190,6 +227,21 @@ async def test_the_rules_are_shown_and_nobody_follows(cli_beside: RunAsync, tmp_
         (await bench.cli("registry", "follow", "--confirm", "testnet")).refused_with("no registry follows")
 
 
+async def test_the_node_is_stopped_although_the_chain_is_silent(cli_beside: RunAsync, tmp_path: Path) -> None:
+    async with closed_port() as url:
+        write_settings(url, url, node=tmp_path)
+        asked: list[str] = []
+        async with controller(tmp_path / "state", a_node_status(), asked):
+            other = await cli_beside("halt", "--stop-node", "--confirm", "other")
+            assert (other.code, other.out) == (1, "")
+            assert "not the name of network testnet" in other.err
+            assert "stop" not in asked
+            done = await cli_beside("halt", "--stop-node", "--confirm", "testnet")
+        assert (done.code, asked.count("stop")) == (0, 1), done
+        assert "How much power would stay is not known here" in done.err
+        assert "The proposal is not touched" in done.out
+
+
 def test_what_does_not_go_together_is_a_usage_error(cli: Run, tmp_path: Path) -> None:
     for line in (
         "vote 1",
@@ -197,6 +249,10 @@ def test_what_does_not_go_together_is_a_usage_error(cli: Run, tmp_path: Path) ->
         "halt",
         "halt 1",
         "halt 1 --stop-node --reason x",
+        "halt --stop-node --dry-run",
+        "vote 1 yes --sign-only --export f",
+        "ready --proposal 1 --dry-run",
+        "ready --proposal 1 --sign-only --relay f",
         "propose --name v1 --binary-url http://h/f --binary-hash x",
         "propose --name v1 --binary-url http://h/f --binary-hash x --height 9 --after-vote 9",
         "propose --name v1 --binary-url http://h/f --binary-hash x --when-ready 67",
