@@ -104,10 +104,14 @@ async def test_keys_typed_ahead_cannot_send() -> None:
     async with app.run_test() as pilot:
         form = await _open(pilot)
         await _fill(pilot, form, FILLED)
+        session.review_answer.clear()
         form.query_one("#submit", Button).focus()
-        # One burst, as an impatient hand or a pasted text gives it; Enter lands on Cancel.
-        await pilot.press("enter", "y", "y", "tab", "right", "y", "enter", "y")
-        await pilot.pause()
+        # One burst, as an impatient hand or a pasted text gives it.
+        await pilot.press("enter", "y", "y", "tab", "right", "y", "y")
+        session.review_answer.set()
+        review = pilot.app.screen
+        assert isinstance(review, ReviewScreen)
+        await _armed(pilot, review)
         assert session.sent == []
         assert form.query_one("#field-hash", Input).value == FILLED["hash"]
 
