@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import pytest
 
 from console.devnet.keys import council_key
-from console.model import HaltCode, ProposalStatus, ScheduleKind, Verdict
+from console.model import HaltCode, ProposalStatus, Verdict
 from tests.e2e import judge
 from tests.e2e.devnet import Devnet, running
-from tests.e2e.registry import Registry, release_of
+from tests.e2e.registry import Registry, release_options
 
 pytestmark = pytest.mark.e2e
 
@@ -42,18 +42,19 @@ def aborted_at(network: Devnet, name: str) -> float | None:
 def test_three_of_the_council_lead_all_four_through_abort(network: Devnet, capsys: pytest.CaptureFixture[str]) -> None:
     registry = Registry(network)
     target = registry.height() + network.lead(45)
-    number = registry.propose(**release_of(network), scheduleKind=ScheduleKind.FIXED, targetHeight=target)
-    halt = ("approveEmergencyHalt", number, HaltCode.BAD_RELEASE, "the release loses transactions")
+    network.tells("propose", *release_options(network), "--height", str(target))
     network.eventually("all are armed", network.all_are("ARMED"))
-    registry.send(council_key(1), *halt)
-    registry.send(council_key(5), *halt)
-    shown = registry.proposal(number)
+    said = ("--code", "bad-release", "--reason", "the release loses transactions", "--confirm", "devnet")
+    network.tells("halt", "1", *said)
+    network.tells("halt", "1", *said, "--key", network.council_key(5))
+    shown = registry.proposal(1)
     assert (shown["status"], shown["haltApprovals"]) == (ProposalStatus.SCHEDULED, 2)
 
     network.eventually("H-10 is next", lambda: registry.height() >= target - 11)
-    receipt = registry.send(council_key(3), *halt)
+    # Not by the verb: a busy machine takes longer to start one than these blocks last.
+    receipt = registry.send(council_key(3), "approveEmergencyHalt", 1, HaltCode.SECURITY, "do not run it")
     stopped = int(receipt["blockNumber"], 16)
-    shown = registry.proposal(number)
+    shown = registry.proposal(1)
     assert target - 10 <= stopped < target - shown["freezeBlocks"], "the story came at another time than it is about"
     assert (shown["status"], shown["verdict"]) == (ProposalStatus.CANCELLED, Verdict.ABORT)
     names = [node["name"] for node in network.status()["nodes"]]
@@ -76,7 +77,5 @@ def test_three_of_the_council_lead_all_four_through_abort(network: Devnet, capsy
     judge.nobody_signed_twice(network)
     judge.same_app_hash(network, names, target + 1)
     # And the registry is free: the next one is scheduled at once.
-    again = registry.propose(
-        **release_of(network), scheduleKind=ScheduleKind.FIXED, targetHeight=registry.height() + network.lead(60)
-    )
-    assert registry.proposal(again)["status"] == ProposalStatus.SCHEDULED
+    network.tells("propose", *release_options(network), "--height", str(registry.height() + network.lead(60)))
+    assert registry.proposal(2)["status"] == ProposalStatus.SCHEDULED
