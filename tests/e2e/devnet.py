@@ -77,6 +77,21 @@ class Devnet:
         """A headless verb on this network."""
         return run(*arguments, "--network", "devnet", "--dir", str(self.folder))
 
+    def tells(self, *arguments: str) -> Any:
+        """A headless verb with `--json` on this network, which must not be refused; its document."""
+        ran = self.call(*arguments, "--json")
+        assert ran.code == 0, ran.err
+        return ran.json
+
+    def vote(self, number: int, *nodes: str, choice: str = "yes") -> None:
+        """Have validators vote on a proposal, in this order."""
+        for node in nodes:
+            self.tells("vote", str(number), choice, "--node", node)
+
+    def council_key(self, number: int) -> str:
+        """The key file of a member of the council."""
+        return str(self.folder / "keys" / f"council{number}.key")
+
     def status(self) -> dict[str, Any]:
         ran = self.verb("status", "--json")
         assert ran.code == 0, ran.err

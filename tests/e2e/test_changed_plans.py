@@ -1,0 +1,127 @@
+"""Plans that change under way: a validator joins after scheduling, and a release is replaced before the freeze."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from console.devnet.keys import admin_key, validator_key
+from console.model import ProposalStatus, ScheduleKind, Verdict
+from tests.e2e import judge
+from tests.e2e.devnet import Devnet, running
+from tests.e2e.registry import Registry, release_of
+
+pytestmark = pytest.mark.e2e
+
+FAST = ("--block-time", "300ms", "--freeze-blocks", "14")
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devnet]:
+    with running(tmp_path_factory.mktemp("changed-plans") / "net", *FAST) as devnet:
+        yield devnet
+
+
+def test_a_validator_joins_after_scheduling_and_the_verdict_counts_it(network: Devnet) -> None:
+    registry = Registry(network)
+    target = registry.height() + network.lead(110)
+    number = registry.propose(**release_of(network), scheduleKind=ScheduleKind.FIXED, targetHeight=target)
+    assert registry.proposal(number)["totalPower"] == 40
+    joined = network.verb("join", "--power", "30")
+    assert joined.code == 0, joined.err
+    assert network.node("node5")["power"] == 30
+    # 40 of 70 is not more than two thirds: without the fifth there is neither a verdict to cross nor a block.
+    network.eventually("all five are armed", network.all_are("ARMED"))
+    network.eventually("it is frozen", lambda: registry.proposal(number)["frozenAt"] > 0)
+    frozen = registry.proposal(number)
+    assert (frozen["verdict"], frozen["totalPower"], frozen["goPower"]) == (Verdict.CROSS, 70, 70)
+    network.eventually("all five are committed", network.all_are("COMMITTED"), deadline_s=300)
+    network.eventually("the chain is past H+3", network.past(target + 3))
+    names = [node["name"] for node in network.status()["nodes"]]
+    assert names[-1] == "node5"
+    for name in names[:4]:
+        judge.crossed(network, name, target)
+    judge.halted_with_code_2(network, "node5", target)
+    assert {version for version, _ in judge.executed(network, "node5")[target]} == {"v0.2.0"}
+    judge.nobody_signed_twice(network)
+    judge.same_app_hash(network, names, target + 1)
+
+
+def test_a_release_is_replaced_before_the_freeze_and_all_cross_with_the_new_one(network: Devnet) -> None:
+    registry = Registry(network)
+    first, second = network.add_release("v0.3.0", 3), network.add_release("v0.3.1", 3)
+    server = network.status()["releases"][0]["url"].rsplit("/", 2)[0]
+    target = registry.height() + network.lead(130)
+    number = registry.propose(
+        name="v0.3",
+        releaseHash=bytes.fromhex(first.sha256),
+        releaseUrl=f"{server}/v0.3.0/subnetd",
+        breaking=True,
+        scheduleKind=ScheduleKind.FIXED,
+        targetHeight=target,
+    )
+    network.eventually("some are ready with the first one", lambda: registry.proposal(number)["readyPower"] > 0)
+    for validator in (1, 2, 5):
+        # 50 of 70 power agree.
+        registry.send(
+            validator_key(validator), "replaceRelease", number, bytes.fromhex(second.sha256), f"{server}/v0.3.1/subnetd"
+        )
+    replaced = registry.proposal(number)
+    assert (replaced["releaseRound"], replaced["releaseHash"].hex()) == (1, second.sha256)
+    assert replaced["status"] == ProposalStatus.SCHEDULED
+    network.eventually("all are ready again", lambda: registry.proposal(number)["readyPower"] == 70)
+    network.eventually("all are armed", network.all_are("ARMED"))
+    network.eventually("all five are committed", network.all_are("COMMITTED"), deadline_s=300)
+    network.eventually("it is executed", lambda: registry.proposal(number)["status"] == ProposalStatus.EXECUTED)
+    names = [node["name"] for node in network.status()["nodes"]]
+    for name in names:
+        assert {version for version, _ in judge.executed(network, name)[target]} == {"v0.3.1"}
+        assert judge.last_run(network, name)["exe_sha256"] == second.sha256
+        tried = {run["exe_sha256"] for run in judge.runs(network, name)}
+        assert first.sha256 not in tried, "the replaced release was run"
+    judge.nobody_signed_twice(network)
+    judge.same_app_hash(network, names, target + 1)
+
+
+def test_a_release_that_fails_behind_h_is_aborted_by_the_network_and_the_registry_is_free_again(
+    network: Devnet, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Zone Z1: every node has executed H with a release that cannot go on from there."""
+    registry = Registry(network)
+    before = {node["version"] for node in network.status()["nodes"]}
+    build = network.add_release("v0.6.0", 4)
+    target = network.propose_build(build, network.lead(100))
+    number = int(registry.view("settings")["proposalCount"])
+    names = [node["name"] for node in network.status()["nodes"]]
+    network.eventually("every operator is called", network.all_are("NEEDS_OPERATOR"), deadline_s=300)
+    for name in names:
+        executed = {version for version, _ in judge.executed(network, name)[target]}
+        assert executed == {"v0.6.0"}, f"{name} is not in zone Z1"
+
+    said = "\n".join(network.does(name, "abort", "--statement")["statement"] for name in names) + "\n"
+    lines = tmp_path_factory.mktemp("statements") / "lines"
+    lines.write_text(said)
+    for name in names:
+        given = ("--with", str(lines), "--reason", "it cannot read its state", "--yes-network", "devnet")
+        ran = network.asks(name, "abort", *given)
+        assert ran.code == 0, ran.err
+    network.eventually("all go on with the old release", network.all_are("RESUMED_OLD"))
+    network.eventually("the chain goes on", network.past(target + 3))
+    assert {node["version"] for node in network.status()["nodes"]} == before
+    judge.nobody_signed_twice(network)
+    judge.same_app_hash(network, names, target + 2)
+
+    # On chain it is still being crossed, until more than 2/3 of the frozen power say otherwise.
+    assert registry.view("scheduledId") == number
+    for validator in (1, 2, 5):
+        registry.send(validator_key(validator), "rollback", number, "it cannot read its state")
+    shown = registry.proposal(number)
+    assert (shown["status"], registry.view("scheduledId")) == (ProposalStatus.ROLLED_BACK, 0)
+    again = registry.propose(
+        **{**release_of(network, 0), "name": "v0.7.0"},
+        key=admin_key(),
+        scheduleKind=ScheduleKind.FIXED,
+        targetHeight=registry.height() + network.lead(60),
+    )
+    assert registry.proposal(again)["status"] == ProposalStatus.SCHEDULED
