@@ -48,7 +48,8 @@ from screens.propose import ProposeScreen
 from screens.readiness import ReadinessScreen
 from screens.release import ReleaseScreen
 from screens.terminal import DrawnTerminal
-from themes import NO_COLOUR_THEME, ThemeValues, load_themes
+from screens.theme import textual_theme
+from themes import NO_COLOUR_THEME, load_themes
 from widgets.emergency_words import stoppable
 from widgets.log_view import MAX_LINES, LogLine, safe_line
 from widgets.second_wall import SecondWall
@@ -115,7 +116,7 @@ class UpgradeConsoleApp(App[int]):
         self._problems = (*loaded.problems, *([problem] if problem else []))
         foreign = set(self.available_themes)
         for values in loaded.themes.values():
-            self.register_theme(_textual_theme(values))
+            self.register_theme(textual_theme(values))
         self.theme = chosen.name
         for name in foreign:
             self.unregister_theme(name)
@@ -397,22 +398,3 @@ class UpgradeConsoleApp(App[int]):
     def _tell(self, sentence: str, *, severity: str = "information") -> None:
         timeout = 20.0 if severity == "error" else 8.0
         self.notify(sentence, severity=severity, timeout=timeout, markup=False)  # type: ignore[arg-type]
-
-
-def _textual_theme(values: ThemeValues) -> Theme:
-    return Theme(
-        name=values.name,
-        primary=values.colours["primary"],
-        secondary=values.colours["secondary"],
-        warning=values.colours["warning"],
-        error=values.colours["error"],
-        success=values.colours["success"],
-        accent=values.colours["accent"],
-        foreground=values.colours["foreground"],
-        background=values.colours["background"],
-        surface=values.colours["surface"],
-        panel=values.colours["panel"],
-        dark=values.dark,
-        ansi=values.ansi,
-        variables=dict(values.variables),
-    )

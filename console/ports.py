@@ -329,6 +329,19 @@ class Session(Protocol):
         """The first target height that a proposal sent now can have; None while the chain does not tell. No I/O."""
         ...
 
+    async def manifest_fields(self, path: str, url: str, height: str) -> dict[str, str]:
+        """The fields of the propose form that a manifest settles: name, hash, breaking and migration.
+
+        Args:
+            path: Of the manifest on this machine.
+            url: As typed.
+            height: H as typed; anything but a number where the vote or readiness gives it.
+
+        Raises:
+            ConsoleError: It cannot be read, or is not for this chain or height.
+        """
+        ...
+
     async def proposal_call(self, fields: dict[str, str]) -> RegistryCall:
         """The call that proposes what the form says, with its cut file and manifest read. Raises ConsoleError."""
         ...

@@ -14,16 +14,25 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from console.addresses import prefix_of, read_unhashed
+from console.addresses import prefix_of
 from console.contract_settings import ContractSettings, parse_contracts
-from console.errors import InputError, SettingsError
-from console.ipc_config import ipc_config_file, read_ipc_config, token_may_go_to
+from console.errors import SettingsError
 from console.keymap import checked_keymap
 from console.network_table import BUILT_IN, DEVNET, merged
 from console.node_settings import NodeSettings
 from console.ports import KeyReference
 from console.release_settings import STAGE, ReleaseSettings, Stage, default_releases, parse_releases
-from console.setting_kinds import BOOLEAN, OPTIONAL_PATH, PERSONAL_KEY, http_url, texts_of
+from console.setting_fields import (
+    address,
+    flag,
+    integer,
+    key_reference,
+    optional_number,
+    table_of,
+    text,
+    tokens,
+    urls,
+)
 from console.settings_table import SETTINGS, Setting, nearest, quoted
 
 __all__ = [
@@ -153,7 +162,7 @@ def load_network(name: str, devnet_folder: Path | None = None, *, registry: bool
         raise SettingsError(
             f"unknown network {name!r} (known: {known})", next_step=f"add [networks.{name}] to {config_file()}"
         )
-    table = merged(name, _table(tables.get(name, {}), f"networks.{name}"))
+    table = merged(name, table_of(tables.get(name, {}), f"networks.{name}"))
     if registry and table.get("kind", "ipc") == "ipc" and not table.get("registry") and name in BUILT_IN:
         raise SettingsError(
             f"network {name} has no registry until one is configured",
@@ -177,7 +186,7 @@ def load_keymap() -> dict[str, str]:
     """
     path = config_file()
     table = _read(path).get("keymap") if path.is_file() else None
-    return {} if table is None else checked_keymap(_table(table, "keymap"))
+    return {} if table is None else checked_keymap(table_of(table, "keymap"))
 
 
 def proving_network(network: NetworkSettings) -> NetworkSettings:
@@ -216,15 +225,15 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None, *, regi
         SettingsError: A key is missing or has a wrong type or value.
     """
     where = f"network {name}"
-    kind = _text(table, "kind", where, default="ipc")
+    kind = text(table, "kind", where, default="ipc")
     if kind not in KINDS:
         raise SettingsError(f"{where}: kind {kind!r} is not supported (supported: {', '.join(KINDS)})")
     needs_evm = kind == "ipc"
-    nodes = _table(table.get("nodes", {}), f"{where}.nodes")
+    nodes = table_of(table.get("nodes", {}), f"{where}.nodes")
     stage = _stage(table, name, where)
     trust = default_trust_folder(name) if folder is None else folder / "trust"
     releases = parse_releases(
-        _table(table.get("releases", {}), f"{where}.releases"), where, default_releases(kind, stage, trust)
+        table_of(table.get("releases", {}), f"{where}.releases"), where, default_releases(kind, stage, trust)
     )
     _refuse_no_proof(releases, name, kind, where)
     # A network of ours has both; a built-in one has neither until somebody deploys a registry.
@@ -232,32 +241,28 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None, *, regi
     return NetworkSettings(
         name=name,
         kind=kind,
-        chain_id=_text(table, "chain_id", where),
-        evm_chain_id=_integer(table, "evm_chain_id", where) if needs_evm or "evm_chain_id" in table else 0,
-        registry=_address(table, "registry", where)
+        chain_id=text(table, "chain_id", where),
+        evm_chain_id=integer(table, "evm_chain_id", where) if needs_evm or "evm_chain_id" in table else 0,
+        registry=address(table, "registry", where)
         if (needs_evm and not bare) or table.get("registry", "") != ""
         else "",
-        cometbft_rpc=() if bare and not table.get("cometbft_rpc") else _urls(table, "cometbft_rpc", where),
-        ethereum_rpc=_urls(table, "ethereum_rpc", where) if needs_evm or table.get("ethereum_rpc", []) != [] else (),
-        proposer_key=_key(table, "proposer_key", where),
-        voter_key=_key(table, "voter_key", where),
-        council_key=_key(table, "council_key", where),
-        tokens=_tokens(table, where),
-        require_agreement=_flag(table, "require_agreement", where),
+        cometbft_rpc=() if bare and not table.get("cometbft_rpc") else urls(table, "cometbft_rpc", where),
+        ethereum_rpc=urls(table, "ethereum_rpc", where) if needs_evm or table.get("ethereum_rpc", []) != [] else (),
+        proposer_key=key_reference(table, "proposer_key", where),
+        voter_key=key_reference(table, "voter_key", where),
+        council_key=key_reference(table, "council_key", where),
+        tokens=tokens(table, where),
+        require_agreement=flag(table, "require_agreement", where),
         nodes=tuple(
-            _parse_node(node_name, _table(node, f"{where}.nodes.{node_name}"), where, kind)
+            _parse_node(node_name, table_of(node, f"{where}.nodes.{node_name}"), where, kind)
             for node_name, node in nodes.items()
         ),
         folder=folder,
-        block_time_s=_optional_number(table, "block_time_s", where),
+        block_time_s=optional_number(table, "block_time_s", where),
         stage=stage,
         releases=releases,
         contracts=parse_contracts(
-            # What ipc-cli names stands in the network's own table.
-            {key: table[key] for key in ("gateway", "subnet_registry") if key in table}
-            | _table(table.get("contracts", {}), f"{where}.contracts"),
-            where,
-            prefix_of(_text(table, "chain_id", where)),
+            table_of(table.get("contracts", {}), f"{where}.contracts"), where, prefix_of(text(table, "chain_id", where))
         ),
     )
 
@@ -313,7 +318,7 @@ def _parse_node(name: str, table: dict[str, Any], where: str, network_kind: str)
         if key not in values or (network_kind == "ipc" and values[key] == ""):
             raise SettingsError(f"{where}: {key} must be a text that is not empty")
     if network_kind == "ipc":
-        values["address"] = _address(values, "address", where)
+        values["address"] = address(values, "address", where)
     if (values["shape"] == "cosmos") != (network_kind == "cosmos"):
         raise SettingsError(f"{where}: shape {values['shape']!r} does not go with a network of kind {network_kind!r}")
     return NodeSettings(name=name, written=frozenset(written), **values)
@@ -350,96 +355,3 @@ def _read(path: Path) -> dict[str, Any]:
             return tomllib.load(stream)
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"cannot read settings {path}: {error}", next_step="mend the file") from error
-
-
-def _table(value: object, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise SettingsError(f"{where} must be a table")
-    return value
-
-
-def _text(table: dict[str, Any], key: str, where: str, default: str | None = None) -> str:
-    value = table.get(key, default)
-    if not isinstance(value, str) or (default is None and not value):
-        raise SettingsError(f"{where}: {key} must be a text")
-    return value
-
-
-def _texts(table: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
-    try:
-        return texts_of(table.get(key, []))
-    except ValueError as error:
-        raise SettingsError(f"{where}: {key} must be {error}") from error
-
-
-def _integer(table: dict[str, Any], key: str, where: str) -> int:
-    value = table.get(key)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise SettingsError(f"{where}: {key} must be a whole number")
-    return value
-
-
-def _optional_number(table: dict[str, Any], key: str, where: str) -> float | None:
-    value = table.get(key)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-        raise SettingsError(f"{where}: {key} must be a positive number")
-    return float(value)
-
-
-def _address(table: dict[str, Any], key: str, where: str) -> str:
-    value = _text(table, key, where)
-    chain_id = table.get("chain_id")
-    try:
-        found = read_unhashed(value, prefix=prefix_of(chain_id) if isinstance(chain_id, str) else None)
-    except InputError as error:
-        raise SettingsError(f"{where}: {key}: {error.what}", next_step=error.next_step) from None
-    # A 0x address keeps its spelling: who asks the chain about it looks at its checksum first.
-    return value if value.startswith("0x") else "0x" + found.hex()
-
-
-def _urls(table: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
-    urls = _texts(table, key, where)
-    if not urls:
-        raise SettingsError(f"{where}: {key} must name at least one URL")
-    return tuple(_url(url, key, where) for url in urls)
-
-
-def _url(value: str, key: str, where: str) -> str:
-    try:
-        return http_url(value)
-    except ValueError as error:
-        raise SettingsError(f"{where}: {key} {value!r} is not {error}") from error
-
-
-def _key(table: dict[str, Any], key: str, where: str) -> KeyReference | None:
-    try:
-        found: KeyReference | None = PERSONAL_KEY.decode(table.get(key, ""))
-    except ValueError as error:
-        raise SettingsError(f"{where}: {key} must be {error}") from error
-    return found
-
-
-def _flag(table: dict[str, Any], key: str, where: str) -> bool:
-    try:
-        return bool(BOOLEAN.decode(table.get(key, False)))
-    except ValueError as error:
-        raise SettingsError(f"{where}: {key} must be {error}") from error
-
-
-def _tokens(table: dict[str, Any], where: str) -> dict[str, str]:
-    """The token that ipc-cli has for this network's endpoint, where it has one and it may be sent there."""
-    subnet_id = _text(table, "ipc_subnet", where, default="")
-    try:
-        given = OPTIONAL_PATH.decode(table.get("ipc_config", ""))
-    except ValueError as error:
-        raise SettingsError(f"{where}: ipc_config must be {error}") from error
-    path = ipc_config_file(given)
-    if not subnet_id or (given is None and not path.is_file()):
-        return {}
-    found = read_ipc_config(path).subnet(subnet_id)
-    urls = table.get("ethereum_rpc", [])
-    if found is None or not found.auth_token or found.provider_http not in urls:
-        return {}
-    return {found.provider_http: found.auth_token} if token_may_go_to(found.provider_http) else {}

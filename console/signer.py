@@ -31,6 +31,8 @@ from typing import Any
 
 from console.key_files import DEFAULT_KEY, FoundKey, Refused, address_of, find_key, open_keystore
 
+__all__ = ["MAX_REQUEST", "Refused", "main"]
+
 MAX_REQUEST = 256 * 1024
 """Characters of the request line."""
 

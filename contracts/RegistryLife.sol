@@ -80,8 +80,11 @@ abstract contract RegistryLife is RegistryPower {
         p.status = IUpgradeRegistry.Status.Approved;
         p.approvedAt = uint64(block.number);
         bool release = p.releaseKind != IUpgradeRegistry.ReleaseKind.None;
+        // Kinds are equal or not: there is no balance here that anyone could push past a limit.
+        // slither-disable-next-line incorrect-equality
         if (release && p.scheduleKind == IUpgradeRegistry.ScheduleKind.Fixed) {
             p.approvedUntil = p.targetHeight - p.lead;
+            // slither-disable-next-line incorrect-equality
         } else if (release && p.scheduleKind == IUpgradeRegistry.ScheduleKind.Readiness) {
             p.approvedUntil = p.readinessDeadline;
         } else {

@@ -32,6 +32,8 @@ abstract contract RegistryPower is RegistryState {
         view
         returns (IPowerSource.Member[] memory members, uint256 total, uint64 number)
     {
+        // In a loop of a view at most once: the view keeps what it has read.
+        // slither-disable-next-line calls-loop
         (members, number) = source.membership();
         uint256 count = members.length;
         if (count > MAX_VALIDATORS) revert TooManyValidators(MAX_VALIDATORS, count);
@@ -94,6 +96,8 @@ abstract contract RegistryPower is RegistryState {
         uint16 round = _proposals[id].releaseRound;
         for (uint256 i = 0; i < members.length; ++i) {
             Signal storage s = _signals[id][members[i].validator];
+            // A signal is of this round or of another.
+            // slither-disable-next-line incorrect-equality
             bool isReady = s.readyAt != 0 && s.round == round;
             bool isArmed = s.armedAt != 0;
             if (isReady) ready += members[i].power;

@@ -57,6 +57,8 @@ abstract contract RegistrySignatures is RegistryVoting, RegistrySignals, EIP712 
     }
 
     function _checkSignature(bytes32 message, address signer, bytes calldata signature) private view {
+        // The third value says more of a problem than is told.
+        // slither-disable-next-line unused-return
         (address found, ECDSA.RecoverError problem,) = ECDSA.tryRecover(_hashTypedDataV4(message), signature);
         // `found` is zero with a problem, and the zero address signs nothing.
         if (problem != ECDSA.RecoverError.NoError || found != signer) revert InvalidSignature(signer);

@@ -117,6 +117,8 @@ abstract contract RegistryState is ReentrancyGuard, RegistryErrors, RegistryEven
     /// @notice The most rows that one view returns.
     uint256 public constant MAX_PAGE = 256;
 
+    // Some of these are written by one half alone and read by both: they are all at one address.
+    // slither-disable-start uninitialized-state
     IPowerSource internal _powerSource;
     uint64 internal _freezeBlocks;
     bool internal _votingRequired;
@@ -148,4 +150,5 @@ abstract contract RegistryState is ReentrancyGuard, RegistryErrors, RegistryEven
     mapping(uint64 id => Powers) internal _frozen;
     mapping(uint64 copy => Powers) internal _powers;
     mapping(address source => mapping(uint64 configurationNumber => uint64)) internal _copyOf;
+    // slither-disable-end uninitialized-state
 }

@@ -13,8 +13,11 @@ abstract contract RegistryViews is RegistryLife {
     /// @param id its number, from 1
     function proposal(uint64 id) external view returns (IUpgradeRegistry.ProposalView memory) {
         _existing(id);
+        // Empty and zero for one that is frozen, which does not look at them.
+        // slither-disable-start uninitialized-local
         IPowerSource.Member[] memory members;
         uint256 total;
+        // slither-disable-end uninitialized-local
         if (_proposals[id].frozenAt == 0) (members, total) = _membership();
         return _view(id, members, total);
     }
@@ -32,9 +35,12 @@ abstract contract RegistryViews is RegistryLife {
         total = _count;
         uint256 size = _pageSize(offset, limit, total);
         page = new IUpgradeRegistry.ProposalView[](size);
+        // Empty, zero and false until the first that is not frozen.
+        // slither-disable-start uninitialized-local
         IPowerSource.Member[] memory members;
         uint256 totalPower;
         bool loaded;
+        // slither-disable-end uninitialized-local
         for (uint256 i = 0; i < size; ++i) {
             uint64 id = uint64(total - offset - i);
             if (!loaded && _proposals[id].frozenAt == 0) {

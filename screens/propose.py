@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -18,15 +16,12 @@ from textual.widgets import Button, Checkbox, Input, Static
 
 from console.errors import ConsoleError
 from console.model import RegistryRules, Snapshot
+from console.operations.propose_terms import has_calls, has_release
 from console.ports import Session
 from screens.addresses import prefix_of
 from screens.confirm import button
 from screens.cuts import CutsScreen
-from screens.review import ReviewScreen
-from widgets.choice_field import ChoiceField
-from widgets.drawn import BAD, GOOD, MUTED, WARN, Drawn, stacked
-from widgets.propose_facts import (
-    USUAL_VOTE,
+from screens.propose_facts import (
     breaking_words,
     deadline_facts,
     height_facts,
@@ -35,103 +30,10 @@ from widgets.propose_facts import (
     suggested_height,
     vote_facts,
 )
-
-Fields = dict[str, str]
-"""What is typed and chosen, by name; as `Session.check_proposal` takes it."""
-
-
-def _release(fields: Fields) -> bool:
-    return fields["what"] != "contracts"
-
-
-def _calls(fields: Fields) -> bool:
-    return fields["what"] != "release"
-
-
-def _scheduled(fields: Fields, *ways: str) -> bool:
-    return _release(fields) and fields["schedule"] in ways
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of the form; text unless it has choices or is a switch."""
-
-    name: str
-    label: str
-    guide: str = ""
-    """What is expected, in a few words, while nothing is typed."""
-    start: str = ""
-    """What it holds at first."""
-    choices: tuple[tuple[str, str], ...] = ()
-    switch: str = ""
-    """The words of a switch, which is `yes` or `no`."""
-    shown: Callable[[Fields], bool] = lambda _fields: True
-    hint_rows: int = 1
-
-
-ROWS = (
-    Row(
-        "what",
-        "What",
-        start="release",
-        choices=(("release", "release"), ("contracts", "contracts"), ("both", "both")),
-        hint_rows=0,
-    ),
-    Row("name", "Name", "a to z, 0 to 9, dot, dash, underscore; as in v0.2.0"),
-    Row("url", "Release URL", "http or https; every node downloads from here", shown=_release),
-    Row("hash", "sha256", "64 hex digits; every node refuses bytes with another sum", shown=_release),
-    Row("kind", "It is of", start="raw", choices=(("raw", "the binary"), ("manifest", "a manifest")), shown=_release),
-    Row("breaking", "Breaking", start="yes", switch="breaking", shown=_release),
-    Row(
-        "schedule",
-        "When",
-        start="height",
-        choices=(("height", "fixed height"), ("vote", "after the vote"), ("readiness", "when ready")),
-        shown=_release,
-        hint_rows=0,
-    ),
-    Row(
-        "height",
-        "Height H",
-        "a block number: the first block that the new binary executes",
-        shown=lambda fields: _scheduled(fields, "height"),
-        hint_rows=4,
-    ),
-    Row(
-        "threshold",
-        "Ready at",
-        "percent of the power; more than 2/3 in any case",
-        "67",
-        shown=lambda fields: _scheduled(fields, "readiness"),
-    ),
-    Row(
-        "deadline",
-        "Deadline",
-        "how long it may wait for readiness: blocks, or a time as 14d",
-        "14d",
-        shown=lambda fields: _scheduled(fields, "readiness"),
-    ),
-    Row(
-        "delay",
-        "Then H in",
-        "from then to H: blocks, or a time as 24h",
-        "24h",
-        shown=lambda fields: _scheduled(fields, "vote", "readiness"),
-    ),
-    Row("calls", "Cut file", "the file that `propose-contract --export` wrote", shown=_calls),
-    Row(
-        "order",
-        "Its calls",
-        start="after",
-        choices=(("after", "after the crossing"), ("first", "before the freeze")),
-        shown=lambda fields: fields["what"] == "both",
-        hint_rows=0,
-    ),
-    Row("init", "Initialiser", start="no", switch="its cuts may run one", shown=_calls),
-    Row("voting", "Vote open", "blocks, or a time as 7d", USUAL_VOTE),
-    Row("expedited", "Expedited", start="no", switch="a vote shorter than usual", hint_rows=1),
-)
-"""The form from top to bottom."""
+from screens.propose_rows import ROWS, Fields, Row
+from screens.review import ReviewScreen
+from widgets.choice_field import ChoiceField
+from widgets.drawn import BAD, GOOD, MUTED, WARN, Drawn, stacked
 
 
 class ProposeScreen(ModalScreen[int | None]):
@@ -164,6 +66,8 @@ class ProposeScreen(ModalScreen[int | None]):
         self._rules: RegistryRules | None = None
         self._reviewed = ""
         """The cut file whose calls were read."""
+        self._manifest: Fields = {}
+        """What the manifest that was read settles."""
         self._sent: int | None = None
 
     def compose(self) -> ComposeResult:
@@ -174,8 +78,8 @@ class ProposeScreen(ModalScreen[int | None]):
                     with Horizontal(classes="row"):
                         yield Static(Content(row.label), markup=False)
                         yield self._field(row)
-                        if row.name == "calls":
-                            yield button("Read…", "read", disabled=True)
+                        if row.name in {"calls", "manifest"}:
+                            yield button("Read…", f"read-{row.name}", disabled=True)
                     if row.hint_rows:
                         tall = " -tall-hint" if row.hint_rows > 1 else ""
                         yield Drawn(id=f"hint-{row.name}", classes=f"hint{tall}")
@@ -227,7 +131,7 @@ class ProposeScreen(ModalScreen[int | None]):
         return values
 
     def _votes(self, fields: Fields) -> bool:
-        return _calls(fields) or self._rules is None or self._rules.voting_required
+        return has_calls(fields) or self._rules is None or self._rules.voting_required
 
     def _shown(self, row: Row, fields: Fields) -> bool:
         if row.name in {"voting", "expedited"}:
@@ -237,7 +141,17 @@ class ProposeScreen(ModalScreen[int | None]):
     def fields(self) -> Fields:
         """What is typed and chosen where it counts: a row that is not shown says nothing."""
         values = self._fields()
-        return {row.name: values[row.name] for row in ROWS if self._shown(row, values)}
+        said = {row.name: values[row.name] for row in ROWS if self._shown(row, values)}
+        if said.pop("manifest", None) is not None:
+            said |= {name: self._manifest.get(name, "") for name in ("migration", "migration_hash")}
+        return said
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """What a field's value means stands below it: both are in sight."""
+        for parent in event.widget.ancestors:
+            if isinstance(parent, Vertical) and parent.has_class("group"):
+                parent.scroll_visible(animate=False)
+                return
 
     @on(Input.Changed)
     def typed(self, event: Input.Changed) -> None:
@@ -256,7 +170,37 @@ class ProposeScreen(ModalScreen[int | None]):
         """Enter goes on to the next field; it never sends."""
         self.focus_next()
 
-    @on(Button.Pressed, "#read")
+    @on(Button.Pressed, "#read-manifest")
+    def read_manifest(self) -> None:
+        """Take from the manifest what it settles."""
+        self.run_worker(self._take_manifest(self._fields()), name="manifest", exclusive=True, exit_on_error=True)
+
+    async def _take_manifest(self, values: Fields) -> None:
+        height = values["height"] if values["schedule"] == "height" else ""
+        try:
+            taken = await self._session.manifest_fields(values["manifest"], values["url"], height)
+        except ConsoleError as error:
+            self._manifest = {}
+            self.query_one("#hint-manifest", Drawn).draw(Content.assemble(("✗ ", BAD), str(error)))
+            return
+        self._manifest = {**taken, "path": values["manifest"]}
+        for name in ("name", "hash"):
+            self.query_one(f"#field-{name}", Input).value = taken[name]
+        self.query_one("#field-breaking", Checkbox).value = taken["breaking"] == "yes"
+        self._check()
+
+    def _manifest_problem(self, values: Fields) -> str:
+        if not has_release(values) or values["kind"] != "manifest":
+            return ""
+        if not values["manifest"]:
+            return "name its file: nobody proposes a migration by heart"
+        taken = self._manifest
+        fresh = taken.get("path") == values["manifest"] and taken.get("hash") == values["hash"].removeprefix("sha256:")
+        return (
+            "" if fresh and taken.get("name") == values["name"] else "press Read…: it settles name, hash and migration"
+        )
+
+    @on(Button.Pressed, "#read-calls")
     def read_cuts(self) -> None:
         """Show what the calls of the cut file change; nobody proposes them unread."""
         path = self._fields()["calls"]
@@ -307,10 +251,13 @@ class ProposeScreen(ModalScreen[int | None]):
         for row in ROWS:
             self.query_one(f"#row-{row.name}").display = self._shown(row, values)
         problems = self._session.check_proposal(self.fields(), self.snapshot)
-        if _calls(values) and not problems.get("calls") and self._reviewed != values["calls"]:
+        if has_calls(values) and not problems.get("calls") and self._reviewed != values["calls"]:
             problems["calls"] = "press Read… first: nobody proposes calls unread"
+        if problem := self._manifest_problem(values):
+            problems["manifest"] = problem
         self._draw_hints(values, problems)
-        self.query_one("#read", Button).disabled = not values["calls"] or self._sent is not None
+        for name in ("calls", "manifest"):
+            self.query_one(f"#read-{name}", Button).disabled = not values[name] or self._sent is not None
         self.query_one("#submit", Button).disabled = bool(problems) or self._sent is not None
         return problems
 
@@ -328,7 +275,11 @@ class ProposeScreen(ModalScreen[int | None]):
         value = values[row.name]
         if row.name == "breaking":
             return Content.styled(problem or breaking_words(value), MUTED)
-        if problem and (value or row.name in self._touched) and row.name in self._touched | {"calls", "voting"}:
+        if (
+            problem
+            and (value or row.name in self._touched)
+            and row.name in self._touched | {"calls", "manifest", "voting"}
+        ):
             return Content.assemble(("✗ ", BAD), problem)
         facts = self._facts(row.name, values)
         if facts is not None:
@@ -352,8 +303,13 @@ class ProposeScreen(ModalScreen[int | None]):
             return Content.styled(words, WARN) if values[name] == "yes" else Content.styled("no: none runs", MUTED)
         if name == "kind":
             manifest = values[name] == "manifest"
-            words = "its migration is read from it, and held against it by every node" if manifest else "no migration"
+            words = "every node holds name, bytes and migration against it" if manifest else "it changes no state"
             return Content.styled(words, MUTED)
+        if name == "manifest" and self._manifest and not self._manifest_problem(values):
+            migration = self._manifest.get("migration", "none")
+            return Content.styled(
+                f"✓ read; migration: {migration} {self._manifest.get('migration_hash', '')[:16]}", GOOD
+            )
         if name == "calls" and values["calls"] and self._reviewed == values["calls"]:
             return Content.styled("✓ read", GOOD)
         return None

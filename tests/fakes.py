@@ -437,6 +437,12 @@ class FakeSession:
     def lend_terminal(self, terminal: Terminal) -> None:
         self.terminal = terminal
 
+    async def manifest_fields(self, path: str, url: str, height: str) -> dict[str, str]:
+        if self.error is not None:
+            raise self.error
+        settled = {"name": "v0.3.0", "hash": HASH, "breaking": "no", "kind": "manifest"}
+        return {**settled, "migration": "wasm", "migration_hash": "cd" * 32, "url": url, "height": height}
+
     async def proposal_call(self, fields: dict[str, str]) -> RegistryCall:
         self.proposed.append(dict(fields))
         return RegistryCall("propose", tuple(fields.values()), SigningKey.PROPOSER, 0, f"Proposes {fields['name']}.")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from console.model import (
+    Agreement,
+    AgreementState,
     Approval,
     CallOutcome,
     CallReview,
@@ -128,8 +130,8 @@ def halted_by(index: int, text: str = "the gateway's proofs fail on our archive 
     return Approval(COUNCIL[index], 1, 1221 + index, HaltCode.SECURITY, UntrustedText(text), "")
 
 
-def governance(proposal_id: int = 2, **changes: object) -> Governance:
-    """Three have voted, two of the council want to stop it, one call is linked."""
+def governance(proposal_id: int = 2, *, rolled: bool = False, **changes: object) -> Governance:
+    """Three have voted, two of the council want to stop it, one call is linked; `rolled`: two want it rolled back."""
     choices = (Choice.YES, Choice.YES, Choice.NO, Choice.NONE)
     base = Governance(
         proposal_id=proposal_id,
@@ -140,7 +142,12 @@ def governance(proposal_id: int = 2, **changes: object) -> Governance:
         ),
         halts=(halted_by(0), halted_by(3, "we cannot follow it in time")),
         replacements=(),
-        rollbacks=(),
+        rollbacks=tuple(
+            Approval(address, 10, 1305 + index, 0, UntrustedText("v0.3.0 does not start"), "")
+            for index, address in enumerate(ADDRESSES[:2])
+        )
+        if rolled
+        else (),
         calls=(LinkedCall(DIAMOND, bytes.fromhex("1f931c1c") + bytes(96), "ef" * 32),),
         undo=(LinkedCall(DIAMOND, bytes.fromhex("1f931c1c") + bytes(96), "ef" * 32),),
     )
@@ -282,3 +289,16 @@ def cut_review(**changes: object) -> CutReview:
 def linked_reviews(**changes: object) -> tuple[LinkedReview, ...]:
     """One linked cut of the gateway."""
     return (LinkedReview(DIAMOND, "diamondCut(1 facet, init 0x15d3…6A65)", cut_review(**changes)),)
+
+
+def rolling_back() -> Snapshot:
+    """The network went on with the old release; some have said so."""
+    return shown(crossed(contracts_at=1230, rollback_power=20), height=1310)
+
+
+def contested() -> Snapshot:
+    """GO, if it were true: two endpoints contradict each other."""
+    before = fakes.go()
+    assert before.chain is not None
+    apart = Agreement(AgreementState.DISAGREED, "http://10.0.0.1:8545 and http://10.0.0.2:8545 contradict at 1,276")
+    return fakes.snapshot(replace(before.chain, agreement=apart), before.node)

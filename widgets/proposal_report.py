@@ -81,6 +81,8 @@ def summary_lines(reading: Reading) -> list[Content]:
         lines.append(_field("armed", f"{proposal.armed_power}, ready and armed {proposal.go_power}"))
     if proposal.linked_calls:
         lines.append(_field("calls", f"{proposal.linked_calls} linked, {_order_words(proposal)}"))
+    if proposal.release_kind is ReleaseKind.MANIFEST:
+        lines.append(Content.styled("Press v for what is verified of the release that this node took up.", MUTED))
     return lines
 
 

@@ -26,6 +26,15 @@ FIRST_POLL_S, LAST_POLL_S = 0.1, 1.0
 HURRIED_POLL_S = 0.25
 """The longest pause for a call that only few blocks are left for."""
 
+FILECOIN_CHAINS = frozenset({314, 314159, 31415926})
+"""Chains whose blocks are epochs of 30 s, and which execute a transaction an epoch after it was taken."""
+
+FILECOIN_DEADLINE_S = 300.0
+"""Seconds from sending until a transaction has to be in a block there: receipts stay null for up to 200 s."""
+
+FILECOIN_OVERTAKEN_S = 90.0
+"""Seconds for which a nonce has to be taken there without a receipt: that of our own comes an epoch or two later."""
+
 _KNOWN = ("already known", "known transaction", "already exists in cache", "already in mempool")
 _CLASHES = ("nonce", "underpriced")
 
@@ -56,16 +65,25 @@ class Delivery:
     Args:
         rpc: The client.
         urls: Ethereum endpoints in the order in which they are tried.
-        deadline_s: Seconds from sending until the receipt.
+        deadline_s: Seconds from sending until the receipt; on one of `FILECOIN_CHAINS` never less than it takes there.
+        chain_id: What `eth_chainId` answers.
         clock: Monotonic seconds.
     """
 
     def __init__(
-        self, rpc: JsonRpc, urls: Sequence[str], *, deadline_s: float, clock: Callable[[], float] = time.monotonic
+        self,
+        rpc: JsonRpc,
+        urls: Sequence[str],
+        *,
+        deadline_s: float,
+        chain_id: int = 0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rpc = rpc
         self._urls = tuple(urls)
-        self._deadline_s = deadline_s
+        slow = chain_id in FILECOIN_CHAINS
+        self._deadline_s = max(deadline_s, FILECOIN_DEADLINE_S) if slow else deadline_s
+        self._overtaken_s = FILECOIN_OVERTAKEN_S if slow else 0.0
         self._clock = clock
 
     async def deliver(self, entry: SentTransaction, *, hurried: bool = False, height: int | None = None) -> Receipt:
@@ -89,7 +107,7 @@ class Delivery:
             receipt, passed = await self._look(entry, 0, height)
             if receipt is not None:
                 return receipt
-            if passed:
+            if passed and not self._overtaken_s:
                 raise NeverMined from None
         return await self._await_receipt(entry, hurried, height)
 
@@ -119,7 +137,7 @@ class Delivery:
         began = sent = self._clock()
         pause = FIRST_POLL_S
         longest = HURRIED_POLL_S if hurried else LAST_POLL_S
-        overtaken = 0
+        overtaken, overtaken_at = 0, began
         turn = 0
         while self._clock() - began < self._deadline_s:
             await asyncio.sleep(pause)
@@ -129,7 +147,9 @@ class Delivery:
                 return receipt
             # Twice, because a block may come between the two answers of one look.
             overtaken = overtaken + 1 if passed else 0
-            if overtaken >= 2:
+            if overtaken == 1:
+                overtaken_at = self._clock()
+            if overtaken >= 2 and self._clock() - overtaken_at >= self._overtaken_s:
                 raise NeverMined
             if self._clock() - sent >= SEND_AGAIN_S:
                 sent = self._clock()

@@ -76,11 +76,6 @@ def disassemble(code: bytes) -> tuple[Instruction, ...]:
     return tuple(read)
 
 
-def assemble(instructions: Sequence[Instruction]) -> bytes:
-    """The bytes of instructions: what `disassemble` read."""
-    return b"".join(bytes((entry.opcode,)) + entry.data for entry in instructions)
-
-
 def opcodes_in_use(code: bytes) -> frozenset[int]:
     """The instructions that can be reached: what follows an end before the next jump target is data."""
     found: set[int] = set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from console.chain.fields import quantity
 from console.chain.registry import (
@@ -23,6 +24,9 @@ from console.errors import BadAnswer, ChainError
 from console.model import Proposal, ProposalStatus, Readiness
 from console.ports import PlanReading
 from console.settings import NetworkSettings, NodeSettings
+
+if TYPE_CHECKING:
+    from console.chain.agreement import Witnesses
 
 CONTROLLER_PAGE = 8
 """Proposals that a controller looks at, newest first."""
@@ -169,21 +173,6 @@ class RegistryReader:
         return not scheduled or scheduled in seen
 
 
-def disagreement(readings: Sequence[RegistryReading], height: int) -> str:
-    """Which endpoints say different things of the state after one and the same block; empty when none do.
-
-    Args:
-        readings: What endpoints said.
-        height: Of the block; readings of others, and those that a block cut in two, cannot be compared.
-    """
-    same = [reading for reading in readings if reading.height == height and reading.steady]
-    for other in same[1:]:
-        if (other.proposals, other.rows) != (same[0].proposals, same[0].rows):
-            first, second = endpoint_name(same[0].url), endpoint_name(other.url)
-            return f"{first} and {second} do not say the same of the registry at height {height}"
-    return ""
-
-
 def check_chain(reply: Reply, network: NetworkSettings, where: str) -> None:
     """Check the answer to `eth_chainId` against the settings.
 
@@ -211,6 +200,8 @@ class RegistryPlans:
     def __init__(self, network: NetworkSettings, node: NodeSettings) -> None:
         self._rpc = JsonRpc(tokens=network.tokens)
         self._own = node.ethereum_rpc
+        self._required = network.require_agreement
+        self._witnesses: Witnesses | None = None
         self._others = tuple(url for url in dict.fromkeys(network.ethereum_rpc) if url != node.ethereum_rpc)
         self._readers = {
             url: RegistryReader(self._rpc, network, page=CONTROLLER_PAGE) for url in (self._own, *self._others)
@@ -239,8 +230,21 @@ class RegistryPlans:
             raise answers[0]
         # max() keeps the first of equals, and our own node is first.
         best = max(readings, key=lambda reading: reading.height)
-        contested = "" if best.url == self._own else disagreement(readings, best.height)
+        contested = "" if best.url == self._own else self._contested(urls, answers)
         return PlanReading(best.height, best.proposals, best.rows, contested)
+
+    def _contested(self, urls: Sequence[str], answers: Sequence[RegistryReading | BaseException]) -> str:
+        """Why what endpoints say is not to be acted on; empty when nothing speaks against it."""
+        # Not loaded while our own node answers.
+        from console.chain.agreement import Witnesses, hear
+
+        if self._witnesses is None:
+            self._witnesses = Witnesses(required=self._required)
+        for url, answer in zip(urls, answers, strict=True):
+            if isinstance(answer, RegistryReading | ChainError):
+                hear(self._witnesses, url, answer)
+        found = self._witnesses.agreement(patient=False)
+        return found.sentence if found.blocks else ""
 
     async def close(self) -> None:
         """Close the connections."""

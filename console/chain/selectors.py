@@ -12,27 +12,14 @@ from console.addresses import keccak
 from console.chain.contracts import artefact, artefact_names
 from console.chain.interface import functions_of
 from console.chain.ipc_functions import CORE_FACETS, IPC_FACETS
-from console.errors import InputError
 from console.model import Selector
-from console.text import untrusted
 
 _FACET = re.compile(r"Facet(V[0-9]+)?$", re.ASCII)
-_SELECTOR = re.compile(r"0x[0-9a-fA-F]{8}", re.ASCII)
 
 
 def selector_of(signature: str) -> str:
     """The selector of a canonical spelling as `owner()`: 0x and 8 hex digits."""
     return "0x" + keccak(signature.encode())[:4].hex()
-
-
-def read_selector(text: str) -> str:
-    """Read a selector that a person typed, or a function's canonical spelling. Raises InputError."""
-    typed = text.strip()
-    if _SELECTOR.fullmatch(typed):
-        return typed.lower()
-    if re.fullmatch(r"[A-Za-z_$][A-Za-z0-9_$]{0,99}\([a-z0-9,()\[\]]{0,400}\)", typed, re.ASCII):
-        return selector_of(typed)
-    raise InputError(f"{str(untrusted(text, 80))!r} is neither a selector of 0x and 8 digits nor a function as owner()")
 
 
 @cache

@@ -31,7 +31,7 @@ from console.chain.sent import SenderBook, SentBook, SentTransaction
 from console.chain.signing import Signed, SignerProcess
 from console.errors import BadAnswer, ChainError, ContractRefused, EndpointDown, SignerError
 from console.model import Verdict
-from console.ports import KeyReference, Terminal
+from console.ports import KeyDescription, KeyReference, Terminal
 from console.settings import NetworkSettings
 from console.text import shortened, untrusted
 
@@ -143,9 +143,11 @@ class RegistryWriter:
         self._deadline_s = deadline_s
         self._rpc = JsonRpc(deadline_s=REQUEST_DEADLINE_S, tokens=network.tokens)
         self._signer = SignerProcess(terminal=terminal)
-        self._addresses: dict[KeyReference, str] = {}
+        self._described: dict[KeyReference, KeyDescription] = {}
         self._locks: dict[str, asyncio.Lock] = {}
-        self._delivery = Delivery(self._rpc, self._urls, deadline_s=deadline_s, clock=clock)
+        self._delivery = Delivery(
+            self._rpc, self._urls, deadline_s=deadline_s, chain_id=network.evm_chain_id, clock=clock
+        )
 
     async def prepare(self) -> None:
         """Start a signer ahead of time. Raises SignerError."""
@@ -158,9 +160,13 @@ class RegistryWriter:
 
     async def address(self, key: KeyReference) -> str:
         """Checksummed address of a key; the signer is asked once. Raises SignerError."""
-        if key not in self._addresses:
-            self._addresses[key] = await self._signer.address(key)
-        return self._addresses[key]
+        return (await self.describe(key)).address
+
+    async def describe(self, key: KeyReference) -> KeyDescription:
+        """What the file of a key holds; the signer is asked once. Raises SignerError."""
+        if key not in self._described:
+            self._described[key] = await self._signer.describe(key)
+        return self._described[key]
 
     async def build(self, sender: str, function: str, args: Sequence[object]) -> Transaction:
         """Build a call on the first endpoint that answers.

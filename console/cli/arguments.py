@@ -52,13 +52,30 @@ def _refuse_incomplete(parser: argparse.ArgumentParser, arguments: argparse.Name
 
         if problem := incomplete(arguments):
             parser.error(problem)
-    elif arguments.verb == "vote" and (arguments.choice is None) == (arguments.relay is None):
-        parser.error("say yes or no, or --relay FILE")
+    elif arguments.verb in {"vote", "ready"}:
+        _refuse_mixed(parser, arguments)
     elif arguments.verb == "halt":
         if arguments.stop_node == (arguments.proposal is not None):
             parser.error("say the ID of the proposal to cancel, or --stop-node; each is a choice of its own")
         if arguments.proposal is not None and arguments.reason is None:
             parser.error("cancelling an upgrade needs --reason TEXT, which is kept on the chain")
+        if arguments.stop_node and _unsent(arguments):
+            parser.error("--stop-node stops the node: nothing is signed that could be shown or exported")
+
+
+def _refuse_mixed(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """One way to take part at a time, and none that would send what was only to be shown."""
+    if arguments.verb == "vote" and (arguments.choice is None) == (arguments.relay is None):
+        parser.error("say yes or no, or --relay FILE")
+    if arguments.sign_only and (arguments.relay is not None or _unsent(arguments)):
+        parser.error("--sign-only prints a signed message: leave out --relay, --dry-run, --export and --from")
+    by_hand = arguments.verb == "ready" and not arguments.sign_only and arguments.relay is None
+    if by_hand and (arguments.key is not None or _unsent(arguments)):
+        parser.error("--key, --dry-run, --export and --from of `ready` go with --sign-only or --relay")
+
+
+def _unsent(arguments: argparse.Namespace) -> bool:
+    return arguments.dry_run or arguments.export is not None or arguments.sender is not None
 
 
 def _split(argv: list[str]) -> tuple[list[str], list[str] | None]:
@@ -94,8 +111,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_release(verbs, shared)
     _add_migration(verbs, shared)
     _add_address(verbs, shared)
-    _add_contracts(verbs, shared)
     _add_networks(verbs, shared)
+    _add_contracts(verbs, shared)
     _add_devnet(verbs, shared)
     return parser
 
@@ -256,12 +273,6 @@ def _add_address(verbs: argparse._SubParsersAction[argparse.ArgumentParser], sha
     address.set_defaults(run=_verb("console.cli.address"))
 
 
-def _add_contracts(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
-    from console.cli.contracts import arguments
-
-    arguments.register(verbs, shared, _verb)
-
-
 def _add_networks(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
     words = "list the networks, and where each setting comes from"
     networks = verbs.add_parser("networks", parents=[shared], help=words, description=words, allow_abbrev=False)
@@ -277,6 +288,12 @@ def _add_networks(verbs: argparse._SubParsersAction[argparse.ArgumentParser], sh
         )
     importing.add_argument("--write", action="store_true", help="write it into the settings file")
     importing.set_defaults(run=_verb("console.cli.networks", "import_ipc"))
+
+
+def _add_contracts(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
+    from console.cli.contracts import arguments
+
+    arguments.register(verbs, shared, _verb)
 
 
 def _add_devnet(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:

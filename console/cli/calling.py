@@ -63,11 +63,15 @@ def run_call(arguments: argparse.Namespace, make: Callable[[GovernanceReader], A
 async def calling(target: Target, key: Path | None = None) -> AsyncIterator[tuple[GovernanceReader, RegistryCalls]]:
     """What reads a registry and what calls it; closed at the end."""
     from console.chain.governance import GovernanceReader
+    from console.chain.rpc import JsonRpc
     from console.chain.signing import PlainTerminal
+    from console.chain.writer import REQUEST_DEADLINE_S
     from console.operations.registry_call import RegistryCalls
 
     network, node = target.network, target.node
-    reader = GovernanceReader(network, (*(() if node is None else (node.ethereum_rpc,)), *network.ethereum_rpc))
+    urls = (*(() if node is None else (node.ethereum_rpc,)), *network.ethereum_rpc)
+    # One answer holds a whole proposal, and nothing is drawn meanwhile.
+    reader = GovernanceReader(network, urls, JsonRpc(deadline_s=REQUEST_DEADLINE_S))
     given = None if key is None else KeyReference(key.absolute())
     calls = RegistryCalls(network, node, key=given, terminal=PlainTerminal())
     try:

@@ -145,7 +145,8 @@ def _number(parser: argparse.ArgumentParser) -> None:
 
 
 def _confirmed(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--confirm", metavar="NETWORK", help="the network's name, instead of typing it")
+    words = "the network's name, instead of typing it"
+    parser.add_argument("--confirm", "--yes-network", dest="confirm", metavar="NETWORK", help=words)
 
 
 def _path(value: str) -> Path:

@@ -144,10 +144,7 @@ class _DevnetStart:
 
 
 async def _show(
-    session: ConsoleSession,
-    starting: _DevnetStart | None,
-    theme: str,
-    keymap: Mapping[str, str],
+    session: ConsoleSession, starting: _DevnetStart | None, theme: str, keymap: Mapping[str, str]
 ) -> tuple[int, bool]:
     """Run the console; returns its exit code and whether the operator wants the devnet stopped."""
     from console.terminal import prepare_environment

@@ -37,6 +37,10 @@ def run(arguments: argparse.Namespace) -> int:
         ConsoleError: A field is not acceptable, or the chain does not answer or refuses.
     """
     network = load_network(arguments.network, arguments.dir)
+    if arguments.contracts is not None:
+        from console.cli.contracts.linking import linked_file
+
+        arguments.calls = asyncio.run(linked_file(arguments, network))
     fields = _fields(arguments, network)
     _check_without_chain(fields)
     made = asyncio.run(_propose(arguments, network, fields))

@@ -49,27 +49,34 @@ def incomplete(arguments: argparse.Namespace) -> str:
     manifest = (arguments.manifest, arguments.manifest_url)
     ways = (arguments.height, arguments.after_vote, arguments.when_ready)
     given = sum(way is not None for way in ways)
+    calls = arguments.calls if arguments.contracts is None else arguments.contracts
+    if arguments.contracts is not None and (arguments.calls is not None or arguments.undo is not None):
+        return "--contracts works calls and undo out: leave --calls and --undo out"
+    if (arguments.contracts is None) != (not arguments.facets):
+        return "--contracts needs --facets, and --facets --contracts"
+    if arguments.contracts is None and (arguments.init is not None or arguments.allow_core):
+        return "--init and --allow-core go with --contracts"
     if any(manifest):
         if None in manifest or any(binary) or arguments.not_breaking:
             return "a manifest says name, hash and rules itself: give --manifest and --manifest-url, and when"
         if arguments.migration_kind is not None or arguments.migration_hash is not None:
             return "a manifest says its migration itself: leave --migration-kind and --migration-hash out"
-    elif arguments.calls is not None and not any(binary[1:]):
+    elif calls is not None and not any(binary[1:]):
         if arguments.name is None:
             return "contract calls alone need a --name"
         if given:
             return "contract calls alone have no height: they are made once the vote is won"
         return ""
     elif None in binary:
-        return "a binary needs --name, --binary-url and --binary-hash; or give --manifest, or --calls alone"
+        return "a binary needs --name, --binary-url and --binary-hash; or give --manifest, --calls or --contracts"
     if given != 1:
         return "say when: --height H, --after-vote SPAN, or --when-ready SHARE"
     if arguments.when_ready is not None and None in (arguments.deadline, arguments.window):
         return "--when-ready needs --deadline SPAN, and --window SPAN from enough readiness to H"
     if arguments.when_ready is None and (arguments.deadline is not None or arguments.window is not None):
         return "--deadline and --window go with --when-ready"
-    if arguments.calls is None and (arguments.undo is not None or arguments.contracts_first or arguments.allow_init):
-        return "--undo, --contracts-first and --allow-init go with --calls"
+    if calls is None and (arguments.undo is not None or arguments.contracts_first or arguments.allow_init):
+        return "--undo, --contracts-first and --allow-init go with --calls or --contracts"
     return ""
 
 
@@ -84,6 +91,14 @@ def _what(propose: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--migration-kind", choices=("none", "compiled", "standard", "wasm"), help="of a bare binary")
     group.add_argument("--migration-hash", metavar="sha256:HEX", help="of its migration")
+    group.add_argument("--contracts", metavar="NAME,…", help="diamonds to cut: gateway, subnet-actor, addresses")
+    group.add_argument(
+        "--facets", action="append", default=[], metavar="CONTRACT:NAME=FILE[@ADDRESS],…", help="what they are cut to"
+    )
+    group.add_argument("--init", metavar="ADDRESS", help="whose code runs inside the one diamond after its cut")
+    group.add_argument("--init-calldata", default="0x", metavar="HEX", help="what it is called with")
+    group.add_argument("--allow-core", action="store_true", help="a cut may touch how a diamond is cut and read")
+    group.add_argument("--confirm", metavar="NETWORK", help="the network's name, for deploying facets without asking")
     group.add_argument("--calls", type=_path, metavar="FILE", help="contract calls, as `contracts export` writes them")
     group.add_argument("--undo", type=_path, metavar="FILE", help="calls that take them back, where FILE has none")
     group.add_argument("--contracts-first", action="store_true", help="the calls are made before the freeze")

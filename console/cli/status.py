@@ -10,9 +10,10 @@ from console.cli.node.showing import node_lines
 from console.cli.printing import complain, print_json
 from console.cli.sources import Target, explained, load_target, observing
 from console.errors import BadAnswer, ChainError, EndpointDown
-from console.model import AgreementState, ChainView, ProposalStatus, Snapshot, Upgrade
+from console.model import AgreementState, ChainView, ProposalStatus, ReleaseKind, Snapshot, Upgrade
 from console.operations.status import failure_words, status_document
 from console.text import duration, percent, shortened
+from widgets.proposal_words import waits_for
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -91,9 +92,16 @@ def _upgrade_lines(upgrade: Upgrade) -> list[str]:
     proposal = upgrade.proposal
     total = upgrade.total_power
     verdict = f", verdict {proposal.verdict.name}" if proposal.verdict else ""
-    lines = [
-        f"Upgrade #{proposal.id} {proposal.name} (target height: {proposal.target_height})"
-        f" {proposal.status.name.lower()}{verdict}",
+    where = f"target height: {proposal.target_height}" if proposal.has_height else "no height yet"
+    if proposal.release_kind is ReleaseKind.NONE:
+        where = f"{proposal.linked_calls} contract calls, no height"
+    expedited = ", expedited" if proposal.expedited else ""
+    lines = [f"Upgrade #{proposal.id} {proposal.name} ({where}) {proposal.status.words}{verdict}{expedited}"]
+    if waiting := waits_for(proposal):
+        lines += textwrap.wrap(f"It {waiting}." if waiting.startswith("waits") else f"{waiting.capitalize()}.", 80)
+    if proposal.release_kind is ReleaseKind.NONE:
+        return lines
+    lines += [
         f"Ready: {upgrade.ready_count}/{upgrade.validator_count} validators"
         f" ({percent(upgrade.ready_power, total)} of power), armed: {percent(upgrade.armed_power, total)} of power",
     ]

@@ -34,6 +34,7 @@ from console.model.governance import (
 )
 from console.model.network import NetworkIdentity, Validator
 from console.model.node import (
+    NOT_VOTED,
     Arming,
     Attempt,
     Crossing,
@@ -85,6 +86,7 @@ __all__ = [
     "Selector",
     "Upgradable",
     "MAX_ARMING_TURNS",
+    "NOT_VOTED",
     "Approval",
     "ApprovalKind",
     "Arming",

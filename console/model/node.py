@@ -88,6 +88,10 @@ class NodeState(StrEnum):
     NEEDS_OPERATOR = "NEEDS_OPERATOR"
 
 
+NOT_VOTED = -1
+"""Instead of a `MigrationKind`: the plan says nothing of a migration."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One node's way through one plan, as journalled.
@@ -139,6 +143,10 @@ class Attempt:
     """A verified commit for H+1 was seen (zone Z2): nothing leads back."""
     grace_blocks: int = 0
     """Blocks after H for which the old release may go on; 0 for none known."""
+    migration_kind: int = NOT_VOTED
+    """A `MigrationKind` that was voted on; `NOT_VOTED` where no registry says one."""
+    migration_hash: str = ""
+    """64 hex digits of that migration; empty for none."""
     proven: str = ""
     """How another network proved the release; empty while it did not. What was proven stays proven."""
     unproven: str = ""

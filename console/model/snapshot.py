@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from console.model.agreement import Agreement
 from console.model.network import NetworkIdentity, Validator
 from console.model.node import Arming, NodeStatus
-from console.model.plan import Proposal, ProposalStatus, Readiness, Verdict
-from console.model.power import more_than_two_thirds, power_may_fail
+from console.model.plan import Proposal, ProposalStatus, Readiness, ReleaseKind, Verdict
+from console.model.power import more_than_two_thirds, power_may_fail, power_needed
 from console.text import UntrustedText
 
 
@@ -130,20 +130,25 @@ def _no_go_reasons(
 ) -> tuple[str, ...]:
     if proposal.verdict is Verdict.CROSS:
         return ()
+    if proposal.release_kind is ReleaseKind.NONE:
+        return ("it is about contract calls alone: no node stops for it",)
     reasons: list[str] = []
     total = proposal.total_power
-    needed = 2 * total // 3 + 1
+    needed = power_needed(total)
     if proposal.verdict is Verdict.ABORT:
         reasons.append("the verdict is ABORT")
     if proposal.status not in {ProposalStatus.SCHEDULED, ProposalStatus.EXECUTED, ProposalStatus.ABORTED}:
-        reasons.append(f"the proposal is {proposal.status.name.lower()}")
-    if not more_than_two_thirds(proposal.ready_power, total):
-        reasons.append(f"ready {proposal.ready_power} of {total} power, {needed} needed")
-    if not more_than_two_thirds(proposal.armed_power, total):
+        reasons.append(f"the proposal is {proposal.status.words}")
+    if proposal.ready_power < proposal.readiness_needed:
+        reasons.append(f"ready {proposal.ready_power} of {total} power, {proposal.readiness_needed} needed")
+    # Nobody can arm for a height that is not known.
+    if proposal.has_height and not more_than_two_thirds(proposal.armed_power, total):
         reasons.append(f"armed {proposal.armed_power} of {total} power, {needed} needed")
     if not reasons and not proposal.go:
         reasons.append(f"ready and armed {proposal.go_power} of {total} power, {needed} needed")
     reasons.extend(_consensus_power_reasons(proposal, chain))
+    if proposal.contracts_first and proposal.linked_calls and not proposal.contracts_at:
+        reasons.append(f"{proposal.linked_calls} contract calls that come before the freeze are not made yet")
     if chain.agreement is not None and chain.agreement.blocks:
         reasons.append(chain.agreement.sentence)
     if node is not None and proposal.breaking and _own_node_unarmed(node, proposal, height):
@@ -164,7 +169,7 @@ def _consensus_power_reasons(proposal: Proposal, chain: ChainView) -> list[str]:
 
 
 def _own_node_unarmed(node: NodeStatus, proposal: Proposal, height: int | None) -> bool:
-    if height is not None and height >= proposal.target_height:
+    if not proposal.has_height or (height is not None and height >= proposal.target_height):
         return False
     attempt = node.attempt
     if attempt is None or attempt.proposal_id != proposal.id:

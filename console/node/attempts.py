@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from console.model import (
@@ -25,7 +25,6 @@ from console.node.next_plan import (
     plan_to_open,
     prepared,
     same_plan,
-    scheduled_one,
 )
 from console.ports import PlanReading
 
@@ -118,11 +117,14 @@ class AttemptBook:
         Raises:
             JournalError: The attempt could not be opened.
         """
-        self._put_off(reading)
+        began, current = self._journal.began_at, (current_sha256, current_manifest)
+
+        def first_of(proposals: Iterable[Proposal]) -> Proposal | None:
+            return plan_to_open(proposals, self._past, current, executed, began)
+
+        self._put_off(reading, first_of)
         if self.open is None:
-            began = self._journal.began_at
-            current = (current_sha256, current_manifest)
-            proposal = plan_to_open(reading, self._past, current, executed, began) if self._free else None
+            proposal = first_of(reading.proposals) if self._free else None
             if proposal is not None:
                 self.take_up(proposal, PlanOrigin.CHAIN if proposal.halts_itself else PlanOrigin.REGISTRY)
                 self._in_hand_since = reading.height
@@ -139,7 +141,7 @@ class AttemptBook:
             self._take_release(proposal)
         return proposal
 
-    def _put_off(self, reading: PlanReading) -> None:
+    def _put_off(self, reading: PlanReading, first_of: Callable[[Iterable[Proposal]], Proposal | None]) -> None:
         """End an attempt when another plan comes first; it is taken up again afterwards."""
         attempt = self.open
         if attempt is None or attempt.crossing is not Crossing.NONE:
@@ -151,22 +153,28 @@ class AttemptBook:
             note = f"put off: {first.name} at height {first.target_height} comes first"
         elif attempt.origin is PlanOrigin.REGISTRY and not attempt.has_height:
             self._in_hand_since = self._in_hand_since or reading.height
-            other = self._comes_before(attempt, reading)
+            other = self._comes_before(attempt, reading, first_of)
             if other is None:
                 return
-            at = f" at height {other.target_height}" if other.status is ProposalStatus.SCHEDULED else ""
+            at = "" if other.status is ProposalStatus.APPROVED else f" at height {other.target_height}"
             note = f"put off: {other.name}{at} comes first"
         else:
             return
         self.change(verdict=Verdict.NONE, crossing=Crossing.RESUMED_OLD, note=note)
 
-    def _comes_before(self, attempt: Attempt, reading: PlanReading) -> Proposal | None:
-        """What comes before an approved plan in hand: a scheduled one; another approved one that is not prepared, once
-        the chain knows that we are ready for this one or it was tried for long."""
+    def _comes_before(
+        self, attempt: Attempt, reading: PlanReading, first_of: Callable[[Iterable[Proposal]], Proposal | None]
+    ) -> Proposal | None:
+        """What comes before an approved plan in hand: one that has its height, to come or crossed without us; another
+        approved one that is not prepared, once the chain knows that we are ready for this one or it was tried for long.
+        """
         others = [entry for entry in reading.proposals if not same_plan(entry, attempt)]
-        if (scheduled := scheduled_one(others, self._past)) is not None:
-            mine = next((entry for entry in reading.proposals if same_plan(entry, attempt)), None)
-            return scheduled if mine is None or mine.status is ProposalStatus.APPROVED else None
+        mine = next((entry for entry in reading.proposals if same_plan(entry, attempt)), None)
+        if mine is not None and mine.status is not ProposalStatus.APPROVED:
+            return None
+        first = first_of(others)
+        if first is not None and first.status is not ProposalStatus.APPROVED:
+            return first
         said = self._journal.said(attempt, "ready") == attempt.release_hash
         settled = attempt.preparation is Preparation.READY and said
         long = reading.height >= self._in_hand_since + _PATIENCE_BLOCKS

@@ -24,7 +24,6 @@ _LOG = logging.getLogger(__name__)
 
 HURRY_BLOCKS = 10
 """Blocks before H from which on nobody is disarmed any more: a restart near the halt could miss both."""
-_GONE = frozenset({ProposalStatus.CANCELLED, ProposalStatus.EXPIRED})
 
 
 class Disarmer:
@@ -97,8 +96,8 @@ class Disarmer:
 
 
 def _gone(reading: PlanReading, height: int) -> Proposal | None:
-    """The withdrawn plan whose height a run is armed for; None when there is none, or another one has that height."""
+    """The cancelled plan whose height a run is armed for; None when there is none, or another one has that height."""
     of_height = [entry for entry in reading.proposals if entry.target_height == height]
-    if any(entry.status not in _GONE for entry in of_height):
+    if any(entry.status is not ProposalStatus.CANCELLED for entry in of_height):
         return None
     return next(iter(of_height), None)

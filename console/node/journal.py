@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.model import (
+    NOT_VOTED,
     Arming,
     Attempt,
     Crossing,
@@ -184,6 +185,8 @@ class Journal(JournalStore):
             # A manifest's binary is known when the manifest was verified.
             generation_hash=proposal.release_hash if proposal.release_kind is ReleaseKind.RAW else "",
             grace_blocks=proposal.grace_blocks,
+            migration_kind=int(proposal.migration_kind) if origin is PlanOrigin.REGISTRY else NOT_VOTED,
+            migration_hash=proposal.migration_hash if origin is PlanOrigin.REGISTRY else "",
         )
 
         def write() -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from console.errors import ConsoleError, NodeError, ReleaseError, TrustRefused
 from console.files import sha256_of
-from console.model import Attempt, FailureCode, ReleaseKind
+from console.model import NOT_VOTED, Attempt, FailureCode, MigrationKind, ReleaseKind
 from console.node.cosmovisor.plan_info import this_platform
 from console.node.download import Checksum, DownloadRules, fetch_small, sources_of
 from console.node.expectations import expected_here
@@ -224,6 +224,9 @@ class Manifests:
                 plan_name=str(attempt.name),
                 target_height=attempt.target_height if attempt.has_height else None,
                 breaking=attempt.breaking,
+                migration=None
+                if attempt.migration_kind == NOT_VOTED
+                else (MigrationKind(attempt.migration_kind), attempt.migration_hash),
             )
         return verify_release(bundle.content, bundle.signatures, expected)
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 
 from console.model import Attempt, Crossing, Preparation, Proposal, ProposalStatus, ReleaseKind, ScheduleKind, Verdict
 from console.node.cosmovisor.names import same_name
-from console.ports import PlanReading
 
 
 def same_plan(proposal: Proposal, attempt: Attempt) -> bool:
@@ -107,7 +106,7 @@ def approved_to_prepare(proposals: Iterable[Proposal], past: Sequence[Attempt]) 
 
 
 def plan_to_open(
-    reading: PlanReading,
+    proposals: Iterable[Proposal],
     past: Sequence[Attempt],
     current: tuple[str, str],
     executed: int | None,
@@ -120,14 +119,14 @@ def plan_to_open(
     crossed without us: then this node has missed its halt.
 
     Args:
-        reading: What the plan source said.
+        proposals: What the plan source said.
         past: Attempts that came from a plan, newest first.
         current: Sha256 of the current generation's binary, and of its manifest where it has one.
         executed: Last height that our application executed, None when it is not known.
         began_at: Height at which this controller first saw the application: what the network crossed before, this
             node crossed in its own way, with a build of its own perhaps.
     """
-    fresh = [entry for entry in reading.proposals if not done_with(entry, past)]
+    fresh = [entry for entry in proposals if not done_with(entry, past)]
     if any(entry.halts_itself for entry in fresh):
         # Such a chain stops every node at its plan, and no node can be past it without the release.
         return next_of_chain(fresh)

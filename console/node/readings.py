@@ -29,6 +29,8 @@ _CONSENSUS_S = 1.0
 _REST = 3
 """How many times longer both are while none is: nobody acts on the height then."""
 _ON_ITS_WAY = frozenset({ProposalStatus.VOTING, ProposalStatus.APPROVED, ProposalStatus.SCHEDULED})
+_CONTESTED_TURNS = 3
+"""Contested readings in a row before it is said; none of them is taken."""
 _VERSION_S = 1.0
 _OPENING_S = 0.2
 """The same while nothing answers there."""
@@ -84,6 +86,7 @@ class Readings:
         self._version_of: tuple[str, int] | None = None
         self.plans: PlanReading | None = None
         """The latest plans that could be read."""
+        self._contested_turns = 0
         self.contested = ""
         """Why the newest plans were not taken: our own node did not tell them, and others contradict each other."""
         self.asked = False
@@ -141,9 +144,12 @@ class Readings:
                     await self._wanted.wait()
 
     def _tell_contested(self, contested: str) -> None:
-        if contested and not self.contested:
+        """Keep why readings are not taken; said when it lasts, since one endpoint may show a block a moment later."""
+        self._contested_turns = self._contested_turns + 1 if contested else 0
+        lasts = self._contested_turns >= _CONTESTED_TURNS
+        if lasts and not self.contested:
             _LOG.warning("nothing is done on what others say: %s", contested)
-        self.contested = contested
+        self.contested = contested if lasts else ""
 
     def _outdated(self, reading: PlanReading, consensus: ConsensusReading | None) -> bool:
         """Whether a node that still has to catch up told of plans as they were: others have told newer ones."""

@@ -62,8 +62,10 @@ class Speaker:
         self._on_said = said
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._not_before: dict[str, float] = {}
+        self._heard = False
+        """Whether the newest reading tells what the chain has from us about the attempt's proposal."""
         self._ready_at = 0
-        """Height of our `ready`, as the chain shows it; 0 for none."""
+        """Height of our `ready`, as the chain shows it; 0 for none, or while it is not told."""
         self._withdrawn = -1
         """Height of the `ready` that was taken back last: the chain may still show it for a block."""
 
@@ -130,8 +132,10 @@ class Speaker:
             code = attempt.failure_code
             value = _failure(code, attempt)
             if self._journal.said(attempt, "ready") == attempt.release_hash:
-                # The chain counts us, and must not: the failure is said when it does not any more.
-                self._say(attempt, "withdraw", f"{self._ready_at}", lambda: self._withdraw(attempt))
+                # The chain counts us, or will with the next look, and must not: the failure is said when it does not.
+                ready_at = self._ready_at
+                if ready_at or not self._heard:
+                    self._say(attempt, "withdraw", str(ready_at), lambda: self._withdraw(attempt, ready_at))
             else:
                 self._say(attempt, "failure", value, lambda: self._signals.failure(number, code))
 
@@ -143,9 +147,9 @@ class Speaker:
             height = attempt.target_height
             self._say(attempt, "armed", str(height), lambda: self._signals.armed(number, height))
 
-    async def _withdraw(self, attempt: Attempt) -> None:
+    async def _withdraw(self, attempt: Attempt, ready_at: int) -> None:
         await self._signals.withdraw(attempt.proposal_id)
-        self._withdrawn = self._ready_at
+        self._withdrawn = ready_at
         self._journal.say(attempt, "ready", "")
 
     def _freeze_due(self, attempt: Attempt, proposal: Proposal, reading: PlanReading) -> bool:
@@ -176,12 +180,13 @@ class Speaker:
     def _hear(self, attempt: Attempt, reading: PlanReading) -> None:
         """Keep what the chain already has from us, so that it is never said twice."""
         readiness = reading.readiness
+        self._heard, self._ready_at = False, 0
         if readiness is None or readiness.proposal_id != attempt.proposal_id:
             return
         own = readiness.of(self._address)
         if own is None:
             return
-        self._ready_at = own.ready_at
+        self._heard, self._ready_at = True, own.ready_at
         for what, value, there in (
             ("ready", attempt.release_hash, own.ready and own.ready_at != self._withdrawn),
             ("armed", str(attempt.target_height), own.armed),

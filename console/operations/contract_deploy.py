@@ -56,7 +56,7 @@ class Deployer:
         self._network = network
         self._key = key
         self._journal = journal or deployments_of(network)
-        self._rpc = JsonRpc()
+        self._rpc = JsonRpc(tokens=network.tokens)
         self._writer = RegistryWriter(network, network.ethereum_rpc, sent_by_hand(network), deadline_s=deadline_s)
 
     async def close(self) -> None:

@@ -183,7 +183,7 @@ async def check_export(
         InputError: Not a hash, a call of another chain, or one of which nothing can be seen afterwards.
         ChainError: No usable answer, or a transaction that failed or is in no block.
     """
-    rpc = JsonRpc()
+    rpc = JsonRpc(tokens=network.tokens)
     try:
         if transaction is not None:
             await _check_transaction(network, calls, transaction, rpc)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from console.addresses import ZERO_ADDRESS, checksummed, prefix_of
 from console.chain.abi import encode
 from console.chain.address import parse_address, system_owned
+from console.chain.agreement import require_agreement
 from console.chain.diamond import Place, read_diamond, read_owner
 from console.chain.governance import GovernanceReader
 from console.chain.rpc import JsonRpc
@@ -76,7 +77,7 @@ async def plan_hand_over(network: NetworkSettings, contract: str, to: str) -> Ha
         InputError: Nobody could give it away, or the new owner could never do anything with it.
         ChainError: No usable answer.
     """
-    rpc = JsonRpc()
+    rpc = JsonRpc(tokens=network.tokens)
     try:
         place = await place_of(network, contract, rpc)
         view = (await read_diamond(rpc, place)).view
@@ -122,7 +123,7 @@ async def send_hand_over(
         The transaction's hash, once the diamond says that it has its new owner.
 
     Raises:
-        InputError: The key is not the owner's, or the registry's own: that takes a vote.
+        InputError: The key is not the owner's, it is the registry's own (that takes a vote), or it is on the parent.
         ChainError: Not sent, refused, or the diamond says another owner afterwards.
     """
     if plan.owner == checksummed(network.registry):
@@ -131,6 +132,12 @@ async def send_hand_over(
             safe="nothing was sent",
             next_step=f"upgrade-console propose-contract --contract {plan.name} --give-to {plan.new_owner}",
         )
+    if plan.place.on_parent:
+        raise InputError(
+            f"{plan.name} is on the parent chain, where only its owner's own tools send",
+            safe="nothing was sent",
+            next_step="pass --out FILE to export the call",
+        )
     sender = await deployer.sender()
     if sender != plan.owner:
         raise InputError(
@@ -138,10 +145,11 @@ async def send_hand_over(
             safe="nothing was sent",
             next_step="pass its owner's --key, or --out FILE to export the call",
         )
+    await require_agreement(network)
     what = f"transferOwnership(newOwner={plan.new_owner})"
     confirmed(await deployer.review(what, plan.place.address, plan.data))
     transaction = await deployer.call(what, plan.place.address, plan.data)
-    rpc = JsonRpc()
+    rpc = JsonRpc(tokens=network.tokens)
     try:
         owner = await read_owner(rpc, plan.place)
     finally:

@@ -97,16 +97,17 @@ async def prepare_cuts(
                 safe="nothing was sent",
                 next_step="read that code, then pass --allow-init",
             )
-    async with _client() as rpc:
+    async with _client(network) as rpc:
         prepared = [await _prepare(network, request, rpc, allow_core=allow_core) for request in requests]
     _refuse_twice(prepared)
     return tuple(prepared)
 
 
-async def with_deployed(prepared: PreparedCut, deployed: Mapping[str, str]) -> PreparedCut:
+async def with_deployed(network: NetworkSettings, prepared: PreparedCut, deployed: Mapping[str, str]) -> PreparedCut:
     """The prepared cut once its facets are on the chain.
 
     Args:
+        network: The network.
         prepared: The cut.
         deployed: Checksummed address by facet name.
 
@@ -115,7 +116,7 @@ async def with_deployed(prepared: PreparedCut, deployed: Mapping[str, str]) -> P
         ChainError: No usable answer.
     """
     plan = with_addresses(prepared.plan, deployed)
-    async with _client() as rpc:
+    async with _client(network) as rpc:
         return await _reviewed(prepared.place, prepared.diamond, plan, rpc)
 
 
@@ -132,16 +133,10 @@ def linked(prepared: Sequence[PreparedCut]) -> LinkedUpgrade:
     exported: list[CutReview] = []
     for entry in prepared:
         review = entry.review
+        check_upgradable(review)
         if not review.data:
             names = ", ".join(facet.name for facet in entry.plan.to_deploy)
             raise InputError(f"{names} of {review.target_name} must be deployed before the cut can be proposed")
-        if review.upgradable is Upgradable.NOBODY:
-            raise InputError(
-                f"{review.target_name} at {review.target} cannot be upgraded by a transaction: it is owned by"
-                f" {review.owner}, for which nobody can sign",
-                safe="nothing was sent",
-                next_step="only a migration in a release can change it",
-            )
         reviews.append(review)
         if review.on_parent or review.upgradable is Upgradable.OTHER:
             exported.append(review)
@@ -159,6 +154,17 @@ def linked(prepared: Sequence[PreparedCut]) -> LinkedUpgrade:
     return LinkedUpgrade(tuple(calls), tuple(undo), tuple(reviews), tuple(exported))
 
 
+def check_upgradable(review: CutReview) -> None:
+    """Refuse a cut that nobody can ever make, before anything is deployed for it. Raises InputError."""
+    if review.upgradable is Upgradable.NOBODY:
+        raise InputError(
+            f"{review.target_name} at {review.target} cannot be upgraded by a transaction: it is owned by"
+            f" {review.owner}, for which nobody can sign",
+            safe="nothing was sent",
+            next_step="only a migration in a release can change it",
+        )
+
+
 async def linked_calls(
     network: NetworkSettings, requests: Sequence[CutRequest], *, allow_init: bool = False, allow_core: bool = False
 ) -> LinkedUpgrade:
@@ -171,7 +177,7 @@ async def review_linked(network: NetworkSettings, calls: Sequence[LinkedCall]) -
 
     What cannot be read is told in the review of its call; the others are shown all the same.
     """
-    async with _client() as rpc:
+    async with _client(network) as rpc:
         return tuple([await _linked_review(network, call, rpc) for call in calls])
 
 
@@ -183,7 +189,7 @@ async def check_cuts(network: NetworkSettings, calls: Sequence[LinkedCall]) -> t
         ChainError: No usable answer.
     """
     found: list[CutCheck] = []
-    async with _client() as rpc:
+    async with _client(network) as rpc:
         for call in calls:
             cut = decode_cut(call.data)
             if cut is not None:
@@ -311,8 +317,8 @@ def _refuse_twice(prepared: Sequence[PreparedCut]) -> None:
 
 
 @asynccontextmanager
-async def _client() -> AsyncIterator[JsonRpc]:
-    rpc = JsonRpc()
+async def _client(network: NetworkSettings) -> AsyncIterator[JsonRpc]:
+    rpc = JsonRpc(tokens=network.tokens)
     try:
         yield rpc
     finally:

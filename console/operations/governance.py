@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from console.addresses import ZERO_ADDRESS, read_address
 from console.errors import InputError
 from console.model import HaltCode, Proposal, RegistryCall, ReleaseKind, ScheduleKind, SigningKey
 from console.ports import ProposeRequest
@@ -18,8 +19,6 @@ MAX_VERSION_BYTES = 32
 
 _NOTHING_SENT = "nothing was sent"
 _HASH = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})", re.ASCII)
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
-_ZERO_ADDRESS = "0x" + "0" * 40
 
 
 def propose_call(request: ProposeRequest) -> RegistryCall:
@@ -180,14 +179,16 @@ def advertise_call(version: str, protocol: int, release_hash: str) -> RegistryCa
 def set_operator_call(operator: str) -> RegistryCall:
     """Name the key that signals for the validator whose key signs; the zero address for none any more.
 
+    Args:
+        operator: In any form of an address.
+
     Raises:
         InputError: It is no address.
     """
-    if not _ADDRESS.fullmatch(operator):
-        raise InputError("the operator must be an address of 0x and 40 hex digits", safe=_NOTHING_SENT)
+    operator = read_address(operator.strip())
     effect = (
         "No key signals for this validator any more."
-        if operator == _ZERO_ADDRESS
+        if operator == ZERO_ADDRESS
         else f"{operator} may signal readiness, arming and confirmations for this validator, and nothing else."
     )
     return RegistryCall("setOperator", (operator,), SigningKey.VOTER, 0, effect)

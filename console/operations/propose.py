@@ -234,7 +234,8 @@ def earliest_height(
         voting_blocks: Blocks that the vote is open: one that is won in its last block still leaves the lead.
     """
     count = len(chain.validators) or (0 if chain.readiness is None else len(chain.readiness.validators))
-    return height + 1 + voting_blocks + minimum_lead(count, freeze_blocks_of(chain, rules))
+    lead = max(minimum_lead(count, freeze_blocks_of(chain, rules)), 0 if rules is None else rules.minimum_lead)
+    return height + 1 + voting_blocks + lead
 
 
 def _name_problem(name: str) -> str:

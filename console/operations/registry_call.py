@@ -89,7 +89,10 @@ class RegistryCalls:
             gas=transaction.gas,
             cost_wei=transaction.gas * transaction.fee_wei,
             data=transaction.data,
-            warnings=await self._warnings(writer, transaction),
+            warnings=(
+                *(() if key is None else await self._key_warnings(writer, call.key, key)),
+                *await self._warnings(writer, transaction),
+            ),
         )
         if key is not None:
             self._reviewed[review] = (transaction, key, self._clock())
@@ -155,6 +158,14 @@ class RegistryCalls:
             book = sent_by_node(node) if by_node and node is not None else sent_by_hand(self._network)
             self._writers[by_node] = RegistryWriter(self._network, self._urls(), book, terminal=self._terminal)
         return self._writers[by_node]
+
+    async def _key_warnings(self, writer: RegistryWriter, role: SigningKey, key: KeyReference) -> tuple[str, ...]:
+        """How the key's file is kept, and whether it is too good for what it does."""
+        found = await writer.describe(key)
+        own = self._node is not None and self._node.address.lower() == found.address.lower()
+        if role is not SigningKey.OPERATOR or not own:
+            return found.warnings
+        return (*found.warnings, f"the operator key {found.address} is the validator's own: use a low-value key")
 
     async def _warnings(self, writer: RegistryWriter, transaction: Transaction) -> tuple[str, ...]:
         found = []

@@ -202,7 +202,7 @@ async def deploy_registry(
     )
     address = await deployer.deploy(registry)
     say(f"UpgradeRegistry is at {address}")
-    rpc = JsonRpc()
+    rpc = JsonRpc(tokens=network.tokens)
     try:
         at = _at(network, address)
         differences = config.differences(await GovernanceReader(at, at.ethereum_rpc, rpc).rules(), power_source)
@@ -220,7 +220,7 @@ async def verify_registry(network: NetworkSettings) -> RegistryVerdict:
     Raises:
         ChainError: No usable answer.
     """
-    rpc = JsonRpc()
+    rpc = JsonRpc(tokens=network.tokens)
     try:
         registry = checksummed(network.registry)
         rules = await GovernanceReader(network, network.ethereum_rpc, rpc).rules()

@@ -159,6 +159,14 @@ class ConsoleSession:
             return None
         return earliest_height(snapshot.chain, snapshot.height, self._rules)
 
+    async def manifest_fields(self, path: str, url: str, height: str) -> dict[str, str]:
+        """What a manifest settles; raises as `console.operations.release_propose.manifest_fields`."""
+        from console.operations.release_propose import manifest_fields
+
+        target = int(height) if height.isascii() and height.isdigit() and len(height) <= 19 else None
+        network = self._connected().network
+        return await asyncio.to_thread(manifest_fields, network, Path(path).expanduser(), url, target)
+
     async def proposal_call(self, fields: dict[str, str]) -> RegistryCall:
         """The call that proposes what the form says, checked once more against the newest Snapshot.
 

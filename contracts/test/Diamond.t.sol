@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.20;
 
-import {GatewayDiamond} from "../GatewayDiamond.sol";
 import {GatewayGetterFacetV2} from "../GatewayGetterFacetV2.sol";
 import {GatewayMembershipFacet} from "../GatewayMembershipFacet.sol";
 import {IDiamondCut, IDiamondLoupe, IDiamondOwnership} from "../IDiamond.sol";
 import {IGatewayMembership} from "../IGatewayMembership.sol";
 import "../LibDiamond.sol" as Refusals;
+import {Deployed} from "./Deployed.sol";
 import {Gateways} from "./Gateways.sol";
 import {Checks, vm} from "./Vm.sol";
 
@@ -36,7 +36,7 @@ contract DiamondTest is Checks {
         IGatewayMembership.Validator[] memory validators = new IGatewayMembership.Validator[](1);
         validators[0] = IGatewayMembership.Validator({weight: 7, addr: address(0x77), metadata: hex"04"});
         diamond = Gateways.deploy(OWNER, PARENT, validators);
-        second = address(new GatewayGetterFacetV2());
+        second = Deployed.make("GatewayGetterFacetV2");
     }
 
     function cut(IDiamondCut.FacetCut memory change) internal {
@@ -232,7 +232,7 @@ contract Cutter {
     constructor() {
         diamond = Gateways.deploy(address(this), PARENT, new IGatewayMembership.Validator[](0));
         for (uint256 i = 0; i < FACETS; ++i) {
-            facets[i] = address(new GatewayGetterFacetV2());
+            facets[i] = Deployed.make("GatewayGetterFacetV2");
         }
     }
 

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.20;
 
-import {DiamondCutFacet} from "../DiamondCutFacet.sol";
-import {DiamondLoupeFacet} from "../DiamondLoupeFacet.sol";
-import {GatewayDiamond} from "../GatewayDiamond.sol";
-import {GatewayGetterFacet} from "../GatewayGetterFacet.sol";
 import {GatewayMembershipFacet} from "../GatewayMembershipFacet.sol";
 import {IDiamondCut, IDiamondLoupe, IDiamondOwnership} from "../IDiamond.sol";
 import {IGatewayMembership} from "../IGatewayMembership.sol";
-import {OwnershipFacet} from "../OwnershipFacet.sol";
+import {Deployed} from "./Deployed.sol";
 
 /// @title The gateway diamond as the devnet's genesis deploys it
 library Gateways {
@@ -18,28 +14,28 @@ library Gateways {
         returns (address)
     {
         IDiamondCut.FacetCut[] memory cuts = new IDiamondCut.FacetCut[](5);
-        cuts[0] = add(address(new DiamondCutFacet()), IDiamondCut.diamondCut.selector);
+        cuts[0] = add(Deployed.make("DiamondCutFacet"), IDiamondCut.diamondCut.selector);
         cuts[1] = add(
-            address(new DiamondLoupeFacet()),
+            Deployed.make("DiamondLoupeFacet"),
             IDiamondLoupe.facets.selector,
             IDiamondLoupe.facetFunctionSelectors.selector,
             IDiamondLoupe.facetAddresses.selector,
             IDiamondLoupe.facetAddress.selector
         );
         cuts[2] = add(
-            address(new OwnershipFacet()), IDiamondOwnership.owner.selector, IDiamondOwnership.transferOwnership.selector
+            Deployed.make("OwnershipFacet"), IDiamondOwnership.owner.selector, IDiamondOwnership.transferOwnership.selector
         );
         cuts[3] = add(
-            address(new GatewayGetterFacet()),
+            Deployed.make("GatewayGetterFacet"),
             IGatewayMembership.getCurrentMembership.selector,
             IGatewayMembership.getCurrentConfigurationNumber.selector
         );
         cuts[4] = add(
-            address(new GatewayMembershipFacet()),
+            Deployed.make("GatewayMembershipFacet"),
             GatewayMembershipFacet.setMembership.selector,
             GatewayMembershipFacet.parent.selector
         );
-        return address(new GatewayDiamond(cuts, owner, parent, validators));
+        return Deployed.make("GatewayDiamond", abi.encode(cuts, owner, parent, validators));
     }
 
     function cut(address facet, IDiamondCut.FacetCutAction action, bytes4[] memory selectors)

@@ -8,6 +8,7 @@ import {IPowerSource} from "../IPowerSource.sol";
 import {ISubnetActor} from "../ISubnetActor.sol";
 import {StaticPowerSource} from "../StaticPowerSource.sol";
 import {SubnetActorPowerSource} from "../SubnetActorPowerSource.sol";
+import {Deployed} from "./Deployed.sol";
 import {Gateways} from "./Gateways.sol";
 import {SubnetActor, SubnetActorBefore, SubnetActorNow, SubnetActorOfBytes} from "./SubnetActors.sol";
 import {Checks, vm} from "./Vm.sol";
@@ -16,6 +17,16 @@ contract PowerSourcesTest is Checks {
     SubnetActor internal actorNow = new SubnetActorNow();
     SubnetActor internal actorBefore = new SubnetActorBefore();
     SubnetActorOfBytes internal anything = new SubnetActorOfBytes();
+
+    function subnet(ISubnetActor actor) internal returns (SubnetActorPowerSource) {
+        return SubnetActorPowerSource(Deployed.make("SubnetActorPowerSource", abi.encode(actor)));
+    }
+
+    function refuses(string memory name, address given, bytes4 reason) internal {
+        bytes memory creation = Deployed.code(name, abi.encode(given));
+        vm.expectRevert(abi.encodeWithSelector(reason, given));
+        Deployed.create(creation);
+    }
 
     function powersOf(IPowerSource source, address[] memory active, uint256[] memory powers, uint64 number)
         internal
@@ -44,21 +55,21 @@ contract PowerSourcesTest is Checks {
         actorNow.set(active, powers, start);
         actorBefore.set(active, powers, start);
         uint64 number = start == 0 ? 0 : start - 1;
-        powersOf(new SubnetActorPowerSource(ISubnetActor(address(actorNow))), active, powers, number);
-        powersOf(new SubnetActorPowerSource(ISubnetActor(address(actorBefore))), active, powers, number);
+        powersOf(subnet(ISubnetActor(address(actorNow))), active, powers, number);
+        powersOf(subnet(ISubnetActor(address(actorBefore))), active, powers, number);
     }
 
     function test_anActorMayBeUpgraded() public {
         (address[] memory active, uint256[] memory powers) = some(1, 5);
         actorBefore.set(active, powers, 8);
-        SubnetActorPowerSource source = new SubnetActorPowerSource(ISubnetActor(address(actorBefore)));
+        SubnetActorPowerSource source = subnet(ISubnetActor(address(actorBefore)));
         powersOf(source, active, powers, 7);
         vm.etch(address(actorBefore), address(actorNow).code);
         powersOf(source, active, powers, 7);
     }
 
     function test_256ValidatorsAndNoMore() public {
-        SubnetActorPowerSource source = new SubnetActorPowerSource(ISubnetActor(address(actorNow)));
+        SubnetActorPowerSource source = subnet(ISubnetActor(address(actorNow)));
         (address[] memory active, uint256[] memory powers) = some(1, 256);
         actorNow.set(active, powers, 1);
         powersOf(source, active, powers, 0);
@@ -73,7 +84,7 @@ contract PowerSourcesTest is Checks {
         public
     {
         anything.answer(ISubnetActor.getActiveValidators.selector, abi.encode(new address[](1)));
-        SubnetActorPowerSource source = new SubnetActorPowerSource(ISubnetActor(address(anything)));
+        SubnetActorPowerSource source = subnet(ISubnetActor(address(anything)));
         anything.answer(ISubnetActor.getActiveValidators.selector, bytes.concat(active, new bytes(more)));
         anything.answer(ISubnetActor.getCurrentPower.selector, power);
         anything.answer(ISubnetActor.getConfigurationNumbers.selector, numbers);
@@ -83,11 +94,9 @@ contract PowerSourcesTest is Checks {
     }
 
     function test_refusesWhatIsNoSubnetActor() public {
-        address nobody = address(0x5f);
-        vm.expectRevert(abi.encodeWithSelector(SubnetActorPowerSource.NotASubnetActor.selector, nobody));
-        new SubnetActorPowerSource(ISubnetActor(nobody));
-        vm.expectRevert(abi.encodeWithSelector(SubnetActorPowerSource.NotASubnetActor.selector, address(anything)));
-        new SubnetActorPowerSource(ISubnetActor(address(anything)));
+        bytes4 reason = SubnetActorPowerSource.NotASubnetActor.selector;
+        refuses("SubnetActorPowerSource", address(0x5f), reason);
+        refuses("SubnetActorPowerSource", address(anything), reason);
     }
 
     function test_refusesAnActorThatDoesNotSayPowers() public {
@@ -95,7 +104,7 @@ contract PowerSourcesTest is Checks {
         address[] memory active = new address[](2);
         (active[0], active[1]) = (address(1), address(2));
         anything.answer(list, abi.encode(active));
-        SubnetActorPowerSource source = new SubnetActorPowerSource(ISubnetActor(address(anything)));
+        SubnetActorPowerSource source = subnet(ISubnetActor(address(anything)));
         vm.expectRevert(abi.encodeWithSelector(SubnetActorPowerSource.NoPower.selector, address(1)));
         source.membership();
         anything.answer(ISubnetActor.getCurrentPower.selector, abi.encode(uint256(5)));
@@ -115,12 +124,12 @@ contract PowerSourcesTest is Checks {
         for (uint256 i = 0; i < active.length; ++i) {
             members[i] = IPowerSource.Member({validator: active[i], power: powers[i]});
         }
-        powersOf(new StaticPowerSource(members), active, powers, 0);
+        powersOf(StaticPowerSource(Deployed.make("StaticPowerSource", abi.encode(members))), active, powers, 0);
     }
 
     function testFuzz_theGatewaysSetOfTheMoment(uint256 seed, uint8 count) public {
         address gateway = Gateways.deploy(address(1), address(this), new IGatewayMembership.Validator[](0));
-        GatewayPowerSource source = new GatewayPowerSource(IGatewayMembership(gateway));
+        GatewayPowerSource source = GatewayPowerSource(Deployed.make("GatewayPowerSource", abi.encode(gateway)));
         (address[] memory active, uint256[] memory powers) = some(seed, 0);
         powersOf(source, active, powers, 0);
         (active, powers) = some(seed, count % 20);
@@ -133,7 +142,6 @@ contract PowerSourcesTest is Checks {
     }
 
     function test_aGatewayHasCode() public {
-        vm.expectRevert(abi.encodeWithSelector(GatewayPowerSource.NotAGateway.selector, address(5)));
-        new GatewayPowerSource(IGatewayMembership(address(5)));
+        refuses("GatewayPowerSource", address(5), GatewayPowerSource.NotAGateway.selector);
     }
 }

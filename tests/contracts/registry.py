@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from functools import cache
 from typing import Any
 
 import pytest
@@ -114,6 +115,28 @@ def refused(name: str, *values: Any) -> AbstractContextManager[pytest.ExceptionI
     return pytest.raises(Reverted, check=same)
 
 
+def _hashable(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+@cache
+def _begun(
+    powers: tuple[int, ...], voting: bool, changes: tuple[tuple[str, Any], ...]
+) -> tuple[Contract, Contract, Contract, Contract]:
+    """Gateway, its adapter, second half and registry on a chain that no test uses itself."""
+    chain = Chain(100)
+    # Creation code is limited (EIP-3860), so that a large set comes by transaction.
+    gateway = deploy_gateway(chain, OWNER, PARENT, members(powers) if len(powers) <= 64 else [])
+    if len(powers) > 64:
+        gateway.send("setMembership", [(power, address, b"") for power, address, _ in members(powers)], sender=PARENT)
+    source = chain.deploy("GatewayPowerSource", gateway.address)
+    extension = chain.deploy("RegistryExtension")
+    given = {"votingRequired": voting, "targets": [gateway.address], **dict(changes)}
+    registry = chain.deploy("UpgradeRegistry", config(source.address, **given), extension.address)
+    gateway.send("transferOwnership", registry.address, sender=OWNER)
+    return gateway, source, extension, registry
+
+
 class Subnet:
     """A gateway, its adapter and a registry, at block 100. The gateway is the registry's, and its target.
 
@@ -124,19 +147,13 @@ class Subnet:
     """
 
     def __init__(self, powers: Sequence[int] = (10, 10, 10, 10), *, voting: bool = False, **changes: Any) -> None:
-        self.chain = Chain(100)
-        # Creation code is limited (EIP-3860), so that a large set comes by transaction.
-        at_start = members(powers) if len(powers) <= 64 else []
-        self.gateway = deploy_gateway(self.chain, OWNER, PARENT, at_start)
-        if len(powers) > 64:
-            self.set_members(members(powers))
-        self.source = self.chain.deploy("GatewayPowerSource", self.gateway.address)
-        self.registry = self.deploy(**{"votingRequired": voting, "targets": [self.gateway.address], **changes})
-        self.gateway.send("transferOwnership", self.registry.address, sender=OWNER)
+        self.voting = voting
+        begun = _begun(tuple(powers), voting, tuple((name, _hashable(value)) for name, value in changes.items()))
+        self.chain = begun[0].chain.copy()
+        self.gateway, self.source, self.extension, self.registry = (contract.on(self.chain) for contract in begun)
 
     def deploy(self, **changes: Any) -> Contract:
         """Another registry on the same gateway."""
-        self.extension = self.chain.deploy("RegistryExtension")
         return self.chain.deploy("UpgradeRegistry", config(self.source.address, **changes), self.extension.address)
 
     def set_members(self, new: Sequence[tuple[int, str, bytes]]) -> None:
@@ -158,14 +175,27 @@ class Subnet:
         """Propose a release for the first possible height, or what `changes` say by the names of the struct."""
         fields = INPUT | changes
         assert len(fields) == len(INPUT)
-        voted = bool(calls) or bool(self.registry.call("settings")["votingRequired"])
-        if voted and "votingBlocks" not in changes:
+        if (calls or self.voting) and "votingBlocks" not in changes:
             fields["votingBlocks"] = VOTE
         if height is not None:
             fields["targetHeight"] = height
         elif (fields["releaseKind"], fields["scheduleKind"]) in {(RAW, FIXED), (MANIFEST, FIXED)}:
             fields["targetHeight"] = fields["targetHeight"] or self.chain.number + fields["votingBlocks"] + self.lead()
         return int(self.registry.send("propose", tuple(fields.values()), list(calls), list(undo), sender=sender))
+
+    def cut(self, *changes: Any, init: str = ZERO, data: bytes = b"") -> Call:
+        """A linked call that cuts the gateway."""
+        return self.gateway.address, self.gateway.data("diamondCut", list(changes), init, data)
+
+    def setting(self, function: str, *arguments: Any) -> Call:
+        """A linked call of the registry to itself."""
+        return self.registry.address, self.registry.data(function, *arguments)
+
+    def settle(self, function: str, *arguments: Any) -> None:
+        """Change a setting by a vote."""
+        number = self.propose(calls=[self.setting(function, *arguments)], **ALONE)
+        self.vote(number, *range(1, 4))
+        self.registry.send("executeContracts", number, sender=STRANGER)
 
     def vote(self, proposal: int, *numbers: int, support: bool = True) -> None:
         for number in numbers:

@@ -253,8 +253,9 @@ class TestFields:
             ("migrationKind", "InvalidMigrationKind"),
         ):
             for kind in (3 if field != "migrationKind" else 4, 255):
+                wrong: dict[str, Any] = {field: kind}
                 with refused(error, kind):
-                    subnet.propose(150, **dict[str, Any]({field: kind}))
+                    subnet.propose(150, **wrong)
 
     def test_a_zero_hash_is_refused(self, subnet: Subnet) -> None:
         with refused("ZeroReleaseHash"):
@@ -424,7 +425,7 @@ class TestMembership:
 
     def test_257_validators(self) -> None:
         subnet = Subnet()
-        subnet.set_members(members([1] * 257))
+        subnet.set_members([(1, validator(number), b"") for number in range(257)])
         self.refuses(subnet, "TooManyValidators", 256, 257)
 
     def test_256_validators_in_one_page(self) -> None:

@@ -263,3 +263,28 @@ class TestMovingMembership:
         subnet.set_members([])
         assert self.powers(subnet) == (0, 0, 0, 0)
         assert subnet.registry.call("readiness", 1, 0, 10) == ([], 0)
+
+
+class TestAdvertise:
+    """What a validator runs, apart from any proposal."""
+
+    def test_by_a_validator_or_its_operator(self) -> None:
+        subnet = Subnet()
+        subnet.registry.send("setOperator", operator(2), sender=validator(2))
+        subnet.go_to(105)
+        subnet.registry.send("advertise", b"v0.1.5".ljust(32, b"\0"), 7, HASH, sender=operator(2))
+        event = {"validator": validator(2), "sender": operator(2), "version": b"v0.1.5".ljust(32, b"\0")}
+        assert subnet.chain.events == [("VersionAdvertised", {**event, "protocol": 7, "releaseHash": HASH})]
+        row = subnet.rows()[1]
+        assert row["version"] == b"v0.1.5".ljust(32, b"\0")
+        assert (row["protocol"], row["advertisedHash"]) == (7, HASH)
+        assert (row["advertisedAt"], row["advertisedTime"]) == (105, subnet.chain.time)
+        subnet.registry.send("advertise", b"~" * 32, 2**64 - 1, bytes(32), sender=validator(2))
+        assert subnet.rows()[1]["version"] == b"~" * 32
+        assert [row["advertisedAt"] for row in subnet.rows()] == [0, 105, 0, 0]
+
+    def test_by_nobody_else(self) -> None:
+        subnet = Subnet([10, 10, 0])
+        for sender in (STRANGER, operator(1), validator(3)):
+            with refused("NotAValidator", sender):
+                subnet.registry.send("advertise", b"v1".ljust(32, b"\0"), 1, HASH, sender=sender)

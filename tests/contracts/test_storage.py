@@ -23,6 +23,15 @@ def test_all_facets_of_the_gateway_agree() -> None:
     assert set(shared.values()) == {layouts()["GatewayDiamond"]}
 
 
+def test_both_halves_of_the_registry_agree() -> None:
+    """The second half works on the storage of the first, which may have more behind it."""
+    first, *structs = layouts()["UpgradeRegistry"].split("\n\n")
+    second, *known = layouts()["RegistryExtension"].split("\n\n")
+    assert len(second.splitlines()) > 20
+    assert first.startswith(second)
+    assert set(known) <= set(structs)
+
+
 def test_a_moved_variable_is_seen() -> None:
     kinds = {"t_uint64": {"label": "uint64", "numberOfBytes": "8"}}
     first = {"slot": "0", "offset": 0, "label": "a", "type": "t_uint64"}

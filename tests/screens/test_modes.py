@@ -7,13 +7,14 @@ from dataclasses import replace
 import pytest
 from textual.widgets import Footer, Input
 
-from console.actions import ACTIONS, MODE_NAMES, action
+from console.actions import ACTIONS, MODE_NAMES, VIEW_NAMES, action
 from console.app import UpgradeConsoleApp
 from screens.bindings import READ_ONLY_REASON, refusal
 from screens.help import HelpScreen
 from screens.logs import LogsScreen
 from screens.mode import ModeScreen
 from screens.overview import OverviewScreen
+from screens.proposal import ProposalScreen
 from tests import fakes
 from tests.fakes import FakeSession
 from tests.pilot import screen_text, settled, until, until_screen
@@ -162,8 +163,13 @@ async def test_the_cursor_stays_on_its_proposal_when_a_newer_one_appears() -> No
         await until(pilot, lambda: "Proposal 2: v0.3.0" in screen_text(app), "the newer one's detail")
 
 
-async def test_every_mode_explains_itself() -> None:
-    for kind in ModeScreen.__subclasses__():
+async def test_every_view_explains_itself() -> None:
+    app = UpgradeConsoleApp(FakeSession(fakes.go()))
+    async with app.run_test() as pilot:
+        await settled(pilot)
+        kinds: list[type[ModeScreen]] = [*(type(screen) for screen in app._screens.values()), ProposalScreen]
+    assert {kind.MODE for kind in kinds} == set(VIEW_NAMES)
+    for kind in kinds:
         assert len(kind.EXPLANATION) > 60
 
 

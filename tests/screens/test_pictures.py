@@ -10,16 +10,20 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Button, Input
+from textual.widgets import Button, Checkbox, Input
 
 from console.app import UpgradeConsoleApp
 from console.model import Snapshot, Verdict
+from console.operations.governance import halt_call, vote_call
 from screens.confirm import ConfirmScreen, ReasonScreen
+from screens.review import ReviewScreen
 from tests import fakes
+from tests import governance_fakes as votes
 from tests.fakes import HASH, URL, FakeSession
 from tests.hostile import hostile
 from tests.pilot import screen_text, settled, until
 from tests.screens.test_bring_up import BringingSession
+from widgets.choice_field import ChoiceField
 
 Compare = Callable[..., bool]
 SMALL, MIDDLE, LARGE = (80, 24), (120, 40), (160, 48)
@@ -68,9 +72,99 @@ def test_theme(snap_compare: Compare, theme: str) -> None:
     assert snap_compare(app, run_before=after())
 
 
-@pytest.mark.parametrize("size", [SMALL, MIDDLE])
-def test_proposals(snap_compare: Compare, size: tuple[int, int]) -> None:
-    assert snap_compare(UpgradeConsoleApp(FakeSession(fakes.go())), terminal_size=size, run_before=after("2"))
+GOVERNED: dict[str, tuple[Snapshot, tuple[str, ...], tuple[int, int], str]] = {
+    # Snapshot, keys, size, and what stands there when all is drawn.
+    "proposals": (votes.voted_on(), ("2",), SMALL, "at 75% ready"),
+    "proposals_large": (votes.voted_on(), ("2",), LARGE, "Proposed at"),
+    "proposal": (votes.voted_on(), ("2", "enter"), SMALL, "EXPEDITED vote"),
+    "proposal_votes": (votes.voted_on(), ("2", "enter", "pagedown"), SMALL, "2 of the 3 that stop it"),
+    "proposal_large": (votes.voted_on(), ("2", "enter"), LARGE, "we cannot follow it in time"),
+    "proposal_addresses": (votes.voted_on(), ("2", "enter", "a"), LARGE, "we cannot follow it in time"),
+    "proposal_rollback": (votes.rolling_back(), ("2", "enter"), LARGE, "Roll back"),
+    "waiting_for_a_vote": (votes.voted_on(), (), SMALL, "NOT YET"),
+    "waiting_for_readiness": (votes.waiting_for_readiness(), (), SMALL, "NOT YET"),
+    "readiness": (votes.waiting_for_readiness(), ("4",), SMALL, "Ready: 2"),
+    "readiness_large": (votes.waiting_for_readiness(), ("4",), LARGE, "protocol 3"),
+    "readiness_addresses": (votes.waiting_for_readiness(), ("4", "a", "a"), SMALL, "t410f"),
+    "vote": (votes.voted_on(), ("2", "enter", "t"), SMALL, "is signed"),
+    "replace": (votes.shown(votes.scheduled()), ("2", "enter", "x"), SMALL, "arming stays"),
+    "cuts": (votes.voted_on(), ("2", "enter", "d"), SMALL, "INITIALISER"),
+    "cuts_large": (votes.voted_on(), ("2", "enter", "d"), LARGE, "412 more lines"),
+    "emergency": (votes.voted_on(), ("f9",), SMALL, "2 of the 3 approvals"),
+    "emergency_chain_down": (fakes.chain_down(), ("f9",), SMALL, "does not answer"),
+    "contested": (votes.contested(), (), SMALL, "ENDPOINTS DISAGREE"),
+}
+
+
+@pytest.mark.parametrize("name", GOVERNED)
+def test_governed(snap_compare: Compare, name: str) -> None:
+    shown, keys, size, words = GOVERNED[name]
+
+    async def run(pilot: Pilot[Any]) -> None:
+        await settled(pilot)
+        for key in keys:
+            stack = len(pilot.app.screen_stack)
+            await pilot.press(key)
+            if key in {"enter", "f9"}:
+                await until(pilot, lambda stack=stack: len(pilot.app.screen_stack) > stack, "the next screen")  # type: ignore[misc]
+            if key == "enter":
+                await until(pilot, lambda: getattr(pilot.app.screen, "governance", None) is not None, "the votes")
+            await pilot.pause()
+        await until(pilot, lambda: words in screen_text(_app(pilot)), words)
+        await pilot.pause()
+
+    session = FakeSession(shown)
+    session.governances[2] = votes.governance(rolled=name == "proposal_rollback")
+    assert snap_compare(UpgradeConsoleApp(session), terminal_size=size, run_before=run)
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+@pytest.mark.parametrize("dangerous", [False, True])
+def test_review(snap_compare: Compare, size: tuple[int, int], dangerous: bool) -> None:
+    session = FakeSession(votes.voted_on())
+    session.warnings = ("its signer keeps this key in plain text",) if dangerous else ()
+
+    async def run(pilot: Pilot[Any]) -> None:
+        await settled(pilot)
+        call = halt_call(votes.voting(), 3, "it leaks") if dangerous else vote_call(votes.voting(), support=True)
+        screen = ReviewScreen(session, lambda: call, dangerous=dangerous)
+        await pilot.app.push_screen(screen)
+        await until(pilot, lambda: not screen.query_one("#confirm", Button).disabled, "the armed review")
+        await pilot.pause()
+
+    assert snap_compare(UpgradeConsoleApp(session), terminal_size=size, run_before=run)
+
+
+def test_stopping_the_node_in_an_emergency(snap_compare: Compare) -> None:
+    async def run(pilot: Pilot[Any]) -> None:
+        await after("f9")(pilot)
+        await until(pilot, lambda: not pilot.app.screen.query_one("#stop", Button).disabled, "the choices")
+        pilot.app.screen.query_one("#stop", Button).focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen), "the confirm step")
+        await until(pilot, lambda: not pilot.app.screen.query_one("#confirm", Button).disabled, "the armed dialog")
+        await pilot.pause()
+
+    assert snap_compare(UpgradeConsoleApp(FakeSession(fakes.go())), run_before=run)
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+def test_proposing_both(snap_compare: Compare, size: tuple[int, int]) -> None:
+    async def run(pilot: Pilot[Any]) -> None:
+        await after("p")(pilot)
+        await until(pilot, lambda: pilot.app.screen.query("#field-name"), "the form")
+        form = pilot.app.screen
+        form.query_one("#field-what", ChoiceField).choose("both")
+        form.query_one("#field-schedule", ChoiceField).choose("readiness")
+        form.query_one("#field-expedited", Checkbox).value = True
+        for field, value in {"name": "v0.3.0", "url": URL, "hash": HASH, "calls": "/home/op/cut.json"}.items():
+            form.query_one(f"#field-{field}", Input).value = value
+        await pilot.pause()
+        form.query_one("#field-expedited").focus()
+        await until(pilot, lambda: "EXPEDITED" in screen_text(_app(pilot)), "the end of the form")
+        await pilot.pause()
+
+    assert snap_compare(UpgradeConsoleApp(FakeSession(fakes.idle())), terminal_size=size, run_before=run)
 
 
 def test_release(snap_compare: Compare) -> None:
@@ -121,23 +215,6 @@ def test_propose_with_a_problem(snap_compare: Compare) -> None:
         await pilot.pause()
 
     assert snap_compare(UpgradeConsoleApp(FakeSession(fakes.go())), run_before=fill)
-
-
-def test_confirm(snap_compare: Compare) -> None:
-    async def ask(pilot: Pilot[Any]) -> None:
-        await after("p")(pilot)
-        await until(pilot, lambda: pilot.app.screen.query("#field-name"), "the form")
-        form = pilot.app.screen
-        for field, value in FILLED.items():
-            form.query_one(f"#field-{field}", Input).value = value
-        await until(pilot, lambda: not form.query_one("#submit", Button).disabled, "the open way")
-        form.query_one("#submit", Button).focus()
-        await pilot.press("enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen), "the confirm step")
-        await until(pilot, lambda: not pilot.app.screen.query_one("#confirm", Button).disabled, "the armed dialog")
-        await pilot.pause()
-
-    assert snap_compare(UpgradeConsoleApp(FakeSession(fakes.go())), run_before=ask)
 
 
 def test_bring_up_failed(snap_compare: Compare) -> None:

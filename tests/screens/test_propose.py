@@ -11,14 +11,15 @@ from console.app import UpgradeConsoleApp
 from console.errors import ChainError
 from screens.cuts import CutsScreen
 from screens.overview import OverviewScreen
-from screens.propose import ROWS, ProposeScreen
+from screens.propose import ProposeScreen
+from screens.propose_facts import blocks_of, deadline_facts, height_facts, span_facts, suggested_height
+from screens.propose_rows import ROWS
 from screens.review import ReviewScreen
 from tests import fakes
 from tests import governance_fakes as votes
 from tests.fakes import HASH, NOW, URL, FakeSession
 from tests.pilot import screen_text, settled, until
 from widgets.choice_field import ChoiceField
-from widgets.propose_facts import blocks_of, deadline_facts, height_facts, span_facts, suggested_height
 
 pytestmark = pytest.mark.anyio
 
@@ -103,10 +104,14 @@ async def test_keys_typed_ahead_cannot_send() -> None:
     async with app.run_test() as pilot:
         form = await _open(pilot)
         await _fill(pilot, form, FILLED)
+        session.review_answer.clear()
         form.query_one("#submit", Button).focus()
-        # One burst, as an impatient hand or a pasted text gives it; Enter lands on Cancel.
-        await pilot.press("enter", "y", "y", "tab", "right", "y", "enter", "y")
-        await pilot.pause()
+        # One burst, as an impatient hand or a pasted text gives it.
+        await pilot.press("enter", "y", "y", "tab", "right", "y", "y")
+        session.review_answer.set()
+        review = pilot.app.screen
+        assert isinstance(review, ReviewScreen)
+        await _armed(pilot, review)
         assert session.sent == []
         assert form.query_one("#field-hash", Input).value == FILLED["hash"]
 
@@ -161,6 +166,33 @@ async def test_where_no_vote_is_needed_none_is_asked_for() -> None:
         await until(pilot, lambda: form.query_one("#row-voting").display, "the vote that calls need")
 
 
+async def test_a_migration_is_taken_from_its_manifest() -> None:
+    session = FakeSession(fakes.idle())
+    app = UpgradeConsoleApp(session)
+    async with app.run_test(size=(80, 48)) as pilot:
+        form = await _open(pilot)
+        await _fill(pilot, form, {"url": URL, "height": "1400"})
+        form.query_one("#field-kind", ChoiceField).choose("manifest")
+        form.query_one("#field-manifest", Input).value = "/tmp/manifest.json"
+        await until(pilot, lambda: "press Read…: it settles" in screen_text(app), "what is missing")
+        form.query_one("#read-manifest", Button).focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: "migration: wasm cdcdcdcdcdcdcdcd" in screen_text(app), "what it settles")
+        assert form.query_one("#field-name", Input).value == "v0.3.0"
+        assert not form.query_one("#field-breaking", Checkbox).value
+        fields = form.fields()
+        assert (fields["migration"], fields["migration_hash"]) == ("wasm", "cd" * 32)
+        assert "manifest" not in fields
+        assert not form.query_one("#submit", Button).disabled
+        form.query_one("#field-hash", Input).value = "12" * 32
+        await until(pilot, lambda: form.query_one("#submit", Button).disabled, "the barred way")
+        form.query_one("#field-hash", Input).value = HASH
+        session.error = ChainError("it is for another chain")
+        form.query_one("#read-manifest", Button).focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: "it is for another chain" in screen_text(app), "the refusal")
+
+
 async def test_calls_are_read_before_they_are_proposed() -> None:
     session = FakeSession(fakes.idle())
     app = UpgradeConsoleApp(session)
@@ -171,7 +203,7 @@ async def test_calls_are_read_before_they_are_proposed() -> None:
         form.query_one("#field-calls", Input).value = "/tmp/cut.json"
         await until(pilot, lambda: "nobody proposes calls unread" in screen_text(app), "the warning")
         assert form.query_one("#submit", Button).disabled
-        form.query_one("#read", Button).focus()
+        form.query_one("#read-calls", Button).focus()
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, CutsScreen), "the diff")
         await until(pilot, lambda: "GatewayMessengerFacet" in screen_text(app), "the cut")

@@ -90,10 +90,13 @@ async def test_keys_typed_ahead_sign_nothing() -> None:
     session = FakeSession(votes.voted_on())
     app = UpgradeConsoleApp(session)
     async with app.run_test() as pilot:
-        await _vote(pilot, "yes")
-        await pilot.press("y", "tab", "y", "enter", "y")
-        await pilot.pause()
-    assert session.sent == []
+        session.review_answer.clear()
+        review = await _vote(pilot, "yes")
+        await pilot.press("y", "tab", "y", "y")
+        assert review.query_one("#confirm", Button).disabled
+        session.review_answer.set()
+        await _armed(pilot, review)
+        assert session.sent == []
 
 
 async def test_it_is_exported_instead_and_nothing_is_sent() -> None:
@@ -191,7 +194,7 @@ async def test_a_name_typed_ahead_or_pasted_confirms_nothing() -> None:
         # Pasted as keys, with the Enter in the same burst.
         for key in (*"devnet", "enter"):
             app.post_message(events.Key(key, key if len(key) == 1 else "\r"))
-        await until(pilot, lambda: "press Enter" in screen_text(app), "the answer")
+        await until(pilot, lambda: "Read it again" in screen_text(app), "the answer")
         await pilot.pause()
     assert session.sent == []
 

@@ -49,11 +49,6 @@ def register(
     _paying(propose)
 
 
-def cut_options(parser: argparse.ArgumentParser) -> None:
-    """Options that say a cut, for verbs that link several: `--facets CONTRACT:NAME=FILE`."""
-    _cut(parser, required=False)
-
-
 def _looking(add: _Add) -> None:
     show = add("show", "looking", "show", "facets, functions, code and owner of a diamond")
     show.add_argument("contract", metavar="NAME", help=_CONTRACT)

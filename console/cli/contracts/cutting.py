@@ -12,7 +12,7 @@ from console.chain.cut_plan import ProposedFacet
 from console.errors import InputError, SettingsError
 from console.operations.artefact_sources import FacetOption, facet_option, proposed_facets
 from console.operations.contract_deploy import deploying
-from console.operations.contract_upgrade import CutRequest, PreparedCut, prepare_cuts, with_deployed
+from console.operations.contract_upgrade import CutRequest, PreparedCut, check_upgradable, prepare_cuts, with_deployed
 from console.ports import KeyReference
 from console.settings import NetworkSettings
 from console.text import untrusted
@@ -80,8 +80,12 @@ async def deployed(cuts: Sequence[PreparedCut], network: NetworkSettings, key: K
     Raises:
         ConsoleError: A facet on the parent chain is missing, or a deployment failed; the next run goes on.
     """
+    from console.chain.agreement import require_agreement
+
+    await require_agreement(network)
     found: list[PreparedCut] = []
     for entry in cuts:
+        check_upgradable(entry.review)
         if not entry.plan.to_deploy:
             found.append(entry)
             continue
@@ -92,7 +96,7 @@ async def deployed(cuts: Sequence[PreparedCut], network: NetworkSettings, key: K
                 next_step="name them as NAME=FILE@ADDRESS afterwards",
             )
         async with deploying(network, key) as deployer:
-            found.append(await with_deployed(entry, await deployer.deploy_facets(entry.plan.to_deploy)))
+            found.append(await with_deployed(network, entry, await deployer.deploy_facets(entry.plan.to_deploy)))
     return found
 
 

@@ -90,7 +90,7 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 async def _view(network: NetworkSettings, contract: str) -> DiamondView:
-    rpc = JsonRpc()
+    rpc = JsonRpc(tokens=network.tokens)
     try:
         return (await read_diamond(rpc, await place_of(network, contract, rpc))).view
     finally:
@@ -115,7 +115,7 @@ async def _verified(arguments: argparse.Namespace, network: NetworkSettings) -> 
     named: dict[str, Compiled] = {
         option.name: await load_compiled(network, option.where) for option in facet_options(arguments, network)
     }
-    rpc = JsonRpc()
+    rpc = JsonRpc(tokens=network.tokens)
     try:
         diamond = await read_diamond(rpc, await place_of(network, arguments.contract, rpc))
     finally:

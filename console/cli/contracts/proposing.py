@@ -8,16 +8,17 @@ import re
 from collections.abc import Sequence
 
 from console.chain.governance import GovernanceReader
+from console.chain.signing import PlainTerminal
 from console.cli.confirming import confirm
 from console.cli.contracts.changing import write_cut
 from console.cli.contracts.cutting import deployed, paying_key, prepared
 from console.cli.contracts.showing import document, review_lines
 from console.cli.printing import print_json
 from console.errors import InputError
-from console.model import CutReview, LinkedCall, RegistryRules
+from console.model import CutReview, LinkedCall, RegistryRules, Upgradable
 from console.operations.contract_ownership import TO_REGISTRY, plan_hand_over
 from console.operations.contract_proposal import contract_proposal
-from console.operations.contract_upgrade import PreparedCut, linked
+from console.operations.contract_upgrade import PreparedCut, check_upgradable, linked
 from console.operations.registry_call import RegistryCalls
 from console.settings import NetworkSettings, load_network
 
@@ -43,8 +44,9 @@ def _cut(arguments: argparse.Namespace, network: NetworkSettings) -> int:
         return 0
     if not arguments.json:
         print("\n".join(review_lines(found.review)), flush=True)
-    upgrade = None if found.plan.to_deploy else linked([found])
-    if upgrade is not None and upgrade.exported:
+    check_upgradable(found.review)
+    if found.review.upgradable is Upgradable.OTHER and (arguments.out is None or not found.plan.to_deploy):
+        # Without a place for the export nothing is deployed for it either.
         write_cut(arguments, found.review, found.place.chain_id)
         return 0
     confirm(network.name, arguments.confirm)
@@ -97,7 +99,7 @@ async def _propose(
     rules = await _rules(network)
     name = arguments.name or _name_of(arguments.contract, rules.proposal_count)
     call = contract_proposal(name, calls, rules, voting_blocks=arguments.voting_blocks, init_allowed=init_allowed)
-    registry = RegistryCalls(network, None, key=paying_key(arguments, network))
+    registry = RegistryCalls(network, None, key=paying_key(arguments, network), terminal=PlainTerminal())
     try:
         return (await registry.now(call)).proposal_id
     finally:

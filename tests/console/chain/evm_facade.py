@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from console.devnet.evm.genesis import Genesis
 from console.ports import KeyReference
 from console.settings import NetworkSettings, NodeSettings
 from tests.console.chain.servers import Refusal
@@ -89,9 +90,9 @@ class EvmFacade:
 
 
 @asynccontextmanager
-async def facade(folder: Path) -> AsyncIterator[EvmFacade]:
-    """The EVM process on a fresh genesis of four validators, and its facade (not yet behind a server)."""
-    made = genesis()
+async def facade(folder: Path, made: Genesis | None = None) -> AsyncIterator[EvmFacade]:
+    """The EVM process on a fresh genesis, that of the tests by default, and its facade (not behind a server yet)."""
+    made = made or genesis()
     (folder / "genesis.json").write_text(json.dumps(made.document))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

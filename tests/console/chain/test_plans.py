@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -106,7 +107,20 @@ async def _with_a_liar(*, own_up: bool, behind: int = 0) -> str:
 
 
 async def test_others_that_contradict_each_other_are_named() -> None:
-    assert "do not say the same of the registry at height 100" in await _with_a_liar(own_up=False)
+    assert "contradict each other about" in await _with_a_liar(own_up=False)
+
+
+async def test_one_endpoint_alone_is_not_enough_where_agreement_is_required() -> None:
+    async with serving() as served:
+        await served.stop(*(server for server in served.ethereum if server is not served.ethereum[2]))
+        contested = []
+        for required in (False, True):
+            settings = dataclasses.replace(served.settings, require_agreement=required)
+            plans = RegistryPlans(settings, settings.nodes[0])
+            contested.append((await plans.read(own_node_only=False)).contested)
+            await plans.close()
+    assert contested[0] == ""
+    assert contested[1].startswith("not cross-checked: only ")
 
 
 async def test_our_own_node_is_not_contested() -> None:

@@ -9,8 +9,7 @@ import pytest
 from console.addresses import keccak
 from console.chain.contracts import artefact
 from console.chain.ipc_functions import DIAMOND_CUT, IPC_FACETS
-from console.chain.selectors import core_selectors, facet_name, known_names, named, read_selector, selector_of, spelled
-from console.errors import InputError
+from console.chain.selectors import core_selectors, facet_name, known_names, named, selector_of, spelled
 from console.model import Selector
 
 MEASURED = {
@@ -66,10 +65,3 @@ def test_functions_of_one_name_are_all_spelled() -> None:
         {"type": "function", "name": "f", "inputs": [], "outputs": []},
     ]
     assert sorted(spelled(abi).values()) == ["f()", "f(uint256)"]
-
-
-def test_typed_selectors() -> None:
-    assert read_selector(" 0x8DA5CB5B ") == read_selector("owner()") == "0x8da5cb5b"
-    for text in ("", "owner", "0x8da5", "owner();", "owner(address to)"):
-        with pytest.raises(InputError, match="neither a selector"):
-            read_selector(text)

@@ -166,3 +166,26 @@ async def test_facets_of_several_contracts_say_whose_they_are(tmp_path: Path) ->
                 await prepared_contracts(typed(*facets), network, ["gateway", "subnet-actor"])
         (found,) = await prepared_contracts(typed(f"gateway:{FACET}"), network, ["gateway"])
         assert found.place.address == GATEWAY
+
+
+async def test_a_proposal_links_the_cuts_that_it_names(tmp_path: Path, cli_beside: RunAsync) -> None:
+    async with place_in(tmp_path) as at:
+        what = (
+            "--contracts",
+            "gateway",
+            "--facets",
+            f"gateway:{FACET}",
+            "--name",
+            "gateway-v2",
+            "--voting-period",
+            "60",
+        )
+        (await cli_beside("propose", *what, "--json", *at.where)).refused_with("confirmed for network devnet")
+        done = await cli_beside("propose", *what, "--confirm", "devnet", *at.where)
+        assert done.code == 0, done.err
+        assert "add     0xb55dbd06 getNetworkVersion()" in done.out
+        assert "1 contract calls, made once the vote is won" in done.out
+        review = json.loads((await cli_beside("contracts", "review", "1", "--json", *at.where)).out)
+        assert review["calls"][0]["cut"]["codes_agree"] is True
+        for wrong in (["--contracts", "gateway"], ["--facets", FACET], ["--contracts", "g", "--calls", "f"]):
+            assert (await cli_beside("propose", "--name", "a", *wrong, *at.where)).code == 2

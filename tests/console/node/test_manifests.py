@@ -18,15 +18,17 @@ from aiohttp import web
 
 from console.errors import NodeError, ReleaseError
 from console.files import sha256_of
-from console.model import FailureCode, Preparation, ProposalStatus, ReleaseKind, Verdict
+from console.model import FailureCode, MigrationKind, Preparation, ProposalStatus, ReleaseKind, Verdict
 from console.node.attempts import AttemptBook
 from console.node.generation import Generations
 from console.node.given_manifests import given_manifest, keep_bundle
 from console.node.journal import Journal
 from console.node.manifests import Manifests, NetworkDemands
+from console.node.migration import kind_of, migration_hash
 from console.node.preparation import Preparer
 from console.node.release.attestation import keep_attestation, make_attestation
 from console.node.release.bundle import Bundle
+from console.node.release.manifest import peek_manifest
 from console.node.release.roles import Role
 from console.node.release.trust import Trust
 from console.node.releases import BinaryReleases
@@ -98,11 +100,15 @@ class Desk:
             self.served[f"/v0.2.0/manifest.json.{builder}.builder.sshsig"] = signed(builder, content, Role.BUILDER)
 
     def plan(self, content: bytes, **changes: Any) -> None:
+        """The chain has a plan for a manifest, voted on as what it is where `changes` do not say otherwise."""
+        migration = peek_manifest(content).migration
+        kind = kind_of(migration)
+        voted = {"migration_kind": kind, "migration_hash": migration_hash(migration) if kind else ""}
         plan = proposal(
             release_kind=ReleaseKind.MANIFEST,
             release_hash=hashlib.sha256(content).hexdigest(),
             release_url=untrusted(f"{self.base}/v0.2.0/manifest.json"),
-            **changes,
+            **{**voted, **changes},
         )
         self.book.follow(PlanReading(60, (plan,), None), "", None)
 
@@ -207,6 +213,18 @@ async def test_signatures_that_come_later_are_found(desk: Desk) -> None:
         ({"max_height": 99, "min_height": None}, {}, "the plan is for height 100", FailureCode.NOT_TRUSTED),
         ({}, {"breaking": False}, "lets nodes go on with the old binary", FailureCode.NOT_TRUSTED),
         ({"keyring": 4}, {}, "rotate it first", FailureCode.NOT_TRUSTED),
+        (
+            {},
+            {"migration_kind": MigrationKind.WASM, "migration_hash": "5" * 64},
+            "of kind wasm was voted on",
+            FailureCode.NOT_TRUSTED,
+        ),
+        (
+            {"migration": whole()["migration"]},
+            {"migration_kind": MigrationKind.NONE, "migration_hash": ""},
+            "of kind none was voted on",
+            FailureCode.NOT_TRUSTED,
+        ),
     ],
 )
 async def test_a_release_that_does_not_fit_is_not_staged(

@@ -164,10 +164,21 @@ def test_a_plan_of_a_lower_number_that_is_scheduled_later_is_crossed_too() -> No
     assert done_with(first, [attempt])
     assert not done_with(scheduled(4, 300), [attempt])
     assert done_with(scheduled(3, 150, verdict=Verdict.CROSS), [attempt]), "crossed before, whoever saw it"
-    reading = PlanReading(400, (first, scheduled(4, 300, verdict=Verdict.CROSS)), None)
-    found = plan_to_open(reading, [attempt], ("", ""), 250)
+    proposals = (first, scheduled(4, 300, verdict=Verdict.CROSS))
+    found = plan_to_open(proposals, [attempt], ("", ""), 250)
     assert found is not None
     assert found.id == 4
+
+
+def test_a_node_that_was_away_crosses_first_what_the_network_crossed_meanwhile(desk: Desk) -> None:
+    plan = approved(1)
+    desk.follow(plan)
+    desk.again()
+    passed = scheduled(2, 150, verdict=Verdict.CROSS, release_hash=NEW_HASH)
+    passed = dataclasses.replace(passed, status=ProposalStatus.EXECUTED)
+    assert desk.book.follow(PlanReading(400, (passed, plan), None), "", 100) is not None
+    assert desk.book.attempt is not None
+    assert (desk.book.attempt.proposal_id, desk.book.attempt.target_height) == (2, 150)
 
 
 @pytest.mark.parametrize("status", [ProposalStatus.CANCELLED, ProposalStatus.REJECTED, ProposalStatus.EXPIRED])
@@ -263,7 +274,7 @@ def test_what_is_taken_up_is_approved_and_never_worse_than_another(
         approved(number, status=status, ready_power=ready, schedule_kind=kind)
         for number, (status, ready, kind) in reversed(list(enumerate(found, 1)))
     )
-    chosen = plan_to_open(PlanReading(60, proposals, None), [], ("", ""), None)
+    chosen = plan_to_open(proposals, [], ("", ""), None)
     open_ones = [entry for entry in proposals if entry.status is ProposalStatus.APPROVED]
     assert (chosen is None) == (not open_ones)
     if chosen is not None and chosen.schedule_kind is ScheduleKind.READINESS:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from console.errors import NodeError
@@ -106,12 +108,13 @@ async def test_readiness_is_said_again_for_another_release(bench: Bench) -> None
 
 
 async def test_ready_is_taken_back_when_the_bytes_are_gone_and_said_again(bench: Bench) -> None:
-    """The chain counts whoever is ready; what was staged is looked at again when the controller starts."""
+    """The chain counts whoever is ready."""
     async with bench.controller() as controller:
         approve(bench)
         await until(controller, lambda status: status.attempt is not None)
         await controller.commands.add_upgrade("v0.2.0", bench.given)
         await until(controller, lambda _: OWN in bench.chain.ready)
+        shutil.rmtree(bench.home / "cosmovisor" / "upgrades" / "v0.2.0")
         controller._book.change(preparation=Preparation.FAILED, failure_code=1, note="lost")
         await until(controller, lambda _: "withdraw" in [word for word, _ in bench.chain.said])
         await controller.commands.add_upgrade("v0.2.0", bench.given)

@@ -89,7 +89,7 @@ async def test_a_facet_is_deployed_once_and_linked(tmp_path: Path) -> None:
         async with deploying(subnet.network, key, subnet.journal) as deployer:
             assert await deployer.deploy_facets(prepared.plan.to_deploy) == deployed
         assert len(subnet.evm.sent) == sent == 1
-        ready = await with_deployed(prepared, deployed)
+        ready = await with_deployed(subnet.network, prepared, deployed)
         found = linked([ready])
         (call,), (undo,) = found.calls, found.undo
         assert call.target == checksummed(genesis().gateway)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from console.model import FailureCode, ProposalStatus, Verdict
+from console.model import FailureCode, ProposalStatus, ScheduleKind, Verdict
 from console.operations.status import failure_words, status_document
 from console.text import untrusted
 from tests.console.operations.examples import (
@@ -24,6 +24,8 @@ TOP = {"schema", "network", "height", "block_time_s", "upgrade", "validators", "
 UPGRADE = {
     "id", "name", "status", "target_height", "blocks_left", "eta_s", "release_hash", "release_url", "ready_power",
     "armed_power", "total_power", "ready_count", "validator_count", "go", "no_go_reasons", "verdict",
+    "schedule", "delay", "readiness_needed", "readiness_deadline", "voting_ends_at", "yes_power", "no_power",
+    "voting_power", "vote_needed", "expedited", "linked_calls",
 }  # fmt: skip
 VALIDATOR = {"address", "moniker", "power", "ready", "armed", "failure", "ready_since", "version"}
 NODE = {"state", "generation", "version", "pid", "height", "last_exit_code", "fetching", "proof"}
@@ -59,7 +61,45 @@ def test_the_upgrade_is_written_in_words_and_numbers() -> None:
         "go": True,
         "no_go_reasons": [],
         "verdict": None,
+        "schedule": "fixed",
+        "delay": 0,
+        "readiness_needed": 27,
+        "readiness_deadline": None,
+        "voting_ends_at": None,
+        "yes_power": 0,
+        "no_power": 0,
+        "voting_power": 0,
+        "vote_needed": 0,
+        "expedited": False,
+        "linked_calls": 0,
     }
+
+
+def test_an_upgrade_without_a_height_says_what_it_waits_for() -> None:
+    waiting = a_proposal(
+        status=ProposalStatus.APPROVED,
+        schedule_kind=ScheduleKind.READINESS,
+        target_height=0,
+        delay=40,
+        readiness_bps=9000,
+        readiness_deadline=900,
+    )
+    upgrade = status_document(a_snapshot(an_upgrading_chain(proposals=(waiting,))))["upgrade"]
+    assert (upgrade["target_height"], upgrade["blocks_left"], upgrade["eta_s"]) == (None, None, None)
+    assert (upgrade["schedule"], upgrade["readiness_needed"], upgrade["readiness_deadline"]) == ("readiness", 36, 900)
+    assert upgrade["no_go_reasons"] == ["the proposal is approved"]
+    fewer = replace(waiting, ready_power=35)
+    upgrade = status_document(a_snapshot(an_upgrading_chain(proposals=(fewer,))))["upgrade"]
+    assert upgrade["no_go_reasons"] == ["the proposal is approved", "ready 35 of 40 power, 36 needed"]
+
+
+def test_calls_that_come_first_and_are_not_made_are_a_reason_against() -> None:
+    linked = a_proposal(linked_calls=2, contracts_first=True)
+    upgrade = status_document(a_snapshot(an_upgrading_chain(proposals=(linked,))))["upgrade"]
+    assert upgrade["go"] is False
+    assert upgrade["no_go_reasons"] == ["2 contract calls that come before the freeze are not made yet"]
+    made = replace(linked, contracts_at=130)
+    assert status_document(a_snapshot(an_upgrading_chain(proposals=(made,))))["upgrade"]["go"] is True
 
 
 def test_a_verdict_and_a_status_are_lower_case_words() -> None:

@@ -60,6 +60,7 @@ def genesis(
         admin_key="0x" + ADMIN.key.hex(),
         gateway_parent=PARENT.address,
         council=council,
+        extra_balances=dict.fromkeys(council, 10**24),
         voting_required=voting_required,
         freeze_blocks=FREEZE,
         execution_window=WINDOW,

@@ -5,29 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from console.model import RegistryRules, Snapshot
-from console.quantities import parse_duration
+from console.operations.propose_terms import span_blocks
 from console.text import duration
 from widgets.moments import CLOCK_SIGN, chain_age, count, wall_clock
 from widgets.proposal_words import Clock
 
-USUAL_VOTE = "7d"
-"""How long a vote is open where nobody says otherwise."""
-
 
 def blocks_of(text: str, block_time_s: float | None) -> int | None:
-    """Blocks of a typed span: a number is blocks, `7d` or `1h30m` is time; None where it cannot be told.
-
-    Args:
-        text: As typed.
-        block_time_s: Measured seconds per block; None while it is not known.
-    """
-    typed = text.strip()
-    if typed.isascii() and typed.isdigit() and len(typed) <= 19:
-        return int(typed)
-    if not block_time_s:
-        return None
+    """Blocks of a typed span, as `console.operations.propose_terms.span_blocks`; None where it cannot be told."""
     try:
-        return max(1, round(parse_duration(typed) / block_time_s))
+        return span_blocks(text, block_time_s)
     except ValueError:
         return None
 
