@@ -20,10 +20,10 @@ from console.ports import ConsensusReading, PeerView, PlanReading, Signals
 _LOG = logging.getLogger(__name__)
 
 _RETRY_S = 1.0
+_UNKNOWN_KEY_S = 10.0
+"""Seconds until a key that the registry does not know is tried again: who joins names it after joining."""
 _NEARLY_READY = frozenset({Preparation.VERIFIED, Preparation.STAGED, Preparation.READY})
-_FINAL = frozenset(
-    {"TooLate", "NotAValidator", "WrongReleaseHash", "WrongHeight", "NotCrossing", "UnknownProposal", "ZeroExeHash"}
-)
+_FINAL = frozenset({"TooLate", "WrongReleaseHash", "WrongHeight", "NotCrossing", "UnknownProposal", "ZeroExeHash"})
 """Refusals that saying it again cannot change."""
 
 
@@ -205,10 +205,13 @@ class Speaker:
         self._tasks[what] = asyncio.get_running_loop().create_task(self._send(attempt, what, value, send))
 
     async def _send(self, attempt: Attempt, what: str, value: str, send: Callable[[], Awaitable[None]]) -> None:
+        pause_s = _RETRY_S
         try:
             await send()
         except ContractRefused as error:
             _LOG.warning("the registry refused %s: %s", what, error)
+            if error.name == "NotAValidator":
+                pause_s = _UNKNOWN_KEY_S
             if error.name in _FINAL:
                 self._journal.say(attempt, what, value)
                 self._journal.record(f"refused-{what}", attempt, reason=str(error))
@@ -221,7 +224,7 @@ class Speaker:
             _LOG.info("the chain has our word: %s", what)
             self._on_said()
             return
-        self._not_before[what] = time.monotonic() + _RETRY_S
+        self._not_before[what] = time.monotonic() + pause_s
 
 
 def _failure(code: int, attempt: Attempt) -> str:

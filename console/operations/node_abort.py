@@ -33,7 +33,7 @@ class AbortCase:
 
     plan: Plan
     height: int | None
-    """Of the block store when it was last read; a statement is issued at the halt, at H−1 or H."""
+    """Of the block store, as far as it was read or proven; a statement is issued at the halt, at H−1 or H."""
     crossing: Crossing
     membership: Mapping[str, Member]
 
@@ -107,6 +107,10 @@ def abort_case(network: NetworkSettings, node: NodeSettings) -> AbortCase:
             next_step="ask an operator whose node has it; before the halt the chain itself decides",
         )
     height = None if observation is None else observation.height
+    if attempt.crossing is not Crossing.NONE:
+        # That it stands at its halt was proven when the crossing began. The last reading may be older than that: a
+        # release that dies before it opens its RPC is never read.
+        height = max(height or 0, attempt.target_height - 1)
     return AbortCase(plan, height, attempt.crossing, _members(stored))
 
 

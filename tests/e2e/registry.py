@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,9 +17,12 @@ from console.devnet.ethereum_port import EthereumPort
 from console.devnet.folder import require_devnet
 from console.devnet.keys import Key
 from console.devnet.layout import Layout
-from console.errors import BadAnswer
+from console.errors import BadAnswer, EndpointDown
 from console.files import sha256_of
 from tests.e2e.devnet import Devnet
+
+_SILENCE_S = 60.0
+"""Seconds for which no node may answer: every one of them is between two binaries."""
 
 
 class Registry:
@@ -51,9 +55,17 @@ class Registry:
         return named[0] if len(named) == 1 else named
 
     def proposal(self, number: int = 1) -> dict[str, Any]:
-        """A proposal as the chain shows it."""
-        found: dict[str, Any] = self.view("proposal", number)
-        return found
+        """A proposal as the chain shows it; waits while no node answers, as when all of them stand at a halt."""
+        end = time.monotonic() + _SILENCE_S
+        while True:
+            try:
+                found: dict[str, Any] = self.view("proposal", number)
+            except EndpointDown:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.2)
+            else:
+                return found
 
     def send(self, key: Key, function: str, *args: object) -> dict[str, Any]:
         """Have a key call the registry; the receipt."""

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from console.devnet.keys import admin_key, validator_key
-from console.model import ProposalStatus, ScheduleKind, Verdict
+from console.model import ProposalStatus, Verdict
 from tests.e2e import judge
 from tests.e2e.devnet import Devnet, running
-from tests.e2e.registry import Registry, release_of
+from tests.e2e.registry import Registry, release_options
 
 pytestmark = pytest.mark.e2e
 
@@ -26,13 +25,14 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devnet]:
 def test_a_validator_joins_after_scheduling_and_the_verdict_counts_it(network: Devnet) -> None:
     registry = Registry(network)
     target = registry.height() + network.lead(110)
-    number = registry.propose(**release_of(network), scheduleKind=ScheduleKind.FIXED, targetHeight=target)
+    number = 1
+    network.tells("propose", *release_options(network), "--height", str(target))
     assert registry.proposal(number)["totalPower"] == 40
     joined = network.verb("join", "--power", "30")
     assert joined.code == 0, joined.err
     assert network.node("node5")["power"] == 30
     # 40 of 70 is not more than two thirds: without the fifth there is neither a verdict to cross nor a block.
-    network.eventually("all five are armed", network.all_are("ARMED"))
+    network.eventually("all five are ready and armed", lambda: registry.proposal(number)["goPower"] == 70)
     network.eventually("it is frozen", lambda: registry.proposal(number)["frozenAt"] > 0)
     frozen = registry.proposal(number)
     assert (frozen["verdict"], frozen["totalPower"], frozen["goPower"]) == (Verdict.CROSS, 70, 70)
@@ -51,22 +51,13 @@ def test_a_validator_joins_after_scheduling_and_the_verdict_counts_it(network: D
 def test_a_release_is_replaced_before_the_freeze_and_all_cross_with_the_new_one(network: Devnet) -> None:
     registry = Registry(network)
     first, second = network.add_release("v0.3.0", 3), network.add_release("v0.3.1", 3)
-    server = network.status()["releases"][0]["url"].rsplit("/", 2)[0]
-    target = registry.height() + network.lead(130)
-    number = registry.propose(
-        name="v0.3",
-        releaseHash=bytes.fromhex(first.sha256),
-        releaseUrl=f"{server}/v0.3.0/subnetd",
-        breaking=True,
-        scheduleKind=ScheduleKind.FIXED,
-        targetHeight=target,
-    )
+    target, number = registry.height() + network.lead(130), 2
+    network.tells("propose", *release_options(network, "v0.3.0"), "--height", str(target))
     network.eventually("some are ready with the first one", lambda: registry.proposal(number)["readyPower"] > 0)
-    for validator in (1, 2, 5):
+    _, _, _, url, _, sha256 = release_options(network, "v0.3.1")
+    for node in ("node1", "node2", "node5"):
         # 50 of 70 power agree.
-        registry.send(
-            validator_key(validator), "replaceRelease", number, bytes.fromhex(second.sha256), f"{server}/v0.3.1/subnetd"
-        )
+        network.tells("replace", str(number), "--hash", sha256, "--url", url, "--node", node)
     replaced = registry.proposal(number)
     assert (replaced["releaseRound"], replaced["releaseHash"].hex()) == (1, second.sha256)
     assert replaced["status"] == ProposalStatus.SCHEDULED
@@ -92,7 +83,7 @@ def test_a_release_that_fails_behind_h_is_aborted_by_the_network_and_the_registr
     before = {node["version"] for node in network.status()["nodes"]}
     build = network.add_release("v0.6.0", 4)
     target = network.propose_build(build, network.lead(100))
-    number = int(registry.view("settings")["proposalCount"])
+    number = registry.newest()
     names = [node["name"] for node in network.status()["nodes"]]
     network.eventually("every operator is called", network.all_are("NEEDS_OPERATOR"), deadline_s=300)
     for name in names:
@@ -114,14 +105,12 @@ def test_a_release_that_fails_behind_h_is_aborted_by_the_network_and_the_registr
 
     # On chain it is still being crossed, until more than 2/3 of the frozen power say otherwise.
     assert registry.view("scheduledId") == number
-    for validator in (1, 2, 5):
-        registry.send(validator_key(validator), "rollback", number, "it cannot read its state")
+    why = ("--reason", "it cannot read its state", "--confirm", "devnet")
+    for node in reversed(names):
+        if registry.proposal(number)["status"] != ProposalStatus.ROLLED_BACK:
+            network.tells("rollback", str(number), *why, "--node", node)
     shown = registry.proposal(number)
     assert (shown["status"], registry.view("scheduledId")) == (ProposalStatus.ROLLED_BACK, 0)
-    again = registry.propose(
-        **{**release_of(network, 0), "name": "v0.7.0"},
-        key=admin_key(),
-        scheduleKind=ScheduleKind.FIXED,
-        targetHeight=registry.height() + network.lead(60),
-    )
-    assert registry.proposal(again)["status"] == ProposalStatus.SCHEDULED
+    again = ("v0.2.0", str(registry.height() + network.lead(60)))
+    network.tells("propose", *release_options(network, again[0]), "--height", again[1])
+    assert registry.proposal(number + 1)["status"] == ProposalStatus.SCHEDULED

@@ -103,6 +103,19 @@ async def test_nothing_is_signed_elsewhere_than_at_the_halt(tmp_path: Path, heig
         await own_statement(abort_case(a_network(node), node), node)
 
 
+async def test_a_proven_halt_counts_more_than_an_old_reading(tmp_path: Path) -> None:
+    """A release that executes H and dies before it opens its RPC is never read there."""
+    node = a_halted(tmp_path, height=490)
+    journal = Journal(node.state_dir / "journal.db")
+    attempt = journal.latest_attempt()
+    assert attempt is not None
+    for crossing in (Crossing.HALTED, Crossing.QUIESCED, Crossing.BACKED_UP, Crossing.SWITCHED, Crossing.STARTING):
+        attempt = journal.change(attempt, crossing=crossing)
+    journal.close()
+    case = abort_case(a_network(node), node)
+    assert counted(case, await own_statement(case, node)).found.power == 40
+
+
 async def test_without_a_key_nothing_is_signed(tmp_path: Path) -> None:
     node = dataclasses.replace(a_halted(tmp_path), operator_key=None)
     with pytest.raises(InputError, match="has no operator key"):
