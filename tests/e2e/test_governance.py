@@ -13,8 +13,11 @@ from console.model import ProposalStatus, Verdict
 from tests.e2e import judge
 from tests.e2e.devnet import Devnet, running
 from tests.e2e.registry import Registry, release_options
+from tests.e2e.terminal import Terminal
 
 pytestmark = pytest.mark.e2e
+
+TAB, ENTER, ESCAPE = "\t", "\r", "\x1b"
 
 FAST = ("--block-time", "300ms", "--freeze-blocks", "14", "--voting")
 POWERS = ("--powers", "10,10,10,20")
@@ -101,15 +104,19 @@ def test_readiness_schedules_and_the_cut_comes_first(network: Devnet, registry: 
     number = registry.newest()
     network.vote(number, "node1", "node2", "node3")
     assert registry.proposal(number)["status"] == ProposalStatus.VOTING
-    network.vote(number, "node4")
-    # From here on nobody does anything: the controllers prepare, schedule, cut, arm and cross.
-    network.eventually("it is scheduled", lambda: registry.proposal(number)["status"] == ProposalStatus.SCHEDULED)
-    scheduled = registry.proposal(number)
-    assert (scheduled["yesPower"], scheduled["readyPower"]) == (50, 50)
-    height = int(scheduled["targetHeight"])
-    network.eventually("the cut is made", lambda: registry.proposal(number)["contractsAt"] > 0, deadline_s=300)
-    network.eventually("all four are committed", network.all_are("COMMITTED"), deadline_s=300)
-    network.eventually("it is executed", lambda: registry.proposal(number)["status"] == ProposalStatus.EXECUTED)
+    terminal = Terminal("--network", "devnet", "--dir", str(network.folder), "--node", "node4")
+    try:
+        votes_yes(terminal)
+        # From here on nobody does anything: the controllers prepare, schedule, cut, arm and cross.
+        height = crosses_by_itself(network, registry, number)
+        terminal.press("1")
+        terminal.until("COMMITTED", deadline_s=60)
+        terminal.press("q")
+        terminal.until("Keep it running", deadline_s=10)
+        terminal.press(ENTER)
+        assert terminal.ended() == 0
+    finally:
+        terminal.kill()
 
     shown = registry.proposal(number)
     assert shown["verdict"] == Verdict.CROSS
@@ -122,6 +129,36 @@ def test_readiness_schedules_and_the_cut_comes_first(network: Devnet, registry: 
         judge.crossed(network, name, height)
     judge.nobody_signed_twice(network)
     judge.same_app_hash(network, names, height + 1)
+
+
+def votes_yes(terminal: Terminal) -> None:
+    """Vote in the console as a person does: the list, the proposal in full, yes, what is signed, and sign."""
+    terminal.until("v0.2.0", deadline_s=60)
+    terminal.press("2")
+    terminal.until("v0.2.0", "voting")
+    terminal.press(ENTER)
+    terminal.until("vote", "Vote")
+    terminal.press("t")
+    terminal.until("Vote on proposal")
+    terminal.press(TAB)
+    terminal.read(0.3)
+    terminal.press(ENTER)
+    terminal.until("y signs and sends", deadline_s=60)
+    terminal.press("y")
+    terminal.until("In block", deadline_s=60)
+    terminal.press(ESCAPE)
+    terminal.press(ESCAPE)
+
+
+def crosses_by_itself(network: Devnet, registry: Registry, number: int) -> int:
+    """Wait until an approved upgrade is over; H."""
+    network.eventually("it is scheduled", lambda: registry.proposal(number)["status"] == ProposalStatus.SCHEDULED)
+    scheduled = registry.proposal(number)
+    assert (scheduled["yesPower"], scheduled["readyPower"]) == (50, 50)
+    network.eventually("the cut is made", lambda: registry.proposal(number)["contractsAt"] > 0, deadline_s=300)
+    network.eventually("all four are committed", network.all_are("COMMITTED"), deadline_s=300)
+    network.eventually("it is executed", lambda: registry.proposal(number)["status"] == ProposalStatus.EXECUTED)
+    return int(scheduled["targetHeight"])
 
 
 def test_the_report_says_what_it_came_to(network: Devnet) -> None:
