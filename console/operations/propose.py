@@ -144,6 +144,11 @@ def request_of(
     release = has_release(fields)
     match = _HASH.fullmatch(fields.get("hash", "").strip())
     manifest = fields.get("kind") == MANIFEST_KIND
+    if release and manifest and not fields.get("migration", "").strip():
+        raise InputError(
+            "give the manifest's file: a proposal without its migration is one that every controller refuses",
+            safe="nothing was sent",
+        )
     first = release and bool(calls) and fields.get("order") == "first"
     if first and not undo:
         raise InputError(

@@ -30,7 +30,10 @@ def test_good_fields_have_no_problem_and_make_a_request() -> None:
     assert (request.release_hash, request.breaking) == (RELEASE_HASH, True)
     assert request_of({**GOOD, "breaking": "no"}, the_chain()).breaking is False
     assert request.kind is ReleaseKind.RAW
-    assert request_of({**GOOD, "kind": "manifest"}, the_chain()).kind is ReleaseKind.MANIFEST
+    manifest = {**GOOD, "kind": "manifest"}
+    assert request_of({**manifest, "migration": "none"}, the_chain()).kind is ReleaseKind.MANIFEST
+    with pytest.raises(InputError, match="give the manifest's file"):
+        request_of(manifest, the_chain())
     typed = fields_of("v0.2.0", 200, GOOD["url"], GOOD["hash"], breaking=False)
     assert request_of(typed, the_chain()).breaking is False
     assert request_of({**GOOD, "hash": RELEASE_HASH.upper()}, the_chain()).release_hash == RELEASE_HASH
