@@ -38,6 +38,8 @@ class RegistrySignals:
         node: Our node: its operator key signs, and its own Ethereum port is asked first.
         deadline_s: Seconds from sending until the receipt.
         terminal: Where a person can type a passphrase; None in a controller.
+        by_hand: Whether a person says it: the endpoints are asked first whether they agree. A controller does nothing
+            on a contested reading, and must not wait for others at a freeze.
     """
 
     def __init__(
@@ -47,7 +49,10 @@ class RegistrySignals:
         *,
         deadline_s: float = RECEIPT_DEADLINE_S,
         terminal: Terminal | None = None,
+        by_hand: bool = False,
     ) -> None:
+        self._network = network
+        self._by_hand = by_hand
         self._node = node
         self._registry = network.registry
         urls = (node.ethereum_rpc, *network.ethereum_rpc)
@@ -138,6 +143,10 @@ class RegistrySignals:
             raise SettingsError(
                 f"node {self._node.name} has no operator key in the settings", next_step="set operator_key of the node"
             )
+        if self._by_hand:
+            from console.chain.agreement import require_agreement
+
+            await require_agreement(self._network)
         try:
             return await self._writer.send(key, function, args, hurried=hurried)
         except ContractRefused as refused:

@@ -1,4 +1,4 @@
-"""Propose an upgrade: the fields checked in words, and the transaction sent (facts of the rules: contracts/)."""
+"""Propose an upgrade: the fields checked in words, and what they ask for (facts of the rules: contracts/)."""
 
 from __future__ import annotations
 
@@ -19,11 +19,8 @@ from console.model import (
     minimum_lead,
 )
 from console.operations.contract_export import ExportedCall, read_export
-from console.operations.governance import propose_call
 from console.operations.propose_terms import has_calls, has_release, is_voted, read_terms
-from console.operations.registry_call import RegistryCalls
 from console.ports import ProposeRequest
-from console.settings import NetworkSettings
 
 FIELDS = (
     "name",
@@ -93,28 +90,6 @@ def check_fields(
     if has_calls(fields) and not fields.get("calls", "").strip():
         found["calls"] = "the file of the calls is missing: the one that `propose-contract --out` wrote"
     return {field: found[field] for field in FIELDS if found.get(field)}
-
-
-async def propose(network: NetworkSettings, request: ProposeRequest) -> int:
-    """Send a proposal from the network's proposer key, through the signer process.
-
-    Args:
-        network: Where to send it.
-        request: What `request_of` made.
-
-    Returns:
-        The proposal's id, when the receipt was seen.
-
-    Raises:
-        SettingsError: The network has no proposer key.
-        ChainError: Not sent, refused (`ContractRefused`), or not seen in time.
-        SignerError: The signer did not sign; nothing was sent.
-    """
-    calls = RegistryCalls(network, None)
-    try:
-        return (await calls.now(propose_call(request))).proposal_id
-    finally:
-        await calls.close()
 
 
 def request_of(
