@@ -222,7 +222,7 @@ async def _chain_of(network: NetworkSettings, node: NodeSettings, journal: Journ
     from console.chain.transactions import RegistrySignals
 
     plans, signals = RegistryPlans(network, node), RegistrySignals(network, node)
-    state = EvmState((node.ethereum_rpc,))
+    state = EvmState((node.ethereum_rpc,), network.tokens)
     demand, closing = proof_demand(network)
     closing = (plans.close, peers.close, signals.close, state.close, *closing)
     return _Chain(plans, peers, signals, closing, demand, state)
