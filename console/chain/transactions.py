@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 from console.chain.receipts import Receipt, created_proposal, frozen_verdict
 from console.chain.sent import sent_by_node
+from console.chain.signing import own_key_warning
 from console.chain.writer import RECEIPT_DEADLINE_S, RegistryWriter, Transaction, describe_call
-from console.errors import ContractRefused, InputError, SettingsError
+from console.errors import ContractRefused, InputError, SettingsError, SignerError
 from console.model import Verdict
 from console.ports import Terminal
 from console.settings import NetworkSettings, NodeSettings
@@ -64,6 +65,15 @@ class RegistrySignals:
             # Asked for once; the answer is kept.
             await self._writer.address(self._node.operator_key)
         await self._writer.prepare()
+
+    async def key_warning(self) -> str:
+        """That the operator key is the validator's own, or cannot be used; empty when neither."""
+        if self._node.operator_key is None:
+            return ""
+        try:
+            return own_key_warning(await self._writer.address(self._node.operator_key), self._node.address)
+        except SignerError as error:
+            return error.what
 
     async def ready(self, proposal_id: int, release_hash: str) -> None:
         """Say that the release is verified and staged and preflight passed."""
