@@ -119,6 +119,7 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
     looking = asyncio.create_task(_keep_house(live, ballast))
     telling = asyncio.create_task(_tell_manager(notifier, controller))
+    warning = asyncio.create_task(warn_of_key(chain.key_warning))
     # What lives for ever need not be looked at again: a hand-over must not wait for the collector.
     gc.freeze()
     try:
@@ -133,8 +134,8 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
             raise
         raise _first(known) from group
     finally:
-        looking.cancel()
-        telling.cancel()
+        for task in (looking, telling, warning):
+            task.cancel()
         notifier.stopping()
         await _close_between_commands(controller, service)
         for closing in chain.closing:
@@ -168,6 +169,12 @@ async def _tell_manager(notifier: Notifier, controller: Controller) -> None:
     await notifier.keep_alive()
 
 
+async def warn_of_key(key_warning: Callable[[], Awaitable[str]] | None) -> None:
+    """Say once what is wrong with the operator key: nothing waits for it."""
+    if key_warning is not None and (problem := await key_warning()):
+        _LOG.warning("%s", problem)
+
+
 def _settings_in_force(live: LiveSettings) -> NodeSettings:
     """The settings; while what was set here cannot be read automation does nothing, since it may have been off."""
     return dataclasses.replace(live.settings, automatic=False) if live.problem else live.settings
@@ -196,6 +203,8 @@ class _Chain:
     proof: ProofDemand = NOTHING_DEMANDED
     state: StateReader | None = None
     """Of our own node; None where it has no state that is read key by key."""
+    key_warning: Callable[[], Awaitable[str]] | None = None
+    """What is wrong with the operator key, in words; None where nothing is signed."""
 
 
 async def _chain_of(network: NetworkSettings, node: NodeSettings, journal: Journal) -> _Chain:
@@ -222,10 +231,10 @@ async def _chain_of(network: NetworkSettings, node: NodeSettings, journal: Journ
     from console.chain.transactions import RegistrySignals
 
     plans, signals = RegistryPlans(network, node), RegistrySignals(network, node)
-    state = EvmState((node.ethereum_rpc,))
+    state = EvmState((node.ethereum_rpc,), network.tokens)
     demand, closing = proof_demand(network)
     closing = (plans.close, peers.close, signals.close, state.close, *closing)
-    return _Chain(plans, peers, signals, closing, demand, state)
+    return _Chain(plans, peers, signals, closing, demand, state, signals.key_warning)
 
 
 def proof_demand(network: NetworkSettings) -> tuple[ProofDemand, tuple[Callable[[], Awaitable[None]], ...]]:

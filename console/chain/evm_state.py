@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from console.chain.rpc import JsonRpc
 from console.errors import BadAnswer, ChainError, EndpointDown
@@ -17,12 +17,13 @@ class EvmState:
 
     Args:
         urls: Ethereum endpoints, in order.
+        tokens: Access tokens by URL.
     """
 
-    def __init__(self, urls: Sequence[str]) -> None:
+    def __init__(self, urls: Sequence[str], tokens: Mapping[str, str] | None = None) -> None:
         self._urls = tuple(urls)
         self._url = ""
-        self._rpc = JsonRpc()
+        self._rpc = JsonRpc(tokens=tokens)
 
     async def height(self) -> int:
         """Height of the last block. Raises ChainError: no endpoint tells it."""

@@ -75,7 +75,7 @@ class GovernanceReader:
     def __init__(self, network: NetworkSettings, urls: Sequence[str], rpc: JsonRpc | None = None) -> None:
         self._network = network
         self._urls = tuple(dict.fromkeys(urls))
-        self._rpc = rpc or JsonRpc()
+        self._rpc = rpc or JsonRpc(tokens=network.tokens)
 
     async def rules(self) -> RegistryRules:
         """What the registry was deployed with. Raises ChainError."""

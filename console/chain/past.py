@@ -51,7 +51,7 @@ class PastReader:
 
     def __init__(self, network: NetworkSettings) -> None:
         self._network = network
-        self._rpc = JsonRpc()
+        self._rpc = JsonRpc(tokens=network.tokens)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -39,7 +39,7 @@ class CometPeers:
     """
 
     def __init__(self, network: NetworkSettings, node: NodeSettings) -> None:
-        self._rpc = JsonRpc()
+        self._rpc = JsonRpc(tokens=network.tokens)
         self._chain_id = network.chain_id
         self._address = node.address
         self._own = node.cometbft_rpc

@@ -311,3 +311,15 @@ def _hex(answer: Mapping[str, object], name: str, size: int | None = None) -> st
         if raw and (size is None or len(raw) == size):
             return value
     raise SignerError(f"the signer's answer has no usable `{name}`", safe="nothing was sent")
+
+
+def own_key_warning(address: str, validator: str) -> str:
+    """That an operator key is too good for its work; empty when it is another key than the validator's own.
+
+    Args:
+        address: Of the operator key.
+        validator: Of the validator.
+    """
+    if address.lower() != validator.lower():
+        return ""
+    return f"the operator key {address} is the validator's own: use a low-value key"

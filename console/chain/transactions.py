@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 from console.chain.receipts import Receipt, created_proposal, frozen_verdict
 from console.chain.sent import sent_by_node
+from console.chain.signing import own_key_warning
 from console.chain.writer import RECEIPT_DEADLINE_S, RegistryWriter, Transaction, describe_call
-from console.errors import ContractRefused, InputError, SettingsError
+from console.errors import ContractRefused, InputError, SettingsError, SignerError
 from console.model import Verdict
 from console.ports import Terminal
 from console.settings import NetworkSettings, NodeSettings
@@ -38,6 +39,8 @@ class RegistrySignals:
         node: Our node: its operator key signs, and its own Ethereum port is asked first.
         deadline_s: Seconds from sending until the receipt.
         terminal: Where a person can type a passphrase; None in a controller.
+        by_hand: Whether a person says it: the endpoints are asked first whether they agree. A controller does nothing
+            on a contested reading, and must not wait for others at a freeze.
     """
 
     def __init__(
@@ -47,7 +50,10 @@ class RegistrySignals:
         *,
         deadline_s: float = RECEIPT_DEADLINE_S,
         terminal: Terminal | None = None,
+        by_hand: bool = False,
     ) -> None:
+        self._network = network
+        self._by_hand = by_hand
         self._node = node
         self._registry = network.registry
         urls = (node.ethereum_rpc, *network.ethereum_rpc)
@@ -59,6 +65,15 @@ class RegistrySignals:
             # Asked for once; the answer is kept.
             await self._writer.address(self._node.operator_key)
         await self._writer.prepare()
+
+    async def key_warning(self) -> str:
+        """That the operator key is the validator's own, or cannot be used; empty when neither."""
+        if self._node.operator_key is None:
+            return ""
+        try:
+            return own_key_warning(await self._writer.address(self._node.operator_key), self._node.address)
+        except SignerError as error:
+            return error.what
 
     async def ready(self, proposal_id: int, release_hash: str) -> None:
         """Say that the release is verified and staged and preflight passed."""
@@ -138,6 +153,10 @@ class RegistrySignals:
             raise SettingsError(
                 f"node {self._node.name} has no operator key in the settings", next_step="set operator_key of the node"
             )
+        if self._by_hand:
+            from console.chain.agreement import require_agreement
+
+            await require_agreement(self._network)
         try:
             return await self._writer.send(key, function, args, hurried=hurried)
         except ContractRefused as refused:

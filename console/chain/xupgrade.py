@@ -87,7 +87,7 @@ class UpgradeModulePlans:
         rest: Mapping[str, str] | None = None,
         known: Sequence[UpgradePlan] = (),
     ) -> None:
-        self._rpc = JsonRpc()
+        self._rpc = JsonRpc(tokens=network.tokens)
         self._rest = Rest()
         self._chain_id = network.chain_id
         self._own = node.cometbft_rpc

@@ -71,7 +71,7 @@ async def calling(target: Target, key: Path | None = None) -> AsyncIterator[tupl
     network, node = target.network, target.node
     urls = (*(() if node is None else (node.ethereum_rpc,)), *network.ethereum_rpc)
     # One answer holds a whole proposal, and nothing is drawn meanwhile.
-    reader = GovernanceReader(network, urls, JsonRpc(deadline_s=REQUEST_DEADLINE_S))
+    reader = GovernanceReader(network, urls, JsonRpc(deadline_s=REQUEST_DEADLINE_S, tokens=network.tokens))
     given = None if key is None else KeyReference(key.absolute())
     calls = RegistryCalls(network, node, key=given, terminal=PlainTerminal())
     try:

@@ -88,8 +88,8 @@ def _dry_run(arguments: argparse.Namespace) -> int:
     from console.operations.migrations import read_migration, rehearse
 
     migration = read_migration(arguments.file)
-    urls = load_target(arguments).network.ethereum_rpc
-    trial = asyncio.run(rehearse(migration, arguments.module, urls))
+    network = load_target(arguments).network
+    trial = asyncio.run(rehearse(migration, arguments.module, network.ethereum_rpc, network.tokens))
     run = trial.run
     if arguments.json:
         print_json(_document(trial))

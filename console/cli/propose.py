@@ -13,7 +13,7 @@ from console.cli.sources import Target, explained, observing
 from console.errors import EndpointDown
 from console.model import CallOutcome, CallReview, RegistryRules, ScheduleKind, Snapshot
 from console.operations.governance import propose_call
-from console.operations.propose import fields_of, request_of
+from console.operations.propose import fields_of, notice_warning, request_of
 from console.ports import ProposeRequest
 from console.settings import NetworkSettings, load_network
 from console.text import duration
@@ -28,6 +28,7 @@ class _Proposed:
     review: CallReview
     outcome: CallOutcome | None
     path: Path | None
+    warnings: tuple[str, ...]
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -44,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     fields = _fields(arguments, network)
     _check_without_chain(fields)
     made = asyncio.run(_propose(arguments, network, fields))
-    for warning in made.review.warnings:
+    for warning in made.warnings:
         complain(warning)
     if arguments.json:
         print_json(_document(made))
@@ -64,7 +65,7 @@ def _check_without_chain(fields: dict[str, str]) -> None:
     }
     if known.get("what", "release") != "release":
         known.setdefault("voting", "1")
-    request_of(known, None)
+    request_of(known, None, short_notice=True)
 
 
 def _fields(arguments: argparse.Namespace, network: NetworkSettings) -> dict[str, str]:
@@ -123,13 +124,14 @@ async def _propose(arguments: argparse.Namespace, network: NetworkSettings, fiel
         if snapshot.chain is None:
             raise explained(EndpointDown(snapshot.chain_problem), network, None)
         rules: RegistryRules = await reader.rules()
-        request = request_of(fields, snapshot, rules, evm_chain_id=network.evm_chain_id)
+        request = request_of(fields, snapshot, rules, evm_chain_id=network.evm_chain_id, short_notice=True)
         unsigned = arguments.export is not None or arguments.dry_run
         sender = sender_of(arguments.sender, network, unsigned=unsigned)
         review = await calls.review(propose_call(request), sender=sender)
         path = None if arguments.export is None else export_call(review, network, arguments.export)
         outcome = None if unsigned else await calls.send(review)
-        return _Proposed(request, snapshot, review, outcome, path)
+        near = notice_warning(request, snapshot, rules)
+        return _Proposed(request, snapshot, review, outcome, path, (*([near] if near else []), *review.warnings))
 
 
 def _document(made: _Proposed) -> dict[str, object]:
@@ -149,7 +151,7 @@ def _document(made: _Proposed) -> dict[str, object]:
         "transaction": None if made.outcome is None else made.outcome.transaction,
         "exported": None if made.path is None else str(made.path),
         "data": made.review.data,
-        "warnings": list(made.review.warnings),
+        "warnings": list(made.warnings),
     }
 
 

@@ -65,7 +65,8 @@ async def _ready(network: NetworkSettings, node: NodeSettings, proposal_id: int)
     from console.chain.signing import PlainTerminal
     from console.chain.transactions import RegistrySignals
 
-    plans, signals = RegistryPlans(network, node), RegistrySignals(network, node, terminal=PlainTerminal())
+    plans = RegistryPlans(network, node)
+    signals = RegistrySignals(network, node, terminal=PlainTerminal(), by_hand=True)
     try:
         return await signal_ready(node, proposal_id, plans, signals)
     except EndpointDown as error:

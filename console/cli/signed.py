@@ -82,6 +82,7 @@ def _sign(arguments: argparse.Namespace, target: Target, key: SigningKey, make: 
 
 
 async def _signed(arguments: argparse.Namespace, target: Target, key: SigningKey, make: _Make) -> SignedMessage:
+    from console.chain.agreement import require_agreement
     from console.chain.signing import PlainTerminal, SignerProcess
     from console.operations.registry_call import key_for
 
@@ -93,6 +94,7 @@ async def _signed(arguments: argparse.Namespace, target: Target, key: SigningKey
         async with calling(target) as (reader, _):
             nonce, height = await reader.nonce(address), await reader.height()
         message = await make(nonce, height, address)
+        await require_agreement(target.network)
         return SignedMessage(message, (await signer.sign_typed(reference, message)).signature)
     finally:
         await signer.close()

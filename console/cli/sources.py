@@ -95,7 +95,7 @@ def connect(target: Target, terminal: Terminal | None = None) -> Connection:
     network, node = target.network, target.node
     chain = IpcChain(network)
     plans = None if node is None else RegistryPlans(network, node)
-    signals = None if node is None else RegistrySignals(network, node, terminal=terminal)
+    signals = None if node is None else RegistrySignals(network, node, terminal=terminal, by_hand=True)
     governance = GovernanceReader(network, (*(() if node is None else (node.ethereum_rpc,)), *network.ethereum_rpc))
     calls = RegistryCalls(network, node, terminal=terminal)
 

@@ -16,7 +16,7 @@ from console.chain.sent import sent_by_hand
 from console.chain.writer import RECEIPT_DEADLINE_S, RegistryWriter
 from console.errors import ChainError, InputError
 from console.operations.deployment_journal import Deployment, DeploymentJournal, code_id, deployments_of
-from console.ports import KeyReference
+from console.ports import KeyReference, Terminal
 from console.settings import NetworkSettings
 
 
@@ -42,6 +42,7 @@ class Deployer:
         network: Its Ethereum endpoints and chain id are used.
         key: Who pays.
         journal: Where deployments are written down; the usual place when not given.
+        terminal: Where the signer may ask for a passphrase.
         deadline_s: Seconds from sending until the receipt.
     """
 
@@ -51,13 +52,16 @@ class Deployer:
         key: KeyReference,
         journal: DeploymentJournal | None = None,
         *,
+        terminal: Terminal | None = None,
         deadline_s: float = RECEIPT_DEADLINE_S,
     ) -> None:
         self._network = network
         self._key = key
         self._journal = journal or deployments_of(network)
         self._rpc = JsonRpc(tokens=network.tokens)
-        self._writer = RegistryWriter(network, network.ethereum_rpc, sent_by_hand(network), deadline_s=deadline_s)
+        self._writer = RegistryWriter(
+            network, network.ethereum_rpc, sent_by_hand(network), deadline_s=deadline_s, terminal=terminal
+        )
 
     async def close(self) -> None:
         """End a waiting signer and close the connections."""
@@ -210,10 +214,11 @@ async def deploying(
     key: KeyReference,
     journal: DeploymentJournal | None = None,
     *,
+    terminal: Terminal | None = None,
     deadline_s: float = RECEIPT_DEADLINE_S,
 ) -> AsyncIterator[Deployer]:
     """A deployer that is closed at the end."""
-    deployer = Deployer(network, key, journal, deadline_s=deadline_s)
+    deployer = Deployer(network, key, journal, terminal=terminal, deadline_s=deadline_s)
     try:
         yield deployer
     finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from console.chain.evm_state import EvmState
@@ -33,13 +33,16 @@ def read_migration(file: Path) -> Migration:
     return parse_migration(document)
 
 
-async def rehearse(migration: Migration, file: Path, urls: Sequence[str]) -> Trial:
+async def rehearse(
+    migration: Migration, file: Path, urls: Sequence[str], tokens: Mapping[str, str] | None = None
+) -> Trial:
     """Run a module on the state of a network's last block; nothing is changed anywhere.
 
     Args:
         migration: From `read_migration`; it must be WASM.
         file: The module.
         urls: Ethereum endpoints of the network; the first that answers is read.
+        tokens: Access tokens by URL.
 
     Raises:
         InputError: The migration has no module, or the file cannot be read.
@@ -49,7 +52,7 @@ async def rehearse(migration: Migration, file: Path, urls: Sequence[str]) -> Tri
     if not isinstance(migration, WasmMigration):
         raise InputError("only a WASM migration can be run: this one has no module")
     module = _content(file, MAX_WASM_BYTES)
-    state = EvmState(urls)
+    state = EvmState(urls, tokens)
     try:
         return await try_on(migration, module, state)
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections import deque
@@ -10,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from console import __version__
-from console.errors import NodeError, SettingsError
+from console.chain.signing import SignerProcess, own_key_warning
+from console.errors import NodeError, SettingsError, SignerError
 from console.node.commands import Runner, SystemRunner
 from console.node.cosmovisor.batch import read_batch
 from console.node.cosmovisor.homes import Direction, look_at_home, passage
@@ -73,10 +75,30 @@ def doctor(node: NodeSettings, *, network: NetworkSettings | None = None, runner
         report = replace(report, findings=(*report.findings, Finding(Level.FAIL, "containers", problem)))
     if network is not None:
         report = replace(report, findings=(*report.findings, *proof_findings(network)))
+    report = replace(report, findings=(*report.findings, *key_findings(node)))
     if node.shape != "cosmos":
         return report
     found = cosmovisor_findings(node, report.state, runner or SystemRunner())
     return replace(report, findings=(*report.findings, *found))
+
+
+def key_findings(node: NodeSettings) -> tuple[Finding, ...]:
+    """Whether the operator key can be used, is kept well and is not too good for its work; nothing without one.
+
+    The signer process is asked, so that no key is read here.
+    """
+    if node.operator_key is None:
+        return ()
+    try:
+        found = asyncio.run(SignerProcess().describe(node.operator_key))
+    except SignerError as error:
+        return (Finding(Level.WARN, "operator key", error.what, error.next_step),)
+    problems = [(each, "keep it in a keystore, or where only its owner reads it") for each in found.warnings]
+    if own := own_key_warning(found.address, node.address):
+        problems.append((own, "make one, and name it with `upgrade-console set-operator`"))
+    if problems:
+        return tuple(Finding(Level.WARN, "operator key", what, next_step) for what, next_step in problems)
+    return (Finding(Level.OK, "operator key", f"the operator key is {found.address}"),)
 
 
 def proof_findings(network: NetworkSettings) -> tuple[Finding, ...]:

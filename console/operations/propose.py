@@ -1,4 +1,4 @@
-"""Propose an upgrade: the fields checked in words, and the transaction sent (facts of the rules: contracts/)."""
+"""Propose an upgrade: the fields checked in words, and what they ask for (facts of the rules: contracts/)."""
 
 from __future__ import annotations
 
@@ -19,11 +19,8 @@ from console.model import (
     minimum_lead,
 )
 from console.operations.contract_export import ExportedCall, read_export
-from console.operations.governance import propose_call
 from console.operations.propose_terms import has_calls, has_release, is_voted, read_terms
-from console.operations.registry_call import RegistryCalls
 from console.ports import ProposeRequest
-from console.settings import NetworkSettings
 
 FIELDS = (
     "name",
@@ -52,6 +49,10 @@ Beside them, and never a problem: `what` (`release`, `contracts` or `both`), `ki
 DEFAULT_FREEZE_BLOCKS = 5
 """F, the registry's least, until a proposal has told the real one."""
 
+NOTICE_BLOCKS = 5
+"""Blocks beyond the registry's own lead that we recommend where there is no vote: the proposal is scheduled in its own
+transaction, and a controller at rest looks only every `query_interval_blocks` (5)."""
+
 MAX_URL_LENGTH = 512
 """Bytes of a release URL (contracts/UpgradeRegistry.sol MAX_URL_LENGTH)."""
 
@@ -65,7 +66,11 @@ _MAX_HEIGHT = 2**63 - 1
 
 
 def check_fields(
-    fields: Mapping[str, str], snapshot: Snapshot | None, rules: RegistryRules | None = None
+    fields: Mapping[str, str],
+    snapshot: Snapshot | None,
+    rules: RegistryRules | None = None,
+    *,
+    short_notice: bool = False,
 ) -> dict[str, str]:
     """Check a proposal as typed, without I/O: the rules of the registry in an operator's words.
 
@@ -73,6 +78,7 @@ def check_fields(
         fields: As typed, by the names in `FIELDS` and those beside them.
         snapshot: What is known of the chain; None checks what needs no chain.
         rules: The registry's; None while they are not known: the registry then decides.
+        short_notice: Whether a height that the registry takes is enough, without the notice that we recommend.
 
     Returns:
         Field name to one sentence, in the order of `FIELDS`; empty when all is well. That the chain is silent, or that
@@ -87,34 +93,14 @@ def check_fields(
         found["height"] = found["height"] or ("" if waits else _occupied_problem(chain, height))
         if terms.schedule_kind is ScheduleKind.FIXED:
             typed = fields.get("height", "").strip()
-            found["height"] = found["height"] or _height_problem(typed, height, chain, rules, terms.voting_blocks)
+            found["height"] = found["height"] or _height_problem(
+                typed, height, chain, rules, terms.voting_blocks, short_notice=short_notice
+            )
         found["url"] = _url_problem(fields.get("url", "").strip())
         found["hash"] = _hash_problem(fields.get("hash", "").strip())
     if has_calls(fields) and not fields.get("calls", "").strip():
         found["calls"] = "the file of the calls is missing: the one that `propose-contract --out` wrote"
     return {field: found[field] for field in FIELDS if found.get(field)}
-
-
-async def propose(network: NetworkSettings, request: ProposeRequest) -> int:
-    """Send a proposal from the network's proposer key, through the signer process.
-
-    Args:
-        network: Where to send it.
-        request: What `request_of` made.
-
-    Returns:
-        The proposal's id, when the receipt was seen.
-
-    Raises:
-        SettingsError: The network has no proposer key.
-        ChainError: Not sent, refused (`ContractRefused`), or not seen in time.
-        SignerError: The signer did not sign; nothing was sent.
-    """
-    calls = RegistryCalls(network, None)
-    try:
-        return (await calls.now(propose_call(request))).proposal_id
-    finally:
-        await calls.close()
 
 
 def request_of(
@@ -123,6 +109,7 @@ def request_of(
     rules: RegistryRules | None = None,
     *,
     evm_chain_id: int | None = None,
+    short_notice: bool = False,
 ) -> ProposeRequest:
     """Turn the fields into a request; files of calls are read.
 
@@ -131,11 +118,12 @@ def request_of(
         snapshot: What is known of the chain.
         rules: The registry's, where they are known.
         evm_chain_id: Which chain exported calls have to be for; None for any.
+        short_notice: As for `check_fields`.
 
     Raises:
         InputError: A field is not acceptable: the first problem's sentence; or a file cannot be used.
     """
-    problems = check_fields(fields, snapshot, rules)
+    problems = check_fields(fields, snapshot, rules, short_notice=short_notice)
     if problems:
         raise InputError(next(iter(problems.values())), safe="nothing was sent")
     chain = None if snapshot is None else snapshot.chain
@@ -144,6 +132,11 @@ def request_of(
     release = has_release(fields)
     match = _HASH.fullmatch(fields.get("hash", "").strip())
     manifest = fields.get("kind") == MANIFEST_KIND
+    if release and manifest and not fields.get("migration", "").strip():
+        raise InputError(
+            "give the manifest's file: a proposal without its migration is one that every controller refuses",
+            safe="nothing was sent",
+        )
     first = release and bool(calls) and fields.get("order") == "first"
     if first and not undo:
         raise InputError(
@@ -225,7 +218,7 @@ def freeze_blocks_of(chain: ChainView | None, rules: RegistryRules | None = None
 def earliest_height(
     chain: ChainView, height: int, rules: RegistryRules | None = None, *, voting_blocks: int = 0
 ) -> int:
-    """The first target height that a proposal sent now can have: it is in the next block at the earliest.
+    """The first target height that we recommend: the registry's first, and where nobody votes some blocks of notice.
 
     Args:
         chain: What is known of the chain.
@@ -233,9 +226,31 @@ def earliest_height(
         rules: The registry's, where they are known.
         voting_blocks: Blocks that the vote is open: one that is won in its last block still leaves the lead.
     """
+    return height + 1 + voting_blocks + _lead(chain, rules) + _notice(rules, voting_blocks)
+
+
+def notice_warning(request: ProposeRequest, snapshot: Snapshot, rules: RegistryRules | None) -> str:
+    """That a height which the registry takes is nearer than we recommend; empty when it is not, or is no fixed one."""
+    if snapshot.chain is None or snapshot.height is None or not request.height:
+        return ""
+    earliest = earliest_height(snapshot.chain, snapshot.height, rules, voting_blocks=request.voting_blocks)
+    if request.height >= earliest:
+        return ""
+    return (
+        f"height {request.height} leaves a controller at rest less than the {NOTICE_BLOCKS} blocks in which it notices"
+        f" the proposal: the registry takes it, and {earliest} is the first that we recommend"
+    )
+
+
+def _lead(chain: ChainView, rules: RegistryRules | None) -> int:
+    """The registry's own: a proposal that is sent now is in the next block at the earliest, and this after it."""
     count = len(chain.validators) or (0 if chain.readiness is None else len(chain.readiness.validators))
-    lead = max(minimum_lead(count, freeze_blocks_of(chain, rules)), 0 if rules is None else rules.minimum_lead)
-    return height + 1 + voting_blocks + lead
+    return max(minimum_lead(count, freeze_blocks_of(chain, rules)), 0 if rules is None else rules.minimum_lead)
+
+
+def _notice(rules: RegistryRules | None, voting_blocks: int) -> int:
+    # A vote is noticed while it is open.
+    return 0 if voting_blocks or (rules is not None and rules.voting_required) else NOTICE_BLOCKS
 
 
 def _name_problem(name: str) -> str:
@@ -247,7 +262,13 @@ def _name_problem(name: str) -> str:
 
 
 def _height_problem(
-    typed: str, height: int | None, chain: ChainView | None, rules: RegistryRules | None, voting_blocks: int
+    typed: str,
+    height: int | None,
+    chain: ChainView | None,
+    rules: RegistryRules | None,
+    voting_blocks: int,
+    *,
+    short_notice: bool,
 ) -> str:
     if not typed:
         return "the height is missing: give the first height that the new binary executes"
@@ -260,14 +281,13 @@ def _height_problem(
         return f"height {target} is in the past: the chain is at {height}"
     if chain is None or height is None:
         return ""
-    earliest = earliest_height(chain, height, rules, voting_blocks=voting_blocks)
-    if target < earliest:
-        lead = earliest - height - 1 - voting_blocks
-        vote = f"{voting_blocks} blocks of voting and " if voting_blocks else ""
-        return (
-            f"height {target} is too near: {vote}{lead} blocks of lead are needed, so {earliest} is the first possible"
-        )
-    return ""
+    lead, notice = _lead(chain, rules), _notice(rules, voting_blocks)
+    first = height + 1 + voting_blocks + lead
+    if target >= first + (0 if short_notice else notice):
+        return ""
+    vote = f"{voting_blocks} blocks of voting and " if voting_blocks else ""
+    words = f"height {target} is too near: {vote}{lead} blocks of lead are needed, so {first} is the first possible"
+    return f"{words}, and {first + notice} the first that we recommend" if notice else words
 
 
 def _url_problem(url: str) -> str:

@@ -27,7 +27,7 @@ async def signal_ready(node: NodeSettings, proposal_id: int, plans: PlanSource, 
     Raises:
         InputError: No such proposal, not one that readiness is signalled for, or signalled already.
         NodeError: The release is not staged with the chain's hash.
-        ChainError: Not read, not sent or refused.
+        ChainError: Not read, not sent or refused; EndpointsDisagree where the endpoints contradict each other.
         SignerError: The signer did not sign.
     """
     reading = await plans.read(own_node_only=False)
@@ -50,12 +50,6 @@ def _check_proposal(proposal: Proposal) -> None:
         )
     if proposal.release_kind is ReleaseKind.NONE:
         raise InputError(f"proposal {proposal.id} is about contract calls: there is no release", safe=_NOTHING_SENT)
-    if proposal.release_kind is ReleaseKind.MANIFEST:
-        raise InputError(
-            f"proposal {proposal.id} names a manifest: only the controller says ready for one, after every check",
-            safe=_NOTHING_SENT,
-            next_step="look at `upgrade-console node status`",
-        )
 
 
 def _check_validator(node: NodeSettings, proposal: Proposal, readiness: Readiness | None) -> None:
@@ -83,17 +77,35 @@ def _check_time(proposal: Proposal, height: int) -> None:
 
 
 async def check_staged(node: NodeSettings, proposal: Proposal) -> None:
-    """Check that a node has a proposal's release. Raises NodeError."""
-    from console.node.generation import Generations, folder_name
-
-    generations = Generations(node.home, node.daemon)
+    """Check that a node has a proposal's release: its binary, or what its manifest vouches for. Raises NodeError."""
     try:
-        staged = await asyncio.to_thread(generations.staged, folder_name(proposal.name), proposal.release_hash)
+        staged = await asyncio.to_thread(_is_staged, node, proposal)
     except OSError as error:
         raise NodeError(f"cannot read the generations in {node.home}: {error}", safe=_NOTHING_SENT) from error
-    if staged is None:
-        raise NodeError(
-            f"{node.name} does not have the release of proposal {proposal.id} ({proposal.name}) staged",
-            safe=_NOTHING_SENT,
-            next_step=f"wait for its controller, or run `upgrade-console node add-upgrade {proposal.name} FILE`",
+    if staged:
+        return
+    given = "--manifest FILE" if proposal.release_kind is ReleaseKind.MANIFEST else "FILE"
+    raise NodeError(
+        f"{node.name} does not have the release of proposal {proposal.id} ({proposal.name}) staged",
+        safe=_NOTHING_SENT,
+        next_step=f"wait for its controller, or run `upgrade-console node add-upgrade {proposal.name} {given}`",
+    )
+
+
+def _is_staged(node: NodeSettings, proposal: Proposal) -> bool:
+    from console.node.generation import Generations, folder_name
+
+    generations, name = Generations(node.home, node.daemon), folder_name(proposal.name)
+    if proposal.release_kind is not ReleaseKind.MANIFEST:
+        return generations.staged(name, proposal.release_hash) is not None
+    try:
+        found = generations.generation(name)
+        # The controller records a manifest only after every check; that its bytes are still there is seen anew.
+        return (
+            found.manifest == proposal.release_hash
+            and found.verified
+            and generations.staged(name, found.sha256) is not None
+            and all(generations.hash_of(each.path) == each.sha256 for each in found.companions)
         )
+    except NodeError:
+        return False

@@ -162,10 +162,12 @@ class RegistryCalls:
     async def _key_warnings(self, writer: RegistryWriter, role: SigningKey, key: KeyReference) -> tuple[str, ...]:
         """How the key's file is kept, and whether it is too good for what it does."""
         found = await writer.describe(key)
-        own = self._node is not None and self._node.address.lower() == found.address.lower()
-        if role is not SigningKey.OPERATOR or not own:
+        if role is not SigningKey.OPERATOR or self._node is None:
             return found.warnings
-        return (*found.warnings, f"the operator key {found.address} is the validator's own: use a low-value key")
+        from console.chain.signing import own_key_warning
+
+        own = own_key_warning(found.address, self._node.address)
+        return (*found.warnings, own) if own else found.warnings
 
     async def _warnings(self, writer: RegistryWriter, transaction: Transaction) -> tuple[str, ...]:
         found = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,11 +13,11 @@ from console.chain.contracts import artefact
 from console.chain.diamond import Place, read_codes, read_owner
 from console.chain.governance import GovernanceReader
 from console.chain.rpc import JsonRpc
-from console.errors import ChainError, InputError, SettingsError
-from console.files import write_durably
+from console.errors import ChainError, InputError
 from console.model import CodeVerdict, RegistryRules
 from console.operations.contract_deploy import Deployer, NewContract
 from console.operations.contract_places import view_address
+from console.operations.settings_document import changed_settings
 from console.settings import NetworkSettings, config_file
 
 CONFIG = "(address,address,uint256,bool,uint64,uint64,uint64,uint64,address[],uint8,address[])"
@@ -263,21 +262,12 @@ def write_network(name: str, table: Mapping[str, Any]) -> None:
         SettingsError: The settings cannot be read or written.
     """
     import tomlkit
-    from tomlkit.exceptions import TOMLKitError
 
-    path = config_file()
-    try:
-        document = tomlkit.parse(path.read_text("utf-8")) if path.exists() else tomlkit.document()
+    with changed_settings(config_file(), new=True) as document:
         networks = document.setdefault("networks", tomlkit.table(is_super_table=True))
         own = networks.setdefault(name, tomlkit.table())
         for key, value in table.items():
             own[key] = value
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_durably(path, tomlkit.dumps(document).encode())
-    except (TOMLKitError, UnicodeDecodeError, TypeError, AttributeError) as error:
-        raise SettingsError(f"cannot read settings {path}: {error}", next_step="mend the file") from None
-    except OSError as error:
-        raise SettingsError(f"cannot write settings {path}: {os.strerror(error.errno or 0)}") from None
 
 
 def _before_the_registry(config: RegistryConfig) -> tuple[NewContract, ...]:

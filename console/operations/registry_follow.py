@@ -6,7 +6,6 @@ settings all the same, and only the operator writes there.
 
 from __future__ import annotations
 
-import os
 from collections.abc import MutableMapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,8 +13,8 @@ from pathlib import Path
 from console.addresses import ZERO_ADDRESS
 from console.chain.governance import GovernanceReader
 from console.errors import InputError, SettingsError
-from console.files import write_durably
 from console.model import RegistryRules
+from console.operations.settings_document import changed_settings
 from console.settings import NetworkSettings, config_file
 
 _NOTHING_CHANGED = "nothing was changed"
@@ -56,23 +55,12 @@ def follow_registry(network: NetworkSettings, following: Following) -> Path:
     Raises:
         SettingsError: It cannot be read or written.
     """
-    import tomlkit
-    from tomlkit.exceptions import TOMLKitError
-
     path = config_file() if network.folder is None else network.folder / "network.toml"
-    try:
-        document = tomlkit.parse(path.read_text("utf-8"))
-        table: object = document
-        if network.folder is None:
-            table = document["networks"][network.name]
+    with changed_settings(path) as document:
+        table: object = document if network.folder is not None else document["networks"][network.name]
         if not isinstance(table, MutableMapping) or str(table["registry"]).lower() != network.registry.lower():
             raise SettingsError(f"{path} does not name {network.registry} any more", safe=_NOTHING_CHANGED)
         table["registry"] = following.address
-        write_durably(path, tomlkit.dumps(document).encode())
-    except (TOMLKitError, UnicodeDecodeError, KeyError) as error:
-        raise SettingsError(f"cannot read settings {path}: {error}", safe=_NOTHING_CHANGED) from None
-    except OSError as error:
-        raise SettingsError(f"cannot write settings {path}: {os.strerror(error.errno or 0)}") from None
     return path
 
 

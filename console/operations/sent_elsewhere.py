@@ -66,7 +66,7 @@ async def import_sent(
             f"the call is for {call.target} on chain {call.chain_id}, not for the registry of network {network.name}",
             next_step="`contracts check` looks at calls of other contracts",
         )
-    rpc = JsonRpc()
+    rpc = JsonRpc(tokens=network.tokens)
     try:
         began = clock()
         while True:

@@ -27,7 +27,7 @@ from console.operations import logs
 from console.operations.contract_export import read_export
 from console.operations.governance import propose_call
 from console.operations.node import NodeControl, act, arm_unproven
-from console.operations.propose import check_fields, earliest_height, request_of
+from console.operations.propose import MANIFEST_KIND, check_fields, earliest_height, request_of
 from console.operations.ready import signal_ready
 from console.operations.registry_call import export_call
 from console.ports import PlanSource, Signals, Terminal
@@ -172,11 +172,17 @@ class ConsoleSession:
 
         Raises:
             InputError: Read-only, or a field or file is not acceptable; nothing was sent.
+            ManifestRefused: The release's manifest, where one is named, could not be used by anybody.
         """
         self._require_writable()
         if self._latest is None:
             raise InputError("the chain has not answered yet", safe="nothing was sent")
-        evm_chain_id = self._connected().network.evm_chain_id
+        network = self._connected().network
+        if fields.get("kind") == MANIFEST_KIND and not fields.get("migration"):
+            from console.operations.release_propose import settled
+
+            fields = await settled(network, fields)
+        evm_chain_id = network.evm_chain_id
         # Files that the form names are read.
         request = await asyncio.to_thread(request_of, fields, self._latest, self._rules, evm_chain_id=evm_chain_id)
         return propose_call(request)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 
+from console.chain.signing import PlainTerminal
 from console.cli.confirming import confirm
 from console.cli.contracts.cutting import deployed, paying_key, prepared
 from console.cli.contracts.showing import review_lines
@@ -88,7 +89,7 @@ async def _deploy_facets(arguments: argparse.Namespace, network: NetworkSettings
 
 
 async def _send(arguments: argparse.Namespace, network: NetworkSettings, plan: HandOver) -> str:
-    async with deploying(network, paying_key(arguments, network)) as deployer:
+    async with deploying(network, paying_key(arguments, network), terminal=PlainTerminal()) as deployer:
         return await send_hand_over(
             network, plan, deployer, confirmed=lambda shown: _confirmed(arguments, network, shown)
         )

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from console.addresses import ZERO_ADDRESS, prefix_of
 from console.chain.address import parse_address
 from console.chain.cut_plan import ProposedFacet
+from console.chain.signing import PlainTerminal
 from console.errors import InputError, SettingsError
 from console.operations.artefact_sources import FacetOption, facet_option, proposed_facets
 from console.operations.contract_deploy import deploying
@@ -95,7 +96,7 @@ async def deployed(cuts: Sequence[PreparedCut], network: NetworkSettings, key: K
                 safe="nothing was sent",
                 next_step="name them as NAME=FILE@ADDRESS afterwards",
             )
-        async with deploying(network, key) as deployer:
+        async with deploying(network, key, terminal=PlainTerminal()) as deployer:
             found.append(await with_deployed(network, entry, await deployer.deploy_facets(entry.plan.to_deploy)))
     return found
 

@@ -7,8 +7,10 @@ import asyncio
 
 from console.addresses import ZERO_ADDRESS, prefix_of
 from console.chain.address import parse_address
+from console.chain.agreement import require_agreement
 from console.chain.fields import exact_text, quantity, table
 from console.chain.rpc import JsonRpc, endpoint_name
+from console.chain.signing import PlainTerminal
 from console.cli.confirming import confirm
 from console.cli.contracts.cutting import paying_key
 from console.cli.printing import complain, print_json
@@ -55,7 +57,7 @@ def deploy(arguments: argparse.Namespace) -> int:
 async def _deploy(
     arguments: argparse.Namespace, network: NetworkSettings, config: RegistryConfig
 ) -> DeployedRegistry | None:
-    async with deploying(network, paying_key(arguments, network)) as deployer:
+    async with deploying(network, paying_key(arguments, network), terminal=PlainTerminal()) as deployer:
         plan = await plan_registry(deployer, config)
         if not arguments.json:
             print("\n".join(_lines(network, config, plan)), flush=True)
@@ -64,6 +66,9 @@ async def _deploy(
                 print_json({"sender": plan.sender, "balance": plan.balance, "contracts": list(plan.contracts)})
             return None
         confirm(network.name, arguments.confirm)
+        if network.registry != ZERO_ADDRESS:
+            # It is the registry that endpoints are held against each other by; before the first there is none.
+            await require_agreement(network)
         return await _deployed(network, deployer, config)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from console.chain import delivery as delivery_module
+from console.chain.agreement import EndpointsDisagree
 from console.chain.ipc import IpcChain
 from console.chain.plans import RegistryPlans
 from console.chain.proving import RegistryProof
@@ -25,7 +26,15 @@ from console.chain.transactions import (
     created_proposal,
     describe_call,
 )
-from console.errors import BadAnswer, ChainError, ContractRefused, EndpointDown, InputError, SettingsError, SignerError
+from console.errors import (
+    BadAnswer,
+    ChainError,
+    ContractRefused,
+    EndpointDown,
+    InputError,
+    SettingsError,
+    SignerError,
+)
 from console.model import FailureCode, ProofState, ProposalStatus, Verdict, proof_of
 from console.ports import KeyReference
 from console.settings import NetworkSettings
@@ -364,6 +373,24 @@ async def test_keys_that_are_refused(tmp_path: Path) -> None:
         with pytest.raises(SettingsError, match="node1 has no operator key"):
             await RegistrySignals(subnet.network, node).freeze(1)
         await writer.close()
+
+
+async def test_what_a_person_says_is_said_only_where_the_endpoints_agree(tmp_path: Path) -> None:
+    async with subnet_in(tmp_path) as subnet, json_rpc(lambda method, _: "0x7a69f") as foreign:
+        await subnet.propose()
+        urls = (subnet.server.url, foreign.url)
+        network = replace(subnet.network, ethereum_rpc=urls)
+        node = replace(node_of(tmp_path, subnet.server.url, 0), cometbft_rpc="http://127.0.0.1:1")
+        network = replace(network, nodes=(node,))
+        by_hand, controller = RegistrySignals(network, node, by_hand=True), RegistrySignals(network, node)
+        with pytest.raises(EndpointsDisagree, match=r"belongs to chain 501407.*nothing was signed"):
+            await by_hand.ready(1, HASH.hex())
+        sent = len(subnet.evm.sent)
+        # A controller holds its readings against each other, and waits for nobody when it signs.
+        await controller.ready(1, HASH.hex())
+        assert len(subnet.evm.sent) == sent + 1
+        await by_hand.close()
+        await controller.close()
 
 
 def spoiled(answer: Answer, method: str, junk: Any) -> Answer:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from console.chain.transactions import RegistrySignals
+from console.daemon import warn_of_key
 from console.model import SigningKey
 from console.operations.registry_call import RegistryCalls
 from console.ports import KeyReference
@@ -45,3 +47,29 @@ async def test_keys_in_plain_text_that_others_can_read(tmp_path: Path) -> None:
     plain, mode = await warnings(KeyReference(path, "default-key"), SigningKey.VOTER, ADDRESS)
     assert "in plain text" in plain
     assert "mode 0644" in mode
+
+
+async def test_a_controller_says_so_when_it_starts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "key"
+    path.write_text("0x" + SECRET)
+    path.chmod(0o600)
+    network = NetworkDouble().settings(["http://127.0.0.1:1"], ["http://127.0.0.1:1"])
+
+    async def told(key: KeyReference | None, address: str) -> list[str]:
+        node = replace(network.nodes[0], operator_key=key, address=address, state_dir=tmp_path / "state")
+        signals = RegistrySignals(network, node)
+        caplog.clear()
+        try:
+            await warn_of_key(signals.key_warning)
+        finally:
+            await signals.close()
+        return [entry.getMessage() for entry in caplog.records]
+
+    (own,) = await told(KeyReference(path), ADDRESS.lower())
+    assert own == f"the operator key {ADDRESS} is the validator's own: use a low-value key"
+    assert await told(KeyReference(path), "0x" + "12" * 20) == []
+    assert await told(None, ADDRESS) == []
+    path.chmod(0o644)
+    (refused,) = await told(KeyReference(path), ADDRESS)
+    assert "mode 0644" in refused
+    await warn_of_key(None)

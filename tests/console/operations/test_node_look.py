@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,14 @@ from console.node.inventory import Inventory
 from console.operations.node_look import (
     cosmovisor_findings,
     doctor,
+    key_findings,
     listed,
     proof_findings,
     upgrade_info,
     verify,
     versions,
 )
+from console.ports import KeyReference
 from console.settings import parse_network
 from tests.console.node import nodes
 from tests.console.operations.homes import a_cosmos_node, a_node
@@ -39,6 +42,28 @@ class Runner:
         assert deadline_s > 0
         assert list(arguments[1:]) == ["version", "--cosmovisor-only"]
         return CommandResult(0, self._said, "")
+
+
+def test_an_operator_key_that_is_the_validators_own_is_told(tmp_path: Path) -> None:
+    node = replace(a_node(tmp_path), operator_key=None)
+    assert key_findings(node) == ()
+    path = tmp_path / "operator.key"
+    path.write_text("0x" + "11" * 32)
+    path.chmod(0o600)
+    node = replace(node, operator_key=KeyReference(path))
+    (fine,) = key_findings(node)
+    assert fine.level is Level.OK
+    address = fine.what.rsplit(" ", 1)[1]
+    (own,) = key_findings(replace(node, address=address.lower()))
+    assert (own.level, own.what) == (
+        Level.WARN,
+        f"the operator key {address} is the validator's own: use a low-value key",
+    )
+    # The command says it.
+    assert own in doctor(replace(node, address=address)).findings
+    path.unlink()
+    (missing,) = key_findings(node)
+    assert missing.level is Level.WARN
 
 
 def test_a_changed_binary_is_found(tmp_path: Path) -> None:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.errors import InputError
 from console.model import ProposalStatus, ReleaseKind, Snapshot, Verdict, minimum_lead
-from console.operations.propose import FIELDS, check_fields, earliest_height, fields_of, request_of
+from console.operations.propose import (
+    FIELDS,
+    NOTICE_BLOCKS,
+    check_fields,
+    earliest_height,
+    fields_of,
+    notice_warning,
+    request_of,
+)
 from tests.console.operations.examples import RELEASE_HASH, a_chain, a_proposal, a_snapshot
+from tests.governance_fakes import rules as the_rules
 
 GOOD = {
     "name": "v0.2.0",
@@ -30,7 +41,10 @@ def test_good_fields_have_no_problem_and_make_a_request() -> None:
     assert (request.release_hash, request.breaking) == (RELEASE_HASH, True)
     assert request_of({**GOOD, "breaking": "no"}, the_chain()).breaking is False
     assert request.kind is ReleaseKind.RAW
-    assert request_of({**GOOD, "kind": "manifest"}, the_chain()).kind is ReleaseKind.MANIFEST
+    manifest = {**GOOD, "kind": "manifest"}
+    assert request_of({**manifest, "migration": "none"}, the_chain()).kind is ReleaseKind.MANIFEST
+    with pytest.raises(InputError, match="give the manifest's file"):
+        request_of(manifest, the_chain())
     typed = fields_of("v0.2.0", 200, GOOD["url"], GOOD["hash"], breaking=False)
     assert request_of(typed, the_chain()).breaking is False
     assert request_of({**GOOD, "hash": RELEASE_HASH.upper()}, the_chain()).release_hash == RELEASE_HASH
@@ -56,7 +70,8 @@ def test_good_fields_have_no_problem_and_make_a_request() -> None:
         ("height", "0", "in the past"),
         ("height", "121", "too near: 20 blocks of lead are needed, so 141 is the first possible"),
         ("height", "140", "too near"),
-        ("height", "141", ""),
+        ("height", "145", "so 141 is the first possible, and 146 the first that we recommend"),
+        ("height", "146", ""),
         ("url", "", "missing"),
         ("url", "ftp://host/file", "http:// or https://"),
         ("url", "/tmp/file", "http:// or https://"),
@@ -95,11 +110,31 @@ def test_a_bad_field_gets_one_sentence(field: str, value: str, part: str) -> Non
 def test_the_lead_follows_the_validators_and_the_freeze_that_the_registry_told() -> None:
     old = a_proposal(status=ProposalStatus.EXECUTED, verdict=Verdict.CROSS, freeze_blocks=9, target_height=100)
     snapshot = a_snapshot(a_chain(120, proposals=(old,)))
-    first = 120 + 1 + minimum_lead(4, 9)
+    first = 120 + 1 + minimum_lead(4, 9) + NOTICE_BLOCKS
     assert earliest_height(a_chain(120, proposals=(old,)), 120) == first
     assert check_fields({**GOOD, "height": str(first)}, snapshot) == {}
     problems = check_fields({**GOOD, "height": str(first - 1)}, snapshot)
     assert f"{minimum_lead(4, 9)} blocks of lead" in problems["height"]
+
+
+def test_what_the_registry_takes_is_taken_at_short_notice_and_said() -> None:
+    chain, snapshot = a_chain(120), the_chain()
+    first = 120 + 1 + minimum_lead(4, 5)
+    near = {**GOOD, "height": str(first)}
+    with pytest.raises(InputError, match="the first that we recommend"):
+        request_of(near, snapshot)
+    request = request_of(near, snapshot, short_notice=True)
+    assert f"the registry takes it, and {first + NOTICE_BLOCKS} is the first" in notice_warning(request, snapshot, None)
+    with pytest.raises(InputError, match=f"so {first} is the first possible"):
+        request_of({**near, "height": str(first - 1)}, snapshot, short_notice=True)
+    recommended = request_of({**near, "height": str(first + NOTICE_BLOCKS)}, snapshot)
+    assert notice_warning(recommended, snapshot, None) == ""
+    # A vote is notice enough.
+    assert earliest_height(chain, 120, voting_blocks=60) == first + 60
+    assert earliest_height(chain, 120, the_rules(voting_required=True)) == first
+    assert earliest_height(chain, 120, the_rules(voting_required=False)) == first + NOTICE_BLOCKS
+    after_vote = replace(request, height=0)
+    assert notice_warning(after_vote, snapshot, None) == ""
 
 
 def test_one_proposal_is_scheduled_at_a_time() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 
 from console.errors import ConsoleError, EndpointDown, InputError, NodeError
 from console.model import Proposal, ProposalStatus, Readiness, ReleaseKind, Verdict
+from console.node.generation import Generations
+from console.node.release_record import MANIFEST
 from console.operations.ready import signal_ready
 from console.ports import PlanReading
 from tests.console.operations.examples import a_node_settings, a_proposal, a_readiness
@@ -126,8 +129,42 @@ async def test_other_proposals_are_refused(tmp_path: Path) -> None:
     await refused(InputError, "there is no proposal 8", tmp_path, a_reading(), 8)
     aborted = a_proposal(status=ProposalStatus.ABORTED, verdict=Verdict.ABORT, release_hash=HASH)
     await refused(InputError, "proposal 7 is aborted", tmp_path, a_reading(proposal=aborted))
-    manifest = a_proposal(release_kind=ReleaseKind.MANIFEST, release_hash=HASH)
-    await refused(InputError, "only the controller says ready", tmp_path, a_reading(proposal=manifest))
+    calls = a_proposal(release_kind=ReleaseKind.NONE)
+    await refused(InputError, "there is no release", tmp_path, a_reading(proposal=calls))
+
+
+async def test_what_was_staged_from_the_manifest_is_said(tmp_path: Path) -> None:
+    content = b"the manifest"
+    sha256 = hashlib.sha256(content).hexdigest()
+    reading = a_reading(proposal=a_proposal(release_kind=ReleaseKind.MANIFEST, release_hash=sha256))
+    stage(tmp_path)
+    # The right bytes without the manifest are not the release: nobody checked them against it.
+    await refused(NodeError, "node add-upgrade v0.2.0 --manifest FILE", tmp_path, reading)
+    home = a_node_settings(tmp_path).home
+    shutil.rmtree(home / "cosmovisor")
+    (home / "cosmovisor" / "genesis" / "bin").mkdir(parents=True)
+    (home / "cosmovisor" / "genesis" / "bin" / "subnetd").write_bytes(b"the old binary")
+    (home / "cosmovisor" / "current").symlink_to("genesis")
+    generations = Generations(home, "subnetd")
+
+    def staged(*, documents: dict[str, bytes]) -> None:
+        binary, other = tmp_path / "binary", tmp_path / "companion"
+        binary.write_bytes(BINARY)
+        other.write_bytes(b"companion")
+        companions = {"cometbft": (other, hashlib.sha256(b"companion").hexdigest())}
+        generations.stage("v0.2.0", binary, HASH, "a test", companions=companions, documents=documents)
+
+    staged(documents={MANIFEST: b"another manifest"})
+    await refused(NodeError, "does not have the release", tmp_path, reading)
+    staged(documents={MANIFEST: content})
+    assert (await signal(tmp_path, reading)).said == [(7, sha256)]
+    for name, right in (("cometbft", b"companion"), ("subnetd", BINARY)):
+        path = home / "cosmovisor" / "upgrades" / "v0.2.0" / "bin" / name
+        path.chmod(0o755)
+        path.write_bytes(b"changed since")
+        await refused(NodeError, "does not have the release", tmp_path, reading)
+        path.write_bytes(right)
+    assert (await signal(tmp_path, reading)).said == [(7, sha256)]
 
 
 async def test_twice_is_refused(tmp_path: Path) -> None:
