@@ -325,8 +325,11 @@ class Session(Protocol):
         """Validate the propose form as typed: field name → one sentence; empty when all is well. No I/O."""
         ...
 
-    def earliest_height(self, snapshot: Snapshot | None) -> int | None:
-        """The first target height that a proposal sent now can have; None while the chain does not tell. No I/O."""
+    def earliest_height(self, fields: dict[str, str], snapshot: Snapshot | None) -> int | None:
+        """The first target height that a proposal as typed can have now, its vote included. No I/O.
+
+        None while the chain does not tell.
+        """
         ...
 
     async def manifest_fields(self, path: str, url: str, height: str) -> dict[str, str]:

@@ -320,7 +320,7 @@ class ProposeScreen(ModalScreen[int | None]):
             # On the chain: what would be wrong with sending it again is not worth a word.
             hint.draw(Content(""))
             return
-        earliest = self._session.earliest_height(self.snapshot)
+        earliest = self._session.earliest_height(self.fields(), self.snapshot)
         height = self.snapshot.height if self.snapshot is not None else None
         suggestion = suggested_height(earliest, height)
         field = self.query_one("#field-height", Input)
@@ -336,5 +336,5 @@ class ProposeScreen(ModalScreen[int | None]):
             second = Content.styled("✓ far enough ahead", GOOD)
         else:
             second = Content.styled(next(row.guide for row in ROWS if row.name == "height"), MUTED)
-        ahead, least = height_facts(value, self.snapshot, self.now), least_facts(earliest)
+        ahead, least = height_facts(value, self.snapshot, self.now), least_facts(earliest, voted=self._votes(self.fields()))
         hint.draw(stacked(ahead, Content.styled(least, MUTED), second))

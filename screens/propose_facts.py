@@ -77,11 +77,12 @@ def height_facts(text: str, snapshot: Snapshot | None, now: float) -> str:
     return f"{count(ahead)} blocks ahead ≈ {duration(seconds)}, {wall_clock(moment, now)}"
 
 
-def least_facts(earliest: int | None) -> str:
-    """The first possible height, in words."""
+def least_facts(earliest: int | None, *, voted: bool) -> str:
+    """The first possible height, in words; `voted` where a vote comes before it."""
     if earliest is None:
         return "the first possible height is not known"
-    return f"the first possible now is {count(earliest)}; it moves with every block"
+    after = ", after the vote" if voted else ""
+    return f"the first possible now is {count(earliest)}{after}; it moves with every block"
 
 
 def suggested_height(earliest: int | None, height: int | None) -> str:

@@ -429,7 +429,7 @@ class FakeSession:
     def check_proposal(self, fields: dict[str, str], snapshot: Snapshot | None) -> dict[str, str]:
         return self._problems(fields)
 
-    def earliest_height(self, snapshot: Snapshot | None) -> int | None:
+    def earliest_height(self, fields: dict[str, str], snapshot: Snapshot | None) -> int | None:
         if snapshot is None or snapshot.chain is None or snapshot.height is None:
             return None
         return snapshot.height + 21

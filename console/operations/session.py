@@ -28,6 +28,7 @@ from console.operations.contract_export import read_export
 from console.operations.governance import propose_call
 from console.operations.node import NodeControl, act, arm_unproven
 from console.operations.propose import MANIFEST_KIND, check_fields, earliest_height, request_of
+from console.operations.propose_terms import voting_blocks
 from console.operations.ready import signal_ready
 from console.operations.registry_call import export_call
 from console.ports import PlanSource, Signals, Terminal
@@ -153,11 +154,16 @@ class ConsoleSession:
         """Check the propose form as typed; see `console.operations.propose.check_fields`."""
         return check_fields(fields, snapshot, self._rules)
 
-    def earliest_height(self, snapshot: Snapshot | None) -> int | None:
-        """The first target height that a proposal sent now can have; None while the chain does not tell."""
+    def earliest_height(self, fields: dict[str, str], snapshot: Snapshot | None) -> int | None:
+        """The first target height that a proposal as typed can have now; None while the chain does not tell."""
         if snapshot is None or snapshot.chain is None or snapshot.height is None:
             return None
-        return earliest_height(snapshot.chain, snapshot.height, self._rules)
+        try:
+            vote = voting_blocks(fields, snapshot, self._rules)
+        except ValueError:
+            # Told beside its own field, as the check does.
+            vote = 0
+        return earliest_height(snapshot.chain, snapshot.height, self._rules, voting_blocks=vote)
 
     async def manifest_fields(self, path: str, url: str, height: str) -> dict[str, str]:
         """What a manifest settles; raises as `console.operations.release_propose.manifest_fields`."""

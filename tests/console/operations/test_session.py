@@ -124,13 +124,25 @@ async def test_a_proposal_is_checked_against_the_newest_snapshot(tmp_path: Path)
 
 async def test_the_first_possible_height_is_the_one_that_the_check_accepts(tmp_path: Path) -> None:
     session = a_session(World(tmp_path, []))
-    assert session.earliest_height(None) is None
-    assert session.earliest_height(a_snapshot(None)) is None
+    assert session.earliest_height(GOOD, None) is None
+    assert session.earliest_height(GOOD, a_snapshot(None)) is None
     shown = a_snapshot(a_chain(120))
-    earliest = session.earliest_height(shown)
+    earliest = session.earliest_height(GOOD, shown)
     assert earliest is not None
     assert session.check_proposal({**GOOD, "height": str(earliest)}, shown) == {}
     assert "too near" in session.check_proposal({**GOOD, "height": str(earliest - 1)}, shown)["height"]
+
+
+def test_the_first_possible_height_leaves_room_for_the_vote(tmp_path: Path) -> None:
+    session = a_session(World(tmp_path, []))
+    shown = a_snapshot(a_chain(120))
+    unvoted = session.earliest_height(GOOD, shown)
+    voted = {**GOOD, "voting": "500"}
+    earliest = session.earliest_height(voted, shown)
+    assert unvoted is not None
+    assert earliest == unvoted + 500
+    assert session.check_proposal({**voted, "height": str(earliest)}, shown) == {}
+    assert session.earliest_height({**GOOD, "voting": "soon"}, shown) == unvoted
 
 
 async def test_read_only_changes_nothing(tmp_path: Path) -> None:
