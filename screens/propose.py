@@ -336,5 +336,6 @@ class ProposeScreen(ModalScreen[int | None]):
             second = Content.styled("✓ far enough ahead", GOOD)
         else:
             second = Content.styled(next(row.guide for row in ROWS if row.name == "height"), MUTED)
-        ahead, least = height_facts(value, self.snapshot, self.now), least_facts(earliest, voted=self._votes(self.fields()))
+        ahead = height_facts(value, self.snapshot, self.now)
+        least = least_facts(earliest, voted=self._votes(self.fields()))
         hint.draw(stacked(ahead, Content.styled(least, MUTED), second))
