@@ -9,11 +9,11 @@ DEMO_DIR ?=
 demo: $(VENV)/.runtime
 	$(BIN)/upgrade-console --network devnet $(if $(DEMO_DIR),--dir $(DEMO_DIR))
 
-# What waits more than it works runs side by side; fault runs are side by side already; whole networks run alone.
+# What waits more than it works runs side by side, whole networks two at a time; fault runs are side by side already.
 test: $(VENV)/.dev
 	$(BIN)/pytest -q -n 3 --dist loadfile -m "not e2e" --ignore tests/faults
 	$(BIN)/pytest -q tests/faults
-	$(BIN)/pytest -q -m e2e
+	$(BIN)/pytest -q -n 2 --dist loadfile -m e2e
 
 # A thousand more fault runs and every planted bug; docs/faults.md.
 soak: $(VENV)/.dev
