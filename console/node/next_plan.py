@@ -50,9 +50,15 @@ def done_with(proposal: Proposal, past: Sequence[Attempt]) -> bool:
         return bool(past) and not put_off(past[0]) and proposal.target_height <= past[0].target_height
     mine = newest_at(proposal, past)
     if mine is not None:
-        return not put_off(mine)
+        return not put_off(mine) and not _replaying(proposal, mine, past[0])
     behind = max((attempt.target_height for attempt in past if attempt.verdict is Verdict.CROSS), default=0)
     return crossed(proposal) and proposal.target_height <= behind
+
+
+def _replaying(proposal: Proposal, mine: Attempt, newest: Attempt) -> bool:
+    """Whether this node crosses everything again, in order, and comes to this plan from one before it."""
+    again = newest.id > mine.id and newest.verdict is Verdict.CROSS
+    return again and crossed(proposal) and newest.target_height < proposal.target_height
 
 
 def prepared(proposal: Proposal, past: Iterable[Attempt]) -> bool:
