@@ -126,6 +126,9 @@ class ConfirmScreen(ModalScreen[bool]):
         return "" if self._settled else "Read it again, then press Enter."
 
     def on_mount(self) -> None:
+        for field in self.query(Input):
+            # A cursor that blinks is two redraws a second over a slow link.
+            field.cursor_blink = False
         self.begin()
 
     def begin(self) -> None:
@@ -183,7 +186,9 @@ class ConfirmScreen(ModalScreen[bool]):
         else:
             self._succeeded = True
             self.say(Content.assemble(("✓ ", GOOD), sentence))
-            self.query_one("#confirm", Button).display = False
+            # Nothing is left to be done here but to read what came of it.
+            for each in self.query(Button):
+                each.display = each.id == "cancel"
         self._busy = False
         cancel = self.query_one("#cancel", Button)
         cancel.disabled = False

@@ -33,7 +33,7 @@ from screens.propose_facts import (
 from screens.propose_rows import ROWS, Fields, Row
 from screens.review import ReviewScreen
 from widgets.choice_field import ChoiceField
-from widgets.drawn import BAD, GOOD, MUTED, WARN, Drawn, stacked
+from widgets.drawn import BAD, GOOD, MUTED, WARN, Drawn, Grown, stacked
 
 
 class ProposeScreen(ModalScreen[int | None]):
@@ -68,6 +68,8 @@ class ProposeScreen(ModalScreen[int | None]):
         """The cut file whose calls were read."""
         self._manifest: Fields = {}
         """What the manifest that was read settles."""
+        self._refused: Fields = {}
+        """The manifest that could not be used, and why; said until another one is named or it is read again."""
         self._sent: int | None = None
 
     def compose(self) -> ComposeResult:
@@ -80,9 +82,10 @@ class ProposeScreen(ModalScreen[int | None]):
                         yield self._field(row)
                         if row.name in {"calls", "manifest"}:
                             yield button("Read…", f"read-{row.name}", disabled=True)
-                    if row.hint_rows:
-                        tall = " -tall-hint" if row.hint_rows > 1 else ""
-                        yield Drawn(id=f"hint-{row.name}", classes=f"hint{tall}")
+                    if row.hint_rows == 1:
+                        yield Grown(id=f"hint-{row.name}", classes="hint")
+                    elif row.hint_rows:
+                        yield Drawn(id=f"hint-{row.name}", classes="hint -tall-hint")
         yield Drawn(id="result")
         with Horizontal(classes="buttons"):
             yield button("Review…", "submit", disabled=True)
@@ -181,8 +184,10 @@ class ProposeScreen(ModalScreen[int | None]):
             taken = await self._session.manifest_fields(values["manifest"], values["url"], height)
         except ConsoleError as error:
             self._manifest = {}
-            self.query_one("#hint-manifest", Drawn).draw(Content.assemble(("✗ ", BAD), str(error)))
+            self._refused = {"path": values["manifest"], "why": str(error)}
+            self._check()
             return
+        self._refused = {}
         self._manifest = {**taken, "path": values["manifest"]}
         for name in ("name", "hash"):
             self.query_one(f"#field-{name}", Input).value = taken[name]
@@ -194,6 +199,8 @@ class ProposeScreen(ModalScreen[int | None]):
             return ""
         if not values["manifest"]:
             return "name its file: nobody proposes a migration by heart"
+        if self._refused.get("path") == values["manifest"]:
+            return self._refused["why"]
         taken = self._manifest
         fresh = taken.get("path") == values["manifest"] and taken.get("hash") == values["hash"].removeprefix("sha256:")
         return (

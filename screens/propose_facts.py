@@ -81,8 +81,8 @@ def least_facts(earliest: int | None, *, voted: bool) -> str:
     """The first possible height, in words; `voted` where a vote comes before it."""
     if earliest is None:
         return "the first possible height is not known"
-    after = ", after the vote" if voted else ""
-    return f"the first possible now is {count(earliest)}{after}; it moves with every block"
+    moves = " with its vote; it moves on" if voted else "; it moves with every block"
+    return f"the first possible now is {count(earliest)}{moves}"
 
 
 def suggested_height(earliest: int | None, height: int | None) -> str:

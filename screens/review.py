@@ -119,7 +119,7 @@ class ReviewScreen(ConfirmScreen):
     @on(Button.Pressed, "#export")
     def action_export(self) -> None:
         """Write it to a file: for a multisig, a hardware wallet or another machine."""
-        if self.armed and not self.busy and self._review is not None:
+        if self.armed and not self.busy and self._review is not None and self._outcome is None:
             self.run_worker(self._export(self._review), name="export", exit_on_error=True)
 
     async def _export(self, review: CallReview) -> None:

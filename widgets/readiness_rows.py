@@ -139,7 +139,7 @@ def _state(
         return failure_words(said.failure_code), "bad"
     if behind > 2:
         return f"behind by {count(behind)}", "warn"
-    return _signals(said)
+    return _signals(said, proposal)
 
 
 def _silence(node: NodeHeight, taken_at: float, now: float) -> tuple[str, str]:
@@ -149,8 +149,9 @@ def _silence(node: NodeHeight, taken_at: float, now: float) -> tuple[str, str]:
     return f"silent {CLOCK_SIGN} {duration(seconds)}", "bad"
 
 
-def _signals(said: ValidatorReadiness | None) -> tuple[str, str]:
-    if said is None:
+def _signals(said: ValidatorReadiness | None, proposal: Proposal | None) -> tuple[str, str]:
+    if said is None or proposal is None or proposal.status is ProposalStatus.VOTING:
+        # Nothing is fetched for a proposal that has not won its vote.
         return "running", ""
     if said.ready and said.armed:
         return "ready and armed", "good"

@@ -116,7 +116,8 @@ def text_lines(
 ) -> list[str]:
     """The report as plain text of at most 80 columns."""
     read = f"{journals} of {len(network.nodes)} journals of this machine read"
-    lines = [f"Network {network.name} ({network.chain_id}): {len(upgrades)} upgrades proposed, {read}", ""]
+    proposed = f"{len(upgrades)} upgrade{'' if len(upgrades) == 1 else 's'} proposed"
+    lines = [f"Network {network.name} ({network.chain_id}): {proposed}, {read}", ""]
     lines += [
         f"{'#':>3} {'NAME':<16} {'HEIGHT':>8} {'OUTCOME':<13} {'DOWN':>7} {'READY':>7} {'AUTO':>7} {'EDITS':>5} LATE"
     ]

@@ -53,8 +53,8 @@ def cancel_call(proposal: Proposal) -> RegistryCall:
 
 def vote_call(proposal: Proposal, *, support: bool) -> RegistryCall:
     """Vote with all the power of the validator whose key signs."""
-    side = "for" if support else "against"
-    effect = f"Votes {side} proposal {{}} with all of this validator's power."
+    side = "YES" if support else "NO"
+    effect = f"Votes {side} on proposal {{}} with all of this validator's power."
     if proposal.expedited:
         effect += " It is an expedited vote."
     return _about(proposal, "vote", (support,), SigningKey.VOTER, effect)
@@ -216,7 +216,9 @@ def _bytes32(digits: str) -> bytes:
 def _about(
     proposal: Proposal, function: str, further: tuple[object, ...], key: SigningKey, effect: str
 ) -> RegistryCall:
-    return RegistryCall(function, (proposal.id, *further), key, proposal.id, effect.format(proposal.id))
+    # The number alone is easily mistaken for another one.
+    about = f"{proposal.id} ({proposal.name})"
+    return RegistryCall(function, (proposal.id, *further), key, proposal.id, effect.format(about))
 
 
 def _digest(typed: str) -> bytes:

@@ -188,9 +188,16 @@ async def test_a_migration_is_taken_from_its_manifest() -> None:
         await until(pilot, lambda: form.query_one("#submit", Button).disabled, "the barred way")
         form.query_one("#field-hash", Input).value = HASH
         session.error = ChainError("it is for another chain")
-        form.query_one("#read-manifest", Button).focus()
+        read = form.query_one("#read-manifest", Button)
+        # A button that is drawn as pressed takes no second press.
+        await until(pilot, lambda: not read.has_class("-active"), "the button at rest")
+        read.focus()
         await pilot.press("enter")
         await until(pilot, lambda: "it is for another chain" in screen_text(app), "the refusal")
+        form.watch_now()
+        await pilot.pause()
+        assert "it is for another chain" in screen_text(app)
+        assert form.query_one("#submit", Button).disabled
 
 
 async def test_calls_are_read_before_they_are_proposed() -> None:
@@ -223,6 +230,15 @@ async def test_spans_are_shown_in_blocks_and_time() -> None:
         form.query_one("#field-expedited", Checkbox).value = True
         await until(pilot, lambda: "wants at least 3,600 blocks" in screen_text(app), "the least of an expedited one")
         assert "EXPEDITED" in screen_text(app)
+
+
+async def test_what_is_wrong_is_said_to_its_end_at_80_columns() -> None:
+    problem = "the deadline is 140 blocks from now, and the vote alone takes 603,907 of them on this chain"
+    app = UpgradeConsoleApp(FakeSession(fakes.idle(), problems=lambda _fields: {"name": problem}))
+    async with app.run_test(size=(80, 24)) as pilot:
+        form = await _open(pilot)
+        await _fill(pilot, form, {"name": "v9"})
+        await until(pilot, lambda: "of them on this chain" in " ".join(screen_text(app).split()), "the last words")
 
 
 async def test_choices_are_made_by_keys_and_mouse() -> None:

@@ -66,6 +66,7 @@ async def test_a_vote_is_reviewed_whole_and_sent_once() -> None:
         await _armed(pilot, review)
         text = screen_text(app)
         for piece in (
+            "Votes NO on proposal 2 (v0.3.0)",
             "vote(id=2, support=False)",
             votes.REGISTRY,
             "devnet, chain id 31337",
@@ -81,9 +82,11 @@ async def test_a_vote_is_reviewed_whole_and_sent_once() -> None:
         await pilot.press("y", "y")
         await until(pilot, lambda: "In block 1,236:" in screen_text(app), "the block")
         assert "0x7a7a7a" in screen_text(app)
-        await pilot.press("y", "escape")
+        assert "Export" not in screen_text(app)
+        await pilot.press("y", "x", "escape")
         await until(pilot, lambda: isinstance(app.screen, ProposalScreen), "the proposal again")
     assert [(call.function, call.args) for call in session.sent] == [("vote", (2, False))]
+    assert session.exported == []
 
 
 async def test_keys_typed_ahead_sign_nothing() -> None:

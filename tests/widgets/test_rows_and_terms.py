@@ -7,7 +7,16 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
-from console.model import Agreement, AgreementState, Crossing, FailureCode, Fetching, Preparation, Verdict
+from console.model import (
+    Agreement,
+    AgreementState,
+    Crossing,
+    FailureCode,
+    Fetching,
+    Preparation,
+    ProposalStatus,
+    Verdict,
+)
 from console.text import UntrustedText
 from tests import fakes
 from tests.fakes import NOW
@@ -27,6 +36,20 @@ def test_rows_say_the_state_in_words() -> None:
         ("node3", "no", "no", "hash does not match"),
         ("node4", "no", "no", "preparing"),
     ]
+
+
+def test_nobody_is_preparing_what_is_still_voted_on() -> None:
+    shown = fakes.partly_ready()
+    assert shown.chain is not None
+    assert shown.chain.readiness is not None
+    assert shown.upgrade is not None
+    silent = tuple(replace(each, ready_at=0, armed_at=0, failure_code=0) for each in shown.chain.readiness.validators)
+    chain = replace(shown.chain, readiness=replace(shown.chain.readiness, validators=silent))
+
+    for status, state in ((ProposalStatus.APPROVED, "preparing"), (ProposalStatus.VOTING, "running")):
+        upgrade = replace(shown.upgrade, proposal=replace(shown.upgrade.proposal, status=status))
+        rows = readiness_rows(replace(shown, chain=chain, upgrade=upgrade), NOW)
+        assert {row.state for row in rows} == {state}
 
 
 def test_rows_at_the_halt_and_after() -> None:

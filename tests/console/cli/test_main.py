@@ -19,7 +19,9 @@ URL = "http://127.0.0.1:20001"
 
 
 def test_an_unknown_network_is_refused(cli: Run) -> None:
-    cli("--network", "nowhere", "status").refused_with("unknown network 'nowhere' (known: devnet, mainnet, calibration, localnet)")
+    cli("--network", "nowhere", "status").refused_with(
+        "unknown network 'nowhere' (known: devnet, mainnet, calibration, localnet)"
+    )
 
 
 def test_an_unknown_node_is_refused(cli: Run) -> None:
