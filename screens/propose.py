@@ -119,7 +119,8 @@ class ProposeScreen(ModalScreen[int | None]):
 
     def watch_now(self) -> None:
         if self.is_mounted:
-            self._draw_hints(self._fields(), {})
+            values = self._fields()
+            self._draw_hints(values, self._problems(values))
 
     def _fields(self) -> Fields:
         values: Fields = {}
@@ -257,20 +258,23 @@ class ProposeScreen(ModalScreen[int | None]):
             self._draft.update(values)
         for row in ROWS:
             self.query_one(f"#row-{row.name}").display = self._shown(row, values)
-        problems = self._session.check_proposal(self.fields(), self.snapshot)
-        if has_calls(values) and not problems.get("calls") and self._reviewed != values["calls"]:
-            problems["calls"] = "press Read… first: nobody proposes calls unread"
-        if problem := self._manifest_problem(values):
-            problems["manifest"] = problem
+        problems = self._problems(values)
         self._draw_hints(values, problems)
         for name in ("calls", "manifest"):
             self.query_one(f"#read-{name}", Button).disabled = not values[name] or self._sent is not None
         self.query_one("#submit", Button).disabled = bool(problems) or self._sent is not None
         return problems
 
+    def _problems(self, values: Fields) -> Fields:
+        """What is wrong by the session's check, and what was not read yet."""
+        problems = self._session.check_proposal(self.fields(), self.snapshot)
+        if has_calls(values) and not problems.get("calls") and self._reviewed != values["calls"]:
+            problems["calls"] = "press Read… first: nobody proposes calls unread"
+        if problem := self._manifest_problem(values):
+            problems["manifest"] = problem
+        return problems
+
     def _draw_hints(self, values: Fields, problems: Fields) -> None:
-        if not problems:
-            problems = self._session.check_proposal(self.fields(), self.snapshot)
         for row in ROWS:
             if row.name == "height":
                 self._draw_height(values["height"], problems.get("height", ""))
