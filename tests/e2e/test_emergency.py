@@ -14,9 +14,11 @@ from console.model import HaltCode, ProposalStatus, Verdict
 from tests.e2e import judge
 from tests.e2e.devnet import Devnet, running
 from tests.e2e.registry import Registry, release_options
+from tests.e2e.terminal import Terminal
 
 pytestmark = pytest.mark.e2e
 
+F9, RIGHT, ENTER = "\x1b[20~", "\x1b[C", "\r"
 BLOCK_TIME = ("--block-time", "700ms")
 """F is six blocks then, and four blocks between H-10 and H-F are time enough to hit them."""
 
@@ -25,6 +27,28 @@ BLOCK_TIME = ("--block-time", "700ms")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devnet]:
     with running(tmp_path_factory.mktemp("emergency") / "net", *BLOCK_TIME) as devnet:
         yield devnet
+
+
+def approves_on_screen(terminal: Terminal) -> None:
+    """The key from wherever one is, the first choice, why, and what is signed with the network's name."""
+    terminal.until("v0.2.0", deadline_s=60)
+    terminal.press(F9)
+    terminal.until("EMERGENCY on devnet", "of the 3 approvals")
+    terminal.press(RIGHT)
+    terminal.read(0.3)
+    terminal.press(ENTER)
+    terminal.until("Code", "Why")
+    terminal.type(str(HaltCode.BAD_RELEASE.value))
+    terminal.press(ENTER)
+    terminal.read(0.3)
+    terminal.type("it loses transactions")
+    terminal.press(ENTER)
+    terminal.until("approveEmergencyHalt", "Type devnet", deadline_s=60)
+    terminal.type("devnet")
+    # A name that is followed at once by Enter was pasted, and confirms nothing.
+    terminal.read(1.0)
+    terminal.press(ENTER)
+    terminal.until("In block", deadline_s=60)
 
 
 def aborted_at(network: Devnet, name: str) -> float | None:
@@ -41,11 +65,15 @@ def aborted_at(network: Devnet, name: str) -> float | None:
 
 def test_three_of_the_council_lead_all_four_through_abort(network: Devnet, capsys: pytest.CaptureFixture[str]) -> None:
     registry = Registry(network)
-    target = registry.height() + network.lead(45)
+    target = registry.height() + network.lead(60)
     network.tells("propose", *release_options(network), "--height", str(target))
     network.eventually("all are armed", network.all_are("ARMED"))
+    terminal = Terminal("--network", "devnet", "--dir", str(network.folder))
+    try:
+        approves_on_screen(terminal)
+    finally:
+        terminal.kill()
     said = ("--code", "bad-release", "--reason", "the release loses transactions", "--confirm", "devnet")
-    network.tells("halt", "1", *said)
     network.tells("halt", "1", *said, "--key", network.council_key(5))
     shown = registry.proposal(1)
     assert (shown["status"], shown["haltApprovals"]) == (ProposalStatus.SCHEDULED, 2)

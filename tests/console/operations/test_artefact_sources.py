@@ -77,7 +77,12 @@ async def test_what_cannot_be_compiled_says_why(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.skipif(
     shutil.which("node") is None or not (CONTRACTS / "node_modules" / "solc").is_dir(), reason="needs `npm ci`"
 )
-async def test_our_own_sources_compile_to_what_is_shipped() -> None:
-    found = await recompile(CONTRACTS)
-    for name in ("OwnershipFacet", "GatewayGetterFacetV2", "UpgradeRegistry", "RegistryExtension"):
+async def test_our_own_sources_compile_to_what_is_shipped(tmp_path: Path) -> None:
+    """The diamond's: the registry takes a minute, and tests/contracts compiles all of them."""
+    (tmp_path / "node_modules").symlink_to(CONTRACTS / "node_modules")
+    for source in CONTRACTS.glob("*.sol"):
+        if "Registry" not in source.name:
+            shutil.copy(source, tmp_path)
+    found = await recompile(tmp_path)
+    for name in ("OwnershipFacet", "GatewayGetterFacetV2"):
         assert found[name].deployed == artefact(name).deployed_bytecode

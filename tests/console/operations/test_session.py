@@ -13,6 +13,7 @@ import pytest
 from console.errors import DevnetError, InputError
 from console.model import CallOutcome, CallReview, Governance, RegistryCall, RegistryRules, SigningKey, Snapshot
 from console.operations.contract_export import read_export
+from console.operations.propose import NOTICE_BLOCKS
 from console.operations.session import Connection, ConsoleSession
 from console.ports import Session, Terminal
 from tests.console.operations.examples import a_chain, a_network, a_node_settings, a_proposal, a_snapshot
@@ -140,7 +141,8 @@ def test_the_first_possible_height_leaves_room_for_the_vote(tmp_path: Path) -> N
     voted = {**GOOD, "voting": "500"}
     earliest = session.earliest_height(voted, shown)
     assert unvoted is not None
-    assert earliest == unvoted + 500
+    # Who votes has time to notice.
+    assert earliest == unvoted - NOTICE_BLOCKS + 500
     assert session.check_proposal({**voted, "height": str(earliest)}, shown) == {}
     assert session.earliest_height({**GOOD, "voting": "soon"}, shown) == unvoted
 
