@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_DIR ?=
 
+# Where the tests are that bring up whole networks: to collect all others costs half a minute.
+NETWORKS := tests/e2e tests/test_wheel.py tests/console/cli tests/console/devnet
+
 .PHONY: demo test soak check format contracts contracts-test contracts-gas slither tables pictures bench clean
 
 demo: $(VENV)/.runtime
@@ -13,11 +16,12 @@ demo: $(VENV)/.runtime
 test: $(VENV)/.dev
 	$(BIN)/pytest -q -n 3 --dist loadfile -m "not e2e" --ignore tests/faults
 	$(BIN)/pytest -q tests/faults
-	$(BIN)/pytest -q -n 2 --dist loadfile -m e2e
+	$(BIN)/pytest -q -n 2 --dist loadfile -m "e2e and not soak" $(NETWORKS)
 
-# A thousand more fault runs and every planted bug; docs/faults.md.
+# A thousand more fault runs and every planted bug (docs/faults.md), and the longest stories of whole networks.
 soak: $(VENV)/.dev
 	$(BIN)/pytest -q -m soak tests/faults
+	$(BIN)/pytest -q -m soak tests/e2e
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -39,6 +39,7 @@ def test_a_standard_migration_is_there_on_every_node(network: Devnet) -> None:
     assert numbers(network, "eth_getStorageAt", NOTE, "0x0") == [42] * len(names)
 
 
+@pytest.mark.soak
 def test_a_module_writes_what_its_dry_run_said(network: Devnet, tmp_path: Path) -> None:
     names = [node["name"] for node in network.status()["nodes"]]
     made = release_migration("wasm", registry(network))

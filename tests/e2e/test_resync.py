@@ -16,7 +16,7 @@ import tomlkit
 from tests.e2e import judge
 from tests.e2e.devnet import COMMAND, Devnet, running
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.soak]
 
 FAST = ("--block-time", "300ms", "--freeze-blocks", "14")
 POWERS = "20,20,20,5,5"
