@@ -98,6 +98,8 @@ async def test_a_devnet_from_nothing_to_nothing(place: Path) -> None:
             "chain_id",
             "height",
             "registry",
+            "gateway",
+            "facets",
             "cometbft_rpc",
             "ethereum_rpc",
             "releases",
