@@ -92,6 +92,7 @@ def test_two_of_four_not_ready_abort(devnet: Devnet) -> None:
     judge.same_app_hash(devnet, names, height + 1)
 
 
+@pytest.mark.soak
 def test_one_controller_off_before_arming_and_one_after(devnet: Devnet) -> None:
     """30 of 40 are ready and armed; node3 is never armed, node4 halts and nobody brings it back for a while."""
     devnet.up()
