@@ -7,15 +7,14 @@ import importlib
 import os
 import sys
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from console import __version__
+from console.cli.groups import Run, Verbs
 from console.errors import SettingsError
 from console.network_table import BUILT_IN
 from console.settings import DEVNET, config_file, default_devnet_folder
-
-Run = Callable[[argparse.Namespace], int]
 
 _EPILOG = "Without a verb the console opens. Exit codes: 0 done, 1 refused or failed (why is on stderr), 2 usage."
 
@@ -199,14 +198,14 @@ def _folder(value: str) -> Path:
     return Path(value).expanduser()
 
 
-def _add_status(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
+def _add_status(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     status = verbs.add_parser(
         "status", parents=[shared], help="height, upgrade, readiness and node, once", allow_abbrev=False
     )
     status.set_defaults(run=_verb("console.cli.status"))
 
 
-def _add_report(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
+def _add_report(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     report = verbs.add_parser(
         "report",
         parents=[shared],
@@ -216,13 +215,13 @@ def _add_report(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shar
     report.set_defaults(run=_verb("console.cli.report"))
 
 
-def _add_propose(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
+def _add_propose(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     from console.cli import propose_arguments
 
     propose_arguments.register(verbs, shared, _verb)
 
 
-def _add_ready(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
+def _add_ready(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     from console.cli import governance_arguments
 
     ready = verbs.add_parser(
@@ -239,41 +238,39 @@ def _add_ready(verbs: argparse._SubParsersAction[argparse.ArgumentParser], share
     ready.set_defaults(run=_verb("console.cli.ready"))
 
 
-def _add_governance(
-    verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser
-) -> None:
+def _add_governance(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     from console.cli import governance_arguments
 
     governance_arguments.register(verbs, shared, _verb)
     governance_arguments.register_registry(verbs, shared, _verb)
 
 
-def _add_node(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
+def _add_node(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     from console.cli.node import arguments
 
     arguments.register(verbs, shared, _verb)
 
 
-def _add_release(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
+def _add_release(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     from console.cli.release import arguments
 
     arguments.register(verbs, shared, _verb)
 
 
-def _add_migration(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
+def _add_migration(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     from console.cli import migration
 
     migration.register(verbs, shared)
 
 
-def _add_address(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
+def _add_address(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     words = "print an address in every form: 0x, f410, t410, f0, a subnet id, a validator's public key"
     address = verbs.add_parser("address", parents=[shared], help=words, description=words, allow_abbrev=False)
     address.add_argument("value", metavar="VALUE", help="with --network also a validator's CometBFT address")
     address.set_defaults(run=_verb("console.cli.address"))
 
 
-def _add_networks(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
+def _add_networks(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     words = "list the networks, and where each setting comes from"
     networks = verbs.add_parser("networks", parents=[shared], help=words, description=words, allow_abbrev=False)
     networks.set_defaults(run=_verb("console.cli.networks"), action="list", ipc_config=None)
@@ -290,13 +287,13 @@ def _add_networks(verbs: argparse._SubParsersAction[argparse.ArgumentParser], sh
     importing.set_defaults(run=_verb("console.cli.networks", "import_ipc"))
 
 
-def _add_contracts(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
+def _add_contracts(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     from console.cli.contracts import arguments
 
     arguments.register(verbs, shared, _verb)
 
 
-def _add_devnet(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser) -> None:
+def _add_devnet(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     from console.cli import devnet
 
     devnet.register(verbs, shared)

@@ -6,8 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-Run = Callable[[argparse.Namespace], int]
-_Verb = Callable[..., Run]
+from console.cli.groups import Run, Verbs
 
 HALT_CODES = ("other", "bad-release", "security", "not-ready", "chain-trouble")
 STATUSES = (
@@ -26,9 +25,7 @@ SORTS = ("id", "height", "status", "name")
 _ACTIONS = "console.cli.proposal_actions"
 
 
-def register(
-    verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser, verb: _Verb
-) -> None:
+def register(verbs: Verbs, shared: argparse.ArgumentParser, verb: Callable[..., Run]) -> None:
     """Add the verbs.
 
     Args:
@@ -126,9 +123,7 @@ def _halt(add: Callable[..., argparse.ArgumentParser]) -> None:
     _confirmed(halt)
 
 
-def register_registry(
-    verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared: argparse.ArgumentParser, verb: _Verb
-) -> None:
+def register_registry(verbs: Verbs, shared: argparse.ArgumentParser, verb: Callable[..., Run]) -> None:
     """Add `registry show` and `registry follow`."""
     words = "the registry itself: its rules, and the one that follows it"
     registry = verbs.add_parser("registry", parents=[shared], help=words, description=words, allow_abbrev=False)

@@ -1,4 +1,4 @@
-"""The arguments of `propose`; imported by every command, so it imports nothing."""
+"""The arguments of `propose`; imported by every command, so it imports little."""
 
 from __future__ import annotations
 
@@ -6,16 +6,12 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-Run = Callable[[argparse.Namespace], int]
+from console.cli.groups import Run, Verbs
 
 _SPAN = "blocks, or a time as 7d or 1h30m at the measured block time"
 
 
-def register(
-    verbs: argparse._SubParsersAction[argparse.ArgumentParser],
-    shared: argparse.ArgumentParser,
-    verb: Callable[..., Run],
-) -> None:
+def register(verbs: Verbs, shared: argparse.ArgumentParser, verb: Callable[..., Run]) -> None:
     """Add `propose`.
 
     Args:

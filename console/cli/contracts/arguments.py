@@ -1,23 +1,17 @@
-"""The arguments of `contracts …` and `propose-contract`; imported by every command, so it imports nothing."""
+"""The arguments of `contracts …` and `propose-contract`; imported by every command, so it imports little."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
-Run = Callable[[argparse.Namespace], int]
-_Add = Callable[[str, str, str, str], argparse.ArgumentParser]
+from console.cli.groups import AddVerb, MakeRun, Verbs, adder
 
 _CONTRACT = "gateway, subnet-actor, registry, an address, or parent:ADDRESS"
 _FACETS = "NAME=FILE[@ADDRESS],…"
 
 
-def register(
-    verbs: argparse._SubParsersAction[argparse.ArgumentParser],
-    shared: argparse.ArgumentParser,
-    verb: Callable[[str, str], Run],
-) -> None:
+def register(verbs: Verbs, shared: argparse.ArgumentParser, verb: MakeRun) -> None:
     """Add `contracts` and everything under it, and `propose-contract`.
 
     Args:
@@ -29,11 +23,7 @@ def register(
     contracts = verbs.add_parser("contracts", parents=[shared], help=words, description=words, allow_abbrev=False)
     group = contracts.add_subparsers(dest="action", metavar="ACTION", required=True)
 
-    def add(name: str, module: str, function: str, help_: str) -> argparse.ArgumentParser:
-        parser = group.add_parser(name, parents=[shared], help=help_, description=help_, allow_abbrev=False)
-        parser.set_defaults(run=verb(f"console.cli.contracts.{module}", function))
-        return parser
-
+    add = adder(group, shared, verb, "console.cli.contracts")
     _looking(add)
     _changing(add)
     _deploying(add)
@@ -49,7 +39,7 @@ def register(
     _paying(propose)
 
 
-def _looking(add: _Add) -> None:
+def _looking(add: AddVerb) -> None:
     show = add("show", "looking", "show", "facets, functions, code and owner of a diamond")
     show.add_argument("contract", metavar="NAME", help=_CONTRACT)
     diff = add("diff", "looking", "diff", "what facets would change in a diamond; nothing is sent")
@@ -66,7 +56,7 @@ def _looking(add: _Add) -> None:
     check.add_argument("--transaction", metavar="HASH", help="the transaction that made them")
 
 
-def _changing(add: _Add) -> None:
+def _changing(add: AddVerb) -> None:
     export = add("export", "changing", "export", "write a cut for its owner: call data, and a batch for Safe")
     export.add_argument("contract", metavar="NAME", help=_CONTRACT)
     export.add_argument("--out", type=_path, required=True, metavar="FILE")
@@ -84,7 +74,7 @@ def _changing(add: _Add) -> None:
     _paying(hand)
 
 
-def _deploying(add: _Add) -> None:
+def _deploying(add: AddVerb) -> None:
     deploy = add(
         "deploy", "deploying", "deploy", "put an UpgradeRegistry on a network: tried, deployed, verified, kept"
     )

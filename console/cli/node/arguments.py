@@ -1,19 +1,14 @@
-"""The arguments of `node …`; imported by every command, so it imports nothing."""
+"""The arguments of `node …`; imported by every command, so it imports little."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
-Run = Callable[[argparse.Namespace], int]
+from console.cli.groups import AddVerb, MakeRun, Verbs, adder
 
 
-def register(
-    verbs: argparse._SubParsersAction[argparse.ArgumentParser],
-    shared: argparse.ArgumentParser,
-    verb: Callable[[str, str], Run],
-) -> None:
+def register(verbs: Verbs, shared: argparse.ArgumentParser, verb: MakeRun) -> None:
     """Add `node` and everything under it.
 
     Args:
@@ -24,11 +19,7 @@ def register(
     node = verbs.add_parser("node", parents=[shared], help="this machine's node and its controller", allow_abbrev=False)
     group = node.add_subparsers(dest="action", metavar="ACTION", required=True)
 
-    def add(name: str, module: str, function: str, help_: str) -> argparse.ArgumentParser:
-        parser = group.add_parser(name, parents=[shared], help=help_, description=help_, allow_abbrev=False)
-        parser.set_defaults(run=verb(f"console.cli.node.{module}", function))
-        return parser
-
+    add = adder(group, shared, verb, "console.cli.node")
     _set_up(add)
     _look(add)
     _act(add)
@@ -36,10 +27,7 @@ def register(
     _configure(add, shared)
 
 
-_Add = Callable[[str, str, str, str], argparse.ArgumentParser]
-
-
-def _set_up(add: _Add) -> None:
+def _set_up(add: AddVerb) -> None:
     init = add(
         "init", "setting_up", "init", "put the node under this controller: layout, record, and with --adopt its unit"
     )
@@ -69,7 +57,7 @@ def _set_up(add: _Add) -> None:
     )
 
 
-def _look(add: _Add) -> None:
+def _look(add: AddVerb) -> None:
     add("status", "asking", "status", "what the controller says of the node")
     add("list", "looking", "listed", "the generations and rollback points that are on this disk")
     add("doctor", "looking", "doctor", "look for what is wrong, and say what to do; changes nothing")
@@ -88,7 +76,7 @@ def _look(add: _Add) -> None:
     events.add_argument("--lines", type=_count, default=100, metavar="N", help="the newest N (default: 100)")
 
 
-def _act(add: _Add) -> None:
+def _act(add: AddVerb) -> None:
     for name, words in (
         ("start", "start the node; also ends STOPPED_BY_OPERATOR"),
         ("stop", "stop the node until it is started again by hand"),
@@ -115,7 +103,7 @@ def _act(add: _Add) -> None:
     )
 
 
-def _cross(add: _Add) -> None:
+def _cross(add: AddVerb) -> None:
     upgrade = add("add-upgrade", "staging", "add_upgrade", "give the bytes of a release by hand")
     upgrade.add_argument("name", metavar="NAME", help="the plan's name")
     upgrade.add_argument(
@@ -166,7 +154,7 @@ def _cross(add: _Add) -> None:
     restore.add_argument("name", metavar="NAME", help="as `node list` shows it")
 
 
-def _configure(add: _Add, shared: argparse.ArgumentParser) -> None:
+def _configure(add: AddVerb, shared: argparse.ArgumentParser) -> None:
     config = add("config", "configuring", "config", "settings in force; Cosmovisor's tables where DAEMON_HOME is set")
     _cosmovisor_config(config)
     config.set_defaults(config_action=None)

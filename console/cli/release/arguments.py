@@ -1,23 +1,17 @@
-"""The arguments of `release …`; imported by every command, so it imports nothing."""
+"""The arguments of `release …`; imported by every command, so it imports little."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
-Run = Callable[[argparse.Namespace], int]
-_Add = Callable[[str, str, str, str], argparse.ArgumentParser]
+from console.cli.groups import AddVerb, MakeRun, Verbs, adder
 
 _ROLES = ("developer", "builder", "auditor")
 _PLACE = "linux/amd64:fendermint"
 
 
-def register(
-    verbs: argparse._SubParsersAction[argparse.ArgumentParser],
-    shared: argparse.ArgumentParser,
-    verb: Callable[[str, str], Run],
-) -> None:
+def register(verbs: Verbs, shared: argparse.ArgumentParser, verb: MakeRun) -> None:
     """Add `release` and everything under it.
 
     Args:
@@ -29,23 +23,18 @@ def register(
     release = verbs.add_parser("release", parents=[shared], help=words, description=words, allow_abbrev=False)
     group = release.add_subparsers(dest="action", metavar="ACTION", required=True)
 
-    def adder(under: argparse._SubParsersAction[argparse.ArgumentParser]) -> _Add:
-        def add(name: str, module: str, function: str, help_: str) -> argparse.ArgumentParser:
-            parser = under.add_parser(name, parents=[shared], help=help_, description=help_, allow_abbrev=False)
-            parser.set_defaults(run=verb(f"console.cli.release.{module}", function), without_network=False)
-            return parser
+    def under(parent: Verbs) -> AddVerb:
+        return adder(parent, shared, verb, "console.cli.release", without_network=False)
 
-        return add
-
-    add = adder(group)
+    add = under(group)
     _make(add)
     _sign(add)
     _check(add)
     ring = group.add_parser("keyring", parents=[shared], help="whose signatures count", allow_abbrev=False)
-    _keyrings(adder(ring.add_subparsers(dest="keyring_action", metavar="init|add|rotate|show|pin", required=True)))
+    _keyrings(under(ring.add_subparsers(dest="keyring_action", metavar="init|add|rotate|show|pin", required=True)))
 
 
-def _make(add: _Add) -> None:
+def _make(add: AddVerb) -> None:
     make = add("make", "making", "make", "make a manifest from files, and print its hash for the proposal")
     make.set_defaults(without_network=True)
     make.add_argument("--name", required=True, metavar="v0.2.0", help="of the upgrade, as the plan will have it")
@@ -76,7 +65,7 @@ def _make(add: _Add) -> None:
     _out(make, "manifest.json")
 
 
-def _sign(add: _Add) -> None:
+def _sign(add: AddVerb) -> None:
     sign = add("sign", "signing", "sign", "sign a manifest or the next keyring; ssh-keygen does the asking")
     sign.set_defaults(without_network=True)
     sign.add_argument("file", type=_path, metavar="FILE", help="the manifest, or with --role keyring the next keyring")
@@ -97,7 +86,7 @@ def _sign(add: _Add) -> None:
     attest.add_argument("--key", type=_path, metavar="KEY", help="sign it with your own key")
 
 
-def _check(add: _Add) -> None:
+def _check(add: AddVerb) -> None:
     verify = add("verify", "verifying", "verify", "check a release; the exit code says what failed (docs/releases.md)")
     _bundle(verify)
     verify.add_argument("--platform", default="", metavar="OS/ARCH", help="another one than this machine's")
@@ -122,7 +111,7 @@ def _bundle(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--height", type=int, metavar="H", help="the plan's height")
 
 
-def _keyrings(add: _Add) -> None:
+def _keyrings(add: AddVerb) -> None:
     init = add("init", "keyrings", "init", "make a project's first keyring")
     init.set_defaults(without_network=True)
     init.add_argument("--project", required=True, metavar="NAME")
