@@ -33,6 +33,7 @@ from screens.addresses import prefix_of
 from screens.bindings import bindings_everywhere, refusal
 from screens.bring_up import BringUp, BringUpScreen
 from screens.cuts import CutsScreen
+from screens.driver import TerminalDriver
 from screens.emergency import EmergencyChoice, EmergencyScreen, confirm_stop
 from screens.flows import Flows
 from screens.help import HelpEntry, HelpScreen
@@ -106,7 +107,7 @@ class UpgradeConsoleApp(App[int]):
         # Under NO_COLOR an RGB theme becomes RGB greys; the terminal's own colours are the honest answer.
         wanted = NO_COLOUR_THEME if os.environ.get("NO_COLOR") is not None else theme
         chosen, problem = loaded.choose(wanted)
-        super().__init__(ansi_color=True if chosen.ansi else None)
+        super().__init__(driver_class=TerminalDriver, ansi_color=True if chosen.ansi else None)
         self.session = session
         self.animation_level = "none"
         self._keys = dict(keymap or {})
@@ -348,6 +349,10 @@ class UpgradeConsoleApp(App[int]):
         self.exit(code, return_code=code)
 
     # The terminal
+
+    def on_terminal_driver_gone(self) -> None:
+        """Leave: no hang-up may have been sent, or it is ignored here."""
+        self._leave(EXIT_HANGUP)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """The second wall before all others."""
