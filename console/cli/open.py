@@ -151,7 +151,8 @@ async def _show(
 
     prepare_environment(os.environ)
     # Imported here: Textual reads the environment at import, and no other verb wants it.
-    from console.app import EXIT_HANGUP, EXIT_STOP_DEVNET, EXIT_TERMINATED, UpgradeConsoleApp
+    from console.app import EXIT_HANGUP, EXIT_TERMINATED, UpgradeConsoleApp
+    from screens.acting import EXIT_STOP_DEVNET
 
     app = UpgradeConsoleApp(session, theme, keymap=keymap)
     code = 1

@@ -16,9 +16,10 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets import Button
 
-from console.app import EXIT_KEPT, EXIT_STOP_DEVNET, UpgradeConsoleApp
+from console.app import UpgradeConsoleApp
 from console.errors import ChainError
 from console.model import Snapshot
+from screens.acting import EXIT_KEPT, EXIT_STOP_DEVNET
 from screens.leave import QuitScreen
 from screens.overview import OverviewScreen
 from screens.propose import ProposeScreen
@@ -234,7 +235,7 @@ async def test_every_theme_draws_every_view(theme: str) -> None:
     app = UpgradeConsoleApp(FakeSession(fakes.partly_ready()), theme)
     async with app.run_test() as pilot:
         await settled(pilot)
-        for key in ("2", "3", "1", "p"):
+        for key in ("2", "5", "1", "p"):
             await pilot.press(key)
             await pilot.pause()
         assert app.theme == theme

@@ -83,9 +83,9 @@ GOVERNED: dict[str, tuple[Snapshot, tuple[str, ...], tuple[int, int], str]] = {
     "proposal_rollback": (votes.rolling_back(), ("2", "enter"), LARGE, "Roll back"),
     "waiting_for_a_vote": (votes.voted_on(), (), SMALL, "NOT YET"),
     "waiting_for_readiness": (votes.waiting_for_readiness(), (), SMALL, "NOT YET"),
-    "readiness": (votes.waiting_for_readiness(), ("4",), SMALL, "Ready: 2"),
-    "readiness_large": (votes.waiting_for_readiness(), ("4",), LARGE, "protocol 3"),
-    "readiness_addresses": (votes.waiting_for_readiness(), ("4", "a", "a"), SMALL, "t410f"),
+    "readiness": (votes.waiting_for_readiness(), ("3",), SMALL, "Ready: 2"),
+    "readiness_large": (votes.waiting_for_readiness(), ("3",), LARGE, "protocol 3"),
+    "readiness_addresses": (votes.waiting_for_readiness(), ("3", "a", "a"), SMALL, "t410f"),
     "vote": (votes.voted_on(), ("2", "enter", "t"), SMALL, "is signed"),
     "replace": (votes.shown(votes.scheduled()), ("2", "enter", "x"), SMALL, "arming stays"),
     "cuts": (votes.voted_on(), ("2", "enter", "d"), SMALL, "INITIALISER"),
@@ -199,7 +199,7 @@ def test_taking_an_unproven_release(snap_compare: Compare) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "keys"), [("logs", "3"), ("help", "question_mark"), ("quit", "q"), ("node_menu", "n")]
+    ("name", "keys"), [("logs", "5"), ("help", "question_mark"), ("quit", "q"), ("node_menu", "n")]
 )
 def test_screen_of_a_key(snap_compare: Compare, name: str, keys: str) -> None:
     assert snap_compare(UpgradeConsoleApp(FakeSession(fakes.go())), run_before=after(keys))

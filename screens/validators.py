@@ -1,4 +1,4 @@
-"""The readiness of the whole network: who is ready, who is pending, and when that schedules the upgrade."""
+"""Every validator: who is ready, who is pending, and when that schedules the upgrade."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from widgets.dashboard import DashboardTable, ReadinessPanel
 from widgets.status_line import StatusLine
 
 
-class ReadinessScreen(ModeScreen):
+class ValidatorsScreen(ModeScreen):
     """Ready power against its line, and a row per validator."""
 
-    MODE = "readiness"
+    MODE = "validators"
     EXPLANATION = (
         "The bar shows the power that has the release verified and staged; ┃ is the line at which the upgrade gets its "
         "height, or may cross. Runs is what a validator's node answers, in brackets what its key advertised; Ready for "
         "is the release that it has signalled. Last seen: when its node answered, or its key said something."
     )
-    CSS_PATH = "readiness.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = list(bindings_for("readiness"))
+    CSS_PATH = "validators.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = list(bindings_for("validators"))
     AUTO_FOCUS = "#dashboard"
 
     def __init__(self, session: Session) -> None:

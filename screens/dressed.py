@@ -1,0 +1,72 @@
+"""What every application of ours wears: the themes, both walls, pictures without foreign hosts (DESIGN §3, §9)."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import App, SystemCommand
+from textual.filter import LineFilter
+from textual.screen import Screen
+
+from screens.theme import textual_theme
+from themes import NO_COLOUR_THEME, load_themes
+from widgets.second_wall import SecondWall
+
+_FOREIGN = re.compile(r"[ \t]*(?:@font-face \{.*?\}|<!-- Generated with .*?-->)\n?", re.DOTALL)
+"""Fonts by URL and the generator's address in Textual's SVG; without them the viewer's monospace is drawn."""
+
+
+class DressedApp(App[int]):
+    """An application that ends with an exit code.
+
+    Args:
+        theme: A theme's name; one that cannot be used falls back to the default, and is reported once.
+        theme_folders: Further folders with theme files.
+    """
+
+    ESCAPE_TO_MINIMIZE = False
+    TITLE = "upgrade-console"
+    # The palette's magnifier is an emoji of two columns; everything else is one column per symbol.
+    CSS: ClassVar[str] = "CommandPalette SearchIcon { display: none; }"
+
+    def __init__(self, theme: str = "dark", theme_folders: Iterable[Path] = ()) -> None:
+        loaded = load_themes(theme_folders)
+        # Under NO_COLOR an RGB theme becomes RGB greys; the terminal's own colours are the honest answer.
+        wanted = NO_COLOUR_THEME if os.environ.get("NO_COLOR") is not None else theme
+        chosen, problem = loaded.choose(wanted)
+        super().__init__(ansi_color=True if chosen.ansi else None)
+        self.animation_level = "none"
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]
+        self.theme_problems = (*loaded.problems, *([problem] if problem else []))
+        """Sentences about themes that could not be used; to be told once."""
+        foreign = set(self.available_themes)
+        for values in loaded.themes.values():
+            self.register_theme(textual_theme(values))
+        self.theme = chosen.name
+        for name in foreign:
+            self.unregister_theme(name)
+        self._wall = SecondWall()
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """The second wall before all others."""
+        return [self._wall, *super().get_line_filters()]
+
+    def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
+        """The screen as SVG; who opens the picture fetches nothing, so it names no foreign host."""
+        picture = _FOREIGN.sub("", super().export_screenshot(title=title, simplify=simplify))
+        # Some viewers drop the blanks at both ends of a text, and every column after them moves.
+        return picture.replace("<svg ", '<svg xml:space="preserve" ', 1)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """None: the palette lists the registry."""
+        return ()
+
+    def tell(self, sentence: str, *, severity: str = "information") -> None:
+        """Say a sentence in a corner; never as markup."""
+        timeout = 20.0 if severity == "error" else 8.0
+        self.notify(sentence, severity=severity, timeout=timeout, markup=False)  # type: ignore[arg-type]
