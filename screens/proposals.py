@@ -13,6 +13,7 @@ from textual.widgets import DataTable, Footer
 
 from screens.bindings import bindings_for
 from screens.filtered import FilteredScreen, filter_field
+from widgets.narrowing import Narrowing
 from widgets.proposal_detail import ProposalDetail
 from widgets.proposal_table import ProposalTable
 from widgets.status_line import StatusLine
@@ -24,9 +25,9 @@ class ProposalsScreen(FilteredScreen):
     MODE = "proposals"
     EXPLANATION = (
         "Every proposal. Up and Down choose one; Enter opens it in full: votes, readiness, linked calls, approvals and "
-        "what happened, and there it is voted on. / shows only those that hold a text: a name, a state, a part of a "
-        "hash; o changes the order. Height H is a number, or what gives it one: the end of the vote, or readiness. "
-        "A ! behind a name: its vote is shorter than usual. "
+        "what happened, and there it is voted on. / shows only those that match a name, a state, a part of a hash or a "
+        "pattern; ! first shows the others; o changes the order. Height H is a number, or what gives it one: the end "
+        "of the vote, or readiness. A ! behind a name: its vote is shorter than usual. "
         "v shows what this node's controller verified of the release that it took up."
     )
     CSS_PATH = "proposals.tcss"
@@ -46,7 +47,7 @@ class ProposalsScreen(FilteredScreen):
         with Vertical(id="panes"):
             yield ProposalTable(id="proposals")
             yield ProposalDetail(id="detail")
-        yield filter_field("a name, a state, a part of a hash; Enter keeps it, Esc ends it")
+        yield filter_field("a name, a state, a hash, a pattern; ! first for the others; Enter keeps it, Esc ends it")
         yield Footer(show_command_palette=False)
 
     def draw(self) -> None:
@@ -61,8 +62,8 @@ class ProposalsScreen(FilteredScreen):
     def redraw_theme(self) -> None:
         self.query_one(ProposalTable).redraw_all()
 
-    def apply_filter(self, needle: str) -> None:
-        self.query_one(ProposalTable).narrow(needle)
+    def apply_filter(self, narrowing: Narrowing) -> None:
+        self.query_one(ProposalTable).narrow(narrowing)
         self.draw_detail()
 
     def action_sort(self) -> None:
