@@ -84,7 +84,7 @@ ORDERS = (
 )
 
 
-def _searched(entry: Proposal) -> str:
+def searched(entry: Proposal) -> str:
     """What a filter looks through: number, name, state, hash, address and URL, each a line."""
     parts = (f"#{entry.id}", entry.name, entry.status.words, entry.release_hash, entry.proposer, entry.release_url)
     marks = ("expedited" if entry.expedited else "", "calls" if entry.linked_calls else "")
@@ -131,7 +131,7 @@ class ProposalTable(RowTable[ProposalRow]):
         """Draw the list as the chain has it."""
         self._proposals = proposals
         order = ORDERS[self._order]
-        kept = self._narrowing.kept([_searched(entry) for entry in proposals])
+        kept = self._narrowing.kept([searched(entry) for entry in proposals])
         shown = sorted((proposals[place] for place in kept), key=order.key)
         found = self._narrowing.words(len(shown), len(proposals))
         by = "newest first" if self._order == 0 else f"by {order.words}"
