@@ -9,13 +9,14 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.message import Message
-from textual.widgets import DataTable, Footer
+from textual.widgets import Footer
 
 from screens.bindings import bindings_for
 from screens.filtered import FilteredScreen, filter_field
 from widgets.narrowing import Narrowing
 from widgets.proposal_detail import ProposalDetail
 from widgets.proposal_table import ProposalTable
+from widgets.row_table import RowTable
 from widgets.status_line import StatusLine
 
 
@@ -59,9 +60,6 @@ class ProposalsScreen(FilteredScreen):
             self.query_one(ProposalTable).show(chain.proposals)
         self.draw_detail()
 
-    def redraw_theme(self) -> None:
-        self.query_one(ProposalTable).redraw_all()
-
     def apply_filter(self, narrowing: Narrowing) -> None:
         self.query_one(ProposalTable).narrow(narrowing)
         self.draw_detail()
@@ -76,12 +74,12 @@ class ProposalsScreen(FilteredScreen):
         if chosen is not None:
             self.post_message(self.Opened(chosen))
 
-    @on(DataTable.RowSelected, "#proposals")
+    @on(RowTable.Selected, "#proposals")
     def chosen_by_mouse_or_enter(self) -> None:
         """The table has Enter and the mouse for itself."""
         self.action_open()
 
-    @on(DataTable.RowHighlighted, "#proposals")
+    @on(RowTable.Highlighted, "#proposals")
     def draw_detail(self) -> None:
         """Draw the proposal under the cursor."""
         chain = self.snapshot.chain if self.snapshot is not None else None

@@ -95,6 +95,7 @@ class ProposalTable(RowTable[ProposalRow]):
     """All proposals; the cursor stays on its proposal when others appear or the order changes."""
 
     TONED: ClassVar[frozenset[str]] = frozenset({"status"})
+    RIGHT: ClassVar[frozenset[str]] = frozenset({"key", "vote", "armed", "calls", "proposed"})
     # The table's own Enter would hide that of the view from the footer.
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "select_cursor", action("open").label, id="open")]
 
