@@ -25,7 +25,7 @@ from console.operations.networks import ProposedTable, lines_of
 from console.settings import DEVNET
 from screens.bindings import bindings_for
 from screens.confirm import ConfirmScreen
-from widgets.drawn import BAD, MUTED, STRONG, WARN, Drawn, stacked
+from widgets.drawn import BAD, MUTED, STRONG, WARN, Grown, stacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class WelcomeScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield Static(Content.styled("upgrade-console", STRONG), markup=False, id="title")
-        yield Drawn(id="summary")
+        yield Grown(id="summary")
         yield _Choices(id="choices", markup=False)
         with VerticalScroll(id="pane", can_focus=False):
             yield Static(Content(""), markup=False, id="detail")
@@ -93,7 +93,7 @@ class WelcomeScreen(Screen[None]):
 
     def action_look_again(self) -> None:
         """Look at this machine again."""
-        self.query_one("#summary", Drawn).draw(Content.styled("Looking at what is on this machine…", MUTED))
+        self.query_one("#summary", Grown).draw(Content.styled("Looking at what is on this machine…", MUTED))
         self.run_worker(self._look_around(), exclusive=True, exit_on_error=True)
 
     async def _look_around(self) -> None:
@@ -102,7 +102,7 @@ class WelcomeScreen(Screen[None]):
         options = self.query_one("#choices", OptionList)
         options.clear_options()
         options.add_options([Option(Content(choice.words)) for choice in self._choices])
-        self.query_one("#summary", Drawn).draw(summary(found))
+        self.query_one("#summary", Grown).draw(summary(found))
         if self._choices:
             options.highlighted = 0
         else:
