@@ -93,7 +93,7 @@ async def test_only_the_window_is_made_and_only_what_changed_is_drawn() -> None:
         table.show_rows(rows)
         await pilot.pause()
         assert set(rows.made) == set(range(6))
-        assert lines(app)[:3] == ["Key        Number State", "row0             0 up", "row1             1 up"]
+        assert lines(app)[:3] == ["Key        Number State", "row0            0 up", "row1            1 up"]
         table.drawn.clear()
         table.show_rows(Many(10_000))
         await pilot.pause()
