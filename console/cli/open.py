@@ -36,9 +36,11 @@ def run(arguments: argparse.Namespace) -> int:
     problem = terminal_problem(os.environ)
     if problem:
         raise ConsoleError(problem, next_step="use a verb such as `upgrade-console status`")
+    settings = _settings(arguments)
+    if arguments.network is None and not _welcome(arguments, settings):
+        return 0
     folder: Path = arguments.dir or default_devnet_folder()
     starting = _DevnetStart(folder) if _must_bring_up(arguments, folder) else None
-    settings = _settings(arguments)
     session = open_session(arguments, starting)
     code, stop = asyncio.run(_show(session, starting, settings))
     if not stop:
@@ -58,6 +60,19 @@ def _settings(arguments: argparse.Namespace) -> ConsoleSettings:
     if arguments.ascii:
         settings = replace(settings, ascii=True)
     return suited(settings, os.environ, many=DEFAULT_THEME, few=FEW_COLOURS_THEME)
+
+
+def _welcome(arguments: argparse.Namespace, settings: ConsoleSettings) -> bool:
+    """Ask which network is meant; whether one was chosen, which is in the arguments then."""
+    prepare_environment(os.environ)
+    from console.welcome_app import WelcomeApp
+
+    app = WelcomeApp(settings, (theme_folder(),))
+    app.run(mouse=settings.mouse)
+    if app.chosen is None:
+        return False
+    arguments.network, arguments.dir = app.chosen
+    return True
 
 
 def terminal_problem(environment: Mapping[str, str]) -> str:
