@@ -12,6 +12,7 @@ from console.app import UpgradeConsoleApp
 from console.model import Snapshot
 from screens.details import DetailsScreen
 from screens.emergency import EmergencyScreen
+from screens.plan import PlanScreen
 from screens.review import ReviewScreen
 from tests import fakes
 from tests import governance_fakes as votes
@@ -88,7 +89,7 @@ async def test_the_council_approves_with_code_words_and_name() -> None:
         assert isinstance(review, ReviewScreen)
         await until(pilot, lambda: not review.query_one("#confirm", Button).disabled, "the armed review")
         await pilot.press(*"devnet")
-        await until(pilot, lambda: review._settled, "the settled name")
+        await until(pilot, lambda: review.settled, "the settled name")
         await pilot.press("enter")
         await until(pilot, lambda: session.sent, "the approval")
     assert [(call.function, call.args) for call in session.sent] == [("approveEmergencyHalt", (2, 3, "it leaks"))]
@@ -99,11 +100,12 @@ async def _stop(pilot: Pilot[int], session: FakeSession) -> None:
     screen = await _open(pilot)
     screen.query_one("#stop", Button).focus()
     await pilot.press("enter")
-    await until(pilot, lambda: pilot.app.screen.query("#named"), "the confirm step")
+    await until(pilot, lambda: pilot.app.screen.query("#typed"), "the confirm step")
     confirm = pilot.app.screen
     await until(pilot, lambda: not confirm.query_one("#confirm", Button).disabled, "the armed dialog")
     await pilot.press(*session.network)
-    await until(pilot, lambda: confirm._settled, "the settled name")  # type: ignore[attr-defined]
+    assert isinstance(confirm, PlanScreen)
+    await until(pilot, lambda: confirm.settled, "the settled name")
     await pilot.press("enter")
     await until(pilot, lambda: session.node_actions, "the stop")
 

@@ -79,7 +79,7 @@ async def test_a_vote_is_reviewed_whole_and_sent_once() -> None:
             assert piece in text
         assert review.focused is review.query_one("#cancel")
         assert session.sent == []
-        await pilot.press("y", "y")
+        await pilot.press("y")
         await until(pilot, lambda: "In block 1,236:" in screen_text(app), "the block")
         assert "0x7a7a7a" in screen_text(app)
         assert "Export" not in screen_text(app)
@@ -167,13 +167,13 @@ async def test_a_dangerous_one_wants_the_networks_name() -> None:
     async with app.run_test() as pilot:
         review = await _rollback(pilot)
         await _armed(pilot, review)
-        field = review.query_one("#named", Input)
+        field = review.query_one("#typed", Input)
         await pilot.press("y", "enter")
         await until(pilot, lambda: "exactly" in screen_text(app), "the refusal")
         assert session.sent == []
         field.value = ""
         await pilot.press(*"devnet")
-        await until(pilot, lambda: review._settled, "the settled name")
+        await until(pilot, lambda: review.settled, "the settled name")
         await pilot.press("enter")
         await until(pilot, lambda: session.sent, "the call")
     assert [(call.function, call.args) for call in session.sent] == [("rollback", (2, "it crashed"))]
@@ -188,7 +188,7 @@ async def test_a_name_typed_ahead_or_pasted_confirms_nothing() -> None:
         await pilot.press(*"devnet", "enter")
         session.review_answer.set()
         await _armed(pilot, review)
-        field = review.query_one("#named", Input)
+        field = review.query_one("#typed", Input)
         assert field.value == ""
         field.focus()
         app.post_message(events.Paste("devnet"))
@@ -197,7 +197,7 @@ async def test_a_name_typed_ahead_or_pasted_confirms_nothing() -> None:
         # Pasted as keys, with the Enter in the same burst.
         for key in (*"devnet", "enter"):
             app.post_message(events.Key(key, key if len(key) == 1 else "\r"))
-        await until(pilot, lambda: "Read it again" in screen_text(app), "the answer")
+        await until(pilot, lambda: "came in a burst" in screen_text(app), "the answer")
         await pilot.pause()
     assert session.sent == []
 
@@ -241,7 +241,7 @@ async def test_running_an_initialiser_wants_the_name() -> None:
         await _proposal(pilot)
         await pilot.press("e")
         review = await _review(pilot)
-        assert review.query("#named")
+        assert review.query("#typed")
 
 
 def test_coins_are_exact() -> None:
