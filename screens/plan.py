@@ -243,11 +243,6 @@ class PlanScreen(ModalScreen[bool]):
         return self._busy or self._asked
 
     @property
-    def settled(self) -> bool:
-        """Whether the next key would come alone."""
-        return self._quiet.since(time.monotonic()) >= SETTLES_AFTER_S
-
-    @property
     def _reason(self) -> str:
         return self.query_one("#reason", Input).value.strip() if self._plan.reason else ""
 

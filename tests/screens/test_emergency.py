@@ -12,12 +12,11 @@ from console.app import UpgradeConsoleApp
 from console.model import Snapshot
 from screens.details import DetailsScreen
 from screens.emergency import EmergencyScreen
-from screens.plan import PlanScreen
 from screens.review import ReviewScreen
 from tests import fakes
 from tests import governance_fakes as votes
 from tests.fakes import FakeSession
-from tests.pilot import screen_text, settled, until
+from tests.pilot import alone, screen_text, settled, until
 from widgets.emergency_words import halt_refusal, stays_without, stop_warning
 
 pytestmark = pytest.mark.anyio
@@ -89,8 +88,7 @@ async def test_the_council_approves_with_code_words_and_name() -> None:
         assert isinstance(review, ReviewScreen)
         await until(pilot, lambda: not review.query_one("#confirm", Button).disabled, "the armed review")
         await pilot.press(*"devnet")
-        await until(pilot, lambda: review.settled, "the settled name")
-        await pilot.press("enter")
+        await alone(pilot, "enter")
         await until(pilot, lambda: session.sent, "the approval")
     assert [(call.function, call.args) for call in session.sent] == [("approveEmergencyHalt", (2, 3, "it leaks"))]
     assert session.node_actions == []
@@ -104,9 +102,7 @@ async def _stop(pilot: Pilot[int], session: FakeSession) -> None:
     confirm = pilot.app.screen
     await until(pilot, lambda: not confirm.query_one("#confirm", Button).disabled, "the armed dialog")
     await pilot.press(*session.network)
-    assert isinstance(confirm, PlanScreen)
-    await until(pilot, lambda: confirm.settled, "the settled name")
-    await pilot.press("enter")
+    await alone(pilot, "enter")
     await until(pilot, lambda: session.node_actions, "the stop")
 
 

@@ -14,7 +14,7 @@ from screens.overview import OverviewScreen
 from screens.plan import PlanScreen
 from tests import fakes
 from tests.fakes import FakeSession
-from tests.pilot import screen_text, settled, until
+from tests.pilot import alone, screen_text, settled, until
 
 pytestmark = pytest.mark.anyio
 
@@ -34,7 +34,7 @@ async def test_stopping_the_node() -> None:
         assert session.node_actions == []
         await until(pilot, lambda: not app.screen.query_one("#confirm", Button).disabled, "the armed dialog")
         assert "No automation starts it again" in screen_text(app)
-        await pilot.press("y")
+        await alone(pilot, "y")
         await until(pilot, lambda: "node1 is STOPPED_BY_OPERATOR." in screen_text(app), "the answer")
         await pilot.press("y", "enter")
         await until(pilot, lambda: isinstance(app.screen, OverviewScreen), "the overview")
@@ -49,11 +49,11 @@ async def test_readiness_refused_by_the_chain_can_be_tried_again() -> None:
         await pilot.press("r")
         await until(pilot, lambda: isinstance(app.screen, PlanScreen), "the confirm step")
         await until(pilot, lambda: not app.screen.query_one("#confirm", Button).disabled, "the armed dialog")
-        await pilot.press("y")
+        await alone(pilot, "y")
         await until(pilot, lambda: "node1 has not staged v0.2.0; wait for STAGED." in screen_text(app), "the error")
         await until(pilot, lambda: not app.screen.query_one("#confirm", Button).disabled, "another try")
         session.error = None
-        await pilot.press("y")
+        await alone(pilot, "y")
         await until(pilot, lambda: "is signalled ready for proposal 1" in screen_text(app), "the answer")
     assert session.readied == [1, 1]
 
@@ -109,8 +109,7 @@ async def test_an_unproven_release_is_taken_with_a_typed_reason_only() -> None:
         app.screen.query_one("#reason", Input).value = "calibration is gone"
         await pilot.press("x", "backspace", "enter")
         await until(pilot, lambda: "came in a burst" in screen_text(app), "the second refusal")
-        await until(pilot, lambda: app.screen.settled, "silence")  # type: ignore[attr-defined]
-        await pilot.press("enter")
+        await alone(pilot, "enter")
         await until(pilot, lambda: "it is armed in its turn" in screen_text(app), "the answer")
     assert session.unproven == ["calibration is gone"]
 
@@ -127,8 +126,7 @@ async def test_a_refusal_of_an_unproven_release_is_told_in_place() -> None:
         await until(pilot, lambda: isinstance(app.screen, PlanScreen), "the confirm step")
         await until(pilot, lambda: not app.screen.query_one("#confirm", Button).disabled, "the armed dialog")
         await pilot.press("w", "h", "y")
-        await until(pilot, lambda: app.screen.settled, "silence")  # type: ignore[attr-defined]
-        await pilot.press("enter")
+        await alone(pilot, "enter")
         await until(pilot, lambda: "no plan waits for a proof here." in screen_text(app), "the error")
     assert session.unproven == ["why"]
 

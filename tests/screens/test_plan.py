@@ -16,7 +16,7 @@ from screens.plan import PlanScreen
 from screens.quiet import SETTLES_AFTER_S, Quiet
 from tests import fakes
 from tests.fakes import FakeSession
-from tests.pilot import screen_text, settled, until
+from tests.pilot import alone, screen_text, settled, silence, until
 from widgets.plan_rows import Plan, PlanCheck
 
 pytestmark = pytest.mark.anyio
@@ -50,14 +50,8 @@ async def _open(pilot: Pilot[int], screen: PlanScreen) -> UpgradeConsoleApp:
     app = await settled(pilot)
     await app.push_screen(screen)
     await until(pilot, lambda: screen.armed, "the armed plan")
-    await until(pilot, lambda: screen.settled, "silence")
     await pilot.pause()
     return app
-
-
-async def _alone(pilot: Pilot[int], screen: PlanScreen, key: str) -> None:
-    await until(pilot, lambda: screen.settled, "silence")
-    await pilot.press(key)
 
 
 async def test_a_single_key_confirms_when_it_comes_alone() -> None:
@@ -70,7 +64,7 @@ async def test_a_single_key_confirms_when_it_comes_alone() -> None:
             "v0.2.0 becomes current.",
             "network    devnet",
             "to undo    Swap back.",
-            "✗ FAILED  more than 2/3",
+            "✗ FAILED  more than",
         ):
             assert piece in text
         assert screen.focused is screen.query_one("#cancel")
@@ -82,13 +76,13 @@ async def test_a_single_key_confirms_when_it_comes_alone() -> None:
         screen.say(Content(""))
         await until(pilot, lambda: "came in a burst" not in screen_text(app), "another try")
         # The first key of a paste has silence before it, and none behind it.
-        await until(pilot, lambda: screen.settled, "silence")
+        await silence(pilot)
         for key in "yes":
             app.post_message(events.Key(key, key))
         await until(pilot, lambda: "came in a burst" in screen_text(app), "the refusal")
         await until(pilot, lambda: not screen.busy, "the end of the burst")
         assert done.reasons == []
-        await _alone(pilot, screen, "y")
+        await alone(pilot, "y")
         await until(pilot, lambda: "It is done." in screen_text(app), "the answer")
         await pilot.press("y", "enter")
         await until(pilot, lambda: app.screen is not screen, "the overview")
@@ -121,19 +115,19 @@ async def test_a_reason_and_a_name_are_typed_and_the_name_is_exact() -> None:
     async with UpgradeConsoleApp(FakeSession(fakes.go())).run_test() as pilot:
         app = await _open(pilot, screen)
         assert screen.focused is screen.query_one("#reason")
-        await _alone(pilot, screen, "enter")
+        await alone(pilot, "enter")
         await until(pilot, lambda: "A reason is needed" in screen_text(app), "the refusal")
         await pilot.press(*"worn", "enter")
         await until(pilot, lambda: screen.focused is screen.query_one("#typed"), "the name's field")
         app.post_message(events.Paste("node1"))
         for wrong in ("Node1", "node1 ", "node"):
             screen.query_one("#typed", Input).value = wrong
-            await _alone(pilot, screen, "enter")
+            await alone(pilot, "enter")
             await until(pilot, lambda: "Type the node's name, node1, exactly" in screen_text(app), "the refusal")
             screen.say(screen.body())
         assert done.reasons == []
         screen.query_one("#typed", Input).value = "node1"
-        await _alone(pilot, screen, "enter")
+        await alone(pilot, "enter")
         await until(pilot, lambda: "no such point." in screen_text(app), "the error")
         assert not screen.query_one("#confirm", Button).disabled
         await pilot.press("escape")

@@ -16,7 +16,7 @@ from screens.review import ReviewScreen, coins
 from screens.vote import VoteScreen
 from tests import governance_fakes as votes
 from tests.fakes import FakeSession
-from tests.pilot import screen_text, settled, until
+from tests.pilot import alone, screen_text, settled, until
 
 pytestmark = pytest.mark.anyio
 
@@ -79,7 +79,7 @@ async def test_a_vote_is_reviewed_whole_and_sent_once() -> None:
             assert piece in text
         assert review.focused is review.query_one("#cancel")
         assert session.sent == []
-        await pilot.press("y")
+        await alone(pilot, "y")
         await until(pilot, lambda: "In block 1,236:" in screen_text(app), "the block")
         assert "0x7a7a7a" in screen_text(app)
         assert "Export" not in screen_text(app)
@@ -135,7 +135,7 @@ async def test_a_signature_that_failed_can_be_tried_again_and_nothing_closes_mea
         await _armed(pilot, review)
         session.error = SignerError("the passphrase is wrong", safe="nothing was sent")
         session.answer.clear()
-        await pilot.press("y")
+        await alone(pilot, "y")
         await until(pilot, lambda: session.sent, "the first try")
         await pilot.press("escape")
         await pilot.pause()
@@ -143,7 +143,7 @@ async def test_a_signature_that_failed_can_be_tried_again_and_nothing_closes_mea
         session.answer.set()
         await until(pilot, lambda: "the passphrase is wrong; nothing was sent." in screen_text(app), "the reason")
         session.error = None
-        await pilot.press("y")
+        await alone(pilot, "y")
         await until(pilot, lambda: "In block 1,236" in screen_text(app), "the block")
     assert len(session.sent) == 2
 
@@ -173,8 +173,7 @@ async def test_a_dangerous_one_wants_the_networks_name() -> None:
         assert session.sent == []
         field.value = ""
         await pilot.press(*"devnet")
-        await until(pilot, lambda: review.settled, "the settled name")
-        await pilot.press("enter")
+        await alone(pilot, "enter")
         await until(pilot, lambda: session.sent, "the call")
     assert [(call.function, call.args) for call in session.sent] == [("rollback", (2, "it crashed"))]
 

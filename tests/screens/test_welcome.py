@@ -17,7 +17,7 @@ from console.operations.networks import KnownNetwork, NetworkValue, ProposedTabl
 from console.welcome_app import WelcomeApp
 from screens.plan import PlanScreen
 from screens.welcome import WelcomeScreen
-from tests.pilot import screen_text, until
+from tests.pilot import alone, screen_text, until
 
 DEVNET_ROW = KnownNetwork("devnet", (), "it is not there yet")
 CALIB = KnownNetwork("calib", (NetworkValue("chain_id", "r314159-x", "settings"),), "")
@@ -83,7 +83,7 @@ async def test_settings_are_shown_then_written_then_looked_at_again(
         assert not list(tmp_path.iterdir())
         await until(pilot, lambda: not app.screen.query_one("#confirm", Button).disabled, "the armed dialog")
         assert "gaiad" in screen_text(app)
-        await pilot.press("y")
+        await alone(pilot, "y")
         await until(pilot, lambda: "Written into" in screen_text(app), "the answer")
         await pilot.press("escape")
         await until(pilot, lambda: screen.query_one(OptionList).option_count == 3, "one proposal less")
