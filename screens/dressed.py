@@ -8,11 +8,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.filter import LineFilter
 from textual.screen import Screen
 
 from console.console_settings import ConsoleSettings
+from screens.quiet import Quiet
 from screens.theme import textual_theme
 from themes import DEFAULT_THEME, FEW_COLOURS_THEME, load_themes
 from widgets.ascii_alone import AsciiAlone
@@ -55,6 +57,14 @@ class DressedApp(App[int]):
             self.unregister_theme(name)
         self.settings = settings
         self._walls: list[LineFilter] = [SecondWall(), *([AsciiAlone()] if settings.ascii else [])]
+        self.quiet = Quiet()
+        """When a person last pressed something; dialogs ask it."""
+
+    async def on_event(self, event: events.Event) -> None:
+        # Before anybody answers it: whether a key came alone is known from all of them.
+        if isinstance(event, events.Key | events.MouseDown) and not event.is_forwarded:
+            self.quiet.heard(event.time)
+        await super().on_event(event)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """The second wall before all others, then what the terminal cannot draw."""
