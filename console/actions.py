@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MODE_NAMES = ("overview", "proposals", "readiness", "logs")
-"""The top-level views."""
+MODE_NAMES = ("overview", "proposals", "validators", "logs")
+"""The top-level views, in the order of their number keys."""
 
 VIEW_NAMES = (*MODE_NAMES, "proposal")
 """Every view with keys of its own; `proposal` is one proposal in full, opened from the list."""
+
+WELCOME = "welcome"
+"""What opens before any network is chosen; an application of its own, so it is none of the views."""
 
 FOOTER_KEYS = 7
 """Most keys that a footer of 80 columns shows whole, with labels of a few letters (facts/tui.md C7)."""
@@ -43,7 +46,7 @@ class Action:
 
 _ONE = ("proposal",)
 
-ACTIONS: tuple[Action, ...] = (
+_FIRST: tuple[Action, ...] = (
     # First, so that no footer is too narrow for it.
     Action(
         "emergency",
@@ -54,25 +57,34 @@ ACTIONS: tuple[Action, ...] = (
         changes=True,
         everywhere=True,
     ),
+)
+
+_VIEWS: tuple[Action, ...] = (
     Action("show_overview", "1", "Overview", "Countdown, GO or NO-GO, readiness and this node.", footer=("logs",)),
     Action(
         "show_proposals",
         "2",
         "Proposals",
         "All proposals with their state: filter, sort, and open one in full.",
-        footer=("overview", "readiness", "logs"),
+        footer=("overview", "validators", "logs"),
     ),
-    Action("show_logs", "3", "Logs", "The node's and the controller's log."),
     Action(
-        "show_readiness",
-        "4",
-        "Readiness",
+        "show_validators",
+        "3",
+        "Validators",
         "Who is ready and who is not, with versions, and when that schedules the upgrade.",
         footer=("overview", "proposals"),
     ),
+    Action("show_logs", "5", "Logs", "The node's and the controller's log."),
+)
+
+_OF_LOGS: tuple[Action, ...] = (
     Action(
         "toggle_pause", "space", "Pause", "Hold the log still, or follow it again.", ("logs",), ("logs",), local=True
     ),
+)
+
+_OF_LISTS: tuple[Action, ...] = (
     Action(
         "filter",
         "slash",
@@ -84,6 +96,9 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("sort", "o", "Order", "List by number, state, height or name.", ("proposals",), ("proposals",), local=True),
     Action("open", "enter", "Open", "Show the chosen proposal in full.", ("proposals",), ("proposals",), local=True),
+)
+
+_OF_UPGRADES: tuple[Action, ...] = (
     Action(
         "propose",
         "p",
@@ -93,16 +108,22 @@ ACTIONS: tuple[Action, ...] = (
         footer=("overview",),
         changes=True,
     ),
-    Action("ready", "r", "Ready", "Signal by hand that this node is ready.", footer=("readiness",), changes=True),
+    Action("ready", "r", "Ready", "Signal by hand that this node is ready.", footer=("validators",), changes=True),
+)
+
+_OF_VALIDATORS: tuple[Action, ...] = (
     Action(
         "advertise",
         "g",
         "Advertise",
         "Tell the network which release this validator runs.",
-        ("readiness",),
-        ("readiness",),
+        ("validators",),
+        ("validators",),
         changes=True,
     ),
+)
+
+_OF_ONE_PROPOSAL: tuple[Action, ...] = (
     Action("vote", "t", "Vote", "Vote yes or no on this proposal.", _ONE, _ONE, changes=True, local=True),
     Action(
         "finalize", "f", "Finalize", "Store that the vote was lost or ran out.", _ONE, _ONE, changes=True, local=True
@@ -143,6 +164,9 @@ ACTIONS: tuple[Action, ...] = (
         _ONE,
         local=True,
     ),
+)
+
+_OF_DETAILS: tuple[Action, ...] = (
     Action(
         "show_release",
         "v",
@@ -155,9 +179,12 @@ ACTIONS: tuple[Action, ...] = (
         "a",
         "Addresses",
         "Show each address in both forms: 0x and f410 or t410.",
-        ("proposal", "readiness"),
+        ("proposal", "validators"),
         local=True,
     ),
+)
+
+_OF_NODE: tuple[Action, ...] = (
     Action(
         "node_menu",
         "n",
@@ -167,17 +194,40 @@ ACTIONS: tuple[Action, ...] = (
         footer=("overview",),
         changes=True,
     ),
+)
+
+_OF_WELCOME: tuple[Action, ...] = (
+    Action("choose", "enter", "Choose", "Open it, or show what would be written.", (WELCOME,), (WELCOME,), local=True),
+    Action("look_again", "l", "Look again", "Look at this machine again.", (WELCOME,), (WELCOME,), local=True),
+)
+
+_LAST: tuple[Action, ...] = (
     Action("help", "question_mark,f1", "Help", "Explain this screen and list every key.", footer=VIEW_NAMES),
     Action(
         "quit_console",
         "q,ctrl+q",
         "Quit",
         "Leave the console; the node and the upgrade go on.",
-        footer=MODE_NAMES,
+        (*VIEW_NAMES, WELCOME),
+        footer=(*MODE_NAMES, WELCOME),
     ),
     Action("back", "escape", "Back", "Close what is open, go back to the overview.", footer=_ONE, local=True),
 )
 
+ACTIONS: tuple[Action, ...] = (
+    *_FIRST,
+    *_VIEWS,
+    *_OF_LOGS,
+    *_OF_LISTS,
+    *_OF_UPGRADES,
+    *_OF_VALIDATORS,
+    *_OF_ONE_PROPOSAL,
+    *_OF_DETAILS,
+    *_OF_NODE,
+    *_OF_WELCOME,
+    *_LAST,
+)
+"""Every action, in the order in which footer, help and palette show them."""
 
 PALETTE = Action("command_palette", "ctrl+p", "Find", "Find any action by typing a part of its name.")
 """Bound by Textual itself; here so that help lists it."""

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from console.app import EXIT_KEPT, UpgradeConsoleApp
+from console.app import UpgradeConsoleApp
 from console.errors import DevnetError
+from screens.acting import EXIT_KEPT
 from screens.bring_up import BringUpScreen
 from screens.overview import OverviewScreen
 from tests import fakes

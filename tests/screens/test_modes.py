@@ -28,7 +28,7 @@ async def test_keys_switch_views_and_escape_goes_back() -> None:
     app = UpgradeConsoleApp(FakeSession(fakes.go()))
     async with app.run_test() as pilot:
         await settled(pilot)
-        for key, name in (("2", "ProposalsScreen"), ("3", "LogsScreen"), ("1", "OverviewScreen"), ("3", "LogsScreen")):
+        for key, name in (("2", "ProposalsScreen"), ("5", "LogsScreen"), ("1", "OverviewScreen"), ("5", "LogsScreen")):
             await pilot.press(key)
             await until_screen(pilot, name)
         await pilot.press("escape")
@@ -113,7 +113,7 @@ async def test_the_palette_finds_actions_of_the_registry() -> None:
         await settled(pilot)
         await pilot.press("ctrl+p")
         await pilot.press(*"logs")
-        await until(pilot, lambda: "Logs (3)" in screen_text(app), "the command")
+        await until(pilot, lambda: "Logs (5)" in screen_text(app), "the command")
         await pilot.press("down", "enter")
         await until(pilot, lambda: isinstance(app.screen, LogsScreen), "the logs")
 
@@ -123,7 +123,7 @@ async def test_the_log_is_filtered_and_paused_by_key() -> None:
     app = UpgradeConsoleApp(session)
     async with app.run_test() as pilot:
         await settled(pilot)
-        await pilot.press("3", "slash")
+        await pilot.press("5", "slash")
         await until(pilot, lambda: app.screen.query_one("#filter", Input).has_focus, "the filter's focus")
         await pilot.press(*"staged")
         view = app.screen.query_one(LogView)

@@ -1,4 +1,4 @@
-"""The readiness of the whole network: who is ready, who is pending, and when that schedules the upgrade."""
+"""Every validator: who is ready, who is pending, and when that schedules the upgrade."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from widgets.dashboard import DashboardTable, ReadinessPanel
 from widgets.status_line import StatusLine
 
 
-class ReadinessScreen(ModeScreen):
+class ValidatorsScreen(ModeScreen):
     """Ready power against its line, and a row per validator."""
 
-    MODE = "readiness"
+    MODE = "validators"
     EXPLANATION = (
         "The bar shows the power that has the release verified and staged; ┃ is the line at which the upgrade gets its "
         "height, or may cross. Runs is what a validator's node answers, in brackets what its key advertised; Ready for "
         "is the release that it has signalled. Last seen: when its node answered, or its key said something."
     )
-    CSS_PATH = "readiness.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = list(bindings_for("readiness"))
+    CSS_PATH = "validators.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = list(bindings_for("validators"))
     AUTO_FOCUS = "#dashboard"
 
     def __init__(self, session: Session) -> None:
@@ -36,7 +36,7 @@ class ReadinessScreen(ModeScreen):
         self._addresses = 0
 
     def compose(self) -> ComposeResult:
-        yield StatusLine(self.session.network, read_only=self.session.read_only, id="status")
+        yield self.status_line()
         yield ReadinessPanel(id="panel")
         yield DashboardTable(id="dashboard")
         yield Footer(show_command_palette=False)
@@ -46,9 +46,6 @@ class ReadinessScreen(ModeScreen):
         self.query_one(ReadinessPanel).show(self.snapshot, self.now)
         form = (None, str, partial(filecoin_form, prefix=prefix_of(self.snapshot)))[self._addresses]
         self.query_one(DashboardTable).show(self.snapshot, self.now, form)
-
-    def redraw_theme(self) -> None:
-        self.query_one(DashboardTable).redraw_all()
 
     def action_addresses(self) -> None:
         """Addresses instead of the other columns: as Ethereum writes them, as Filecoin does, and back."""

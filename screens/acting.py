@@ -1,0 +1,229 @@
+"""What the console's keys do: every action of the registry that a view does not carry out itself (DESIGN §2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual.binding import BindingType
+from textual.command import Provider
+from textual.reactive import var
+from textual.screen import Screen
+
+from console.actions import PALETTE
+from console.actions import action as registered
+from console.console_settings import ConsoleSettings
+from console.model import Snapshot
+from console.ports import Session
+from console.settings import DEVNET
+from screens.addresses import prefix_of
+from screens.bindings import bindings_everywhere, refusal
+from screens.bring_up import BringUpScreen
+from screens.cuts import CutsScreen
+from screens.dressed import DressedApp
+from screens.emergency import EmergencyChoice, EmergencyScreen, confirm_stop
+from screens.flows import Flows
+from screens.help import HelpEntry, HelpScreen
+from screens.leave import Leaving, QuitScreen
+from screens.mode import ModeScreen
+from screens.node_menu import NodeChoice, NodeMenuScreen, confirm_node_action, confirm_ready, confirm_unproven
+from screens.palette import ConsoleCommands
+from screens.proposal import ProposalScreen
+from screens.proposals import ProposalsScreen
+from screens.propose import ProposeScreen
+from screens.release import ReleaseScreen
+from screens.terminal import DrawnTerminal
+from widgets.emergency_words import stoppable
+from widgets.log_view import LogLine
+
+EXIT_KEPT = 0
+"""Left; whatever runs goes on."""
+EXIT_STOP_DEVNET = 10
+"""Left, and the operator wants the devnet stopped: the command line does that."""
+
+
+class ActingApp(DressedApp):
+    """The console without its sources: what is known, and what each key does with it.
+
+    Args:
+        session: Operations, Snapshots, logs and the clock of one network.
+        settings: Theme, keys and what else the operator chose.
+        theme_folders: Further folders with theme files.
+    """
+
+    COMMANDS: ClassVar[set[type[Provider]]] = {ConsoleCommands}  # type: ignore[assignment]
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = PALETTE.key
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_everywhere()]
+
+    snapshot: var[Snapshot | None] = var(None)
+    """The newest picture of chain and node; None before the first."""
+    now: var[float] = var(0.0)
+    """Unix seconds, set once a second and with each Snapshot."""
+    log_lines: var[tuple[LogLine, ...]] = var(())
+    """The newest lines of both logs, oldest first."""
+
+    def __init__(
+        self,
+        session: Session,
+        settings: ConsoleSettings,
+        theme_folders: Iterable[Path] = (),
+    ) -> None:
+        super().__init__(settings, theme_folders)
+        self.session = session
+        self.keys = dict(settings.keymap)
+        """Keys of the operator's own, by action."""
+        self.set_keymap(self.keys)
+        self._draft: dict[str, str] = {}
+        session.lend_terminal(DrawnTerminal(self))
+        self._flows = Flows(self, session, lambda: prefix_of(self.snapshot))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Grey out what is refused now; it stays visible."""
+        try:
+            entry = registered(action)
+        except KeyError:
+            return True
+        return None if refusal(entry, self.session, self.snapshot) else True
+
+    def action_show_overview(self) -> None:
+        """Switch to the overview."""
+        self.switch_mode("overview")
+
+    def action_show_proposals(self) -> None:
+        """Switch to the proposals."""
+        self.switch_mode("proposals")
+
+    def action_show_validators(self) -> None:
+        """Switch to the validators and their readiness."""
+        self.switch_mode("validators")
+
+    def action_show_logs(self) -> None:
+        """Switch to the logs."""
+        self.switch_mode("logs")
+
+    def on_proposals_screen_opened(self, event: ProposalsScreen.Opened) -> None:
+        """Open one proposal in full."""
+        if self._is_open(ProposalScreen):
+            return
+        screen = ProposalScreen(self.session, event.proposal_id)
+        screen.keymap = self.keys
+        screen.data_bind(ActingApp.snapshot, ActingApp.now)
+        self.push_screen(screen)
+
+    def on_proposal_screen_wanted(self, event: ProposalScreen.Wanted) -> None:
+        """Do what is wanted with a proposal: asked, reviewed, then signed."""
+        if event.verb == "show_calls":
+            title = f"Linked calls of proposal {event.proposal.id}: {event.proposal.name}"
+            ask = partial(self.session.linked_reviews, event.proposal.id)
+            self.push_screen(CutsScreen(title, ask, prefix_of(self.snapshot)))
+        else:
+            self._flows.begin(event.verb, event.proposal)
+
+    def action_advertise(self) -> None:
+        """Tell the network which release this validator runs."""
+        self._flows.advertise(self.snapshot)
+
+    def action_emergency(self) -> None:
+        """Open the two choices of an emergency, over whatever is open."""
+        # In the application's own context, where its reactives can be bound.
+        self.call_later(self._open_emergency)
+
+    def _open_emergency(self) -> None:
+        if self._is_open(EmergencyScreen):
+            return
+        screen = EmergencyScreen(self.session)
+        screen.data_bind(ActingApp.snapshot, ActingApp.now)
+        self.push_screen(screen, self._emergency_chosen)
+
+    def _emergency_chosen(self, choice: EmergencyChoice | None) -> None:
+        proposal = stoppable(self.snapshot)
+        node = self.snapshot.node if self.snapshot is not None else None
+        if choice == "halt" and proposal is not None:
+            self._flows.halt(proposal)
+        elif choice == "stop" and node is not None:
+            self.push_screen(confirm_stop(self.session, node, self.snapshot))
+
+    def action_propose(self) -> None:
+        """Open the propose form."""
+        # In the application's own context, where its reactives can be bound.
+        self.call_later(self._open_propose)
+
+    def _open_propose(self) -> None:
+        if self._is_open(ProposeScreen):
+            return
+        screen = ProposeScreen(self.session, self._draft)
+        screen.data_bind(ActingApp.snapshot, ActingApp.now)
+        self.push_screen(screen)
+
+    def action_ready(self) -> None:
+        """Ask before signalling readiness by hand."""
+        snapshot = self.snapshot
+        if snapshot is None or snapshot.node is None or snapshot.upgrade is None:
+            return
+        proposal = snapshot.upgrade.proposal
+        self.push_screen(confirm_ready(self.session, snapshot.node, proposal.id, proposal.name))
+
+    def action_show_release(self) -> None:
+        """Show what is verified of the planned release."""
+        # In the application's own context, where its reactives can be bound.
+        self.call_later(self._open_release)
+
+    def _open_release(self) -> None:
+        if self._is_open(ReleaseScreen):
+            return
+        screen = ReleaseScreen(self.session)
+        screen.data_bind(ActingApp.snapshot)
+        self.push_screen(screen)
+
+    def action_node_menu(self) -> None:
+        """Open the node's menu."""
+        node = self.snapshot.node if self.snapshot is not None else None
+        if node is None or self._is_open(NodeMenuScreen):
+            return
+
+        def chosen(wanted: NodeChoice | None) -> None:
+            if wanted == "unproven":
+                self.push_screen(confirm_unproven(self.session, node))
+            elif wanted is not None:
+                self.push_screen(confirm_node_action(self.session, node, wanted))
+
+        self.push_screen(NodeMenuScreen(node), chosen)
+
+    def action_help(self) -> None:
+        """Explain the current view."""
+        screen = self.screen
+        if not isinstance(screen, ModeScreen):
+            return
+        entries = (*screen.actions, PALETTE)
+        self.push_screen(
+            HelpScreen(
+                screen.MODE.capitalize(),
+                screen.EXPLANATION,
+                tuple(HelpEntry(entry, screen.refusal_of(entry)) for entry in entries),
+            )
+        )
+
+    def action_quit_console(self) -> None:
+        """Leave; on a devnet ask first whether it goes on."""
+        if self._is_open(BringUpScreen) or self.session.network != DEVNET:
+            self.leave(EXIT_KEPT)
+        elif not self._is_open(QuitScreen):
+            self.push_screen(QuitScreen(read_only=self.session.read_only), self._left)
+
+    async def action_quit(self) -> None:
+        """Textual's own Ctrl+Q, from any screen."""
+        self.action_quit_console()
+
+    def action_help_quit(self) -> None:
+        """Ctrl+C: nothing happens but a word on how to leave."""
+        self.tell("Press q, or Ctrl+Q in a form, to leave the console.")
+
+    def _left(self, leaving: Leaving | None) -> None:
+        if leaving is not None:
+            self.leave(EXIT_KEPT if leaving == "keep" else EXIT_STOP_DEVNET)
+
+    def _is_open(self, kind: type[Screen[Any]]) -> bool:
+        return any(isinstance(screen, kind) for screen in self.screen_stack)

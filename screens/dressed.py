@@ -1,0 +1,116 @@
+"""What every application of ours wears: the themes, both walls, pictures without foreign hosts (DESIGN §3, §9)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from textual import events
+from textual.app import App, SystemCommand
+from textual.filter import LineFilter
+from textual.screen import Screen
+
+from console.console_settings import ConsoleSettings
+from screens.driver import TerminalDriver
+from screens.quiet import Quiet
+from screens.theme import textual_theme
+from themes import DEFAULT_THEME, FEW_COLOURS_THEME, load_themes
+from widgets.ascii_alone import AsciiAlone
+from widgets.second_wall import SecondWall
+
+EXIT_HANGUP = 128 + signal.SIGHUP
+EXIT_TERMINATED = 128 + signal.SIGTERM
+
+_FOREIGN = re.compile(r"[ \t]*(?:@font-face \{.*?\}|<!-- Generated with .*?-->)\n?", re.DOTALL)
+"""Fonts by URL and the generator's address in Textual's SVG; without them the viewer's monospace is drawn."""
+
+
+class DressedApp(App[int]):
+    """An application that ends with an exit code.
+
+    Args:
+        settings: The theme, and what else the operator chose; a theme that cannot be used falls back to the default,
+            and is reported once.
+        theme_folders: Further folders with theme files.
+    """
+
+    ESCAPE_TO_MINIMIZE = False
+    TITLE = "upgrade-console"
+    # The palette's magnifier is an emoji of two columns; everything else is one column per symbol.
+    CSS: ClassVar[str] = "CommandPalette SearchIcon { display: none; }"
+
+    def __init__(self, settings: ConsoleSettings, theme_folders: Iterable[Path] = ()) -> None:
+        loaded = load_themes(theme_folders)
+        # Under NO_COLOR an RGB theme becomes RGB greys; the terminal's own colours are the honest answer.
+        wanted = FEW_COLOURS_THEME if os.environ.get("NO_COLOR") is not None else settings.theme or DEFAULT_THEME
+        chosen, problem = loaded.choose(wanted)
+        super().__init__(driver_class=TerminalDriver, ansi_color=True if chosen.ansi else None)
+        self.animation_level = "none"
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]
+        self.theme_problems = (*loaded.problems, *([problem] if problem else []))
+        """Sentences about themes that could not be used; to be told once."""
+        foreign = set(self.available_themes)
+        for values in loaded.themes.values():
+            self.register_theme(textual_theme(values))
+        self.theme = chosen.name
+        for name in foreign:
+            self.unregister_theme(name)
+        self.settings = settings
+        self._walls: list[LineFilter] = [SecondWall(), *([AsciiAlone()] if settings.ascii else [])]
+        self.quiet = Quiet()
+        """When a person last pressed something; dialogs ask it."""
+
+    async def on_event(self, event: events.Event) -> None:
+        # Before anybody answers it: whether a key came alone is known from all of them.
+        if isinstance(event, events.Key | events.MouseDown) and not event.is_forwarded:
+            self.quiet.heard(event.time)
+        await super().on_event(event)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """The second wall before all others, then what the terminal cannot draw."""
+        return [*self._walls, *super().get_line_filters()]
+
+    def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
+        """The screen as SVG; who opens the picture fetches nothing, so it names no foreign host."""
+        picture = _FOREIGN.sub("", super().export_screenshot(title=title, simplify=simplify))
+        # Some viewers drop the blanks at both ends of a text, and every column after them moves.
+        return picture.replace("<svg ", '<svg xml:space="preserve" ', 1)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """None: the palette lists the registry."""
+        return ()
+
+    def tell(self, sentence: str, *, severity: str = "information") -> None:
+        """Say a sentence in a corner; never as markup."""
+        timeout = 20.0 if severity == "error" else 8.0
+        self.notify(sentence, severity=severity, timeout=timeout, markup=False)  # type: ignore[arg-type]
+
+    # Leaving
+
+    def leave(self, code: int) -> None:
+        """End the application with this exit code."""
+        self.exit(code, return_code=code)
+
+    def on_mount(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number, code in ((signal.SIGTERM, EXIT_TERMINATED), (signal.SIGHUP, EXIT_HANGUP)):
+            try:
+                loop.add_signal_handler(number, self.leave, code)
+            except (NotImplementedError, RuntimeError, ValueError):
+                # Not the main thread: whoever runs the loop handles its signals.
+                return
+
+    def on_unmount(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+
+    def on_terminal_driver_gone(self) -> None:
+        """Leave: the hang-up may be ignored here, or was never sent."""
+        self.leave(EXIT_HANGUP)
