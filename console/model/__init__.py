@@ -32,6 +32,7 @@ from console.model.governance import (
     SigningKey,
     ValidatorVote,
 )
+from console.model.moment import Moment, Scene
 from console.model.network import NetworkIdentity, Validator
 from console.model.node import (
     NOT_VOTED,
@@ -103,6 +104,7 @@ __all__ = [
     "KnownRelease",
     "LinkedCall",
     "MigrationKind",
+    "Moment",
     "NetworkIdentity",
     "NodeHeight",
     "NodeRun",
@@ -121,6 +123,7 @@ __all__ = [
     "ReleaseCheck",
     "ReleaseKind",
     "RoleCount",
+    "Scene",
     "ScheduleKind",
     "SigningKey",
     "Snapshot",
