@@ -6,7 +6,6 @@ import asyncio
 from abc import abstractmethod
 from dataclasses import replace
 
-from textual.reactive import var
 from textual.timer import Timer
 from textual.widgets import Input
 
@@ -25,15 +24,12 @@ _FRAME_S = 0.1
 class TravellingApp(ActingApp):
     """The console with its keys through time. What is shown is `snapshot`, `now` and `log_lines`, of whatever time."""
 
-    past: var[Past | None] = var(None)
-    """The moment that is shown; None for the present."""
-
     speed: float = 1.0
     """Seconds of then in a second of now, while it runs."""
 
     _wanted: int = 0
     """Number of the moment that was asked for last: several keys may come before it is shown."""
-    _running: Timer | None = None
+    _run_timer: Timer | None = None
     _due: float = 0.0
     """Unix seconds of then up to which it ran."""
     _looked: float = 0.0
@@ -62,7 +58,7 @@ class TravellingApp(ActingApp):
             return
         if self.past is None:
             self._go(timeline, timeline.last)
-        elif self._running is None:
+        elif self._run_timer is None:
             self.run_on()
         else:
             self._hold()
@@ -116,8 +112,8 @@ class TravellingApp(ActingApp):
         elif (here := timeline.before(self._wanted + 1)) is not None:
             moment = here
         self._due, self._looked = moment.time, asyncio.get_running_loop().time()
-        if self._running is None:
-            self._running = self.set_interval(_FRAME_S, self._advance, name="run through time")
+        if self._run_timer is None:
+            self._run_timer = self.set_interval(_FRAME_S, self._advance, name="run through time")
         self._tell_how()
 
     def _advance(self) -> None:
@@ -154,9 +150,9 @@ class TravellingApp(ActingApp):
             self.tell("There is nothing before this.")
 
     def _hold(self) -> None:
-        if self._running is not None:
-            self._running.stop()
-            self._running = None
+        if self._run_timer is not None:
+            self._run_timer.stop()
+            self._run_timer = None
             self._tell_how()
 
     def _set_speed(self, speed: float) -> None:
@@ -165,20 +161,22 @@ class TravellingApp(ActingApp):
 
     def _tell_how(self) -> None:
         if self.past is not None:
-            self.past = replace(self.past, held=self._running is None, speed=self.speed)
+            self.past = replace(self.past, held=self._run_timer is None, speed=self.speed)
 
     def _go(self, timeline: Timeline, moment: Moment) -> None:
         self._wanted = moment.number
-        self.run_worker(self._show(timeline, moment), name="a moment", group="travel", exclusive=True)
 
-    async def _show(self, timeline: Timeline, moment: Moment) -> None:
-        try:
-            scene = await asyncio.to_thread(timeline.scene, moment.number)
-        except ConsoleError as error:
-            self._hold()
-            self.tell(str(error), severity="error")
-            return
-        self.show_scene(scene, timeline)
+        async def show() -> None:
+            try:
+                scene = await asyncio.to_thread(timeline.scene, moment.number)
+            except ConsoleError as error:
+                self._hold()
+                self.tell(str(error), severity="error")
+            else:
+                self.show_scene(scene, timeline)
+
+        # A later key takes the place of one that is not shown yet.
+        self.run_worker(show, name="a moment", group="travel", exclusive=True)
 
     def show_scene(self, scene: Scene, timeline: Timeline) -> None:
         """Draw what was known at a moment."""
@@ -187,7 +185,7 @@ class TravellingApp(ActingApp):
             time=scene.moment.time,
             place=timeline.place(scene.moment.number),
             total=len(timeline),
-            held=self._running is None,
+            held=self._run_timer is None,
             speed=self.speed,
             replay=replayed,
             ago_s=None if replayed else max(0.0, self.live_now - scene.moment.time),

@@ -41,6 +41,10 @@ class Past:
         return "REPLAY" if self.replay else "PAST"
 
 
+_WIDEST = 400
+"""Columns."""
+
+
 def speed_words(speed: float) -> str:
     """`×10`; whole where it is."""
     return f"×{speed:g}"
@@ -65,20 +69,22 @@ class TravelLine(Drawn):
     DEFAULT_CSS = """
     TravelLine {
         height: 1;
+        display: none;
         color: $text-warning;
         background: $background;
         text-style: reverse;
         text-wrap: nowrap;
-        text-overflow: ellipsis;
+        text-overflow: clip;
     }
     """
 
     def show(self, past: Past, snapshot: Snapshot | None) -> None:
         """Draw the moment."""
-        parts: list[Content | tuple[str, str]] = [(f" {past.word} ", STRONG), Content(f" {travel_words(past, snapshot)}")]
+        parts = [(f" {past.word} ", STRONG)]
         if past.alarm:
-            parts.insert(1, (f" ! NOW: {past.alarm} ", f"{STRONG} {BAD}"))
-        self.draw(Content.assemble(*parts))
+            parts.append((f" ! NOW: {past.alarm} ", f"{STRONG} {BAD}"))
+        # Reversed to the edge of any terminal: nothing else on the screen looks like it.
+        self.draw(Content.assemble(*parts, f" {travel_words(past, snapshot)}", " " * _WIDEST))
 
 
 class TravelKeys(Drawn):
@@ -88,16 +94,18 @@ class TravelKeys(Drawn):
     TravelKeys {
         dock: bottom;
         height: 1;
+        padding: 0 1;
+        display: none;
         background: $surface;
         text-wrap: nowrap;
         text-overflow: ellipsis;
     }
     """
 
-    def show(self, past: Past, keys: Iterable[tuple[tuple[Action, ...], str]]) -> None:
+    def show(self, keys: Iterable[tuple[tuple[Action, ...], str]]) -> None:
         """Draw keys, each group with its word."""
         pieces = [
             Content.assemble((" ".join(key_names(entry).split(" ")[0] for entry in group), STRONG), " ", (word, MUTED))
             for group, word in keys
         ]
-        self.draw(Content("  ").join([Content(" ").join([Content("")]), *pieces][1:]))
+        self.draw(Content("  ").join(pieces))

@@ -10,11 +10,15 @@ import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from console.cli.sources import connect, load_target
 from console.errors import ConsoleError, DevnetError, InputError
 from console.operations.session import ConsoleSession
 from console.settings import DEVNET, default_devnet_folder, devnet_up_command, load_keymap
+
+if TYPE_CHECKING:
+    from console.recording.file import RecordingFile
 
 DEFAULT_THEME = "dark"
 
@@ -33,13 +37,20 @@ def run(arguments: argparse.Namespace) -> int:
     problem = terminal_problem(os.environ)
     if problem:
         raise ConsoleError(problem, next_step="use a verb such as `upgrade-console status`")
+    if arguments.replay is not None:
+        return asyncio.run(_replay(arguments))
     if arguments.network is None and not _welcome(arguments):
         return 0
     folder: Path = arguments.dir or default_devnet_folder()
     starting = _DevnetStart(folder) if _must_bring_up(arguments, folder) else None
     keymap = load_keymap()
     session = open_session(arguments, starting)
-    code, stop = asyncio.run(_show(session, starting, arguments.theme or DEFAULT_THEME, keymap))
+    file = _recording_file(arguments.record)
+    try:
+        code, stop = asyncio.run(_show(session, starting, arguments.theme or DEFAULT_THEME, keymap, file))
+    finally:
+        if file is not None:
+            file.close()
     if not stop:
         return code
     from console.devnet.network import down
@@ -47,6 +58,35 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"stopping the devnet in {folder}", flush=True)
     asyncio.run(down(folder))
     return 0
+
+
+def _recording_file(path: Path | None) -> RecordingFile | None:
+    """A new file for what the console shows. Raises RecordingError."""
+    if path is None:
+        return None
+    from console.recording.file import RecordingFile
+
+    return RecordingFile(path)
+
+
+async def _replay(arguments: argparse.Namespace) -> int:
+    """Show a recording. Raises RecordingError: it cannot be shown."""
+    from console.operations.replay_session import ReplaySession
+    from console.recording.file import load
+
+    session = ReplaySession(load(arguments.replay))
+    try:
+        from console.terminal import prepare_environment
+
+        prepare_environment(os.environ)
+        from console.app import UpgradeConsoleApp
+
+        theme = arguments.theme or DEFAULT_THEME
+        app = UpgradeConsoleApp(session, theme, keymap=load_keymap(), speed=arguments.speed or 1.0)
+        result = await app.run_async()
+        return result if result is not None else (app.return_code or 0)
+    finally:
+        await session.close()
 
 
 def _welcome(arguments: argparse.Namespace) -> bool:
@@ -161,7 +201,11 @@ class _DevnetStart:
 
 
 async def _show(
-    session: ConsoleSession, starting: _DevnetStart | None, theme: str, keymap: Mapping[str, str]
+    session: ConsoleSession,
+    starting: _DevnetStart | None,
+    theme: str,
+    keymap: Mapping[str, str],
+    file: RecordingFile | None,
 ) -> tuple[int, bool]:
     """Run the console; returns its exit code and whether the operator wants the devnet stopped."""
     from console.terminal import prepare_environment
@@ -171,7 +215,7 @@ async def _show(
     from console.app import EXIT_HANGUP, EXIT_TERMINATED, UpgradeConsoleApp
     from screens.acting import EXIT_STOP_DEVNET
 
-    app = UpgradeConsoleApp(session, theme, keymap=keymap)
+    app = UpgradeConsoleApp(session, theme, keymap=keymap, file=file)
     code = 1
     try:
         result = await app.run_async()

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from console.errors import RecordingError
 from console.model import Moment
-from console.recording.format import MAX_LINE, Header, head_of, header_line, is_whole, moment_of, read_header
+from console.recording.format import MAX_LINE, Header, head_of, is_whole, moment_of, read_header
 from console.recording.timeline import Stretch, Timeline
 from console.text import untrusted
 
@@ -26,13 +26,12 @@ class RecordingFile:
 
     Args:
         path: Of a file that does not exist.
-        header: Whose session it is.
 
     Raises:
         RecordingError: It exists, or cannot be written.
     """
 
-    def __init__(self, path: Path, header: Header) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
         self._size = 0
         try:
@@ -43,7 +42,6 @@ class RecordingFile:
             ) from None
         except OSError as error:
             raise RecordingError(f"cannot record to {path}: {error.strerror}", safe="nothing was started") from None
-        self.write(header_line(header))
 
     def write(self, line: bytes) -> None:
         """Append a line.

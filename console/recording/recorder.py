@@ -9,7 +9,7 @@ from console.errors import RecordingError
 from console.model import Snapshot
 from console.recording.events import is_event
 from console.recording.file import RecordingFile
-from console.recording.format import LogLine, log_line
+from console.recording.format import Header, LogLine, header_line, log_line
 from console.recording.history import History, snapshot_line, tidied
 
 MAX_WAITING = 256
@@ -22,13 +22,16 @@ class Recorder:
     Args:
         file: Where they are written as well; None for nowhere.
         tell: Says one sentence to the operator, when the file cannot be written any more.
+        header: Whose session it is; asked for when there is something to write.
     """
 
-    def __init__(self, file: RecordingFile | None, tell: Callable[[str], None]) -> None:
+    def __init__(self, file: RecordingFile | None, tell: Callable[[str], None], header: Callable[[], Header]) -> None:
         self.history = History()
         """What was taken."""
         self._file = file
         self._tell = tell
+        self._header = header
+        self._begun = False
         self._waiting: asyncio.Queue[Snapshot | tuple[float, tuple[LogLine, ...]]] = asyncio.Queue(MAX_WAITING)
         self._before: Snapshot | None = None
 
@@ -78,6 +81,8 @@ class Recorder:
 
     async def _write(self, line: bytes) -> None:
         if self._file is not None:
+            if not self._begun:
+                self._begun, line = True, header_line(self._header()) + line
             try:
                 await asyncio.to_thread(self._file.write, line)
             except RecordingError as error:

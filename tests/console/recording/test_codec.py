@@ -65,9 +65,10 @@ def through_json(document: Any) -> Any:
 @pytest.mark.parametrize("made", CLASSES, ids=lambda made: made.__name__)
 def test_every_value_of_the_model_comes_back_and_so_does_each_change(made: type[Any]) -> None:
     codec: Codec[Any] = Codec(made)
+    annotation: Any = made
 
     @settings(max_examples=8)
-    @given(before=values(made), after=values(made))
+    @given(before=values(annotation), after=values(annotation))
     def comes_back(before: Any, after: Any) -> None:
         assert codec.decode(through_json(codec.encode(after))) == after
         assert codec.apply(before, through_json(codec.change(before, after))) == after

@@ -63,8 +63,8 @@ async def recorded(recorder: Recorder, snapshots: list[Snapshot]) -> None:
 
 async def test_a_story_is_found_again_in_memory_and_in_the_file(tmp_path: Path) -> None:
     path = tmp_path / "upgrade.jsonl"
-    file = RecordingFile(path, HEADER)
-    recorder = Recorder(file, lambda sentence: pytest.fail(sentence))
+    file = RecordingFile(path)
+    recorder = Recorder(file, pytest.fail, lambda: HEADER)
     await recorded(recorder, story())
     file.close()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -138,9 +138,9 @@ async def test_no_file_is_ever_replaced(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
     for name in ("kept", "link"):
         with pytest.raises(RecordingError, match=r"overwrites|cannot record"):
-            RecordingFile(tmp_path / name, HEADER)
+            RecordingFile(tmp_path / name)
     with pytest.raises(RecordingError, match="No such file"):
-        RecordingFile(tmp_path / "no" / "folder", HEADER)
+        RecordingFile(tmp_path / "no" / "folder")
     assert path.read_text() == "mine"
     assert not (tmp_path / "elsewhere").exists()
 
@@ -150,8 +150,8 @@ async def test_a_full_disk_is_told_once_and_the_session_goes_on(
 ) -> None:
     told: list[str] = []
     path = tmp_path / "r"
-    file = RecordingFile(path, HEADER)
-    recorder = Recorder(file, told.append)
+    file = RecordingFile(path)
+    recorder = Recorder(file, told.append, lambda: HEADER)
     written = 0
     write = os.write
 
@@ -178,7 +178,7 @@ async def test_a_full_disk_is_told_once_and_the_session_goes_on(
 
 
 async def test_a_picture_that_cannot_be_written_is_left_out() -> None:
-    recorder = Recorder(None, lambda sentence: pytest.fail(sentence))
+    recorder = Recorder(None, pytest.fail, lambda: HEADER)
     await recorded(recorder, [at(0), replace(at(1), age_s=float("nan")), at(2)])
     assert [each.snapshot.height for each in scenes(recorder.history)] == [1200, 1202]
 
@@ -279,7 +279,7 @@ async def test_a_file_that_is_cut_while_it_is_shown_is_told(tmp_path: Path) -> N
 
 
 async def test_verdicts_and_states_are_events() -> None:
-    recorder = Recorder(None, pytest.fail)
+    recorder = Recorder(None, pytest.fail, lambda: HEADER)
     quiet = fakes.frozen(Verdict.CROSS)
     await recorded(
         recorder, [at(0, quiet), at(1, quiet), at(2, fakes.frozen(Verdict.ABORT)), at(3, fakes.chain_down())]
