@@ -93,7 +93,6 @@ class TravellingApp(ActingApp):
         self._hold()
         if self.session.recording is None:
             self._wanted = 0
-            self.workers.cancel_group(self, "travel")
             self.past = None
             self.show_present()
         elif timeline is not None and timeline.last is not None:
@@ -165,18 +164,18 @@ class TravellingApp(ActingApp):
 
     def _go(self, timeline: Timeline, moment: Moment) -> None:
         self._wanted = moment.number
+        self.run_worker(self._show(timeline, moment), name="a moment")
 
-        async def show() -> None:
-            try:
-                scene = await asyncio.to_thread(timeline.scene, moment.number)
-            except ConsoleError as error:
-                self._hold()
-                self.tell(str(error), severity="error")
-            else:
-                self.show_scene(scene, timeline)
-
+    async def _show(self, timeline: Timeline, moment: Moment) -> None:
+        try:
+            scene = await asyncio.to_thread(timeline.scene, moment.number)
+        except ConsoleError as error:
+            self._hold()
+            self.tell(str(error), severity="error")
+            return
         # A later key takes the place of one that is not shown yet.
-        self.run_worker(show, name="a moment", group="travel", exclusive=True)
+        if self._wanted == moment.number:
+            self.show_scene(scene, timeline)
 
     def show_scene(self, scene: Scene, timeline: Timeline) -> None:
         """Draw what was known at a moment."""
