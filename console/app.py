@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -16,6 +16,7 @@ from rich.segment import Segments
 from textual.theme import Theme
 
 from console.actions import MODE_NAMES, actions_of
+from console.console_settings import DEFAULTS, ConsoleSettings
 from console.errors import ConsoleError
 from console.model import Snapshot
 from console.ports import Session, Timeline
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 EXIT_HANGUP = 128 + signal.SIGHUP
 EXIT_TERMINATED = 128 + signal.SIGTERM
 
+REDUCED_TICK_S = 5.0
+"""Seconds between two steps of the clocks on the screen, with reduced motion; else one."""
 LOG_BATCH_S = 0.25
 """Seconds for which log lines are gathered before they are drawn at once (facts/tui.md C4)."""
 
@@ -50,9 +53,8 @@ class UpgradeConsoleApp(TravellingApp):
 
     Args:
         session: Operations, Snapshots, logs and the clock of one network.
-        theme: A theme's name; one that cannot be used falls back to the default, and is reported once.
-        theme_folders: Further folders with theme files.
-        keymap: Other keys for actions, as `console.keymap.checked_keymap` gives them.
+        settings: Theme, keys and what else the operator chose.
+        theme_folders: Further folders with theme files; what cannot be used is reported once.
         file: What the session shows is written there as well; None for nowhere.
         speed: Seconds of then in a second of now, for a recording that is shown again.
     """
@@ -62,14 +64,13 @@ class UpgradeConsoleApp(TravellingApp):
     def __init__(
         self,
         session: Session,
-        theme: str = "dark",
+        settings: ConsoleSettings = DEFAULTS,
         theme_folders: Iterable[Path] = (),
-        keymap: Mapping[str, str] | None = None,
         *,
         file: RecordingFile | None = None,
         speed: float = 1.0,
     ) -> None:
-        super().__init__(session, theme, theme_folders, keymap)
+        super().__init__(session, settings, theme_folders)
         self.speed = speed
         self._file = file
         self._recorder: Recorder | None = None
@@ -120,7 +121,7 @@ class UpgradeConsoleApp(TravellingApp):
             self.tell(f"This session is recorded to {self._file.path}")
         self.run_worker(self._follow_snapshots(), name="snapshots", exit_on_error=True)
         self.run_worker(self._follow_logs(), name="logs", exit_on_error=True)
-        self.set_interval(1.0, self._tick, name="tick")
+        self.set_interval(REDUCED_TICK_S if self.settings.reduced_motion else 1.0, self._tick, name="tick")
 
     async def _follow_snapshots(self) -> None:
         try:
@@ -171,7 +172,7 @@ class UpgradeConsoleApp(TravellingApp):
     def _header(self) -> Header:
         from console.recording.format import Header
 
-        return Header(self.session.network, self.session.own_address)
+        return Header(self.session.network, self.session.own_address, self.session.standing)
 
     def watch_snapshot(self, snapshot: Snapshot | None) -> None:
         # The footer is drawn again only when an action became possible or impossible.

@@ -27,6 +27,7 @@ from console.model import (
     Scene,
     ScheduleKind,
     Snapshot,
+    Standing,
     Verdict,
 )
 
@@ -337,6 +338,11 @@ class Session(Protocol):
 
     @property
     def network(self) -> str: ...
+    @property
+    def standing(self) -> Standing:
+        """What is at stake on the network."""
+        ...
+
     @property
     def read_only(self) -> bool: ...
     @property

@@ -34,7 +34,7 @@ class OverviewScreen(ModeScreen):
     AUTO_FOCUS = ""
 
     def compose(self) -> ComposeResult:
-        yield StatusLine(self.session.network, read_only=self.session.read_only, id="status")
+        yield self.status_line()
         with Horizontal(id="top"):
             yield Countdown(id="countdown")
             yield GoPanel(id="go")
@@ -57,9 +57,6 @@ class OverviewScreen(ModeScreen):
 
     def draw_log(self) -> None:
         self.query_one(LogTail).show(self.log_lines)
-
-    def redraw_theme(self) -> None:
-        self.query_one(ReadinessTable).redraw_all()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.draw_log)

@@ -36,7 +36,7 @@ class ValidatorsScreen(ModeScreen):
         self._addresses = 0
 
     def compose(self) -> ComposeResult:
-        yield StatusLine(self.session.network, read_only=self.session.read_only, id="status")
+        yield self.status_line()
         yield ReadinessPanel(id="panel")
         yield DashboardTable(id="dashboard")
         yield Footer(show_command_palette=False)
@@ -46,9 +46,6 @@ class ValidatorsScreen(ModeScreen):
         self.query_one(ReadinessPanel).show(self.snapshot, self.now)
         form = (None, str, partial(filecoin_form, prefix=prefix_of(self.snapshot)))[self._addresses]
         self.query_one(DashboardTable).show(self.snapshot, self.now, form)
-
-    def redraw_theme(self) -> None:
-        self.query_one(DashboardTable).redraw_all()
 
     def action_addresses(self) -> None:
         """Addresses instead of the other columns: as Ethereum writes them, as Filecoin does, and back."""

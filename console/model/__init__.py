@@ -70,8 +70,11 @@ from console.model.power import (
 from console.model.proof import Proof, ProofReading, ProofState, crossing_of, proof_of
 from console.model.release import KnownRelease, ReleaseCheck, RoleCount
 from console.model.snapshot import ChainView, NodeHeight, Snapshot, Upgrade, upgrade_of
+from console.model.standing import ACCENTS, UNSAID, Accent, Stage, Standing
 
 __all__ = [
+    "ACCENTS",
+    "Accent",
     "Agreement",
     "AgreementState",
     "NOBODY",
@@ -87,6 +90,7 @@ __all__ = [
     "Selector",
     "Upgradable",
     "MAX_ARMING_TURNS",
+    "UNSAID",
     "NOT_VOTED",
     "Approval",
     "ApprovalKind",
@@ -127,6 +131,8 @@ __all__ = [
     "ScheduleKind",
     "SigningKey",
     "Snapshot",
+    "Stage",
+    "Standing",
     "Upgrade",
     "Validator",
     "ValidatorReadiness",

@@ -16,6 +16,7 @@ from console.model import (
     RegistryCall,
     RegistryRules,
     Snapshot,
+    Standing,
 )
 from console.ports import Terminal, Timeline
 from console.recording.file import Recording
@@ -35,6 +36,11 @@ class ReplaySession:
     def network(self) -> str:
         """The recorded network's name."""
         return self._recording.header.network
+
+    @property
+    def standing(self) -> Standing:
+        """What was at stake there."""
+        return self._recording.header.standing
 
     @property
     def read_only(self) -> bool:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from enum import Enum
 from functools import cache
-from typing import Any, Generic, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Generic, Literal, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from console.errors import RecordingError
 from console.text import untrusted
@@ -118,15 +118,15 @@ class _Bytes(Kind):
 
 
 class _Choice(Kind):
-    """One of an enumeration, by its value."""
+    """One of an enumeration, or of given words: by its value."""
 
-    def __init__(self, values: type[Enum]) -> None:
-        self._values: Mapping[Any, Enum] = {each.value: each for each in values}
+    def __init__(self, values: Iterable[Any]) -> None:
+        self._values = {each.value if isinstance(each, Enum) else each: each for each in values}
 
-    def encode(self, value: Enum) -> Json:
-        return value.value
+    def encode(self, value: Any) -> Json:
+        return value.value if isinstance(value, Enum) else value
 
-    def decode(self, document: Json) -> Enum:
+    def decode(self, document: Json) -> Any:
         if type(document) not in {int, str} or document not in self._values:
             raise Misfit("it is a word or number that this version does not know")
         return self._values[document]
@@ -324,6 +324,8 @@ def _kind_of(annotation: Any) -> Kind:
         others = [each for each in arguments if each is not types.NoneType]
         if len(others) == 1 and len(others) < len(arguments):
             return _Perhaps(_kind_of(others[0]))
+    elif get_origin(annotation) is Literal:
+        return _Choice(arguments)
     elif get_origin(annotation) is tuple:
         if len(arguments) == 2 and arguments[1] is Ellipsis:
             return _Row(_kind_of(arguments[0]))

@@ -1,6 +1,6 @@
 """The lines of a recording: a header, then one Snapshot, change or batch of log lines each, with its time.
 
-    {"format": "upgrade-console recording", "version": 1, "network": "calib", "own_address": "0x…", "program": "0.1.0"}
+    {"format": "upgrade-console recording", "version": 1, "network": "calib", "own_address": "0x…", …}
     {"t":1760000000.000,"event":true,"full":{…}}     a whole Snapshot
     {"t":1760000001.004,"delta":{"~":{…}}}           what changed since the Snapshot before
     {"t":1760000001.250,"log":[["node","…"],…]}      log lines that came after the Snapshot before
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from console import __version__
 from console.errors import RecordingError
-from console.model import Moment, Snapshot
+from console.model import UNSAID, Moment, Snapshot, Standing
 from console.recording.codec import Codec, Json
 from console.strict_json import NotStrictJson, loads
 from console.text import untrusted
@@ -47,6 +47,8 @@ class Header:
     network: str
     own_address: str
     """Checksummed address of the validator whose node the session had; empty for none."""
+    standing: Standing = UNSAID
+    """What was at stake there."""
     program: str = __version__
     """Version that recorded it."""
 

@@ -18,13 +18,12 @@ from console.operations.replay_session import ReplaySession
 from console.recording.file import RecordingFile, load
 from console.recording.format import full_line
 from screens.bindings import PAST_REASON, REPLAY_REASON
-from screens.confirm import ConfirmScreen
 from screens.emergency import LOOKING_BACK, EmergencyScreen
 from screens.travelling import SPEEDS
 from tests import fakes
 from tests.console.recording.test_recorder import HEAD, at, story, written
 from tests.fakes import FakeSession
-from tests.pilot import screen_text, settled, until
+from tests.pilot import alone, screen_text, settled, until
 from widgets.travel_line import TravelLine
 
 pytestmark = pytest.mark.anyio
@@ -146,13 +145,11 @@ async def test_an_emergency_is_about_the_present_and_says_so() -> None:
         await until(pilot, lambda: not stop.disabled, "the choice")
         stop.focus()
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen), "the confirm step")
-        screen = app.screen
-        assert isinstance(screen, ConfirmScreen)
-        await until(pilot, lambda: not screen.query_one("#confirm").disabled, "the armed dialog")
+        await until(pilot, lambda: app.screen.query("#typed"), "the plan")
+        plan = app.screen
+        await until(pilot, lambda: not plan.query_one("#confirm").disabled, "the armed plan")
         await pilot.press(*"devnet")
-        await until(pilot, lambda: not screen.missing(), "the settled name")
-        await pilot.press("enter")
+        await alone(pilot, "enter")
         await until(pilot, lambda: session.node_actions == ["stop"], "the stopped node")
 
 

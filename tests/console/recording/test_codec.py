@@ -8,7 +8,7 @@ import types
 from enum import Enum
 from functools import cache
 from itertools import pairwise
-from typing import Any, NewType, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NewType, Union, get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import given, settings
@@ -46,12 +46,14 @@ def values(annotation: Any) -> st.SearchStrategy[Any]:
         return values(annotation.__supertype__)
     if annotation in PLAIN:
         return PLAIN[annotation]
+    if get_origin(annotation) is Literal:
+        return st.sampled_from(get_args(annotation))
     if get_origin(annotation) is tuple:
         first, *others = get_args(annotation)
         if others == [Ellipsis]:
             return st.lists(values(first), max_size=2).map(tuple)
         return st.tuples(values(first), *(values(each) for each in others))
-    if isinstance(annotation, types.UnionType):
+    if get_origin(annotation) in {types.UnionType, Union}:
         return st.one_of(*(st.none() if each is types.NoneType else values(each) for each in get_args(annotation)))
     if issubclass(annotation, Enum):
         return st.sampled_from(annotation)

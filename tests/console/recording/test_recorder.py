@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from console.errors import RecordingError
-from console.model import Scene, Snapshot, Verdict
+from console.model import Scene, Snapshot, Standing, Verdict
 from console.recording.file import RecordingFile, load
 from console.recording.format import FORMAT, STRETCH, Header, full_line, header_line, log_line, log_of
 from console.recording.history import MAX_STRETCHES, History, snapshot_line, tidied
@@ -24,7 +24,7 @@ from tests.hostile import HOSTILE
 from tests.widgets.test_second_wall import harmless
 
 pytestmark = pytest.mark.anyio
-HEADER = Header("devnet", fakes.ADDRESSES[0])
+HEADER = Header("devnet", fakes.ADDRESSES[0], Standing("devnet"))
 
 
 def at(second: int, base: Snapshot | None = None) -> Snapshot:
