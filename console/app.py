@@ -23,6 +23,7 @@ from screens.bindings import refusal
 from screens.bring_up import BringUp, BringUpScreen
 from screens.logs import LogsScreen
 from screens.mode import ModeScreen
+from screens.node import NodeScreen
 from screens.overview import OverviewScreen
 from screens.proposals import ProposalsScreen
 from screens.validators import ValidatorsScreen
@@ -34,7 +35,7 @@ EXIT_TERMINATED = 128 + signal.SIGTERM
 LOG_BATCH_S = 0.25
 """Seconds for which log lines are gathered before they are drawn at once (facts/tui.md C4)."""
 
-VIEWS: tuple[type[ModeScreen], ...] = (OverviewScreen, ProposalsScreen, ValidatorsScreen, LogsScreen)
+VIEWS: tuple[type[ModeScreen], ...] = (OverviewScreen, ProposalsScreen, ValidatorsScreen, NodeScreen, LogsScreen)
 """The views in the order of their keys."""
 
 
