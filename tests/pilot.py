@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from textual.app import App
 from textual.pilot import Pilot
 
 from console.app import UpgradeConsoleApp
@@ -43,7 +44,7 @@ async def settled(pilot: Pilot[Any], *, lines: bool = True) -> UpgradeConsoleApp
     return app
 
 
-def screen_text(app: UpgradeConsoleApp) -> str:
+def screen_text(app: App[Any]) -> str:
     """What stands on the screen now, row by row."""
     width, height = app.size
     strips = app.screen._compositor.render_strips(app.size)

@@ -153,7 +153,7 @@ async def _rollback(pilot: Pilot[int]) -> ReviewScreen:
     await pilot.press("b")
     await until(pilot, lambda: isinstance(pilot.app.screen, DetailsScreen), "the reason's field")
     await pilot.press("enter")
-    await until(pilot, lambda: "✗" in screen_text(pilot.app), "the refusal")  # type: ignore[arg-type]
+    await until(pilot, lambda: "✗" in screen_text(pilot.app), "the refusal")
     await pilot.press(*"it crashed", "enter")
     return await _review(pilot)
 
