@@ -28,6 +28,7 @@ from console.model import (
     ReleaseKind,
     ScheduleKind,
     Snapshot,
+    Standing,
     Verdict,
 )
 
@@ -307,6 +308,11 @@ class Session(Protocol):
 
     @property
     def network(self) -> str: ...
+    @property
+    def standing(self) -> Standing:
+        """What is at stake on the network."""
+        ...
+
     @property
     def read_only(self) -> bool: ...
     @property
