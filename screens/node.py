@@ -65,7 +65,7 @@ class NodeScreen(ModeScreen):
         self._read_for: object = None
 
     def compose(self) -> ComposeResult:
-        yield StatusLine(self.session.network, read_only=self.session.read_only, id="status")
+        yield self.status_line()
         yield NodeNow(id="now")
         yield ProcessTable(cursor=False, id="processes")
         yield DiskLine(id="disk")
