@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.widgets import DataTable, Footer
+from textual.widgets import Footer
 from textual.worker import Worker
 
 from console.errors import ConsoleError
@@ -145,7 +145,7 @@ class NodeScreen(ModeScreen):
         remarks = " ".join(self._tree.remarks) if self._tree is not None else ""
         table.head(f"Processes: {remarks}" if remarks else "Processes")
 
-    @on(DataTable.RowHighlighted)
+    @on(RowTable.Highlighted)
     def draw_detail(self) -> None:
         """Say all that is known of what is chosen in the table that has the keys."""
         if isinstance(self.focused, ProcessTable):
@@ -160,10 +160,6 @@ class NodeScreen(ModeScreen):
 
     def on_descendant_focus(self) -> None:
         self.draw_detail()
-
-    def redraw_theme(self) -> None:
-        for table in self.query(RowTable):
-            table.redraw_all()
 
     # --- what is chosen ---
 

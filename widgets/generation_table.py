@@ -44,7 +44,7 @@ def _row(generation: GenerationOnDisk, next_name: str) -> GenerationRow:
         name=generation.name,
         state=_state(generation, following),
         verified=verified_words(generation),
-        size=f"{UNKNOWN if generation.bytes is None else size(generation.bytes):>9}",
+        size=UNKNOWN if generation.bytes is None else size(generation.bytes),
         sha256=shortened(generation.sha256, 17) if generation.sha256 else UNKNOWN,
         tone=_tone(generation, following),
     )
@@ -100,12 +100,13 @@ class GenerationTable(RowTable[GenerationRow]):
     """Up and Down choose one."""
 
     TONED: ClassVar[frozenset[str]] = frozenset({"state", "verified"})
+    RIGHT: ClassVar[frozenset[str]] = frozenset({"size"})
 
     def columns_for(self, width: int) -> tuple[Column, ...]:
         state: Column = ("state", "is", 11)
         if width < 50:
             return (("name", "generation", max(8, width - 26)), state, ("verified", "verified", 15))
-        more: tuple[Column, ...] = (("verified", "verified", 18), ("size", "     size", 11))
+        more: tuple[Column, ...] = (("verified", "verified", 18), ("size", "size", 11))
         if width >= 76:
             more = (*more, ("sha256", "sha256", 18))
         taken = sum(column for _, _, column in (state, *more))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from textual.content import Content
 
@@ -45,11 +46,11 @@ def _row(point: PointOnDisk, now: float, kept: str) -> PointRow:
         key=point.name,
         name=point.name,
         state=_state(point, kept),
-        height=f"{count(point.app_height):>10}",
-        age=f"{_age(point, now):>7}",
-        cost=f"{_cost(point):>10}",
+        height=count(point.app_height),
+        age=_age(point, now),
+        cost=_cost(point),
         method={"reflink": "shared", "hardlink": "shared", "copy": "copied"}.get(point.method, UNKNOWN),
-        whole=f"{UNKNOWN if point.apparent_bytes is None else size(point.apparent_bytes):>9}",
+        whole=UNKNOWN if point.apparent_bytes is None else size(point.apparent_bytes),
         generation=point.generation or UNKNOWN,
         tone="muted" if point.set_aside else "" if point.complete else "bad",
     )
@@ -85,11 +86,13 @@ def point_detail(point: PointOnDisk) -> Content:
 class PointTable(RowTable[PointRow]):
     """Up and Down choose one."""
 
+    RIGHT: ClassVar[frozenset[str]] = frozenset({"height", "cost", "age", "whole"})
+
     def columns_for(self, width: int) -> tuple[Column, ...]:
-        fixed: tuple[Column, ...] = (("cost", "      cost", 11), ("age", "    age", 8))
+        fixed: tuple[Column, ...] = (("cost", "cost", 11), ("age", "age", 8))
         if width >= 50:
-            fixed = (("state", "is", 10), ("height", "    height", 11), *fixed)
+            fixed = (("state", "is", 10), ("height", "height", 11), *fixed)
         if width >= 76:
-            fixed = (*fixed, ("method", "bytes", 7), ("whole", "     holds", 11))
+            fixed = (*fixed, ("method", "bytes", 7), ("whole", "holds", 11))
         taken = sum(column for _, _, column in fixed)
         return (("name", "rollback point", max(10, min(40, width - taken))), *fixed)

@@ -20,7 +20,7 @@ _MINUTE = 60
 
 @dataclass(frozen=True, slots=True)
 class ProcessRow:
-    """What the table shows of one process; numbers are right-aligned in their columns."""
+    """What the table shows of one process."""
 
     key: str
     name: str
@@ -47,13 +47,13 @@ def _row(process: NodeProcess, now: float) -> ProcessRow:
     return ProcessRow(
         key=str(process.pid),
         name=f"{'  ' * process.depth}{process.name}",
-        pid=f"{process.pid:>7}",
+        pid=str(process.pid),
         state=process.state or "not seen",
-        cpu=f"{_percent(process.cpu_percent):>6}",
-        memory=f"{_memory(process.memory_bytes):>9}",
-        files=f"{files:>12}",
-        threads=f"{UNKNOWN if process.threads is None else process.threads:>4}",
-        up=f"{_up(process.started_at, now):>7}",
+        cpu=_percent(process.cpu_percent),
+        memory=_memory(process.memory_bytes),
+        files=files,
+        threads=UNKNOWN if process.threads is None else str(process.threads),
+        up=_up(process.started_at, now),
         tone="bad" if process.state == "zombie" else "warn" if not seen or few_files_left(process) else "",
     )
 
@@ -103,16 +103,17 @@ class ProcessTable(RowTable[ProcessRow]):
     """Without a cursor: nothing is done to a single process."""
 
     TONED: ClassVar[frozenset[str]] = frozenset({"state", "files"})
+    RIGHT: ClassVar[frozenset[str]] = frozenset({"pid", "cpu", "memory", "files", "threads", "up"})
 
     def columns_for(self, width: int) -> tuple[Column, ...]:
         fixed: tuple[Column, ...] = (
-            ("pid", "    pid", 9),
+            ("pid", "pid", 9),
             ("state", "state", 10),
-            ("cpu", "   cpu", 7),
-            ("memory", "   memory", 10),
-            ("files", "       files", 13),
-            ("threads", " thr", 5),
-            ("up", "     up", 7),
+            ("cpu", "cpu", 7),
+            ("memory", "memory", 10),
+            ("files", "files", 13),
+            ("threads", "thr", 5),
+            ("up", "up", 7),
         )
         taken = sum(column for _, _, column in fixed)
         return (("name", "process", max(12, min(40, width - taken))), *fixed)
