@@ -10,9 +10,12 @@ from console.model import (
     CallOutcome,
     CallReview,
     Governance,
+    JournalEntry,
     KnownRelease,
     LinkedReview,
     NodeStatus,
+    NodeStorage,
+    ProcessTree,
     RegistryCall,
     RegistryRules,
     Snapshot,
@@ -120,6 +123,18 @@ class ReplaySession:
 
     async def node_action(self, action: str) -> NodeStatus:
         """Raises InputError."""
+        _refuse()
+
+    async def node_processes(self) -> ProcessTree:
+        """Raises InputError: a recording holds Snapshots and log lines."""
+        _refuse()
+
+    async def node_storage(self) -> NodeStorage:
+        """Raises InputError: a recording holds Snapshots and log lines."""
+        _refuse()
+
+    async def node_timeline(self) -> tuple[JournalEntry, ...]:
+        """Raises InputError: a recording holds Snapshots and log lines."""
         _refuse()
 
     async def release(self) -> KnownRelease:
