@@ -26,7 +26,7 @@ from screens.mode import ModeScreen
 from screens.overview import OverviewScreen
 from screens.proposals import ProposalsScreen
 from screens.validators import ValidatorsScreen
-from widgets.log_view import MAX_LINES, LogLine, safe_line
+from widgets.log_tail import TAIL_LINES, LogLine, safe_line
 
 EXIT_HANGUP = 128 + signal.SIGHUP
 EXIT_TERMINATED = 128 + signal.SIGTERM
@@ -110,7 +110,7 @@ class UpgradeConsoleApp(ActingApp):
             self._flush_lines()
 
     def _flush_lines(self) -> None:
-        self.log_lines = (*self.log_lines, *self._pending_lines)[-MAX_LINES:]
+        self.log_lines = (*self.log_lines, *self._pending_lines)[-TAIL_LINES:]
         self._pending_lines.clear()
 
     def _tick(self) -> None:

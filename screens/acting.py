@@ -36,7 +36,7 @@ from screens.propose import ProposeScreen
 from screens.release import ReleaseScreen
 from screens.terminal import DrawnTerminal
 from widgets.emergency_words import stoppable
-from widgets.log_view import LogLine
+from widgets.log_tail import LogLine
 
 EXIT_KEPT = 0
 """Left; whatever runs goes on."""
