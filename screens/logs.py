@@ -72,7 +72,7 @@ class LogsScreen(ModeScreen):
         self._asked = Drawn(id="asked")
 
     def compose(self) -> ComposeResult:
-        yield StatusLine(self.session.network, read_only=self.session.read_only, id="status")
+        yield self.status_line()
         yield self._view
         yield self._asked
         for name, guide in _FIELDS.items():
