@@ -183,7 +183,7 @@ async def test_no_node_and_no_line() -> None:
 async def test_hostile_lines_at_any_size(size: tuple[int, int]) -> None:
     session = FakeSession(fakes.go(), log=[("node", "[@click=app.quit]\x1b[2J \u202e[/] \u4e2d" + "y" * 5000)] * 60)
     session.clock = NOW
-    async with _logs(session, size) as (pilot, view):
+    async with _logs(session, size) as (pilot, _view):
         await pilot.press("w", "up", "pageup", "t", "right", "left", "w")
         await pilot.resize_terminal(80, 24)
         await until(pilot, lambda: "<U+001B>[2J" in _text(pilot), "the line made safe")
