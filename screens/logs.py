@@ -13,6 +13,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Footer, Input
+from textual.worker import Worker
 
 from console.errors import ConsoleError
 from console.log_store import Level, LineFilter, LogEntry, Place, Selection
@@ -67,6 +68,7 @@ class LogsScreen(ModeScreen):
         self._held: Place | None = None
         self._found: Found | None = None
         self._reader: LogReader | None = None
+        self._worker: Worker[None] | None = None
         # Kept, for what is read in a thread may come when the screen is being taken down.
         self._view = LogView(id="log-view")
         self._asked = Drawn(id="asked")
@@ -87,11 +89,12 @@ class LogsScreen(ModeScreen):
 
     def on_screen_resume(self) -> None:
         """Read on; nothing is read while something else is shown."""
-        self.run_worker(self._read, group="log", exclusive=True, exit_on_error=True)
+        self._worker = self.run_worker(self._read, group="log", exclusive=True, exit_on_error=True)
 
     def on_screen_suspend(self) -> None:
         """Let the files be."""
-        self.workers.cancel_group(self, "log")
+        if self._worker is not None:
+            self._worker.cancel()
 
     def draw(self) -> None:
         self.query_one(StatusLine).show(self.snapshot, self.now)
