@@ -99,6 +99,11 @@ class LogsScreen(ModeScreen):
     def draw(self) -> None:
         self.query_one(StatusLine).show(self.snapshot, self.now)
 
+    def draw_log(self) -> None:
+        # Of a recording there is what it holds of that moment; else the files are read.
+        if self._reader is not None:
+            self._reader.give(self.log_lines)
+
     def redraw_theme(self) -> None:
         self._view.redraw_theme()
 
@@ -106,11 +111,8 @@ class LogsScreen(ModeScreen):
 
     async def _read(self) -> None:
         if self._reader is None:
-            store = self.session.logs()
-            if store is None:
-                self._say_nothing("No node of this network is set up on this machine, so there is no log to read.")
-                return
-            self._reader = LogReader(store, self._wanted)
+            self._reader = LogReader(self.session.logs(), self._wanted, lambda: self.now)
+            self._reader.give(self.log_lines)
         async with aclosing(self._reader.found()) as looks:
             async for wanted, found in looks:
                 self._take(wanted, found)
@@ -126,6 +128,7 @@ class LogsScreen(ModeScreen):
             cursor=cursor,
             held=self._held if cursor is not None else None,
             jump=self._jump,
+            until=self.now if self.past is not None else None,
         )
 
     def _take(self, wanted: Wanted, found: Found) -> None:
@@ -164,11 +167,9 @@ class LogsScreen(ModeScreen):
             return Content("The log is being read…")
         if found.of:
             return Content("No line passes; Esc ends the filter, l shows other levels, o the other log.")
+        if not store.paths:
+            return Content("There is no log: no node of this network is set up on this machine.")
         return Content(f"No line yet: the log comes with the first start of the node, in {' and '.join(store.paths)}.")
-
-    def _say_nothing(self, sentence: str) -> None:
-        self._view.head(Content("Log"))
-        self._view.show_nothing(Content(sentence))
 
     def _tell_none_found(self) -> None:
         self.notify(f"No line that is shown holds {self._searching.wanted!r}.", severity="warning", markup=False)

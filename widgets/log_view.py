@@ -147,11 +147,6 @@ class LogView(Widget, can_focus=True):
         self._note = note
         self.draw()
 
-    def show_nothing(self, note: Content) -> None:
-        """Show a sentence, for there is no log."""
-        self._window, self._note = _NOTHING, note
-        self.draw()
-
     def dress(self, look: LogLook, spans: Spans | None) -> None:
         """Draw lines this way, and mark these parts of them."""
         self.look, self._spans = look, spans

@@ -36,6 +36,8 @@ class Wanted:
     held: Place | None = None
     """The newest line when they began to look at `cursor`."""
     jump: Jump | None = None
+    until: float | None = None
+    """Unix seconds of then: the log as it was; None for now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ def look(store: LogStore, wanted: Wanted, stop: Callable[[], bool]) -> Found:
         stop: Asked between two blocks.
     """
     scanned = wanted.search or wanted.selection
+    until = None if wanted.until is None else int(wanted.until * 1_000_000)
+    wanted.selection.until = scanned.until = until
     busy = store.step(scanned, stop)
     total = store.total(wanted.selection)
     cursor = _jumped(store, wanted, total, busy)

@@ -114,6 +114,8 @@ class Selection:
     def __init__(self, asked: LineFilter, within: Selection | None = None) -> None:
         self.asked = asked
         self.within = within
+        self.until: int | None = None
+        """Microseconds since 1970 of the newest line that is shown: the log as it was then; None for all."""
         self._found: dict[Block, tuple[int, array[int]]] = {}
         """By block: how many of its lines were looked at, and which pass."""
 
@@ -200,7 +202,7 @@ class Selection:
 
     def _columns(self, logs: Mapping[str, Sequence[Block]]) -> list[_Column]:
         return [
-            _Column(source, [(block, self.rows(block)) for block in blocks])
+            _Column(source, [(block, self._rows_then(block)) for block in blocks])
             for source, blocks in logs.items()
             if self.takes(source)
         ]
@@ -211,6 +213,12 @@ class Selection:
             return range(len(block)) if self.within is None else self.within.rows(block)
         found = self._found.get(block)
         return array("I") if found is None else found[1]
+
+    def _rows_then(self, block: Block) -> Rows:
+        rows = self.rows(block)
+        if self.until is None or block.times[-1] <= self.until:
+            return rows
+        return rows[: _below(rows, block.until(self.until))]
 
     def takes(self, source: str) -> bool:
         asked = self.asked.sources

@@ -20,6 +20,7 @@ from tests import fakes
 from tests.fakes import NOW, FakeSession
 from tests.pilot import screen_text, settled, until, until_screen
 from widgets.log_view import LogView
+from widgets.travel_line import Past
 
 pytestmark = pytest.mark.anyio
 
@@ -173,10 +174,26 @@ async def test_no_node_and_no_line() -> None:
     session = FakeSession(fakes.node_down(), log=())
     session.store = None
     async with _logs(session) as (pilot, _view):
-        assert "no log to read" in _text(pilot)
+        assert "There is no log" in _text(pilot)
         await pilot.press("up", "down", "end", "enter", "l", "o", "n", "ctrl+s", "space")
         await pilot.press("escape", "escape")
         assert isinstance(pilot.app.screen, LogsScreen | OverviewScreen)
+
+
+async def test_the_log_as_it_was_and_lines_without_files() -> None:
+    session = _session(200)
+    async with _logs(session) as (pilot, view):
+        app = pilot.app
+        assert isinstance(app, UpgradeConsoleApp)
+        then = NOW - 20 - 100
+        app.past = Past(time=then, place=1, total=2, held=True, speed=1.0, replay=False)
+        app.now = then
+        await until(pilot, lambda: 0 < view.total < 200, "the lines of then")
+        assert view.cursor_entry is not None
+        assert view.cursor_entry.at <= then
+    session.store = None
+    async with _logs(session) as (pilot, view):
+        await until(pilot, lambda: view.total == len(fakes.LOG) and "signalled ready" in _text(pilot), "the tail")
 
 
 @pytest.mark.parametrize("size", [(20, 5), (1, 1), (160, 48)])
