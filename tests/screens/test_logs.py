@@ -185,10 +185,10 @@ async def test_the_log_as_it_was_and_lines_without_files() -> None:
     async with _logs(session) as (pilot, view):
         app = pilot.app
         assert isinstance(app, UpgradeConsoleApp)
-        then = NOW - 20 - 100
+        then = NOW - 3200 + 60
         app.past = Past(time=then, place=1, total=2, held=True, speed=1.0, replay=False)
         app.now = then
-        await until(pilot, lambda: 0 < view.total < 200, "the lines of then")
+        await until(pilot, lambda: view.total == 61, "the lines of then")
         assert view.cursor_entry is not None
         assert view.cursor_entry.at <= then
     session.store = None
