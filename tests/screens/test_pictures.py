@@ -200,7 +200,8 @@ def test_taking_an_unproven_release(snap_compare: Compare) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "keys"), [("logs", "5"), ("help", "question_mark"), ("quit", "q"), ("node_menu", "n")]
+    ("name", "keys"),
+    [("logs", "5"), ("help", "question_mark"), ("quit", "q"), ("node_menu", "n"), ("copy", "y")],
 )
 def test_screen_of_a_key(snap_compare: Compare, name: str, keys: str) -> None:
     assert snap_compare(UpgradeConsoleApp(FakeSession(fakes.go())), run_before=after(keys))
