@@ -115,6 +115,7 @@ class UpgradeConsoleApp(ActingApp):
 
     def _tick(self) -> None:
         self.now = self.session.now()
+        self.lock_when_idle()
 
     def watch_snapshot(self, snapshot: Snapshot | None) -> None:
         # The footer is drawn again only when an action became possible or impossible.

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Any, ClassVar
 
 from textual.binding import BindingType
@@ -19,7 +20,7 @@ from console.model import Snapshot
 from console.ports import Session
 from console.settings import DEVNET
 from screens.addresses import prefix_of
-from screens.bindings import bindings_everywhere, refusal
+from screens.bindings import LOCKED_REASON, bindings_everywhere, refusal, refusal_of_hands
 from screens.bring_up import BringUpScreen
 from screens.cuts import CutsScreen
 from screens.dressed import DressedApp
@@ -35,6 +36,7 @@ from screens.proposals import ProposalsScreen
 from screens.propose import ProposeScreen
 from screens.release import ReleaseScreen
 from screens.terminal import DrawnTerminal
+from screens.unlock import UnlockScreen
 from widgets.emergency_words import stoppable
 from widgets.log_view import LogLine
 
@@ -63,6 +65,8 @@ class ActingApp(DressedApp):
     """The newest picture of chain and node; None before the first."""
     now: var[float] = var(0.0)
     """Unix seconds, set once a second and with each Snapshot."""
+    locked: var[bool] = var(False)
+    """Whether changes are locked; shown by every view."""
     log_lines: var[tuple[LogLine, ...]] = var(())
     """The newest lines of both logs, oldest first."""
 
@@ -75,10 +79,12 @@ class ActingApp(DressedApp):
     ) -> None:
         super().__init__(theme, theme_folders)
         self.session = session
+        self.set_reactive(ActingApp.locked, session.hands.locked)
         self.keys = dict(keymap or {})
         """Keys of the operator's own, by action."""
         self.set_keymap(self.keys)
         self._draft: dict[str, str] = {}
+        self._opened_at = monotonic()
         session.lend_terminal(DrawnTerminal(self))
         self._flows = Flows(self, session, lambda: prefix_of(self.snapshot))
 
@@ -212,12 +218,35 @@ class ActingApp(DressedApp):
             )
         )
 
+    def action_lock(self) -> None:
+        """Lock the console against changes at once, or ask before unlocking it."""
+        hands = self.session.hands
+        if hands.forbidden:
+            self.tell(hands.forbidden, severity="warning")
+        elif not hands.locked:
+            hands.lock()
+            self.locked = True
+            self.tell(LOCKED_REASON)
+        elif not self._is_open(UnlockScreen):
+            self.push_screen(UnlockScreen(hands, self.session.network), self._unlock_answered)
+
+    def _unlock_answered(self, _answer: bool | None) -> None:
+        self.locked = self.session.hands.locked
+
+    def lock_when_idle(self) -> None:
+        """Lock once nobody has pressed anything for as long as the settings say."""
+        if self.session.hands.idle_for(min(self.quiet.since(monotonic()), monotonic() - self._opened_at)):
+            self.locked = True
+            self.tell(f"Nobody pressed a key for a while. {LOCKED_REASON}")
+        # The confirmation of an emergency unlocks as well.
+        self.locked = self.session.hands.locked
+
     def action_quit_console(self) -> None:
         """Leave; on a devnet ask first whether it goes on."""
         if self._is_open(BringUpScreen) or self.session.network != DEVNET:
             self.leave(EXIT_KEPT)
         elif not self._is_open(QuitScreen):
-            self.push_screen(QuitScreen(read_only=self.session.read_only), self._left)
+            self.push_screen(QuitScreen(refusal_of_hands(self.session)), self._left)
 
     async def action_quit(self) -> None:
         """Textual's own Ctrl+Q, from any screen."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from textual.binding import Binding
 
-from console.actions import ACTIONS, Action, actions_of
+from console.actions import ACTIONS, Action, action, actions_of, key_names
 from console.model import ProposalStatus, Snapshot
 from console.ports import Session
 
-READ_ONLY_REASON = "The console is read-only: start it without --read-only to change anything."
+LOCKED_REASON = f"The console is locked against changes: {key_names(action('lock'))} unlocks it."
 
 
 def bindings_for(mode: str) -> list[Binding]:
@@ -41,8 +41,8 @@ def refusal(entry: Action, session: Session, snapshot: Snapshot | None) -> str:
 
     A refused action stays visible: an operator who looks for it must find it with its reason (DESIGN §9).
     """
-    if entry.changes and session.read_only:
-        return READ_ONLY_REASON
+    if (reason := refusal_of_hands(session, emergency=entry.id == "emergency")) and entry.changes:
+        return reason
     node = snapshot.node if snapshot is not None else None
     problem = snapshot.node_problem if snapshot is not None else ""
     if entry.id in {"node_menu", "show_release"} and (node is None or problem):
@@ -54,3 +54,17 @@ def refusal(entry: Action, session: Session, snapshot: Snapshot | None) -> str:
         if upgrade is None or upgrade.proposal.status is not ProposalStatus.SCHEDULED:
             return "No upgrade is scheduled, so there is nothing to be ready for."
     return ""
+
+
+def refusal_of_hands(session: Session, *, emergency: bool = False) -> str:
+    """Why this session changes nothing now; empty when it does.
+
+    Args:
+        session: Whose lock it is.
+        emergency: Its choices open under a lock too: the typed confirmation unlocks.
+    """
+    hands = session.hands
+    if hands.forbidden and emergency:
+        verb = f"upgrade-console --network {session.network} halt"
+        return f"{hands.forbidden} To stop this node run `{verb} --stop-node`; to cancel an upgrade `{verb} ID`."
+    return hands.forbidden or ("" if hands.free or emergency else LOCKED_REASON)

@@ -24,6 +24,8 @@ from widgets.plan_rows import Plan, PlanCheck
 
 EmergencyChoice = Literal["halt", "stop"]
 
+LOCKED = "! The console is locked: the name that you type in the next step unlocks it."
+
 
 class EmergencyScreen(ModalScreen[EmergencyChoice | None]):
     """Chooses; dismissed with None when neither is wanted.
@@ -86,8 +88,12 @@ class EmergencyScreen(ModalScreen[EmergencyChoice | None]):
         proposal = stoppable(self.snapshot)
         upgrade = halt or ("" if proposal is None else halt_words(proposal, self.snapshot, self.now, self._threshold))
         node = stop or _stop_words(self.snapshot, self._session.own_address)
+        locked: list[Content | str] = []
+        if not self._session.hands.free:
+            locked = [Content.styled(LOCKED, WARN), ""]
         self.query_one("#choices", Grown).draw(
             stacked(
+                *locked,
                 Content.assemble(("Cancel the upgrade", STRONG), ("  on the chain, for everybody", MUTED)),
                 Content.styled(upgrade, WARN if halt else ""),
                 "Needs the key of a member of the emergency council, and its approvals from enough of them.",
@@ -152,7 +158,7 @@ def confirm_stop(session: Session, node: NodeStatus, snapshot: Snapshot | None) 
         checks=(_power_check(snapshot, session.own_address),),
         typed=session.network,
     )
-    return PlanScreen(plan, operation)
+    return PlanScreen(plan, operation, unlocks=session.hands)
 
 
 def _power_check(snapshot: Snapshot | None, address: str) -> PlanCheck:

@@ -15,6 +15,7 @@ from console.model import Snapshot
 from console.ports import Session
 from screens.bindings import refusal
 from widgets.log_view import LogLine
+from widgets.status_line import StatusLine
 
 
 class ModeScreen(Screen[None]):
@@ -47,7 +48,14 @@ class ModeScreen(Screen[None]):
         return tuple(with_key(entry, self.keymap) for entry in actions_of(self.MODE))
 
     def on_mount(self) -> None:
+        self.watch(self.app, "locked", self._lock_changed)
         self.redraw()
+
+    def _lock_changed(self, locked: bool) -> None:
+        for line in self.query(StatusLine):
+            line.mark_locked(locked)
+        self.redraw()
+        self.refresh_bindings()
 
     def watch_snapshot(self) -> None:
         self.redraw()

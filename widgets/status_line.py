@@ -25,9 +25,12 @@ class Part:
     style: str = ""
 
 
-def status_parts(snapshot: Snapshot | None, network: str, *, read_only: bool, now: float) -> list[Part]:
+def status_parts(
+    snapshot: Snapshot | None, network: str, *, read_only: bool, now: float, locked: bool = False
+) -> list[Part]:
     """The pieces in their order on the line."""
-    parts = [Part("READ-ONLY", 9, "bold reverse")] if read_only else []
+    barred = "READ-ONLY" if read_only else "LOCKED" if locked else ""
+    parts = [Part(barred, 9, f"{STRONG} reverse")] if barred else []
     parts.append(Part(network, 10, "bold"))
     if snapshot is None:
         return [*parts, Part("connecting…", 8, MUTED)]
@@ -68,7 +71,7 @@ def fit(parts: list[Part], width: int) -> list[Part]:
 
 
 class StatusLine(Drawn):
-    """Network, chain id, height, block time, peers, age of the RPC, and READ-ONLY."""
+    """Network, chain id, height, block time, peers, age of the RPC, , READ-ONLY and LOCKED."""
 
     DEFAULT_CSS = """
     StatusLine { height: 1; padding: 0 1; background: $surface; text-wrap: nowrap; text-overflow: ellipsis; }
@@ -78,11 +81,16 @@ class StatusLine(Drawn):
         super().__init__(id=id)
         self._network = network
         self._read_only = read_only
+        self._locked = False
         self._parts: list[Part] = []
+
+    def mark_locked(self, locked: bool) -> None:
+        """Say from the next `show` on whether changes are locked."""
+        self._locked = locked
 
     def show(self, snapshot: Snapshot | None, now: float) -> None:
         """Draw the state at `now`, Unix seconds."""
-        self._parts = status_parts(snapshot, self._network, read_only=self._read_only, now=now)
+        self._parts = status_parts(snapshot, self._network, read_only=self._read_only, now=now, locked=self._locked)
         self._redraw()
 
     def on_resize(self, event: events.Resize) -> None:

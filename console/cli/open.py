@@ -13,6 +13,7 @@ from pathlib import Path
 
 from console.cli.sources import connect, load_target
 from console.errors import ConsoleError, DevnetError, InputError
+from console.hand_lock import READ_ONLY, HandLock
 from console.operations.session import ConsoleSession
 from console.settings import DEVNET, default_devnet_folder, devnet_up_command, load_keymap
 
@@ -95,7 +96,9 @@ def open_session(arguments: argparse.Namespace, starting: _DevnetStart | None) -
         )
     target = load_target(arguments)
     return ConsoleSession(
-        target.network.name, lambda terminal: connect(target, terminal), read_only=arguments.read_only
+        target.network.name,
+        lambda terminal: connect(target, terminal),
+        hands=HandLock(READ_ONLY if arguments.read_only else ""),
     )
 
 

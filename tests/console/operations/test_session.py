@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from console.errors import DevnetError, InputError
+from console.hand_lock import READ_ONLY, HandLock
 from console.model import CallOutcome, CallReview, Governance, RegistryCall, RegistryRules, SigningKey, Snapshot
 from console.operations.contract_export import read_export
 from console.operations.propose import NOTICE_BLOCKS
@@ -85,8 +86,9 @@ class World:
         self.closed += 1
 
 
-def a_session(world: World, *, read_only: bool = False) -> ConsoleSession:
-    return ConsoleSession("testnet", world.connect, read_only=read_only, clock=lambda: 1_700_000_000.0)
+def a_session(world: World, *, read_only: bool = False, locked: bool = False) -> ConsoleSession:
+    hands = HandLock(READ_ONLY if read_only else "", locked=locked)
+    return ConsoleSession("testnet", world.connect, hands=hands, clock=lambda: 1_700_000_000.0)
 
 
 async def test_it_is_a_session(tmp_path: Path) -> None:
