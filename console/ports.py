@@ -26,6 +26,7 @@ from console.model import (
     ReleaseKind,
     ScheduleKind,
     Snapshot,
+    Standing,
     Verdict,
 )
 
@@ -305,6 +306,11 @@ class Session(Protocol):
 
     @property
     def network(self) -> str: ...
+    @property
+    def standing(self) -> Standing:
+        """What is at stake on the network."""
+        ...
+
     @property
     def read_only(self) -> bool:
         """Whether nothing can ever be changed in this session."""

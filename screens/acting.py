@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -16,6 +16,7 @@ from textual.screen import Screen
 
 from console.actions import PALETTE
 from console.actions import action as registered
+from console.console_settings import ConsoleSettings
 from console.model import Snapshot
 from console.ports import Session
 from console.settings import DEVNET
@@ -51,9 +52,8 @@ class ActingApp(DressedApp):
 
     Args:
         session: Operations, Snapshots, logs and the clock of one network.
-        theme: A theme's name.
+        settings: Theme, keys and what else the operator chose.
         theme_folders: Further folders with theme files.
-        keymap: Other keys for actions, as `console.keymap.checked_keymap` gives them.
     """
 
     COMMANDS: ClassVar[set[type[Provider]]] = {ConsoleCommands}  # type: ignore[assignment]
@@ -73,14 +73,13 @@ class ActingApp(DressedApp):
     def __init__(
         self,
         session: Session,
-        theme: str = "dark",
+        settings: ConsoleSettings,
         theme_folders: Iterable[Path] = (),
-        keymap: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(theme, theme_folders)
+        super().__init__(settings, theme_folders)
         self.session = session
         self.set_reactive(ActingApp.locked, session.hands.locked)
-        self.keys = dict(keymap or {})
+        self.keys = dict(settings.keymap)
         """Keys of the operator's own, by action."""
         self.set_keymap(self.keys)
         self._draft: dict[str, str] = {}
@@ -97,6 +96,9 @@ class ActingApp(DressedApp):
         try:
             entry = registered(action)
         except KeyError:
+            return True
+        if entry.everywhere:
+            # It says itself why not, over dialogs as well, where no view could.
             return True
         return None if refusal(entry, self.session, self.snapshot) else True
 
@@ -145,6 +147,9 @@ class ActingApp(DressedApp):
 
     def _open_emergency(self) -> None:
         if self._is_open(EmergencyScreen):
+            return
+        if reason := refusal_of_hands(self.session, emergency=True):
+            self.tell(reason, severity="error")
             return
         screen = EmergencyScreen(self.session)
         screen.data_bind(ActingApp.snapshot, ActingApp.now)

@@ -67,6 +67,10 @@ class ModeScreen(Screen[None]):
         if self.is_mounted:
             self.draw_log()
 
+    def status_line(self) -> StatusLine:
+        """The line at the top, which every view composes first."""
+        return StatusLine(self.session.network, self.session.standing, read_only=self.session.read_only, id="status")
+
     def refusal_of(self, entry: Action) -> str:
         """Why this action cannot be done now in this view; empty when it can."""
         return refusal(entry, self.session, self.snapshot)

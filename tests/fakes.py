@@ -34,6 +34,7 @@ from console.model import (
     RoleCount,
     SigningKey,
     Snapshot,
+    Standing,
     Validator,
     ValidatorReadiness,
     Verdict,
@@ -399,6 +400,7 @@ class FakeSession:
         self._log = tuple(log)
         self._problems = problems or check
         self.network = network
+        self.standing = Standing("devnet")
         self.read_only = read_only
         self.hands = HandLock(READ_ONLY if read_only else "", locked=locked, after_s=lock_after_s)
         self.bringing_up_devnet = False

@@ -13,6 +13,7 @@ from typing import Protocol
 from console.errors import ConsoleError, InputError
 from console.hand_lock import HandLock
 from console.model import (
+    UNSAID,
     CallOutcome,
     CallReview,
     Governance,
@@ -23,6 +24,7 @@ from console.model import (
     RegistryCall,
     RegistryRules,
     Snapshot,
+    Standing,
 )
 from console.operations import logs
 from console.operations.contract_export import read_export
@@ -86,6 +88,7 @@ class ConsoleSession:
         network: The network's name.
         connect: Loads the settings and makes the connection, with the terminal that was lent; called once, when the
             network exists.
+        standing: What is at stake there.
         hands: Whether changes are let through; None for freely.
         bring_up: Brings the devnet up, telling (steps done, steps in all, sentence); None when the network is there.
         clock: Unix seconds.
@@ -96,11 +99,13 @@ class ConsoleSession:
         network: str,
         connect: Callable[[Terminal | None], Connection],
         *,
+        standing: Standing = UNSAID,
         hands: HandLock | None = None,
         bring_up: Callable[[], AsyncIterator[tuple[int, int, str]]] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._network = network
+        self._standing = standing
         self._connect = connect
         self._hands = hands or HandLock()
         self._bring_up = bring_up
@@ -114,6 +119,11 @@ class ConsoleSession:
     def network(self) -> str:
         """The network's name."""
         return self._network
+
+    @property
+    def standing(self) -> Standing:
+        """What is at stake there."""
+        return self._standing
 
     @property
     def read_only(self) -> bool:

@@ -248,6 +248,19 @@ async def test_a_read_only_session_reads_and_sends_nothing(tmp_path: Path) -> No
     assert world.sent == []
 
 
+async def test_a_locked_session_shows_what_would_be_signed_and_signs_nothing(tmp_path: Path) -> None:
+    world = World(tmp_path, [])
+    session = a_session(world, locked=True)
+    review = await session.review(CALL)
+    for change in (session.send(review), session.ready(7), session.node_action("stop"), session.arm_unproven("x")):
+        with pytest.raises(InputError, match="locked; nothing was changed; unlock it first"):
+            await change
+    assert (world.sent, world.control.asked, world.signals.said) == ([], [], [])
+    session.hands.unlock()
+    await session.send(review)
+    assert world.sent == [review]
+
+
 async def test_its_terminal_is_lent_to_the_signer_and_its_nodes_address_is_told(tmp_path: Path) -> None:
     world = World(tmp_path, [])
     session = a_session(world)
