@@ -151,6 +151,8 @@ class ActingApp(DressedApp):
         if reason := refusal_of_hands(self.session, emergency=True):
             self.tell(reason, severity="error")
             return
+        # What was said before may not cover the choices.
+        self.clear_notifications()
         screen = EmergencyScreen(self.session)
         screen.data_bind(ActingApp.snapshot, ActingApp.now)
         self.push_screen(screen, self._emergency_chosen)

@@ -141,6 +141,8 @@ class PlanScreen(ModalScreen[bool]):
         for field in self.query(Input):
             # A cursor that blinks is two redraws a second over a slow link.
             field.cursor_blink = False
+        # What was said before may not cover the answers.
+        self.app.clear_notifications()
         self.begin()
 
     def begin(self) -> None:
