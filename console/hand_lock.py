@@ -6,6 +6,8 @@ from console.errors import InputError
 
 READ_ONLY = "The console is read-only: start it without --read-only to change anything."
 
+REPLAY = "This is a replay of a recording: nothing can be done here, and nothing is followed."
+
 
 class HandLock:
     """The lock of one session. Every operation that changes something asks `require_free` first.

@@ -32,6 +32,7 @@ from console.model.governance import (
     SigningKey,
     ValidatorVote,
 )
+from console.model.moment import Moment, Scene
 from console.model.network import NetworkIdentity, Validator
 from console.model.node import (
     NOT_VOTED,
@@ -123,6 +124,7 @@ __all__ = [
     "KnownRelease",
     "LinkedCall",
     "MigrationKind",
+    "Moment",
     "NetworkIdentity",
     "NodeHeight",
     "NodeProcess",
@@ -145,6 +147,7 @@ __all__ = [
     "ReleaseCheck",
     "ReleaseKind",
     "RoleCount",
+    "Scene",
     "ScheduleKind",
     "SigningKey",
     "Snapshot",
