@@ -221,6 +221,7 @@ _OF_WELCOME: tuple[Action, ...] = (
 )
 
 _LAST: tuple[Action, ...] = (
+    Action("copy", "y", "Copy", "Copy a hash, an address, a height, a URL or a command to the clipboard."),
     Action(
         "lock",
         "ctrl+l",
