@@ -71,6 +71,7 @@ class UpgradeConsoleApp(ActingApp):
             screen = kind(self.session)
             screen.keymap = self.keys
             screen.data_bind(UpgradeConsoleApp.snapshot, UpgradeConsoleApp.now, UpgradeConsoleApp.log_lines)
+            screen.data_bind(UpgradeConsoleApp.history)
             self._screens[screen.MODE] = screen
 
     def on_mount(self) -> None:
@@ -95,6 +96,7 @@ class UpgradeConsoleApp(ActingApp):
         try:
             async for snapshot in self.session.snapshots():
                 self.now = self.session.now()
+                self.history = self.history.after(self.snapshot, snapshot)
                 self.snapshot = snapshot
         except ConsoleError as error:
             self.tell(f"No more news of chain and node: {error}", severity="error")

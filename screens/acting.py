@@ -15,7 +15,7 @@ from textual.screen import Screen
 
 from console.actions import PALETTE
 from console.actions import action as registered
-from console.model import Snapshot
+from console.model import History, Snapshot
 from console.ports import Session
 from console.settings import DEVNET
 from screens.addresses import prefix_of
@@ -61,6 +61,8 @@ class ActingApp(DressedApp):
 
     snapshot: var[Snapshot | None] = var(None)
     """The newest picture of chain and node; None before the first."""
+    history: var[History] = var(History())
+    """What this session saw so far: events and trends."""
     now: var[float] = var(0.0)
     """Unix seconds, set once a second and with each Snapshot."""
     log_lines: var[tuple[LogLine, ...]] = var(())

@@ -11,14 +11,14 @@ from textual.screen import Screen
 
 from console.actions import Action, actions_of
 from console.keymap import with_key
-from console.model import Snapshot
+from console.model import History, Snapshot
 from console.ports import Session
 from screens.bindings import refusal
 from widgets.log_view import LogLine
 
 
 class ModeScreen(Screen[None]):
-    """A top-level view. The application binds `snapshot`, `now` and `log_lines`; the view draws them.
+    """A top-level view. The application binds `snapshot`, `history`, `now` and `log_lines`; the view draws them.
 
     Args:
         session: Operations, read-only flag and clock.
@@ -34,6 +34,8 @@ class ModeScreen(Screen[None]):
     """Unix seconds, once a second."""
     log_lines: var[tuple[LogLine, ...]] = var(())
     """The kept lines of both logs, oldest first."""
+    history: var[History] = var(History())
+    """What this session saw so far."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()

@@ -14,6 +14,8 @@ from widgets.drawn import BAD, MUTED, STRONG, WARN, Drawn
 from widgets.moments import block_silence, chain_age, count
 
 _GAP = "  "
+LAG_BLOCKS = 2
+"""Blocks that a node may lack because it was asked a moment earlier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,9 @@ def status_parts(snapshot: Snapshot | None, network: str, *, read_only: bool, no
         if chain.agreement is not None and chain.agreement.blocks:
             apart = chain.agreement.state is AgreementState.DISAGREED
             parts.append(Part("ENDPOINTS DISAGREE" if apart else "NOT CROSS-CHECKED", 9, f"{STRONG} reverse {BAD}"))
+    behind = blocks_behind(snapshot)
+    if behind:
+        parts.append(Part(f"{count(behind)} behind", 6, WARN))
     if snapshot.node is None or snapshot.node_problem:
         parts.append(Part("no controller", 5, WARN))
     elif snapshot.node.alarm:
@@ -57,6 +62,15 @@ def status_parts(snapshot: Snapshot | None, network: str, *, read_only: bool, no
     elif snapshot.node.paused:
         parts.append(Part("automation paused", 5, WARN))
     return parts
+
+
+def blocks_behind(snapshot: Snapshot) -> int:
+    """Blocks that our node lacks of the network; 0 while it keeps up, and where that is not known."""
+    node, chain = snapshot.node, snapshot.chain
+    if node is None or chain is None or node.height is None or snapshot.node_problem:
+        return 0
+    behind = chain.height - node.height
+    return behind if behind > LAG_BLOCKS else 0
 
 
 def fit(parts: list[Part], width: int) -> list[Part]:
@@ -68,7 +82,7 @@ def fit(parts: list[Part], width: int) -> list[Part]:
 
 
 class StatusLine(Drawn):
-    """Network, chain id, height, block time, peers, age of the RPC, and READ-ONLY."""
+    """Network, chain id, height, block time, peers, age of the RPC, lag of our node, alarm, and READ-ONLY."""
 
     DEFAULT_CSS = """
     StatusLine { height: 1; padding: 0 1; background: $surface; text-wrap: nowrap; text-overflow: ellipsis; }

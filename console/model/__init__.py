@@ -9,6 +9,7 @@ from console.model.contracts import (
     CutAction,
     CutCheck,
     CutReview,
+    CutWatch,
     DiamondView,
     Facet,
     FacetChange,
@@ -17,7 +18,9 @@ from console.model.contracts import (
     Selector,
     Upgradable,
 )
+from console.model.events import Event, events_between, remembered
 from console.model.fetching import Fetching
+from console.model.go import GoTerm, Reckoning, reckon
 from console.model.governance import (
     Approval,
     ApprovalKind,
@@ -32,6 +35,7 @@ from console.model.governance import (
     SigningKey,
     ValidatorVote,
 )
+from console.model.history import History, Trend
 from console.model.network import NetworkIdentity, Validator
 from console.model.node import (
     NOT_VOTED,
@@ -78,6 +82,7 @@ __all__ = [
     "CutAction",
     "CutCheck",
     "CutReview",
+    "CutWatch",
     "DiamondView",
     "Facet",
     "FacetChange",
@@ -96,10 +101,13 @@ __all__ = [
     "ChainView",
     "Choice",
     "Crossing",
+    "Event",
     "FailureCode",
     "Fetching",
+    "GoTerm",
     "Governance",
     "HaltCode",
+    "History",
     "KnownRelease",
     "LinkedCall",
     "MigrationKind",
@@ -116,6 +124,7 @@ __all__ = [
     "Proposal",
     "ProposalStatus",
     "Readiness",
+    "Reckoning",
     "RegistryCall",
     "RegistryRules",
     "ReleaseCheck",
@@ -124,12 +133,14 @@ __all__ = [
     "ScheduleKind",
     "SigningKey",
     "Snapshot",
+    "Trend",
     "Upgrade",
     "Validator",
     "ValidatorReadiness",
     "ValidatorVote",
     "Verdict",
     "crossing_of",
+    "events_between",
     "minimum_lead",
     "more_than_two_thirds",
     "plan_without_votes",
@@ -137,6 +148,8 @@ __all__ = [
     "power_needed",
     "proof_of",
     "readiness_needed",
+    "reckon",
+    "remembered",
     "shown_state",
     "upgrade_of",
     "vote_needed",
