@@ -13,6 +13,9 @@ MODE_NAMES = ("overview", "proposals", "validators", "logs")
 VIEW_NAMES = (*MODE_NAMES, "proposal")
 """Every view with keys of its own; `proposal` is one proposal in full, opened from the list."""
 
+WELCOME = "welcome"
+"""What opens before any network is chosen; an application of its own, so it is none of the views."""
+
 FOOTER_KEYS = 7
 """Most keys that a footer of 80 columns shows whole, with labels of a few letters (facts/tui.md C7)."""
 
@@ -193,6 +196,11 @@ _OF_NODE: tuple[Action, ...] = (
     ),
 )
 
+_OF_WELCOME: tuple[Action, ...] = (
+    Action("choose", "enter", "Choose", "Open it, or show what would be written.", (WELCOME,), (WELCOME,), local=True),
+    Action("look_again", "l", "Look again", "Look at this machine again.", (WELCOME,), (WELCOME,), local=True),
+)
+
 _LAST: tuple[Action, ...] = (
     Action("help", "question_mark,f1", "Help", "Explain this screen and list every key.", footer=VIEW_NAMES),
     Action(
@@ -200,7 +208,8 @@ _LAST: tuple[Action, ...] = (
         "q,ctrl+q",
         "Quit",
         "Leave the console; the node and the upgrade go on.",
-        footer=MODE_NAMES,
+        (*VIEW_NAMES, WELCOME),
+        footer=(*MODE_NAMES, WELCOME),
     ),
     Action("back", "escape", "Back", "Close what is open, go back to the overview.", footer=_ONE, local=True),
 )
@@ -215,6 +224,7 @@ ACTIONS: tuple[Action, ...] = (
     *_OF_ONE_PROPOSAL,
     *_OF_DETAILS,
     *_OF_NODE,
+    *_OF_WELCOME,
     *_LAST,
 )
 """Every action, in the order in which footer, help and palette show them."""

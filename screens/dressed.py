@@ -8,10 +8,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.filter import LineFilter
 from textual.screen import Screen
 
+from screens.quiet import Quiet
 from screens.theme import textual_theme
 from themes import NO_COLOUR_THEME, load_themes
 from widgets.second_wall import SecondWall
@@ -51,6 +53,14 @@ class DressedApp(App[int]):
         for name in foreign:
             self.unregister_theme(name)
         self._wall = SecondWall()
+        self.quiet = Quiet()
+        """When a person last pressed something; dialogs ask it."""
+
+    async def on_event(self, event: events.Event) -> None:
+        # Before anybody answers it: whether a key came alone is known from all of them.
+        if isinstance(event, events.Key | events.MouseDown) and not event.is_forwarded:
+            self.quiet.heard(event.time)
+        await super().on_event(event)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """The second wall before all others."""

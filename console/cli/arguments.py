@@ -111,6 +111,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_migration(verbs, shared)
     _add_address(verbs, shared)
     _add_networks(verbs, shared)
+    _add_doctor(verbs, shared)
     _add_contracts(verbs, shared)
     _add_devnet(verbs, shared)
     return parser
@@ -148,7 +149,7 @@ def configured_networks() -> tuple[str, ...]:
 
 
 def _choose_network(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
-    if arguments.verb in {"address", "networks"}:
+    if arguments.verb in {"address", "networks", "doctor"}:
         # Only what was named is asked: the conversion itself needs no network, and the list is of all.
         return
     named = getattr(arguments, "cosmovisor_config", None) is not None
@@ -172,7 +173,8 @@ def _choose_network(parser: argparse.ArgumentParser, arguments: argparse.Namespa
         return
     elif not configured and (default_devnet_folder() / "network.toml").is_file():
         arguments.network = DEVNET
-    elif getattr(arguments, "without_network", False):
+    elif getattr(arguments, "without_network", False) or arguments.verb == "open":
+        # The console itself asks which one.
         return
     else:
         parser.error(
@@ -285,6 +287,14 @@ def _add_networks(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
         )
     importing.add_argument("--write", action="store_true", help="write it into the settings file")
     importing.set_defaults(run=_verb("console.cli.networks", "import_ipc"))
+
+
+def _add_doctor(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
+    words = "say what is on this machine, what is wrong with it, and which settings would fit; changes nothing"
+    doctor = verbs.add_parser("doctor", parents=[shared], help=words, description=words, allow_abbrev=False)
+    doctor.add_argument("--ipc-config", type=_folder, metavar="FILE", help="ipc-cli's config.toml")
+    doctor.add_argument("--write", metavar="NETWORK", help="write the settings that are proposed for this network")
+    doctor.set_defaults(run=_verb("console.cli.doctor"))
 
 
 def _add_contracts(verbs: Verbs, shared: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from console.cli.printing import complain, print_json
 from console.ipc_config import IpcConfig, ipc_config_file, read_ipc_config
-from console.operations.networks import ProposedTable, known_networks, proposed_tables, shown, write, written
+from console.operations.networks import known_networks, lines_of, proposed_tables, shown, write, written
 from console.text import untrusted
 
 
@@ -72,22 +72,11 @@ def import_ipc(arguments: argparse.Namespace) -> int:
         )
     else:
         for each in tables:
-            print("\n".join(_lines(each)) + "\n")
+            print("\n".join(lines_of(each)) + "\n")
         print("Nothing was written; --write writes it." if path is None else f"Written into {path}.")
     for warning in ipc.warnings:
         complain(warning)
     return 0
-
-
-def _lines(table: ProposedTable) -> list[str]:
-    lines = [f"[networks.{table.network}]  # {untrusted(table.subnet, 200)}"]
-    for key, value in table.values.items():
-        lines.append(f"{key} = {shown(value)}")
-    lines += [f"contracts.{key} = {shown(value)}" for key, value in table.contracts.items()]
-    if not table.values and not table.contracts:
-        lines.append("# nothing that is not there already")
-    lines += [f"# missing: {key} = {example}  # {meaning}" for key, example, meaning in table.missing]
-    return lines
 
 
 def _read(given: Path | None, *, needed: bool) -> IpcConfig | None:

@@ -33,6 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
     problem = terminal_problem(os.environ)
     if problem:
         raise ConsoleError(problem, next_step="use a verb such as `upgrade-console status`")
+    if arguments.network is None and not _welcome(arguments):
+        return 0
     folder: Path = arguments.dir or default_devnet_folder()
     starting = _DevnetStart(folder) if _must_bring_up(arguments, folder) else None
     keymap = load_keymap()
@@ -45,6 +47,21 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"stopping the devnet in {folder}", flush=True)
     asyncio.run(down(folder))
     return 0
+
+
+def _welcome(arguments: argparse.Namespace) -> bool:
+    """Ask which network is meant; whether one was chosen, which is in the arguments then."""
+    from console.terminal import prepare_environment
+
+    prepare_environment(os.environ)
+    from console.welcome_app import WelcomeApp
+
+    app = WelcomeApp(arguments.theme or DEFAULT_THEME, keymap=load_keymap())
+    app.run()
+    if app.chosen is None:
+        return False
+    arguments.network, arguments.dir = app.chosen
+    return True
 
 
 def terminal_problem(environment: Mapping[str, str]) -> str:

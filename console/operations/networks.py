@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tomlkit import TOMLDocument
     from tomlkit.items import Table
 
+_BARE = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _ROOTS = {314: "mainnet", 314159: "calibration", 31415926: "localnet"}
 _MISSING = (
     ("chain_id", '"…"', "CometBFT's chain id: `node_info.network` of /status"),
@@ -53,10 +55,11 @@ class KnownNetwork:
 
 @dataclass(frozen=True, slots=True)
 class ProposedTable:
-    """What would be written into the settings file for one subnet."""
+    """What would be written into the settings file for one subnet, or for one node that was found."""
 
     network: str
     subnet: str
+    """The subnet's id in ipc-cli's settings, or the home of the node that was found."""
     values: Mapping[str, Any]
     contracts: Mapping[str, Any]
     """For the table `contracts` of the network."""
@@ -64,6 +67,15 @@ class ProposedTable:
     """(key, example, meaning) of what ipc-cli cannot say."""
     known: bool
     """Whether the settings have a table of that name; then only what it lacks is added."""
+    nodes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """For the table `nodes` of the network."""
+    node_missing: tuple[tuple[str, str, str], ...] = ()
+    """(key, example, meaning) of what has to be added to each of the nodes."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not (self.values or self.contracts or self.nodes or (self.missing and not self.known))
 
 
 def known_networks(ipc: IpcConfig | None) -> tuple[KnownNetwork, ...]:
@@ -135,7 +147,7 @@ def written(tables: Sequence[ProposedTable]) -> str:
     if not isinstance(networks, dict):
         raise SettingsError("`networks` in the settings is no table", safe="nothing was written")
     for proposed in tables:
-        if not proposed.values and not proposed.contracts and not (proposed.missing and not proposed.known):
+        if proposed.is_empty:
             continue
         table = networks.get(proposed.network)
         if table is None:
@@ -152,12 +164,43 @@ def written(tables: Sequence[ProposedTable]) -> str:
     again = tomllib.loads(text).get("networks", {})
     for proposed in tables:
         found = again.get(proposed.network, {})
-        inner = found.get("contracts", {})
-        if any(found.get(key) != value for key, value in proposed.values.items()) or any(
-            inner.get(key) != value for key, value in proposed.contracts.items()
+        if not (
+            _holds(found, proposed.values)
+            and _holds(found.get("contracts", {}), proposed.contracts)
+            and all(_holds(found.get("nodes", {}).get(name, {}), node) for name, node in proposed.nodes.items())
         ):
             raise SettingsError("the settings file cannot be changed safely", next_step="add the tables by hand")
     return text
+
+
+def lines_of(table: ProposedTable) -> list[str]:
+    """What would be written for one table, as lines of TOML that are safe to show; what is missing as comments."""
+    lines = [f"[networks.{quoted_key(table.network)}]  # {untrusted(table.subnet, 200)}"]
+    lines += [f"{key} = {_toml(value)}" for key, value in table.values.items()]
+    lines += [f"contracts.{key} = {_toml(value)}" for key, value in table.contracts.items()]
+    lines += _missing_lines(() if table.known and table.nodes else table.missing)
+    for name, node in table.nodes.items():
+        lines.append(f"[networks.{quoted_key(table.network)}.nodes.{quoted_key(name)}]")
+        lines += [f"{key} = {_toml(value)}" for key, value in node.items()]
+        lines += _missing_lines(table.node_missing)
+    if len(lines) == 1:
+        lines.append("# nothing that is not there already")
+    return lines
+
+
+def quoted_key(name: str) -> str:
+    """A name as TOML takes it in a table's head, safe to show."""
+    return name if _BARE.fullmatch(name) else f'"{untrusted(name, 80)}"'
+
+
+def _missing_lines(missing: Sequence[tuple[str, str, str]]) -> list[str]:
+    return [f"# missing: {key} = {example}  # {meaning}" for key, example, meaning in missing]
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(each) for each in value) + "]"
+    return f'"{shown(value)}"' if isinstance(value, str) else shown(value)
 
 
 def write(text: str) -> Path:
@@ -176,6 +219,10 @@ def write(text: str) -> Path:
     return path
 
 
+def _holds(table: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    return all(table.get(key) == value for key, value in wanted.items())
+
+
 def _fill(table: Any, proposed: ProposedTable) -> None:
     import tomlkit
 
@@ -188,6 +235,15 @@ def _fill(table: Any, proposed: ProposedTable) -> None:
         inner = table.setdefault("contracts", tomlkit.table())
         for key, value in proposed.contracts.items():
             inner[key] = list(value) if isinstance(value, list) else value
+    if proposed.nodes:
+        nodes = table.setdefault("nodes", tomlkit.table(is_super_table=True))
+        for name, values in proposed.nodes.items():
+            node = tomlkit.table()
+            for key, value in values.items():
+                node[key] = value
+            for key, example, meaning in proposed.node_missing:
+                node.add(tomlkit.comment(f"{key} = {example}  # {meaning}"))
+            nodes[name] = node
 
 
 def _contracts(subnet: IpcSubnet, ipc: IpcConfig) -> dict[str, Any]:
@@ -278,6 +334,7 @@ __all__ = [
     "NetworkValue",
     "ProposedTable",
     "known_networks",
+    "lines_of",
     "proposed_tables",
     "shown",
     "write",

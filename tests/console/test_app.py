@@ -203,7 +203,7 @@ async def test_hostile_text_neither_crashes_nor_reaches_the_terminal(first_wall:
         shown = replace(shown, node_problem="")
         session.feed.put_nowait(shown)
         await _drawn(pilot, app, shown)
-        for key, kind in (("n", "NodeMenuScreen"), ("r", "ConfirmScreen"), ("p", "ProposeScreen")):
+        for key, kind in (("n", "NodeMenuScreen"), ("r", "PlanScreen"), ("p", "ProposeScreen")):
             await app.switch_mode("overview")
             await pilot.press(key)
             await until_screen(pilot, kind)

@@ -12,14 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from console.cli.node.choosing import chosen
-from console.cli.printing import print_json
+from console.cli.printing import print_findings, print_json
 from console.errors import ConsoleError
 from console.text import untrusted
 
 if TYPE_CHECKING:
     from console.node.discovery.finding import Finding
-
-_MARKS = {"ok": "ok  ", "warn": "WARN", "fail": "FAIL"}
 
 
 def listed(arguments: argparse.Namespace) -> int:
@@ -159,12 +157,9 @@ def _shown(source: str, line: str, both: bool) -> str:
 
 
 def _findings(findings: Iterable[Finding], *, as_json: bool) -> int:
-    found = list(findings)
+    found = tuple(findings)
     if as_json:
         print_json({"findings": [finding.to_json() for finding in found]})
     else:
-        for finding in found:
-            print(f"{_MARKS[finding.level.value]}  {finding.topic}: {finding.what}")
-            if finding.next_step and finding.level.value != "ok":
-                print(f"      {finding.next_step}")
+        print_findings(found)
     return 1 if any(finding.level.value == "fail" for finding in found) else 0
