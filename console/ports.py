@@ -25,6 +25,7 @@ from console.model import (
     ReleaseKind,
     ScheduleKind,
     Snapshot,
+    Standing,
     Verdict,
 )
 
@@ -304,6 +305,11 @@ class Session(Protocol):
 
     @property
     def network(self) -> str: ...
+    @property
+    def standing(self) -> Standing:
+        """What is at stake on the network."""
+        ...
+
     @property
     def read_only(self) -> bool: ...
     @property

@@ -29,7 +29,7 @@ class LogsScreen(FilteredScreen):
     FILTERED = "#log-view"
 
     def compose(self) -> ComposeResult:
-        yield StatusLine(self.session.network, read_only=self.session.read_only, id="status")
+        yield self.status_line()
         yield LogView(id="log-view")
         yield filter_field("show only lines that hold this text; Enter keeps it, Esc ends it")
         yield Footer(show_command_palette=False)

@@ -36,7 +36,7 @@ class ValidatorsScreen(ModeScreen):
         self._addresses = 0
 
     def compose(self) -> ComposeResult:
-        yield StatusLine(self.session.network, read_only=self.session.read_only, id="status")
+        yield self.status_line()
         yield ReadinessPanel(id="panel")
         yield DashboardTable(id="dashboard")
         yield Footer(show_command_palette=False)

@@ -33,6 +33,7 @@ from console.model import (
     RoleCount,
     SigningKey,
     Snapshot,
+    Standing,
     Validator,
     ValidatorReadiness,
     Verdict,
@@ -396,6 +397,7 @@ class FakeSession:
         self._log = tuple(log)
         self._problems = problems or check
         self.network = network
+        self.standing = Standing("devnet")
         self.read_only = read_only
         self.bringing_up_devnet = False
         self.own_address = ADDRESSES[0]

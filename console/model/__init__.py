@@ -73,8 +73,11 @@ from console.model.power import (
 from console.model.proof import Proof, ProofReading, ProofState, crossing_of, proof_of
 from console.model.release import KnownRelease, ReleaseCheck, RoleCount
 from console.model.snapshot import ChainView, NodeHeight, Snapshot, Upgrade, upgrade_of
+from console.model.standing import ACCENTS, UNSAID, Accent, Stage, Standing
 
 __all__ = [
+    "ACCENTS",
+    "Accent",
     "Agreement",
     "AgreementState",
     "NOBODY",
@@ -91,6 +94,7 @@ __all__ = [
     "Selector",
     "Upgradable",
     "MAX_ARMING_TURNS",
+    "UNSAID",
     "NOT_VOTED",
     "Approval",
     "ApprovalKind",
@@ -134,6 +138,8 @@ __all__ = [
     "SigningKey",
     "Snapshot",
     "Trend",
+    "Stage",
+    "Standing",
     "Upgrade",
     "Validator",
     "ValidatorReadiness",

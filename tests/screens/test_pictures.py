@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Checkbox, Input
 
 from console.app import UpgradeConsoleApp
+from console.console_settings import ConsoleSettings
 from console.model import Snapshot, Verdict
 from console.operations.governance import halt_call, vote_call
 from screens.plan import PlanScreen
@@ -68,7 +69,7 @@ def test_overview(snap_compare: Compare, name: str) -> None:
 
 @pytest.mark.parametrize("theme", ["light", "sixteen"])
 def test_theme(snap_compare: Compare, theme: str) -> None:
-    app = UpgradeConsoleApp(FakeSession(fakes.partly_ready(), read_only=True), theme)
+    app = UpgradeConsoleApp(FakeSession(fakes.partly_ready(), read_only=True), ConsoleSettings(theme=theme))
     assert snap_compare(app, run_before=after())
 
 
