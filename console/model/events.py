@@ -167,8 +167,8 @@ def _of_validator(said: ValidatorReadiness, name: str, number: int) -> Iterator[
         key = ("failed", number, address, said.failed_at)
         yield _recorded(key, f"could not prepare: {why}", said.failed_at, "bad", subject=name)
     if said.confirmed_at:
-        key = ("confirmed", number, address)
-        yield _recorded(key, "confirmed the crossing", said.confirmed_at, "good", subject=name)
+        confirmed = ("confirmed", number, address)
+        yield _recorded(confirmed, "confirmed the crossing", said.confirmed_at, "good", subject=name)
 
 
 def _of_nodes(chain: ChainView, snapshot: Snapshot) -> Iterator[Event]:
