@@ -8,6 +8,7 @@ from textual import on
 from textual.widgets import Input
 
 from screens.mode import ModeScreen
+from widgets.narrowing import Narrowing
 
 
 def filter_field(placeholder: str) -> Input:
@@ -21,14 +22,9 @@ class FilteredScreen(ModeScreen):
     FILTERED: ClassVar[str] = ""
     """Selector of what is filtered: it has the keys while nobody types."""
 
-    def apply_filter(self, needle: str) -> None:
-        """Show only what holds this text; empty shows all."""
+    def apply_filter(self, narrowing: Narrowing) -> None:
+        """Show only what the filter keeps."""
         raise NotImplementedError
-
-    @property
-    def needle(self) -> str:
-        """What is typed."""
-        return self.query_one("#filter", Input).value
 
     def on_mount(self) -> None:
         field = self.query_one("#filter", Input)
@@ -53,8 +49,8 @@ class FilteredScreen(ModeScreen):
 
     @on(Input.Changed, "#filter")
     def filter_typed(self, event: Input.Changed) -> None:
-        """Show only what holds the text."""
-        self.apply_filter(event.value)
+        """Show only what matches."""
+        self.apply_filter(Narrowing(event.value))
 
     @on(Input.Submitted, "#filter")
     def keep_filter(self) -> None:

@@ -12,6 +12,7 @@ from textual.widgets import Footer
 from screens.bindings import bindings_for
 from screens.filtered import FilteredScreen, filter_field
 from widgets.log_view import LogView
+from widgets.narrowing import Narrowing
 from widgets.status_line import StatusLine
 
 
@@ -21,7 +22,7 @@ class LogsScreen(FilteredScreen):
     MODE = "logs"
     EXPLANATION = (
         "New lines appear at the end as long as you are there; scroll up, or press Space, to hold the log still. "
-        "/ shows only the lines that hold a text; Esc ends the filter."
+        "/ shows only the lines that match a text or a pattern, with ! first only the others; Esc ends the filter."
     )
     CSS_PATH = "logs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = list(bindings_for("logs"))
@@ -31,7 +32,7 @@ class LogsScreen(FilteredScreen):
     def compose(self) -> ComposeResult:
         yield self.status_line()
         yield LogView(id="log-view")
-        yield filter_field("show only lines that hold this text; Enter keeps it, Esc ends it")
+        yield filter_field("a text or a pattern, ! first for the others; Enter keeps it, Esc ends it")
         yield Footer(show_command_palette=False)
 
     def draw(self) -> None:
@@ -47,17 +48,16 @@ class LogsScreen(FilteredScreen):
         view.pause(not view.paused, self.log_lines)
         self._draw_title()
 
-    def apply_filter(self, needle: str) -> None:
-        self.query_one(LogView).filter(needle)
+    def apply_filter(self, narrowing: Narrowing) -> None:
+        self.query_one(LogView).filter(narrowing)
         self._draw_title()
 
     def _draw_title(self) -> None:
         view = self.query_one(LogView)
-        needle = self.needle
+        found = view.narrowing.words(len(view.shown), len(self.log_lines))
         words = ["Log", "PAUSED" if view.paused else "following"]
-        if needle:
-            words.append(f"{len(view.shown)} of {len(self.log_lines)} lines hold the text below")
-            words.append("Esc ends it")
+        if found:
+            words += [found, "Esc ends it"]
         title = Content(" · ".join(words))
         if view.border_title != title.markup:
             view.border_title = title

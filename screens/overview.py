@@ -61,8 +61,5 @@ class OverviewScreen(ModeScreen):
     def draw_log(self) -> None:
         self.query_one(LogTail).show(self.log_lines)
 
-    def redraw_theme(self) -> None:
-        self.query_one(ReadinessTable).redraw_all()
-
     def on_resize(self) -> None:
         self.call_after_refresh(self.draw_log)

@@ -9,12 +9,14 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.message import Message
-from textual.widgets import DataTable, Footer
+from textual.widgets import Footer
 
 from screens.bindings import bindings_for
 from screens.filtered import FilteredScreen, filter_field
+from widgets.narrowing import Narrowing
 from widgets.proposal_detail import ProposalDetail
 from widgets.proposal_table import ProposalTable
+from widgets.row_table import RowTable
 from widgets.status_line import StatusLine
 
 
@@ -24,9 +26,9 @@ class ProposalsScreen(FilteredScreen):
     MODE = "proposals"
     EXPLANATION = (
         "Every proposal. Up and Down choose one; Enter opens it in full: votes, readiness, linked calls, approvals and "
-        "what happened, and there it is voted on. / shows only those that hold a text: a name, a state, a part of a "
-        "hash; o changes the order. Height H is a number, or what gives it one: the end of the vote, or readiness. "
-        "A ! behind a name: its vote is shorter than usual. "
+        "what happened, and there it is voted on. / shows only those that match a name, a state, a part of a hash or a "
+        "pattern; ! first shows the others; o changes the order. Height H is a number, or what gives it one: the end "
+        "of the vote, or readiness. A ! behind a name: its vote is shorter than usual. "
         "v shows what this node's controller verified of the release that it took up."
     )
     CSS_PATH = "proposals.tcss"
@@ -46,7 +48,7 @@ class ProposalsScreen(FilteredScreen):
         with Vertical(id="panes"):
             yield ProposalTable(id="proposals")
             yield ProposalDetail(id="detail")
-        yield filter_field("a name, a state, a part of a hash; Enter keeps it, Esc ends it")
+        yield filter_field("a name, a state, a hash, a pattern; ! first for the others; Enter keeps it, Esc ends it")
         yield Footer(show_command_palette=False)
 
     def draw(self) -> None:
@@ -58,11 +60,8 @@ class ProposalsScreen(FilteredScreen):
             self.query_one(ProposalTable).show(chain.proposals)
         self.draw_detail()
 
-    def redraw_theme(self) -> None:
-        self.query_one(ProposalTable).redraw_all()
-
-    def apply_filter(self, needle: str) -> None:
-        self.query_one(ProposalTable).narrow(needle)
+    def apply_filter(self, narrowing: Narrowing) -> None:
+        self.query_one(ProposalTable).narrow(narrowing)
         self.draw_detail()
 
     def action_sort(self) -> None:
@@ -75,12 +74,12 @@ class ProposalsScreen(FilteredScreen):
         if chosen is not None:
             self.post_message(self.Opened(chosen))
 
-    @on(DataTable.RowSelected, "#proposals")
+    @on(RowTable.Selected, "#proposals")
     def chosen_by_mouse_or_enter(self) -> None:
         """The table has Enter and the mouse for itself."""
         self.action_open()
 
-    @on(DataTable.RowHighlighted, "#proposals")
+    @on(RowTable.Highlighted, "#proposals")
     def draw_detail(self) -> None:
         """Draw the proposal under the cursor."""
         chain = self.snapshot.chain if self.snapshot is not None else None

@@ -47,9 +47,6 @@ class ValidatorsScreen(ModeScreen):
         form = (None, str, partial(filecoin_form, prefix=prefix_of(self.snapshot)))[self._addresses]
         self.query_one(DashboardTable).show(self.snapshot, self.now, form)
 
-    def redraw_theme(self) -> None:
-        self.query_one(DashboardTable).redraw_all()
-
     def action_addresses(self) -> None:
         """Addresses instead of the other columns: as Ethereum writes them, as Filecoin does, and back."""
         self._addresses = (self._addresses + 1) % 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 from textual import events
 from textual.content import Content
@@ -100,6 +101,8 @@ def outcome_lines(proposal: Proposal, clock: Clock) -> list[str]:
 
 class DashboardTable(RowTable[DashboardRow]):
     """Every validator: ready ones first."""
+
+    RIGHT: ClassVar[frozenset[str]] = frozenset({"power", "share"})
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(cursor=False, id=id)

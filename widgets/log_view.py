@@ -14,6 +14,7 @@ from textual.strip import Strip
 
 from console.text import untrusted
 from widgets.drawn import MUTED, Drawn, stacked
+from widgets.narrowing import NOTHING_TYPED, Narrowing
 
 MAX_LINES = 2000
 """Lines kept."""
@@ -98,7 +99,7 @@ class LogTail(Drawn):
 
 
 class LogView(ScrollView, can_focus=True):
-    """All kept lines, following the newest until paused or scrolled away; an optional substring filter."""
+    """All kept lines, following the newest until paused or scrolled away; an optional filter."""
 
     DEFAULT_CSS = """
     LogView {
@@ -121,13 +122,18 @@ class LogView(ScrollView, can_focus=True):
         super().__init__(id=id)
         self._all: tuple[LogLine, ...] = ()
         self._shown: list[LogLine] = []
-        self._needle = ""
+        self._narrowing = NOTHING_TYPED
         self._paused = False
 
     @property
     def paused(self) -> bool:
         """Whether new lines are held back."""
         return self._paused
+
+    @property
+    def narrowing(self) -> Narrowing:
+        """The filter."""
+        return self._narrowing
 
     @property
     def shown(self) -> list[LogLine]:
@@ -149,16 +155,16 @@ class LogView(ScrollView, can_focus=True):
             self._apply()
             self.scroll_end(animate=False, immediate=True, force=True, x_axis=False)
 
-    def filter(self, needle: str) -> None:
-        """Show only lines that hold `needle`, case aside; empty shows all."""
-        self._needle = needle.casefold()
+    def filter(self, narrowing: Narrowing) -> None:
+        """Show only lines that the filter keeps."""
+        self._narrowing = narrowing
         self._apply()
         self.scroll_end(animate=False, immediate=True, force=True, x_axis=False)
 
     def _apply(self) -> None:
         following = self.is_vertical_scroll_end
-        needle = self._needle
-        self._shown = [line for line in self._all if not needle or needle in f"{line[0]} {line[1]}".casefold()]
+        kept = self._narrowing.kept([f"{source} {text}" for source, text in self._all])
+        self._shown = [self._all[place] for place in kept]
         width = max((cell_len(text) for _source, text in self._shown), default=0) + 5
         self.virtual_size = Size(width, len(self._shown))
         if following:
@@ -172,7 +178,7 @@ class LogView(ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         base = self.rich_style
         if index >= len(self._shown):
-            text = "No line holds this text." if index == 0 and self._needle else ""
+            text = "No line matches." if index == 0 and self._narrowing.active else ""
             return Strip([Segment(text, base)]).adjust_cell_length(width, base)
         source, text = self._shown[index]
         strip = Strip([Segment(source_word(source) + " ", base + Style(dim=True)), Segment(text, base)])

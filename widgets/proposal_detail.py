@@ -54,5 +54,5 @@ def _why_none(snapshot: Snapshot | None) -> str:
     if snapshot.chain is None:
         return snapshot.chain_problem or "The chain does not answer."
     if snapshot.chain.proposals:
-        return "None holds that text. Esc shows all again."
+        return "No proposal matches the filter. Esc shows all again."
     return "There is no proposal yet. Press p to propose an upgrade."

@@ -12,6 +12,7 @@ from console.actions import action
 from console.model import Proposal, ProposalStatus, Verdict
 from console.text import percent
 from widgets.moments import UNKNOWN, count
+from widgets.narrowing import NOTHING_TYPED, Narrowing
 from widgets.proposal_words import height_words
 from widgets.row_table import Column, RowTable
 
@@ -83,31 +84,25 @@ ORDERS = (
 )
 
 
-def matching(proposals: tuple[Proposal, ...], needle: str) -> tuple[Proposal, ...]:
-    """Those whose number, name, state, hash, address or URL hold a text, capitals or not."""
-    wanted = needle.strip().casefold()
-    if not wanted:
-        return proposals
-    return tuple(entry for entry in proposals if wanted in _searched(entry))
-
-
-def _searched(entry: Proposal) -> str:
+def searched(entry: Proposal) -> str:
+    """What a filter looks through: number, name, state, hash, address and URL, each a line."""
     parts = (f"#{entry.id}", entry.name, entry.status.words, entry.release_hash, entry.proposer, entry.release_url)
     marks = ("expedited" if entry.expedited else "", "calls" if entry.linked_calls else "")
-    return "\n".join((*parts, *marks)).casefold()
+    return "\n".join((*parts, *marks))
 
 
 class ProposalTable(RowTable[ProposalRow]):
     """All proposals; the cursor stays on its proposal when others appear or the order changes."""
 
     TONED: ClassVar[frozenset[str]] = frozenset({"status"})
+    RIGHT: ClassVar[frozenset[str]] = frozenset({"key", "vote", "armed", "calls", "proposed"})
     # The table's own Enter would hide that of the view from the footer.
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "select_cursor", action("open").label, id="open")]
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(cursor=True, id=id)
         self._order = 0
-        self._needle = ""
+        self._narrowing = NOTHING_TYPED
         self._proposals: tuple[Proposal, ...] = ()
 
     def columns_for(self, width: int) -> tuple[Column, ...]:
@@ -137,10 +132,11 @@ class ProposalTable(RowTable[ProposalRow]):
         """Draw the list as the chain has it."""
         self._proposals = proposals
         order = ORDERS[self._order]
-        shown = sorted(matching(proposals, self._needle), key=order.key)
-        found = f" · {len(shown)} of {len(proposals)} hold {self._needle.strip()!r}" if self._needle.strip() else ""
+        kept = self._narrowing.kept([searched(entry) for entry in proposals])
+        shown = sorted((proposals[place] for place in kept), key=order.key)
+        found = self._narrowing.words(len(shown), len(proposals))
         by = "newest first" if self._order == 0 else f"by {order.words}"
-        self.head(f"Proposals, {by}{found}")
+        self.head(f"Proposals, {by}{' · ' if found else ''}{found}")
         self.show_rows(tuple(proposal_row(entry) for entry in shown))
 
     def next_order(self) -> None:
@@ -148,7 +144,7 @@ class ProposalTable(RowTable[ProposalRow]):
         self._order = (self._order + 1) % len(ORDERS)
         self.show(self._proposals)
 
-    def narrow(self, needle: str) -> None:
-        """Show only those that hold a text; empty shows all."""
-        self._needle = needle
+    def narrow(self, narrowing: Narrowing) -> None:
+        """Show only what the filter keeps."""
+        self._narrowing = narrowing
         self.show(self._proposals)

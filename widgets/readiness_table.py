@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from console.model import ProposalStatus, Snapshot
 from widgets.moments import CLOCK_SIGN, UNKNOWN, chain_age
 from widgets.readiness_rows import Row, readiness_rows
@@ -36,7 +38,9 @@ def columns_for(width: int) -> tuple[Column, ...]:
 
 
 class ReadinessTable(RowTable[Row]):
-    """The readiness table; updates single cells by validator address and moves nothing else."""
+    """The readiness table; draws the lines that changed and moves nothing else."""
+
+    RIGHT: ClassVar[frozenset[str]] = frozenset({"power", "share"})
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(cursor=False, id=id)

@@ -6,6 +6,7 @@ import pytest
 from textual.app import App, ComposeResult
 
 from widgets.log_view import MAX_LINE, LogView, newest, safe_line, tail_line
+from widgets.narrowing import Narrowing
 
 pytestmark = pytest.mark.anyio
 
@@ -52,9 +53,9 @@ async def test_filter_pause_and_follow() -> None:
         view.show(lines)
         await pilot.pause()
         assert view.is_vertical_scroll_end
-        view.filter("LINE 9")
+        view.filter(Narrowing("line 9"))
         assert [text for _source, text in view.shown] == ["line 9", *(f"line {number}" for number in range(90, 100))]
-        view.filter("")
+        view.filter(Narrowing())
         view.pause(True, lines)
         more = (*lines, ("node", "late"))
         view.show(more)

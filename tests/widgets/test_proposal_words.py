@@ -9,10 +9,11 @@ from console.text import UntrustedText
 from tests import fakes
 from tests import governance_fakes as votes
 from tests.fakes import NOW
+from widgets.narrowing import Narrowing
 from widgets.outlook import outlook
 from widgets.phases import Phase
 from widgets.proposal_report import Reading, left_lines, report_lines, right_lines
-from widgets.proposal_table import ORDERS, matching, proposal_row
+from widgets.proposal_table import ORDERS, proposal_row, searched
 from widgets.proposal_words import Clock, height_words, share_words, waits_for
 
 AFTER_VOTE = votes.voting(schedule_kind=ScheduleKind.AFTER_VOTE, readiness_bps=0, readiness_deadline=0, delay=7200)
@@ -117,10 +118,9 @@ def test_replacements_are_counted_by_what_they_agree_on() -> None:
 
 def test_the_list_is_searched_and_ordered() -> None:
     all_three = (votes.calls_alone(), votes.voting(), fakes.proposal(fakes.ALL_READY))
-    assert [entry.id for entry in matching(all_three, "VOT")] == [2]
-    assert [entry.id for entry in matching(all_three, fakes.HASH[:9])] == [2, 1]
-    assert [entry.id for entry in matching(all_three, "expedited")] == [2]
-    assert matching(all_three, "nothing of the kind") == ()
+    texts = [searched(entry) for entry in all_three]
+    for typed, ids in (("vot", [2]), (fakes.HASH[:9], [2, 1]), ("^expedited$", [2]), ("nothing of the kind", [])):
+        assert [all_three[place].id for place in Narrowing(typed).kept(texts)] == ids
     orders = {order.words: [entry.id for entry in sorted(all_three, key=order.key)] for order in ORDERS}
     assert orders == {"newest": [3, 2, 1], "state": [2, 3, 1], "height": [1, 3, 2], "name": [3, 1, 2]}
     assert proposal_row(votes.calls_alone()).ready == "—"
