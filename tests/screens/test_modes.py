@@ -49,8 +49,7 @@ async def test_the_footer_shows_all_its_keys(mode: str, size: tuple[int, int]) -
         footer = app.screen.query_one(Footer)
         assert footer.max_scroll_x == 0
         labels = [entry.label for entry in ACTIONS if mode in entry.footer]
-        last = screen_text(app).splitlines()[-1]
-        assert [label for label in labels if label in last] == labels
+        await until(pilot, lambda: all(label in screen_text(app).splitlines()[-1] for label in labels), str(labels))
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (160, 48), (60, 16), (20, 5), (1, 1)])
