@@ -55,7 +55,7 @@ class OverviewScreen(ModeScreen):
         self.query_one(ReadinessTable).show(snapshot, now)
         self.query_one(NodePanel).show(snapshot, now)
         self.query_one(NoticeLine).show(snapshot)
-        self.query_one(EventTail).show(self.history.events)
+        self.query_one(EventTail).show(self.course.events)
         self.draw_log()
 
     def draw_log(self) -> None:

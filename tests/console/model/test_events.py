@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from console.model import (
+    Course,
     Crossing,
     Event,
-    History,
     Preparation,
     ProposalStatus,
     Snapshot,
@@ -15,8 +15,8 @@ from console.model import (
     events_between,
     remembered,
 )
+from console.model.course import MOST_SAMPLES, Trend
 from console.model.events import MOST_EVENTS
-from console.model.history import MOST_SAMPLES, Trend
 from tests import fakes
 from tests.fakes import NOW, TARGET
 
@@ -91,12 +91,12 @@ def test_a_state_that_comes_back_is_told_again_but_what_is_recorded_only_once() 
         mine = fakes.attempt(preparation)
         return fakes.snapshot(fakes.chain(1234, (fakes.proposal(),)), fakes.node(1234, mine))
 
-    history = History()
+    course = Course()
     shown: Snapshot | None = None
     fetching, failed = at(Preparation.FETCHING), at(Preparation.FAILED)
     for following in (failed, fetching, failed, fetching, fakes.idle(), fetching):
-        history, shown = history.after(shown, following), following
-    told = [event.text for event in history.events]
+        course, shown = course.after(shown, following), following
+    told = [event.text for event in course.events]
     assert told.count("node1 fetches v0.2.0") == 3
     assert told.count("proposal 1 v0.2.0 was made") == 1
 
@@ -122,11 +122,11 @@ def test_a_block_interval_is_taken_from_headers_when_the_chain_moves() -> None:
     def at(height: int, moment: float) -> Snapshot:
         return replace(fakes.snapshot(replace(fakes.chain(height), block_time_unix=moment), None), taken_at=moment)
 
-    history = History().after(None, at(10, NOW))
-    history = history.after(at(10, NOW), at(12, NOW + 3.0))
-    history = history.after(at(12, NOW + 3.0), at(12, NOW + 3.0))
-    assert history.block_s.values == (1.5,)
-    assert history.peers.values == (3,)
+    course = Course().after(None, at(10, NOW))
+    course = course.after(at(10, NOW), at(12, NOW + 3.0))
+    course = course.after(at(12, NOW + 3.0), at(12, NOW + 3.0))
+    assert course.block_s.values == (1.5,)
+    assert course.peers.values == (3,)
 
 
 def test_a_node_that_needs_its_operator_is_bad_news() -> None:

@@ -29,7 +29,7 @@ class Trend:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class Course:
     """Events, and trends of what says more as a line than as a number."""
 
     events: tuple[Event, ...] = ()
@@ -43,8 +43,12 @@ class History:
     peers: Trend = Trend(10.0)
     """Peers of the best connected node."""
 
-    def after(self, before: Snapshot | None, snapshot: Snapshot) -> History:
-        """This history when one more Snapshot came.
+    def until(self, moment: float) -> Course:
+        """Without the events that were seen after `moment`, Unix seconds; trends stay as they are."""
+        return replace(self, events=tuple(event for event in self.events if event.moment <= moment))
+
+    def after(self, before: Snapshot | None, snapshot: Snapshot) -> Course:
+        """This course when one more Snapshot came.
 
         Args:
             before: The one before; None for the first.
