@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -89,10 +88,6 @@ class ActingApp(DressedApp):
         self._draft: dict[str, str] = {}
         session.lend_terminal(DrawnTerminal(self))
         self._flows = Flows(self, session, lambda: prefix_of(self.snapshot))
-
-    @abstractmethod
-    def leave(self, code: int) -> None:
-        """End the application with this exit code."""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Grey out what is refused now; it stays visible."""
