@@ -21,6 +21,7 @@ from console.settings import DEVNET
 from screens.addresses import prefix_of
 from screens.bindings import bindings_everywhere, refusal
 from screens.bring_up import BringUpScreen
+from screens.copy import CopyScreen
 from screens.cuts import CutsScreen
 from screens.dressed import DressedApp
 from screens.emergency import EmergencyChoice, EmergencyScreen, confirm_stop
@@ -205,6 +206,12 @@ class ActingApp(DressedApp):
                 self.push_screen(confirm_node_action(self.session, node, wanted))
 
         self.push_screen(NodeMenuScreen(node), chosen)
+
+    def action_copy(self) -> None:
+        """List what can be copied in this view."""
+        screen = self.screen
+        if isinstance(screen, ModeScreen):
+            self.push_screen(CopyScreen(screen.copyable()))
 
     def action_help(self) -> None:
         """Explain the current view."""
