@@ -14,8 +14,6 @@ from widgets.drawn import BAD, MUTED, STRONG, WARN, Drawn
 from widgets.moments import block_silence, chain_age, count
 
 _GAP = "  "
-LAG_BLOCKS = 2
-"""Blocks that a node may lack because it was asked a moment earlier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +26,17 @@ class Part:
 
 
 def status_parts(
-    snapshot: Snapshot | None, network: str, *, standing: Standing = UNSAID, read_only: bool, now: float
+    snapshot: Snapshot | None,
+    network: str,
+    *,
+    standing: Standing = UNSAID,
+    read_only: bool,
+    now: float,
+    locked: bool = False,
 ) -> list[Part]:
     """The pieces in their order on the line."""
-    parts = [Part("READ-ONLY", 9, "bold reverse")] if read_only else []
+    barred = "READ-ONLY" if read_only else "LOCKED" if locked else ""
+    parts = [Part(barred, 9, f"{STRONG} reverse")] if barred else []
     parts.append(named(network, standing))
     if snapshot is None:
         return [*parts, Part("connecting…", 8, MUTED)]
@@ -54,9 +59,6 @@ def status_parts(
         if chain.agreement is not None and chain.agreement.blocks:
             apart = chain.agreement.state is AgreementState.DISAGREED
             parts.append(Part("ENDPOINTS DISAGREE" if apart else "NOT CROSS-CHECKED", 9, f"{STRONG} reverse {BAD}"))
-    behind = blocks_behind(snapshot)
-    if behind:
-        parts.append(Part(f"{count(behind)} behind", 6, WARN))
     if snapshot.node is None or snapshot.node_problem:
         parts.append(Part("no controller", 5, WARN))
     elif snapshot.node.alarm:
@@ -64,15 +66,6 @@ def status_parts(
     elif snapshot.node.paused:
         parts.append(Part("automation paused", 5, WARN))
     return parts
-
-
-def blocks_behind(snapshot: Snapshot) -> int:
-    """Blocks that our node lacks of the network; 0 while it keeps up, and where that is not known."""
-    node, chain = snapshot.node, snapshot.chain
-    if node is None or chain is None or node.height is None or snapshot.node_problem:
-        return 0
-    behind = chain.height - node.height
-    return behind if behind > LAG_BLOCKS else 0
 
 
 def named(network: str, standing: Standing) -> Part:
@@ -92,7 +85,7 @@ def fit(parts: list[Part], width: int) -> list[Part]:
 
 
 class StatusLine(Drawn):
-    """Network, chain id, height, block time, peers, age of the RPC, lag of our node, alarm, and READ-ONLY."""
+    """Network, chain id, height, block time, peers, age of the RPC, , READ-ONLY and LOCKED."""
 
     DEFAULT_CSS = """
     StatusLine { height: 1; padding: 0 1; background: $surface; text-wrap: nowrap; text-overflow: ellipsis; }
@@ -103,11 +96,23 @@ class StatusLine(Drawn):
         self._network = network
         self._standing = standing
         self._read_only = read_only
+        self._locked = False
         self._parts: list[Part] = []
+
+    def mark_locked(self, locked: bool) -> None:
+        """Say from the next `show` on whether changes are locked."""
+        self._locked = locked
 
     def show(self, snapshot: Snapshot | None, now: float) -> None:
         """Draw the state at `now`, Unix seconds."""
-        self._parts = status_parts(snapshot, self._network, standing=self._standing, read_only=self._read_only, now=now)
+        self._parts = status_parts(
+            snapshot,
+            self._network,
+            standing=self._standing,
+            read_only=self._read_only,
+            now=now,
+            locked=self._locked,
+        )
         self._redraw()
 
     def on_resize(self, event: events.Resize) -> None:
