@@ -32,8 +32,8 @@ MAX_BATCH = 200
 """Log lines of one batch; of more the newest are kept."""
 MAX_LOG_LINE = 400
 """Characters kept of a log line."""
-STRETCH = 64
-"""Snapshots from one whole one to the next."""
+STRETCH = 256
+"""Snapshots from one whole one to the next: more of them make a file smaller, fewer make looking back quicker."""
 
 LogLine = tuple[str, str]
 

@@ -95,7 +95,9 @@ async def test_the_past_of_a_session_is_seen_held_and_left_again() -> None:
         await until(pilot, lambda: "PAST" in screen_text(app), "the word on another view")
         # What only the present can tell is not shown beside the past.
         await pilot.press("enter")
-        await until(pilot, lambda: "not known of the past" in getattr(app.screen, "_problem", ""), "that it is not asked")
+        await until(
+            pilot, lambda: "not known of the past" in getattr(app.screen, "_problem", ""), "that it is not asked"
+        )
         assert session.governance_asked == []
         await pilot.press("escape", "4")
         await until(pilot, lambda: "is not known of the past" in screen_text(app), "that processes are not known")
