@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, NoReturn
 
 from console.errors import InputError
+from console.hand_lock import REPLAY, HandLock
 from console.model import (
     CallOutcome,
     CallReview,
@@ -138,6 +139,7 @@ class ReplaySession(SilentSession):
     def __init__(self, recording: Recording) -> None:
         super().__init__(IN_A_REPLAY)
         self._recording = recording
+        self._hands = HandLock(REPLAY)
 
     @property
     def network(self) -> str:
@@ -153,6 +155,11 @@ class ReplaySession(SilentSession):
     def read_only(self) -> bool:
         """True: there is nothing that could be changed."""
         return True
+
+    @property
+    def hands(self) -> HandLock:
+        """Forbidden: there is nothing that could be changed."""
+        return self._hands
 
     @property
     def bringing_up_devnet(self) -> bool:
