@@ -79,10 +79,10 @@ def is_waited_for(snapshot: Snapshot) -> bool:
     return crosses("WAITING_FOR_QUORUM")(snapshot) and len(back) == len(nodes) // 2
 
 
-def is_confirmed(snapshot: Snapshot) -> bool:
-    """Everybody has confirmed the crossing."""
+def is_executed(snapshot: Snapshot) -> bool:
+    """More than two thirds of the power has confirmed the crossing."""
     upgrade = snapshot.upgrade
-    return upgrade is not None and 0 < upgrade.total_power == upgrade.proposal.confirmed_power
+    return upgrade is not None and upgrade.proposal.status.words == "executed"
 
 
 TOUR: tuple[tuple[Callable[[Snapshot], bool], str, str], ...] = (
@@ -96,7 +96,7 @@ TOUR: tuple[tuple[Callable[[Snapshot], bool], str, str], ...] = (
     (crosses("HALTED"), "1", "H: every node stops before it executes the block."),
     (is_waited_for, "1", "This node is back with the new binary, and waits for more than two thirds."),
     (crosses("COMMITTED"), "1", "The network has committed H+1: crossed and proven."),
-    (is_confirmed, "3", "Everybody has confirmed what it runs."),
+    (is_executed, "3", "More than two thirds has confirmed what it runs, on the chain: executed."),
 )
 
 
@@ -151,6 +151,8 @@ PICTURES: dict[str, Callable[[], Awaitable[str]]] = {
 """File name without its ending to what draws it."""
 
 _OPENING = re.compile(r'<svg [^>]*viewBox="0 0 ([0-9.]+) ([0-9.]+)"[^>]*>')
+_CLIPS = re.compile(r' clip-path="url\(#[^"]*-line-\d+\)"|<clipPath id="[^"]*-line-\d+">.*?</clipPath>\n?', re.DOTALL)
+"""A clip for each row: a third of a picture, and rows that are cut at the screen's edge lose nothing without it."""
 _CAPTION_ROWS = 40.0
 """Units below the picture for the words."""
 
@@ -175,6 +177,7 @@ def animated(frames: list[tuple[str, str]]) -> str:
     for index, (picture, words) in enumerate(frames):
         delay = f"animation-delay: {index * FRAME_S:g}s"
         inner = _OPENING.sub(f'<svg xml:space="preserve" width="{width:g}" height="{height:g}">', picture, count=1)
+        inner = _CLIPS.sub("", inner)
         parts += [
             f'<g class="frame{" first" if index == 0 else ""}" style="{delay}">',
             inner.strip(),

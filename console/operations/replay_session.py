@@ -211,6 +211,7 @@ class PastSession(SilentSession):
     def __init__(self, session: Session) -> None:
         super().__init__(IN_THE_PAST)
         self._session = session
+        self._hands = HandLock(IN_THE_PAST)
 
     @property
     def network(self) -> str:
@@ -226,6 +227,11 @@ class PastSession(SilentSession):
     def read_only(self) -> bool:
         """True: the past cannot be changed."""
         return True
+
+    @property
+    def hands(self) -> HandLock:
+        """Forbidden: the past cannot be changed."""
+        return self._hands
 
     @property
     def bringing_up_devnet(self) -> bool:

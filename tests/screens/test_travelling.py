@@ -22,9 +22,10 @@ from screens.bindings import PAST_REASON
 from screens.emergency import LOOKING_BACK, EmergencyScreen
 from screens.travelling import SPEEDS
 from tests import fakes
-from tests.console.recording.test_recorder import HEAD, at, story, written
+from tests.console.recording.test_recorder import HEAD, at, written
 from tests.fakes import FakeSession
 from tests.pilot import alone, screen_text, settled, until
+from tests.recorded.record import HERE
 from widgets.travel_line import TravelLine
 
 pytestmark = pytest.mark.anyio
@@ -267,10 +268,10 @@ def test_picture_of_the_past(snap_compare: Compare) -> None:
     assert snap_compare(app, run_before=held("comma", "comma"))
 
 
-def test_picture_of_a_replay(snap_compare: Compare, tmp_path: Path) -> None:
-    path = written(tmp_path, HEAD + b"".join(full_line(each, event=True) for each in story()[-5:]))
-    app = UpgradeConsoleApp(ReplaySession(load(path)))
-    assert snap_compare(app, terminal_size=(120, 40), run_before=held("greater_than_sign", "greater_than_sign"))
+def test_picture_of_a_replay(snap_compare: Compare) -> None:
+    app = UpgradeConsoleApp(ReplaySession(load(HERE / "upgrade.jsonl")))
+    # From its end: at its beginning it runs.
+    assert snap_compare(app, terminal_size=(120, 40), run_before=held("end", *["less_than_sign"] * 7))
 
 
 async def test_the_line_says_what_it_must_at_80_columns() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from console.errors import RecordingError
-from console.model import Scene, Snapshot, Standing, Verdict
+from console.model import Scene, Snapshot, Standing, Verdict, upgrade_of
 from console.recording.file import RecordingFile, load
 from console.recording.format import FORMAT, STRETCH, Header, full_line, header_line, log_line, log_of
 from console.recording.history import MAX_STRETCHES, History, snapshot_line, tidied
@@ -30,7 +30,9 @@ HEADER = Header("devnet", fakes.ADDRESSES[0], Standing("devnet"))
 def at(second: int, base: Snapshot | None = None) -> Snapshot:
     """A Snapshot of a moment; heights and ages move on."""
     shown = base or fakes.go()
-    return replace(shown, taken_at=fakes.NOW + second, height=1200 + second)
+    height = 1200 + second
+    upgrade = upgrade_of(shown.chain, shown.node, height)
+    return replace(shown, taken_at=fakes.NOW + second, height=height, upgrade=upgrade)
 
 
 QUIET = STRETCH + 80
@@ -101,7 +103,7 @@ def hours(events: Callable[[int], bool]) -> tuple[History, Snapshot]:
     history, base = History(), fakes.go()
     before = base
     for second in range(STRETCH * (MAX_STRETCHES + 10)):
-        shown = replace(base, taken_at=fakes.NOW + second, height=1200 + second)
+        shown = at(second, base)
         history.add_lines(log_line(shown.taken_at, [("node", f"block {second}")]))
         history.add_snapshot(snapshot_line(None if history.wants_whole else before, shown, event=events(second)))
         before = shown
