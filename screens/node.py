@@ -98,10 +98,10 @@ class NodeScreen(ModeScreen):
     async def _look(self) -> None:
         while True:
             try:
-                self._tree = await self.asked.node_processes()
-                self._journal = await self.asked.node_timeline()
+                self._tree = await self.answering.node_processes()
+                self._journal = await self.answering.node_timeline()
                 if self._has_to_read():
-                    self._storage = await self.asked.node_storage()
+                    self._storage = await self.answering.node_storage()
                 self._problem = ""
             except ConsoleError as error:
                 self._problem = str(error)

@@ -92,7 +92,7 @@ class ProposalScreen(ModeScreen):
         try:
             if self._rules is None:
                 self._rules = await self.session.rules()
-            self._governance = await self.asked.governance(self.proposal_id)
+            self._governance = await self.answering.governance(self.proposal_id)
             self._problem = ""
         except ConsoleError as error:
             self._governance = None if self.past is not None else self._governance

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING, NoReturn
 
 from console.errors import InputError
 from console.hand_lock import REPLAY, HandLock
+from console.log_store import LogStore
 from console.model import (
     CallOutcome,
     CallReview,
@@ -122,6 +123,14 @@ class SilentSession:
         self._refuse()
 
     def log_lines(self) -> AsyncIterator[tuple[str, str]]:
+        """Raises InputError."""
+        self._refuse()
+
+    def logs(self) -> LogStore | None:
+        """None: there are the newest lines of each moment, which the views are given."""
+        return None
+
+    async def save_lines(self, name: str, lines: Iterable[str]) -> tuple[str, int]:
         """Raises InputError."""
         self._refuse()
 

@@ -26,6 +26,7 @@ from tests.console.recording.test_recorder import HEAD, at, written
 from tests.fakes import FakeSession
 from tests.pilot import alone, screen_text, settled, until
 from tests.recorded.record import HERE
+from widgets.log_view import LogView
 from widgets.travel_line import TravelLine
 
 pytestmark = pytest.mark.anyio
@@ -171,12 +172,12 @@ async def test_end_belongs_to_a_list_while_the_present_is_shown() -> None:
         await fed(pilot, session, at(1))
         await pilot.press("5")
         await until(pilot, lambda: app.screen.query("#log-view"), "the log")
-        view = app.screen.query_one("#log-view")
-        await until(pilot, lambda: view.scroll_y > 0 and view.has_focus, "the end of the log")
+        view = app.screen.query_one(LogView)
+        await until(pilot, lambda: view.following and view.has_focus, "the log that is followed")
         await pilot.press("home")
-        await until(pilot, lambda: view.scroll_y == 0, "the first lines")
+        await until(pilot, lambda: not view.following, "the first lines")
         await pilot.press("end")
-        await until(pilot, lambda: view.scroll_y > 0, "the last lines")
+        await until(pilot, lambda: view.following, "the last lines")
         await pilot.press("comma")
         await until(pilot, lambda: app.past is not None, "the past")
         await pilot.press("end")
