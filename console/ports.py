@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from console.hand_lock import HandLock
+from console.log_store import LogStore
 from console.model import (
     CallOutcome,
     CallReview,
@@ -347,7 +349,15 @@ class Session(Protocol):
         ...
 
     @property
-    def read_only(self) -> bool: ...
+    def read_only(self) -> bool:
+        """Whether nothing can ever be changed in this session."""
+        ...
+
+    @property
+    def hands(self) -> HandLock:
+        """Whether changes are let through now."""
+        ...
+
     @property
     def bringing_up_devnet(self) -> bool: ...
     @property
@@ -458,4 +468,17 @@ class Session(Protocol):
 
     def log_lines(self) -> AsyncIterator[tuple[str, str]]:
         """Yield (source, line) of the node's and the controller's log, `source` being `node` or `controller`."""
+        ...
+
+    def logs(self) -> LogStore | None:
+        """Both logs whole, each line with its moment, to be read in a thread; None where there is no node."""
+        ...
+
+    async def save_lines(self, name: str, lines: Iterable[str]) -> tuple[str, int]:
+        """Write lines to a new file beside the state, mode 0600; its path, and how many. Raises ConsoleError.
+
+        Args:
+            name: What they are, for the file's name.
+            lines: Taken one by one, in a thread.
+        """
         ...

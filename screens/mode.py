@@ -15,7 +15,7 @@ from console.model import Snapshot
 from console.ports import Session
 from screens.bindings import refusal
 from widgets.copyable import Copyable, copyable_of
-from widgets.log_view import LogLine
+from widgets.log_tail import LogLine
 from widgets.status_line import StatusLine
 from widgets.travel_line import Past, TravelKeys, TravelLine
 
@@ -57,7 +57,7 @@ class ModeScreen(Screen[None]):
     now: var[float] = var(0.0)
     """Unix seconds, once a second."""
     log_lines: var[tuple[LogLine, ...]] = var(())
-    """The kept lines of both logs, oldest first."""
+    """The newest lines of both logs, oldest first."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -77,10 +77,17 @@ class ModeScreen(Screen[None]):
         return self._past
 
     def on_mount(self) -> None:
+        self.watch(self.app, "locked", self._lock_changed)
         # Watched, not bound: no view may show the past and not say so because somebody forgot to bind it.
         if hasattr(self.app, "past"):
             self.watch(self.app, "past", self._past_changed)
         self.redraw()
+
+    def _lock_changed(self, locked: bool) -> None:
+        for line in self.query(StatusLine):
+            line.mark_locked(locked)
+        self.redraw()
+        self.refresh_bindings()
 
     def _past_changed(self, past: Past | None) -> None:
         began, self._past = (self._past is None) != (past is None), past
