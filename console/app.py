@@ -84,6 +84,7 @@ class UpgradeConsoleApp(TravellingApp):
             screen = kind(self.session)
             screen.keymap = self.keys
             screen.data_bind(UpgradeConsoleApp.snapshot, UpgradeConsoleApp.now, UpgradeConsoleApp.log_lines)
+            screen.data_bind(UpgradeConsoleApp.course)
             self._screens[screen.MODE] = screen
 
     def on_mount(self) -> None:
@@ -122,6 +123,7 @@ class UpgradeConsoleApp(TravellingApp):
         try:
             async for snapshot in self.session.snapshots():
                 self.live_now = self.session.now()
+                self.live_course = self.live_course.after(self.live, snapshot)
                 self.live = snapshot
                 if self._recorder is not None:
                     self._recorder.snapshot(snapshot)
@@ -163,6 +165,7 @@ class UpgradeConsoleApp(TravellingApp):
             self.tell_present()
 
     def show_present(self) -> None:
+        self.course = self.live_course
         self.now, self.snapshot, self.log_lines = self.live_now, self.live, self._live_lines
 
     def _header(self) -> Header:

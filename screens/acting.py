@@ -16,7 +16,7 @@ from textual.screen import Screen
 from console.actions import PALETTE
 from console.actions import action as registered
 from console.console_settings import ConsoleSettings
-from console.model import Snapshot
+from console.model import Course, Snapshot
 from console.ports import Session
 from console.settings import DEVNET
 from screens.addresses import prefix_of
@@ -64,6 +64,8 @@ class ActingApp(DressedApp):
 
     snapshot: var[Snapshot | None] = var(None)
     """The picture of chain and node that is shown; None before the first."""
+    course: var[Course] = var(Course())
+    """What happened until then, as this session saw it: events and trends."""
     now: var[float] = var(0.0)
     """Unix seconds of what is shown: at present set once a second and with each Snapshot."""
     locked: var[bool] = var(False)
