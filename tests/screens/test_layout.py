@@ -163,12 +163,12 @@ def _text(widget: Widget) -> str:
         return "" if cell_len(shown) <= width else f"cuts its hint {shown!r}"
     if not isinstance(widget, Static | Drawn) or not width:
         return ""
-    shown = widget._render()
-    if isinstance(shown, Content) and widget.styles.text_wrap == "nowrap":
+    visual = widget._render()
+    if isinstance(visual, Content) and widget.styles.text_wrap == "nowrap":
         # A blank at the end of a wrapped row is nobody's loss.
-        needed = max(cell_len(line.rstrip()) for line in shown.plain.split("\n"))
+        needed = max(cell_len(line.rstrip()) for line in visual.plain.split("\n"))
         if needed > width:
-            return f"shows {width} of {needed} columns: {shown.plain[:200]!r}"
+            return f"shows {width} of {needed} columns: {visual.plain[:200]!r}"
     rules: RulesMap = {"text_wrap": widget.styles.text_wrap, "text_overflow": widget.styles.text_overflow}
-    rows = shown.get_height(rules, width)
-    return "" if rows <= height else f"shows {height} of {rows} rows: {str(shown)[:200]!r}"
+    rows = visual.get_height(rules, width)
+    return "" if rows <= height else f"shows {height} of {rows} rows: {str(visual)[:200]!r}"
