@@ -31,7 +31,7 @@ def disk_content(disk: DiskUse | None) -> Content:
     if disk.free_bytes is None or disk.total_bytes is None:
         return Content.styled(f"disk  {UNKNOWN}", MUTED)
     room = f"{size(disk.free_bytes)} free of {size(disk.total_bytes)}"
-    folders = " · ".join(_folder(each) for each in reversed(disk.folders) if each.bytes != 0)
+    folders = " · ".join(_folder(each) for each in disk.folders if each.bytes != 0)
     return Content.assemble(
         ("disk  ", MUTED), (f"! {room}" if disk.little else room, WARN if disk.little else ""), (f"  {folders}", MUTED)
     )

@@ -34,6 +34,7 @@ from console.model.governance import (
 )
 from console.model.network import NetworkIdentity, Validator
 from console.model.node import (
+    GENESIS,
     NOT_VOTED,
     Arming,
     Attempt,
@@ -45,6 +46,7 @@ from console.model.node import (
     Preparation,
     shown_state,
 )
+from console.model.node_command import NodeCommand, NodeVerb
 from console.model.node_inside import (
     LITTLE_BYTES,
     DiskUse,
@@ -100,6 +102,7 @@ __all__ = [
     "LinkedReview",
     "Selector",
     "Upgradable",
+    "GENESIS",
     "MAX_ARMING_TURNS",
     "UNSAID",
     "NOT_VOTED",
@@ -124,12 +127,14 @@ __all__ = [
     "LinkedCall",
     "MigrationKind",
     "NetworkIdentity",
+    "NodeCommand",
     "NodeHeight",
     "NodeProcess",
     "NodeRun",
     "NodeState",
     "NodeStatus",
     "NodeStorage",
+    "NodeVerb",
     "PlanOrigin",
     "PointOnDisk",
     "Preparation",
