@@ -42,6 +42,8 @@ class Action:
     """Whether it changes something outside the screen; refused when read-only."""
     local: bool = False
     """Whether the view itself carries it out; else the application does."""
+    firm: bool = False
+    """Whether its key comes before the same key of a list or a log, wherever the action is possible."""
     everywhere: bool = False
     """Whether its key works while anything is typed and over any dialog as well."""
     textual: str = ""
@@ -69,13 +71,13 @@ _FIRST: tuple[Action, ...] = (
 )
 
 _VIEWS: tuple[Action, ...] = (
-    Action("show_overview", "1", "Overview", "Countdown, GO or NO-GO, readiness and this node.", footer=("logs",)),
+    Action("show_overview", "1", "Overview", "Countdown, GO or NO-GO, readiness and this node."),
     Action(
         "show_proposals",
         "2",
         "Proposals",
         "All proposals with their state: filter, sort, and open one in full.",
-        footer=("overview", "validators", "logs"),
+        footer=("overview", "validators"),
     ),
     Action(
         "show_validators",
@@ -93,10 +95,28 @@ _VIEWS: tuple[Action, ...] = (
     Action("show_logs", "5", "Logs", "The node's and the controller's log."),
 )
 
+_LOGS = ("logs",)
+
 _OF_LOGS: tuple[Action, ...] = (
+    Action("toggle_pause", "space", "Pause", "Hold the log still, or follow it again.", _LOGS, _LOGS, local=True),
+    Action("search", "s", "Search", "Find a text in the lines that are shown.", _LOGS, _LOGS, local=True),
+    Action("next_hit", "n", "Next", "Go down to the next line that was searched for.", _LOGS, local=True),
+    Action("previous_hit", "N", "Previous", "Go up to the line before that was searched for.", _LOGS, local=True),
     Action(
-        "toggle_pause", "space", "Pause", "Hold the log still, or follow it again.", ("logs",), ("logs",), local=True
+        "levels",
+        "l",
+        "Levels",
+        "Show all lines, or no debug, or warnings and errors, or errors.",
+        _LOGS,
+        _LOGS,
+        local=True,
     ),
+    Action("sources", "o", "Which log", "Show both logs, or the node's, or the controller's.", _LOGS, local=True),
+    Action("go_to", "g", "Go to", "Go to a time: 14:32, or 90m for 90 minutes ago.", _LOGS, local=True),
+    Action("wrap", "w", "Wrap", "Break long lines, or let them run out of the screen.", _LOGS, local=True),
+    Action("moments", "t", "Times", "Show each line's time, or spend no columns on it.", _LOGS, local=True),
+    Action("whole_line", "enter", "Whole", "Show the chosen line whole.", _LOGS, local=True),
+    Action("save", "ctrl+s", "Save", "Write the lines that pass filter and level to a new file.", _LOGS, local=True),
 )
 
 _OF_LISTS: tuple[Action, ...] = (
@@ -244,10 +264,22 @@ _OF_NODE: tuple[Action, ...] = (
         "n",
         "Node",
         "Everything that can be done with this machine's node, and why not.",
-        MODE_NAMES,
+        # In the logs its key goes to the next hit, as everywhere where a text is searched.
+        tuple(mode for mode in MODE_NAMES if mode != "logs"),
         footer=("overview", "node"),
         changes=True,
     ),
+)
+
+_OF_TIME: tuple[Action, ...] = (
+    Action("travel_back", "comma", "Earlier", "Back by one Snapshot of this session, and hold the picture still."),
+    Action("travel_forward", "full_stop", "Later", "On by one Snapshot."),
+    Action("travel_previous", "less_than_sign", "Event <", "Back to the change of state before."),
+    Action("travel_next", "greater_than_sign", "Event >", "On to the next change of state."),
+    Action("travel_hold", "semicolon", "Hold", "Hold the picture still, or let it run on from there."),
+    Action("travel_slower", "minus", "Slower", "Let time run slower."),
+    Action("travel_faster", "plus,equals_sign", "Faster", "Let time run faster."),
+    Action("travel_live", "end", "Now", "Back to the present; of a recording, to its end.", firm=True),
 )
 
 _OF_WELCOME: tuple[Action, ...] = (
@@ -256,6 +288,14 @@ _OF_WELCOME: tuple[Action, ...] = (
 )
 
 _LAST: tuple[Action, ...] = (
+    Action("copy", "y", "Copy", "Copy a hash, an address, a height, a URL or a command to the clipboard."),
+    Action(
+        "lock",
+        "ctrl+l",
+        "Lock",
+        "Lock the console against changes, or unlock it.",
+        everywhere=True,
+    ),
     Action("help", "question_mark,f1", "Help", "Explain this screen and list every key.", footer=VIEW_NAMES),
     Action(
         "quit_console",
@@ -278,6 +318,7 @@ ACTIONS: tuple[Action, ...] = (
     *_OF_ONE_PROPOSAL,
     *_OF_DETAILS,
     *_OF_NODE,
+    *_OF_TIME,
     *_OF_WELCOME,
     *_LAST,
 )
@@ -307,7 +348,9 @@ def actions_of(mode: str) -> tuple[Action, ...]:
 
 def key_names(entry: Action) -> str:
     """The action's keys as an operator reads them: `?`, `Ctrl+Q`, `Space`."""
-    spelled = {"question_mark": "?", "slash": "/", "escape": "Esc", "space": "Space", "enter": "Enter"}
+    spelled = {"question_mark": "?", "slash": "/", "escape": "Esc", "space": "Space", "enter": "Enter", "end": "End"}
+    spelled |= {"comma": ",", "full_stop": ".", "semicolon": ";", "minus": "-", "plus": "+", "equals_sign": "="}
+    spelled |= {"less_than_sign": "<", "greater_than_sign": ">"}
     names = []
     for key in entry.key.split(","):
         if key.startswith("ctrl+"):

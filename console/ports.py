@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from console.hand_lock import HandLock
+from console.log_store import LogStore
 from console.model import (
     CallOutcome,
     CallReview,
@@ -17,6 +19,7 @@ from console.model import (
     KnownRelease,
     LinkedReview,
     MigrationKind,
+    Moment,
     NodeCommand,
     NodeStatus,
     NodeStorage,
@@ -27,6 +30,7 @@ from console.model import (
     RegistryCall,
     RegistryRules,
     ReleaseKind,
+    Scene,
     ScheduleKind,
     Snapshot,
     Standing,
@@ -304,6 +308,37 @@ class ProposeRequest:
     undo: tuple[tuple[str, bytes], ...] = ()
 
 
+class Timeline(Protocol):
+    """Moments that can be looked back at, in the order of their taking. All but `scene` costs microseconds."""
+
+    def __len__(self) -> int: ...
+    @property
+    def first(self) -> Moment | None:
+        """The oldest; None while there is none."""
+        ...
+
+    @property
+    def last(self) -> Moment | None:
+        """The newest; None while there is none."""
+        ...
+
+    def before(self, number: int, *, event: bool = False) -> Moment | None:
+        """The newest moment, or event, before that place; None where there is none."""
+        ...
+
+    def after(self, number: int, *, event: bool = False) -> Moment | None:
+        """The oldest moment, or event, after that place; None where there is none."""
+        ...
+
+    def place(self, number: int) -> int:
+        """How many moments there are up to this one."""
+        ...
+
+    def scene(self, number: int) -> Scene:
+        """What was known then; takes some milliseconds, and may be called in a thread. Raises RecordingError."""
+        ...
+
+
 class Session(Protocol):
     """What a screen gets: operations, read-only flag, clock. Screens never import the application."""
 
@@ -315,12 +350,25 @@ class Session(Protocol):
         ...
 
     @property
-    def read_only(self) -> bool: ...
+    def read_only(self) -> bool:
+        """Whether nothing can ever be changed in this session."""
+        ...
+
+    @property
+    def hands(self) -> HandLock:
+        """Whether changes are let through now."""
+        ...
+
     @property
     def bringing_up_devnet(self) -> bool: ...
     @property
     def own_address(self) -> str:
         """Checksummed address of the validator whose node this session has; empty for none."""
+        ...
+
+    @property
+    def recording(self) -> Timeline | None:
+        """What is shown again instead of chain and node; None where those are followed."""
         ...
 
     def now(self) -> float:
@@ -417,4 +465,17 @@ class Session(Protocol):
 
     def log_lines(self) -> AsyncIterator[tuple[str, str]]:
         """Yield (source, line) of the node's and the controller's log, `source` being `node` or `controller`."""
+        ...
+
+    def logs(self) -> LogStore | None:
+        """Both logs whole, each line with its moment, to be read in a thread; None where there is no node."""
+        ...
+
+    async def save_lines(self, name: str, lines: Iterable[str]) -> tuple[str, int]:
+        """Write lines to a new file beside the state, mode 0600; its path, and how many. Raises ConsoleError.
+
+        Args:
+            name: What they are, for the file's name.
+            lines: Taken one by one, in a thread.
+        """
         ...

@@ -20,6 +20,7 @@ from screens.addresses import filecoin_form, prefix_of
 from screens.bindings import bindings_for
 from screens.mode import ModeScreen
 from screens.proposal_verbs import VERBS, verb_refusal
+from widgets.copyable import Copyable, of_proposal
 from widgets.drawn import Grown, stacked
 from widgets.proposal_report import Reading, left_lines, report_lines, right_lines
 from widgets.proposal_words import Clock
@@ -130,6 +131,9 @@ class ProposalScreen(ModeScreen):
             self._problem,
         )
 
+    def nearest(self) -> tuple[Copyable, ...]:
+        return of_proposal(self._proposal) if self._proposal is not None else ()
+
     # What can be done
 
     class Wanted(Message):
@@ -159,7 +163,7 @@ class ProposalScreen(ModeScreen):
         if action_name not in {*VERBS, "show_calls"}:
             return True
         entry = action(action_name)
-        if self.session.read_only and entry.changes:
+        if not self.session.hands.free and entry.changes:
             return None if self._proposal is not None and not self._state_refusal(entry) else False
         return not self.refusal_of(entry)
 

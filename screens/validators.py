@@ -13,6 +13,7 @@ from console.ports import Session
 from screens.addresses import filecoin_form, prefix_of
 from screens.bindings import bindings_for
 from screens.mode import ModeScreen
+from widgets.copyable import Copyable, of_validator
 from widgets.dashboard import DashboardTable, ReadinessPanel
 from widgets.status_line import StatusLine
 
@@ -46,6 +47,11 @@ class ValidatorsScreen(ModeScreen):
         self.query_one(ReadinessPanel).show(self.snapshot, self.now)
         form = (None, str, partial(filecoin_form, prefix=prefix_of(self.snapshot)))[self._addresses]
         self.query_one(DashboardTable).show(self.snapshot, self.now, form)
+
+    def nearest(self) -> tuple[Copyable, ...]:
+        chosen = self.query_one(DashboardTable).chosen
+        validators = self.snapshot.chain.validators if self.snapshot is not None and self.snapshot.chain else ()
+        return next((of_validator(entry) for entry in validators if entry.address == chosen), ())
 
     def action_addresses(self) -> None:
         """Addresses instead of the other columns: as Ethereum writes them, as Filecoin does, and back."""

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
 
 from console.errors import ConsoleError, InputError
+from console.hand_lock import READ_ONLY, HandLock
+from console.log_store import LogStore
 from console.model import (
     Arming,
     Attempt,
@@ -45,7 +47,7 @@ from console.model import (
     upgrade_of,
 )
 from console.model.plan import FailureCode
-from console.ports import Terminal
+from console.ports import Terminal, Timeline
 from console.text import UntrustedText
 
 NOW = 1_760_000_000.0
@@ -398,6 +400,8 @@ class FakeSession:
         *snapshots: Snapshot,
         network: str = "devnet",
         read_only: bool = False,
+        locked: bool = False,
+        lock_after_s: float = 0.0,
         log: Iterable[tuple[str, str]] = LOG,
         problems: Callable[[dict[str, str]], dict[str, str]] | None = None,
         error: ConsoleError | None = None,
@@ -410,8 +414,10 @@ class FakeSession:
         self.network = network
         self.standing = Standing("devnet")
         self.read_only = read_only
+        self.hands = HandLock(READ_ONLY if read_only else "", locked=locked, after_s=lock_after_s)
         self.bringing_up_devnet = False
         self.own_address = ADDRESSES[0]
+        self.recording: Timeline | None = None
         self.clock = NOW
         self.error = error
         self.proposed: list[dict[str, str]] = []
@@ -436,6 +442,10 @@ class FakeSession:
         self.opened = 0
         self.feed: asyncio.Queue[Snapshot] | None = None
         self.log_feed: asyncio.Queue[tuple[str, str]] | None = None
+        self.store: LogStore | None = LogStore({}, self.now)
+        for source, text in self._log:
+            self.store.add(source, text)
+        self.saved: dict[str, list[str]] = {}
         self.answer = asyncio.Event()
         self.answer.set()
         self.review_answer = asyncio.Event()
@@ -462,6 +472,7 @@ class FakeSession:
         return {**settled, "migration": "wasm", "migration_hash": "cd" * 32, "url": url, "height": height}
 
     async def proposal_call(self, fields: dict[str, str]) -> RegistryCall:
+        self.hands.require_free()
         self.proposed.append(dict(fields))
         return RegistryCall("propose", tuple(fields.values()), SigningKey.PROPOSER, 0, f"Proposes {fields['name']}.")
 
@@ -504,6 +515,7 @@ class FakeSession:
         return governance_fakes.review(call, *self.warnings)
 
     async def send(self, review: CallReview) -> CallOutcome:
+        self.hands.require_free()
         self.sent.append(review.call)
         await self.answer.wait()
         if self.error is not None:
@@ -519,11 +531,13 @@ class FakeSession:
         return f"/home/op/{review.call.function}-12.json"
 
     async def ready(self, proposal_id: int) -> None:
+        self.hands.require_free()
         self.readied.append(proposal_id)
         if self.error is not None:
             raise self.error
 
     async def node_command(self, command: NodeCommand) -> NodeStatus:
+        self.hands.require_free()
         self.commands.append(command)
         if self.error is not None:
             raise self.error
@@ -573,6 +587,15 @@ class FakeSession:
             yield line
         while True:
             yield await self.log_feed.get()
+
+    def logs(self) -> LogStore | None:
+        return self.store
+
+    async def save_lines(self, name: str, lines: Iterable[str]) -> tuple[str, int]:
+        if self.error is not None:
+            raise self.error
+        self.saved[name] = list(lines)
+        return f"/home/op/exports/{name}-devnet.txt", len(self.saved[name])
 
 
 def check(fields: dict[str, str]) -> dict[str, str]:

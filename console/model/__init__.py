@@ -32,6 +32,7 @@ from console.model.governance import (
     SigningKey,
     ValidatorVote,
 )
+from console.model.moment import Moment, Scene
 from console.model.network import NetworkIdentity, Validator
 from console.model.node import (
     GENESIS,
@@ -126,6 +127,7 @@ __all__ = [
     "KnownRelease",
     "LinkedCall",
     "MigrationKind",
+    "Moment",
     "NetworkIdentity",
     "NodeCommand",
     "NodeHeight",
@@ -150,6 +152,7 @@ __all__ = [
     "ReleaseCheck",
     "ReleaseKind",
     "RoleCount",
+    "Scene",
     "ScheduleKind",
     "SigningKey",
     "Snapshot",

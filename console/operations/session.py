@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from console.errors import ConsoleError, InputError
+from console.hand_lock import HandLock
+from console.log_store import LogStore
 from console.model import (
     UNSAID,
     CallOutcome,
@@ -38,7 +40,7 @@ from console.operations.propose import MANIFEST_KIND, check_fields, earliest_hei
 from console.operations.propose_terms import voting_blocks
 from console.operations.ready import signal_ready
 from console.operations.registry_call import export_call
-from console.ports import PlanSource, Signals, Terminal
+from console.ports import PlanSource, Signals, Terminal, Timeline
 from console.settings import NetworkSettings, NodeSettings
 
 if TYPE_CHECKING:
@@ -96,7 +98,7 @@ class ConsoleSession:
         connect: Loads the settings and makes the connection, with the terminal that was lent; called once, when the
             network exists.
         standing: What is at stake there.
-        read_only: Whether every change is refused.
+        hands: Whether changes are let through; None for freely.
         bring_up: Brings the devnet up, telling (steps done, steps in all, sentence); None when the network is there.
         clock: Unix seconds.
     """
@@ -107,14 +109,14 @@ class ConsoleSession:
         connect: Callable[[Terminal | None], Connection],
         *,
         standing: Standing = UNSAID,
-        read_only: bool = False,
+        hands: HandLock | None = None,
         bring_up: Callable[[], AsyncIterator[tuple[int, int, str]]] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._network = network
         self._standing = standing
         self._connect = connect
-        self._read_only = read_only
+        self._hands = hands or HandLock()
         self._bring_up = bring_up
         self._clock = clock
         self._connection: Connection | None = None
@@ -135,8 +137,13 @@ class ConsoleSession:
 
     @property
     def read_only(self) -> bool:
-        """Whether every change is refused."""
-        return self._read_only
+        """Whether nothing can ever be changed in this session."""
+        return bool(self._hands.forbidden)
+
+    @property
+    def hands(self) -> HandLock:
+        """Whether changes are let through now."""
+        return self._hands
 
     @property
     def bringing_up_devnet(self) -> bool:
@@ -148,6 +155,11 @@ class ConsoleSession:
         """Checksummed address of the validator whose node this session has; empty for none."""
         node = self._connection.node if self._connection is not None else None
         return "" if node is None else node.address
+
+    @property
+    def recording(self) -> Timeline | None:
+        """None: chain and node are followed."""
+        return None
 
     def now(self) -> float:
         """Unix seconds."""
@@ -199,7 +211,7 @@ class ConsoleSession:
             InputError: Read-only, or a field or file is not acceptable; nothing was sent.
             ManifestRefused: The release's manifest, where one is named, could not be used by anybody.
         """
-        self._require_writable()
+        self._hands.require_free()
         if self._latest is None:
             raise InputError("the chain has not answered yet", safe="nothing was sent")
         network = self._connected().network
@@ -239,12 +251,13 @@ class ConsoleSession:
 
     async def review(self, call: RegistryCall) -> CallReview:
         """What would be signed; raises as `console.operations.registry_call.RegistryCalls.review`."""
-        self._require_writable()
+        # A locked console may still show it: the confirmation of an emergency unlocks.
+        self._hands.require_possible()
         return await self._connected().calls.review(call)
 
     async def send(self, review: CallReview) -> CallOutcome:
         """Sign and send what was reviewed; raises as `console.operations.registry_call.RegistryCalls.send`."""
-        self._require_writable()
+        self._hands.require_free()
         return await self._connected().calls.send(review)
 
     async def export(self, review: CallReview) -> str:
@@ -254,7 +267,7 @@ class ConsoleSession:
 
     async def ready(self, proposal_id: int) -> None:
         """Signal readiness for this session's node by hand; raises as `console.operations.ready.signal_ready`."""
-        self._require_writable()
+        self._hands.require_free()
         connection = self._connected()
         if connection.node is None or connection.plans is None or connection.signals is None:
             raise self._no_node()
@@ -262,7 +275,7 @@ class ConsoleSession:
 
     async def node_command(self, command: NodeCommand) -> NodeStatus:
         """Have this session's node do it; raises as `console.operations.node_command.perform`."""
-        self._require_writable()
+        self._hands.require_free()
         control = self._connected().control
         if control is None:
             raise self._no_node()
@@ -305,6 +318,16 @@ class ConsoleSession:
             async for source, line in lines:
                 yield source, line
 
+    def logs(self) -> LogStore | None:
+        """Both logs whole; None where there is no node."""
+        node = self._connected().node
+        return None if node is None else LogStore(logs.log_files(node), self._clock)
+
+    async def save_lines(self, name: str, lines: Iterable[str]) -> tuple[str, int]:
+        """Write lines to a new file; raises as `console.operations.logs.save_lines`."""
+        network = self._connected().network
+        return await asyncio.to_thread(logs.save_lines, network, name, lines, self._clock())
+
     async def close(self) -> None:
         """Close the connection; the network and the node go on."""
         if self._connection is not None:
@@ -324,10 +347,6 @@ class ConsoleSession:
             # What it imports takes half a second, and only its view wants it.
             self._inside = await asyncio.to_thread(_inside_of, node, self._clock)
         return self._inside
-
-    def _require_writable(self) -> None:
-        if self._read_only:
-            raise InputError("this console is read-only", safe="nothing was changed")
 
     def _no_node(self) -> ConsoleError:
         return InputError(f"no node of network {self._network} is set up on this machine", safe="nothing was changed")

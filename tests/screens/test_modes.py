@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from textual.widgets import Footer, Input
+from textual.widgets import Footer
 
 from console.actions import ACTIONS, MODE_NAMES, VIEW_NAMES, action
 from console.app import UpgradeConsoleApp
-from screens.bindings import READ_ONLY_REASON, refusal
+from console.hand_lock import READ_ONLY
+from screens.bindings import refusal
+from screens.help import HelpScreen
 from screens.logs import LogsScreen
 from screens.mode import ModeScreen
 from screens.overview import OverviewScreen
@@ -18,7 +20,6 @@ from screens.propose import ProposeScreen
 from tests import fakes
 from tests.fakes import FakeSession
 from tests.pilot import screen_text, settled, until, until_screen
-from widgets.log_view import LogView
 from widgets.proposal_table import ProposalTable
 
 pytestmark = pytest.mark.anyio
@@ -74,7 +75,7 @@ async def test_read_only_says_why_and_changes_nothing() -> None:
             await pilot.press(key)
             await pilot.pause()
             assert isinstance(app.screen, OverviewScreen)
-        assert [note.message for note in app._notifications] == [READ_ONLY_REASON] * 3
+        assert [note.message for note in app._notifications] == [READ_ONLY] * 3
         assert "Propose" in screen_text(app).splitlines()[-1]
         assert app.check_action("propose", ()) is None
         assert app.check_action("help", ()) is True
@@ -87,7 +88,8 @@ async def test_help_lists_every_key_names_refusals_and_is_narrowed_by_typing() -
         await settled(pilot)
         await pilot.press("question_mark")
         await until(pilot, lambda: "Everywhere" in screen_text(app), "help")
-        text = screen_text(app)
+        assert isinstance(app.screen, HelpScreen)
+        text = "\n".join(str(line) for line in app.screen.whole())
         for entry in ACTIONS:
             if "overview" in entry.modes:
                 assert entry.label in text
@@ -111,11 +113,11 @@ async def test_help_lists_every_key_names_refusals_and_is_narrowed_by_typing() -
 
 def test_why_an_action_is_refused() -> None:
     session = FakeSession()
-    assert refusal(action("ready"), session, fakes.go()) == ""
-    assert "No controller" in refusal(action("ready"), session, fakes.node_down())
-    assert "no controller answers" in refusal(action("node_menu"), session, fakes.node_down())
-    assert refusal(action("propose"), session, None) == ""
-    assert refusal(action("quit_console"), FakeSession(read_only=True), None) == ""
+    assert refusal(action("ready"), session, fakes.go(), None) == ""
+    assert "No controller" in refusal(action("ready"), session, fakes.node_down(), None)
+    assert "no controller answers" in refusal(action("node_menu"), session, fakes.node_down(), None)
+    assert refusal(action("propose"), session, None, None) == ""
+    assert refusal(action("quit_console"), FakeSession(read_only=True), None, None) == ""
 
 
 async def test_the_palette_finds_actions_of_the_registry() -> None:
@@ -133,31 +135,6 @@ async def test_the_palette_finds_actions_of_the_registry() -> None:
         await until(pilot, lambda: "HALT (F9)" in screen_text(app), "what works over a form")
         assert "Theme: light" in screen_text(app)
         assert "Logs (5)" not in screen_text(app)
-
-
-async def test_the_log_is_filtered_and_paused_by_key() -> None:
-    session = FakeSession(fakes.go())
-    app = UpgradeConsoleApp(session)
-    async with app.run_test() as pilot:
-        await settled(pilot)
-        await pilot.press("5", "slash")
-        await until(pilot, lambda: app.screen.query_one("#filter", Input).has_focus, "the filter's focus")
-        await pilot.press(*"staged")
-        view = app.screen.query_one(LogView)
-        await until(pilot, lambda: len(view.shown) == 1, "one line")
-        await pilot.press("enter")
-        assert view.has_focus
-        await pilot.press("escape")
-        await until(pilot, lambda: len(view.shown) == 4, "all lines")
-        assert isinstance(app.screen, LogsScreen)
-        await pilot.press("space")
-        await until(pilot, lambda: view.paused, "the pause")
-        assert session.log_feed is not None
-        session.log_feed.put_nowait(("node", "late"))
-        await until(pilot, lambda: len(app.log_lines) == 5, "the late line")
-        assert len(view.shown) == 4
-        await pilot.press("space")
-        await until(pilot, lambda: len(view.shown) == 5, "the late line, shown")
 
 
 async def test_the_cursor_stays_on_its_proposal_when_a_newer_one_appears() -> None:

@@ -93,6 +93,8 @@ GOVERNED: dict[str, tuple[Snapshot, tuple[str, ...], tuple[int, int], str]] = {
     "cuts_large": (votes.voted_on(), ("2", "enter", "d"), LARGE, "412 more lines"),
     "emergency": (votes.voted_on(), ("f9",), SMALL, "2 of the 3 approvals"),
     "emergency_chain_down": (fakes.chain_down(), ("f9",), SMALL, "does not answer"),
+    "unlocking": (votes.voted_on(), ("ctrl+l", "ctrl+l"), SMALL, "Press y to unlock"),
+    "emergency_locked": (votes.voted_on(), ("ctrl+l", "f9"), SMALL, "2 of the 3 approvals"),
     "contested": (votes.contested(), (), SMALL, "ENDPOINTS DISAGREE"),
 }
 
@@ -198,10 +200,16 @@ def test_taking_an_unproven_release(snap_compare: Compare) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "keys"), [("logs", "5"), ("help", "question_mark"), ("quit", "q"), ("node_menu", "n")]
+    ("name", "keys"),
+    [("logs", "5"), ("quit", "q"), ("node_menu", "n"), ("copy", "y")],
 )
 def test_screen_of_a_key(snap_compare: Compare, name: str, keys: str) -> None:
     assert snap_compare(UpgradeConsoleApp(FakeSession(fakes.go())), run_before=after(keys))
+
+
+def test_help_narrowed_by_typing(snap_compare: Compare) -> None:
+    # Narrowed, so that not every new key is a new picture.
+    assert snap_compare(UpgradeConsoleApp(FakeSession(fakes.idle())), run_before=after("question_mark", *"ready"))
 
 
 def test_propose_with_a_problem(snap_compare: Compare) -> None:
