@@ -119,6 +119,9 @@ class NodeScreen(ModeScreen):
                 self._problem = ""
             except ConsoleError as error:
                 self._problem = str(error)
+            if not self.query(StatusLine):
+                # The console is being left: what would be drawn on is gone already.
+                return
             self.redraw()
             await asyncio.sleep(LOOK_S)
 

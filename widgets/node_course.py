@@ -20,6 +20,9 @@ class NodeCourse:
     """Whether nothing goes on before the operator does something."""
 
 
+_DOWN = "you start it, or its controller does if it may"
+
+
 def course_of(node: NodeStatus) -> NodeCourse:
     """Read what goes on from a node's status."""
     attempt = node.attempt
