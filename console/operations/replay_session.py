@@ -115,6 +115,18 @@ class SilentSession:
         """Raises InputError."""
         self._refuse()
 
+    def snapshots(self) -> AsyncIterator[Snapshot]:
+        """Raises InputError."""
+        self._refuse()
+
+    def log_lines(self) -> AsyncIterator[tuple[str, str]]:
+        """Raises InputError."""
+        self._refuse()
+
+    def logs(self) -> LogStore | None:
+        """None: there are the newest lines of each moment, which the views are given."""
+        return None
+
     async def save_lines(self, name: str, lines: Iterable[str]) -> tuple[str, int]:
         """Raises InputError."""
         self._refuse()
