@@ -217,11 +217,12 @@ class IpcChain:
             self._header_tries += bool(headers)
         chosen = self._asked_for_more(height)
         stale = self._validators_are_stale(height)
+        voting = self._asked_for_votes(height)
         expected: set[asyncio.Task[None]] = set()
         doubtful: set[asyncio.Task[None]] = set()
         for node in self._nodes:
             more = node in chosen
-            task = node.ask(validators=more and stale, headers=headers if more else ())
+            task = node.ask(validators=more and stale, votes=node is voting, headers=headers if more else ())
             if task is not None:
                 (expected if node.trusted_to_answer else doubtful).add(task)
         if expected:
@@ -236,6 +237,15 @@ class IpcChain:
         if self._validators is None or not reachable:
             return list(self._nodes[:_NODES_ASKED_FOR_VALIDATORS])
         return [max(reachable, key=lambda node: 0 if node.status is None else node.status.height)]
+
+    def _asked_for_votes(self, height: int) -> CometNode | None:
+        """The node that is asked for the votes on H+1: while a plan's height is reached and not left behind."""
+        proposals = () if self._reading is None else self._reading.proposals
+        if not any(entry.has_height and entry.target_height == height for entry in proposals):
+            return None
+        # Who has executed most has also begun the newest height.
+        reachable = [node for node in self._nodes if node.reachable]
+        return max(reachable, key=lambda node: node.app_height, default=None)
 
     def _validators_are_stale(self, height: int) -> bool:
         if self._validators is None or self._validators_key is None:
@@ -286,6 +296,7 @@ class IpcChain:
             age_s=min(ages),
             problem="; ".join(self._problems()),
             agreement=None if reading is None else self._witnesses.agreement(self._binding()),
+            votes=next((node.votes for node in self._nodes if node.reachable and node.votes is not None), None),
             answer_s=min(
                 (node.answer_s for node in self._nodes if node.reachable and node.answer_s is not None), default=None
             ),
