@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.segment import Segments
 from textual.theme import Theme
 
 from console.actions import MODE_NAMES, actions_of
@@ -192,16 +191,6 @@ class UpgradeConsoleApp(TravellingApp):
             self._start_following()
         else:
             self.leave(EXIT_KEPT)
-
-    def _fatal_error(self) -> None:
-        # Imported here, as Textual does: with pygments it is 17 ms that the first frame would wait for.
-        import rich
-        from rich.traceback import Traceback
-
-        # Textual prints local variables, which may hold what nobody should read (facts/tui.md §0.7).
-        traceback = Traceback(show_locals=False, width=None, suppress=[rich])
-        self._exit_renderables.append(Segments(self.console.render(traceback, self.console.options)))
-        self._close_messages_no_wait()
 
     def _redraw_themes(self, _theme: Theme) -> None:
         for screen in self._screens.values():

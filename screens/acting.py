@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import BindingType
 from textual.command import Provider
@@ -41,6 +42,9 @@ from screens.unlock import UnlockScreen
 from widgets.emergency_words import stoppable
 from widgets.log_tail import LogLine
 from widgets.travel_line import Past
+
+if TYPE_CHECKING:
+    from console.crash import Circumstances
 
 EXIT_KEPT = 0
 """Left; whatever runs goes on."""
@@ -240,6 +244,9 @@ class ActingApp(DressedApp):
                 tuple(HelpEntry(entry, screen.refusal_of(entry)) for entry in entries),
             )
         )
+
+    def circumstances(self) -> Circumstances:
+        return replace(super().circumstances(), network=self.session.network)
 
     def action_lock(self) -> None:
         """Lock the console against changes at once, or ask before unlocking it."""
