@@ -63,6 +63,12 @@ def _moments(attempt: Attempt | None, seen: tuple[Event, ...]) -> dict[str, floa
     for event in seen:
         if attempt is not None and event.kind == "crossing" and event.key[1] == attempt.id and event.moment:
             moments.setdefault(str(event.key[2]), event.moment)
+    # A step that was over before anybody looked was taken by the time of the next one that was seen.
+    later: float | None = None
+    for step, _ in reversed(_STEPS):
+        later = moments.get(step.value, later)
+        if later is not None:
+            moments.setdefault(step.value, later)
     return moments
 
 
@@ -114,7 +120,7 @@ def step_lines(node: NodeStatus, moments: dict[str, float], *, aborts: bool = Fa
         sign = reached(crossing, step)
         if step is Crossing.WAITING_FOR_QUORUM and crossing is Crossing.STARTING:
             left = attempt.tries_left
-            words = f"starting, {left} more tr{'y' if left == 1 else 'ies'}"
+            words = f"starting, {left} left"
         if step is Crossing.BACKED_UP and attempt.without_point:
             words = "no way back kept"
         lines.append(_step(sign, words, moments.get(step.value) if sign == DONE else None))

@@ -118,12 +118,12 @@ def test_votes_and_the_unarmed_are_told_in_rows() -> None:
 
 def test_the_steps_of_our_node() -> None:
     def lines(crossing: Crossing, **changes: object) -> list[str]:
-        node = own(crossing, **changes).node
+        node = own(crossing, None, **changes).node
         assert node is not None
         return [line.plain for line in step_lines(node, {})]
 
     assert lines(Crossing.BACKED_UP)[1:5] == ["✓ stopped", "✓ backed up", "▸ switched", "· started"]
-    assert "▸ starting, 2 more tries" in lines(Crossing.STARTING, tries_left=2)
+    assert "▸ starting, 2 left" in lines(Crossing.STARTING, tries_left=2)
     assert "✓ no way back kept" in lines(Crossing.SWITCHED, without_point="the disk is too small")
     assert lines(Crossing.COMMITTED)[-1] == "✓ committed"
     assert lines(Crossing.RESTORED) == ["! going back", "✓ rolling back", "✓ restored", "· old binary back"]
@@ -143,6 +143,7 @@ def test_a_step_that_was_seen_has_its_time() -> None:
     moments = _moments(waiting.node.attempt, seen)
     lines = [line.plain for line in step_lines(waiting.node, moments)]
     assert "✓ halted    08:53:20" in lines
+    assert "✓ stopped   08:53:23" in lines
     assert "✓ started   08:53:23" in lines
 
 
