@@ -24,6 +24,7 @@ from widgets.notice_line import NoticeLine
 from widgets.quorum_panel import QuorumPanel
 from widgets.readiness_table import ReadinessTable
 from widgets.status_line import StatusLine
+from widgets.trend_lines import TrendLines
 from widgets.verification import VerificationPanel
 
 
@@ -58,7 +59,9 @@ class OverviewScreen(ModeScreen):
             yield NodePanel(id="node")
             yield NodeSteps(id="steps")
         yield NoticeLine(id="notice")
-        yield EventTail(id="events")
+        with Horizontal(id="lower"):
+            yield EventTail(id="events")
+            yield TrendLines(id="trends")
         yield LogTail(id="log")
         yield Footer(show_command_palette=False)
 
@@ -83,6 +86,7 @@ class OverviewScreen(ModeScreen):
             self.query_one(NodeSteps).show(snapshot, self.course.events)
         self.query_one(NoticeLine).show(snapshot)
         self.query_one(EventTail).show(self.course.events)
+        self.query_one(TrendLines).show(self.course)
         self.draw_log()
 
     def _turn(self, face: Face) -> None:
