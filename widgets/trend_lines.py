@@ -70,9 +70,7 @@ class TrendLines(Drawn):
             stacked(
                 _line("block", course.block_s, lambda value: f"{value:.2f} s", width),
                 _line("RPC", course.answer_s, lambda value: f"{1000 * value:.0f} ms", width),
-                _line(
-                    "ready", course.ready, lambda value: percent(round(1000 * value), 1000), width, low=0.0, high=1.0
-                ),
+                _line("ready", course.ready, lambda value: percent(round(1000 * value), 1000), width, high=1.0),
                 _line("peers", course.peers, lambda value: f"{value:.0f}", width),
             )
         )
