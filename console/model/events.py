@@ -215,9 +215,9 @@ def _of_own_node(node: NodeStatus) -> Iterator[Event]:
         yield Event(("alarm", _without_digits(node.alarm)), f"needs you: {node.alarm}", name, tone="bad")
     if node.paused:
         yield Event(("paused", node.paused), f"automation paused: {node.paused}", name, tone="warn")
-    under_way = node.attempt is not None and not node.attempt.crossing.ended
-    # Armed and crossing nodes are stopped and started as planned.
-    if node.state in _STATES and not (under_way and node.state == NodeState.STOPPED.value and not node.alarm):
+    # Around arming and a crossing a node is down as planned; one that should not be raises an alarm.
+    planned = node.state == NodeState.STOPPED.value and node.attempt is not None and not node.alarm
+    if node.state in _STATES and not planned:
         words, tone = _STATES[node.state]
         yield Event(("state", node.state), words, name, tone=tone)
     if node.attempt is not None:
