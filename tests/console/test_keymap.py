@@ -21,9 +21,9 @@ from tests.pilot import screen_text, settled, until
 
 
 def test_a_keymap_is_taken() -> None:
-    keymap = checked_keymap({"emergency": "f8", "propose": "N, ctrl+n"})
-    assert keymap == {"emergency": "f8", "propose": "N,ctrl+n"}
-    assert with_key(action("propose"), keymap).key == "N,ctrl+n"
+    keymap = checked_keymap({"emergency": "f8", "propose": "P, ctrl+n"})
+    assert keymap == {"emergency": "f8", "propose": "P,ctrl+n"}
+    assert with_key(action("propose"), keymap).key == "P,ctrl+n"
     assert with_key(action("help"), keymap) == action("help")
 
 
