@@ -15,6 +15,7 @@ from console.model import (
     JournalEntry,
     KnownRelease,
     LinkedReview,
+    NodeCommand,
     NodeStatus,
     NodeStorage,
     ProcessTree,
@@ -94,7 +95,7 @@ class SilentSession:
         """Raises InputError."""
         self._refuse()
 
-    async def node_action(self, action: str) -> NodeStatus:
+    async def node_command(self, command: NodeCommand) -> NodeStatus:
         """Raises InputError."""
         self._refuse()
 
@@ -111,10 +112,6 @@ class SilentSession:
         self._refuse()
 
     async def release(self) -> KnownRelease:
-        """Raises InputError."""
-        self._refuse()
-
-    async def arm_unproven(self, reason: str) -> NodeStatus:
         """Raises InputError."""
         self._refuse()
 
