@@ -24,7 +24,9 @@ from console.model import (
     RegistryRules,
     ReleaseKind,
     ScheduleKind,
+    SigningRecord,
     Snapshot,
+    Stance,
     Verdict,
 )
 
@@ -355,6 +357,25 @@ class Session(Protocol):
 
     async def governance(self, proposal_id: int) -> Governance:
         """Votes, approvals and linked calls of a proposal: one reading. Raises ConsoleError."""
+        ...
+
+    async def signing(self, consensus_address: str) -> SigningRecord:
+        """Which of the last blocks a validator signed; says itself why nothing is known. At most one request each time.
+
+        Args:
+            consensus_address: 40 upper-case hex digits.
+        """
+        ...
+
+    async def stances(self, address: str) -> tuple[Stance, ...]:
+        """What a validator said of the newest proposals, newest first.
+
+        Args:
+            address: Checksummed.
+
+        Raises:
+            ConsoleError: The registry does not tell.
+        """
         ...
 
     async def linked_reviews(self, proposal_id: int) -> tuple[LinkedReview, ...]:

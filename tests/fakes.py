@@ -31,8 +31,11 @@ from console.model import (
     ReleaseCheck,
     ReleaseKind,
     RoleCount,
+    Signed,
     SigningKey,
+    SigningRecord,
     Snapshot,
+    Stance,
     Validator,
     ValidatorReadiness,
     Verdict,
@@ -380,6 +383,15 @@ def a_release(**changes: object) -> KnownRelease:
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
+def a_signing_record(blocks: int = 40, newest: int = 1233) -> SigningRecord:
+    """One that missed a block and voted for nothing in another."""
+    marks = {newest - 9: Signed.ABSENT, newest - 4: Signed.NOTHING}
+    heights = range(newest - blocks + 1, newest + 1)
+    return SigningRecord(
+        tuple((height, marks.get(height, Signed.BLOCK)) for height in heights), "http://127.0.0.1:26657", ""
+    )
+
+
 class FakeSession:
     """A session that answers from memory and records what it was asked to do."""
 
@@ -410,6 +422,9 @@ class FakeSession:
         self.registry_rules: RegistryRules | None = None
         self.governances: dict[int, Governance] = {}
         self.governance_asked: list[int] = []
+        self.records_asked: list[str] = []
+        self.signing_record = a_signing_record()
+        self.said_before: tuple[Stance, ...] = ()
         self.reviewed: list[RegistryCall] = []
         self.warnings: tuple[str, ...] = ()
         self.sent: list[RegistryCall] = []
@@ -468,6 +483,15 @@ class FakeSession:
         from tests import governance_fakes
 
         return self.governances.get(proposal_id) or governance_fakes.governance(proposal_id)
+
+    async def signing(self, consensus_address: str) -> SigningRecord:
+        self.records_asked.append(consensus_address)
+        return self.signing_record
+
+    async def stances(self, address: str) -> tuple[Stance, ...]:
+        if self.error is not None:
+            raise self.error
+        return self.said_before
 
     async def linked_reviews(self, proposal_id: int) -> tuple[LinkedReview, ...]:
         if self.error is not None:

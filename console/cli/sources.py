@@ -87,6 +87,7 @@ def connect(target: Target, terminal: Terminal | None = None) -> Connection:
     from console.chain.governance import GovernanceReader
     from console.chain.ipc import IpcChain
     from console.chain.plans import RegistryPlans
+    from console.chain.signing_record import SigningRecords
     from console.chain.transactions import RegistrySignals
     from console.node.client import NodeClient
     from console.operations.registry_call import RegistryCalls
@@ -98,9 +99,11 @@ def connect(target: Target, terminal: Terminal | None = None) -> Connection:
     signals = None if node is None else RegistrySignals(network, node, terminal=terminal, by_hand=True)
     governance = GovernanceReader(network, (*(() if node is None else (node.ethereum_rpc,)), *network.ethereum_rpc))
     calls = RegistryCalls(network, node, terminal=terminal)
+    own = () if node is None else (node.cometbft_rpc,)
+    commits = SigningRecords(network, (*own, *network.cometbft_rpc))
 
     async def close() -> None:
-        for part in (chain, plans, signals, governance, calls):
+        for part in (chain, plans, signals, governance, calls, commits):
             if part is not None:
                 await part.close()
 
@@ -113,6 +116,7 @@ def connect(target: Target, terminal: Terminal | None = None) -> Connection:
         signals=signals,
         governance=governance,
         calls=calls,
+        commits=commits,
         close=close,
     )
 

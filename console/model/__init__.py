@@ -69,6 +69,7 @@ from console.model.power import (
 from console.model.proof import Proof, ProofReading, ProofState, crossing_of, proof_of
 from console.model.release import KnownRelease, ReleaseCheck, RoleCount
 from console.model.snapshot import ChainView, NodeHeight, Snapshot, Upgrade, upgrade_of
+from console.model.validator_record import Signed, SigningRecord, Stance
 
 __all__ = [
     "Agreement",
@@ -122,8 +123,11 @@ __all__ = [
     "ReleaseKind",
     "RoleCount",
     "ScheduleKind",
+    "Signed",
     "SigningKey",
+    "SigningRecord",
     "Snapshot",
+    "Stance",
     "Upgrade",
     "Validator",
     "ValidatorReadiness",

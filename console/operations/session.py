@@ -21,7 +21,9 @@ from console.model import (
     NodeStatus,
     RegistryCall,
     RegistryRules,
+    SigningRecord,
     Snapshot,
+    Stance,
 )
 from console.operations import logs
 from console.operations.contract_export import read_export
@@ -31,6 +33,7 @@ from console.operations.propose import MANIFEST_KIND, check_fields, earliest_hei
 from console.operations.propose_terms import voting_blocks
 from console.operations.ready import signal_ready
 from console.operations.registry_call import export_call
+from console.operations.stances import SayingsSource, Stances
 from console.ports import PlanSource, Signals, Terminal
 from console.settings import NetworkSettings, NodeSettings
 
@@ -38,11 +41,17 @@ LOG_LINES = 200
 """Lines of each log that are shown at once when the log is opened."""
 
 
-class GovernanceSource(Protocol):
+class GovernanceSource(SayingsSource, Protocol):
     """What a session reads of a registry beside its Snapshots: `console.chain.governance.GovernanceReader`."""
 
     async def rules(self) -> RegistryRules: ...
     async def read(self, proposal_id: int) -> Governance: ...
+
+
+class CommitSource(Protocol):
+    """Who signed the last blocks: `console.chain.signing_record.SigningRecords`."""
+
+    async def read(self, consensus_address: str, height: int | None) -> SigningRecord: ...
 
 
 class CallSender(Protocol):
@@ -75,6 +84,7 @@ class Connection:
     """Sends from the node's operator key; None when there is no node."""
     governance: GovernanceSource
     calls: CallSender
+    commits: CommitSource
     close: Callable[[], Awaitable[None]]
 
 
@@ -107,6 +117,7 @@ class ConsoleSession:
         self._connection: Connection | None = None
         self._latest: Snapshot | None = None
         self._rules: RegistryRules | None = None
+        self._stances: Stances | None = None
         self._terminal: Terminal | None = None
 
     @property
@@ -201,6 +212,18 @@ class ConsoleSession:
     async def governance(self, proposal_id: int) -> Governance:
         """Votes, approvals and linked calls of a proposal. Raises ChainError."""
         return await self._connected().governance.read(proposal_id)
+
+    async def signing(self, consensus_address: str) -> SigningRecord:
+        """Which of the last blocks a validator signed; says itself why nothing is known."""
+        height = self._latest.height if self._latest is not None else None
+        return await self._connected().commits.read(consensus_address, height)
+
+    async def stances(self, address: str) -> tuple[Stance, ...]:
+        """What a validator said of the newest proposals, newest first. Raises ChainError."""
+        if self._stances is None:
+            self._stances = Stances(self._connected().governance)
+        chain = self._latest.chain if self._latest is not None else None
+        return await self._stances.of(address, () if chain is None else chain.proposals)
 
     async def linked_reviews(self, proposal_id: int) -> tuple[LinkedReview, ...]:
         """What the linked calls of a proposal change, from the chain as it is now. Raises ChainError."""
