@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,6 +15,7 @@ from rich.segment import Segments
 from textual.theme import Theme
 
 from console.actions import MODE_NAMES, actions_of
+from console.console_settings import DEFAULTS, ConsoleSettings
 from console.errors import ConsoleError
 from console.model import Snapshot
 from console.ports import Session
@@ -31,6 +32,8 @@ from widgets.log_view import MAX_LINES, LogLine, safe_line
 EXIT_HANGUP = 128 + signal.SIGHUP
 EXIT_TERMINATED = 128 + signal.SIGTERM
 
+REDUCED_TICK_S = 5.0
+"""Seconds between two steps of the clocks on the screen, with reduced motion; else one."""
 LOG_BATCH_S = 0.25
 """Seconds for which log lines are gathered before they are drawn at once (facts/tui.md C4)."""
 
@@ -43,9 +46,8 @@ class UpgradeConsoleApp(ActingApp):
 
     Args:
         session: Operations, Snapshots, logs and the clock of one network.
-        theme: A theme's name; one that cannot be used falls back to the default, and is reported once.
-        theme_folders: Further folders with theme files.
-        keymap: Other keys for actions, as `console.keymap.checked_keymap` gives them.
+        settings: Theme, keys and what else the operator chose.
+        theme_folders: Further folders with theme files; what cannot be used is reported once.
     """
 
     DEFAULT_MODE: ClassVar[str] = "overview"
@@ -53,11 +55,10 @@ class UpgradeConsoleApp(ActingApp):
     def __init__(
         self,
         session: Session,
-        theme: str = "dark",
+        settings: ConsoleSettings = DEFAULTS,
         theme_folders: Iterable[Path] = (),
-        keymap: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(session, theme, theme_folders, keymap)
+        super().__init__(session, settings, theme_folders)
         self._screens: dict[str, ModeScreen] = {}
         self._pending_lines: list[LogLine] = []
         self._refused: frozenset[str] = frozenset()
@@ -89,7 +90,7 @@ class UpgradeConsoleApp(ActingApp):
     def _start_following(self) -> None:
         self.run_worker(self._follow_snapshots(), name="snapshots", exit_on_error=True)
         self.run_worker(self._follow_logs(), name="logs", exit_on_error=True)
-        self.set_interval(1.0, self._tick, name="tick")
+        self.set_interval(REDUCED_TICK_S if self.settings.reduced_motion else 1.0, self._tick, name="tick")
 
     async def _follow_snapshots(self) -> None:
         try:

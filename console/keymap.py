@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from console.actions import ACTIONS, PALETTE, VIEW_NAMES, Action
+from console.actions import ACTIONS, PALETTE, VIEW_NAMES, Action, key_names
 from console.errors import SettingsError
 
 _KEY = re.compile(r"(?:(?:ctrl|alt|shift)\+)?(?:[a-z0-9]|f[1-9]|f1[0-2]|[a-z_]{2,20})|[A-Z]")
@@ -52,3 +52,15 @@ def _unambiguous(view: str, keymap: Mapping[str, str]) -> None:
             if key in taken:
                 raise SettingsError(f"keymap: {key} would mean {taken[key]} and {entry.id} on the {view} view")
             taken[key] = entry.id
+
+
+def keys_markdown() -> str:
+    """The table of every key, for the documentation."""
+    lines = ["| key | name for `[keymap]` | where | what it does |", "|---|---|---|---|"]
+    for entry in (*ACTIONS, PALETTE):
+        where = "everywhere, also over dialogs and in fields" if entry.everywhere else ", ".join(entry.modes)
+        if entry.modes == VIEW_NAMES and not entry.everywhere:
+            where = "every view"
+        name = "—" if entry is PALETTE else f"`{entry.id}`"
+        lines.append(f"| {key_names(entry)} | {name} | {where} | {entry.help} |")
+    return "\n".join(lines) + "\n"

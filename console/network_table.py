@@ -53,6 +53,12 @@ class NetworkRow:
 NETWORK_ROWS = (
     NetworkRow("kind", "`ipc`", "`ipc`, or `cosmos` for a Cosmos chain with x/upgrade."),
     NetworkRow("stage", "`mainnet`", "`mainnet`, `testnet` or `devnet`: what is at stake."),
+    NetworkRow(
+        "accent",
+        "by stage: `error` for a mainnet, `warning` for a testnet, `none` for a devnet",
+        "Colour behind the network's name on every screen, by its role in the theme: `error`, `warning`, `success`,"
+        " `primary`, `secondary`, `accent` or `none`. The stage stands beside it as a word.",
+    ),
     NetworkRow("chain_id", "required", "CometBFT's chain id."),
     NetworkRow("evm_chain_id", "required on IPC", "What `eth_chainId` has to answer."),
     NetworkRow("registry", "required on IPC", "Address of the UpgradeRegistry."),

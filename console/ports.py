@@ -27,6 +27,7 @@ from console.model import (
     SigningRecord,
     Snapshot,
     Stance,
+    Standing,
     Verdict,
 )
 
@@ -306,6 +307,11 @@ class Session(Protocol):
 
     @property
     def network(self) -> str: ...
+    @property
+    def standing(self) -> Standing:
+        """What is at stake on the network."""
+        ...
+
     @property
     def read_only(self) -> bool: ...
     @property

@@ -13,7 +13,6 @@ from console.errors import SettingsError
 from console.setting_kinds import Kind
 from console.settings_table import nearest, quoted
 
-Stage = Literal["mainnet", "testnet", "devnet"]
 Signatures = Literal["required", "off"]
 
 PROVEN_HOURS = 48.0

@@ -15,13 +15,14 @@ from typing import Any
 from urllib.parse import quote
 
 from console.addresses import prefix_of
+from console.console_settings import ConsoleSettings, parse_console
 from console.contract_settings import ContractSettings, parse_contracts
 from console.errors import SettingsError
-from console.keymap import checked_keymap
+from console.model import ACCENTS, Accent, Stage, Standing
 from console.network_table import BUILT_IN, DEVNET, merged
 from console.node_settings import NodeSettings
 from console.ports import KeyReference
-from console.release_settings import STAGE, ReleaseSettings, Stage, default_releases, parse_releases
+from console.release_settings import STAGE, ReleaseSettings, default_releases, parse_releases
 from console.setting_fields import (
     address,
     flag,
@@ -76,6 +77,8 @@ class NetworkSettings:
     """Expected seconds per block where known (the devnet); a hint for polling, never for an ETA."""
     stage: Stage = "mainnet"
     """What is at stake; decides what is demanded of a release where the settings do not say it."""
+    accent: Accent | None = None
+    """The colour behind its name in the console; None: the stage's own."""
     voter_key: KeyReference | None = None
     """The validator's own key, where its node names none."""
     council_key: KeyReference | None = None
@@ -93,6 +96,11 @@ class NetworkSettings:
     def demands(self) -> ReleaseSettings:
         """What is demanded of a release here."""
         return self.releases or default_releases(self.kind, self.stage, default_trust_folder(self.name))
+
+    @property
+    def standing(self) -> Standing:
+        """What is at stake here, as the screen shows it."""
+        return Standing(self.stage, self.accent)
 
     def node(self, name: str | None) -> NodeSettings:
         """The node of that name, or the first one.
@@ -178,15 +186,20 @@ def network_tables() -> dict[str, Any]:
     return {str(key): value for key, value in networks.items()} if isinstance(networks, dict) else {}
 
 
-def load_keymap() -> dict[str, str]:
-    """The console's own keys: the table `[keymap]` of the settings file; empty without one.
+def load_console() -> ConsoleSettings:
+    """How the console looks and behaves: `[console]` and `[keymap]` of the settings file; the defaults without one.
 
     Raises:
-        SettingsError: The file is unreadable, or a key is not acceptable.
+        SettingsError: The file is unreadable, or a value or key is not acceptable.
     """
     path = config_file()
-    table = _read(path).get("keymap") if path.is_file() else None
-    return {} if table is None else checked_keymap(table_of(table, "keymap"))
+    table = _read(path) if path.is_file() else {}
+    return parse_console(table.get("console", {}), table.get("keymap", {}))
+
+
+def theme_folder() -> Path:
+    """Where the operator's own themes are: `themes/` beside the settings file."""
+    return config_file().parent / "themes"
 
 
 def proving_network(network: NetworkSettings) -> NetworkSettings:
@@ -260,6 +273,7 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None, *, regi
         folder=folder,
         block_time_s=optional_number(table, "block_time_s", where),
         stage=stage,
+        accent=_accent(table, where),
         releases=releases,
         contracts=parse_contracts(
             table_of(table.get("contracts", {}), f"{where}.contracts"), where, prefix_of(text(table, "chain_id", where))
@@ -274,6 +288,16 @@ def _stage(table: dict[str, Any], name: str, where: str) -> Stage:
     except ValueError as error:
         raise SettingsError(f"{where}: stage must be {error}") from error
     return found
+
+
+def _accent(table: dict[str, Any], where: str) -> Accent | None:
+    value = table.get("accent")
+    for accent in ACCENTS:
+        if value == accent:
+            return accent
+    if value is None:
+        return None
+    raise SettingsError(f"{where}: accent must be one of {', '.join(ACCENTS)}")
 
 
 def _refuse_no_proof(releases: ReleaseSettings, name: str, kind: str, where: str) -> None:

@@ -5,9 +5,10 @@ Call `console.terminal.prepare_environment` before this is imported: Textual rea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from console.console_settings import DEFAULTS, ConsoleSettings
 from console.operations.first_look import FirstLook, look_around
 from console.operations.networks import ProposedTable, write, written
 from screens.dressed import DressedApp
@@ -18,21 +19,19 @@ class WelcomeApp(DressedApp):
     """Ends with 0; `chosen` then says what is to be opened.
 
     Args:
-        theme: A theme's name.
+        settings: Theme, keys and what else the operator chose.
         theme_folders: Further folders with theme files.
-        keymap: Other keys for actions, as `console.keymap.checked_keymap` gives them.
         look: Looks at this machine; blocks.
     """
 
     def __init__(
         self,
-        theme: str = "dark",
+        settings: ConsoleSettings = DEFAULTS,
         theme_folders: Iterable[Path] = (),
-        keymap: Mapping[str, str] | None = None,
         look: Callable[[], FirstLook] = look_around,
     ) -> None:
-        super().__init__(theme, theme_folders)
-        self.set_keymap(dict(keymap or {}))
+        super().__init__(settings, theme_folders)
+        self.set_keymap(dict(settings.keymap))
         self._look = look
         self.chosen: tuple[str, Path | None] | None = None
         """Name of the network to open, and the devnet's folder where it is not the usual one; None to leave."""

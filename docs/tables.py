@@ -6,6 +6,8 @@ import json
 import re
 from pathlib import Path
 
+from console.console_settings import console_settings_markdown
+from console.keymap import keys_markdown
 from console.network_table import networks_markdown
 from console.node.health_table import health_table_markdown
 from console.node.release.checks import exit_codes_markdown
@@ -18,6 +20,7 @@ DOCS = Path(__file__).parent
 GUIDE = DOCS / "operator-guide.md"
 ARCHITECTURE = DOCS / "architecture.md"
 RELEASES = DOCS / "releases.md"
+CONSOLE_KEYS = DOCS / "console-keys.md"
 NETWORKS = DOCS / "networks.md"
 MANIFEST_SCHEMA = DOCS / "release-manifest.schema.json"
 
@@ -51,6 +54,10 @@ def main() -> None:
     for table in (exit_codes_markdown(), releases_markdown()):
         releases = with_table(releases, table.splitlines()[0], table)
     RELEASES.write_text(releases, "utf-8")
+    keys = CONSOLE_KEYS.read_text("utf-8")
+    for table in (keys_markdown(), console_settings_markdown()):
+        keys = with_table(keys, table.splitlines()[0], table)
+    CONSOLE_KEYS.write_text(keys, "utf-8")
     networks = networks_markdown()
     NETWORKS.write_text(with_table(NETWORKS.read_text("utf-8"), networks.splitlines()[0], networks), "utf-8")
     MANIFEST_SCHEMA.write_text(json.dumps(manifest_schema(), indent=2) + "\n", "utf-8")

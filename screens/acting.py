@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,6 +15,7 @@ from textual.screen import Screen
 
 from console.actions import PALETTE
 from console.actions import action as registered
+from console.console_settings import ConsoleSettings
 from console.model import Snapshot
 from console.ports import Session
 from console.settings import DEVNET
@@ -49,9 +50,8 @@ class ActingApp(DressedApp):
 
     Args:
         session: Operations, Snapshots, logs and the clock of one network.
-        theme: A theme's name.
+        settings: Theme, keys and what else the operator chose.
         theme_folders: Further folders with theme files.
-        keymap: Other keys for actions, as `console.keymap.checked_keymap` gives them.
     """
 
     COMMANDS: ClassVar[set[type[Provider]]] = {ConsoleCommands}  # type: ignore[assignment]
@@ -69,13 +69,12 @@ class ActingApp(DressedApp):
     def __init__(
         self,
         session: Session,
-        theme: str = "dark",
+        settings: ConsoleSettings,
         theme_folders: Iterable[Path] = (),
-        keymap: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(theme, theme_folders)
+        super().__init__(settings, theme_folders)
         self.session = session
-        self.keys = dict(keymap or {})
+        self.keys = dict(settings.keymap)
         """Keys of the operator's own, by action."""
         self.set_keymap(self.keys)
         self._draft: dict[str, str] = {}

@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button
 
 from console.errors import ConsoleError
-from screens.confirm import button
+from screens.buttons import button
 from widgets.drawn import BAD, GOOD, MUTED, Drawn, stacked
 from widgets.progress_line import ProgressLine
 

@@ -15,7 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from console.errors import ConsoleError
-from screens.confirm import button
+from screens.buttons import button
 from widgets.drawn import BAD, MUTED
 
 

@@ -8,12 +8,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.filter import LineFilter
 from textual.screen import Screen
 
+from console.console_settings import ConsoleSettings
+from screens.quiet import Quiet
 from screens.theme import textual_theme
-from themes import NO_COLOUR_THEME, load_themes
+from themes import DEFAULT_THEME, FEW_COLOURS_THEME, load_themes
+from widgets.ascii_alone import AsciiAlone
 from widgets.second_wall import SecondWall
 
 _FOREIGN = re.compile(r"[ \t]*(?:@font-face \{.*?\}|<!-- Generated with .*?-->)\n?", re.DOTALL)
@@ -24,7 +28,8 @@ class DressedApp(App[int]):
     """An application that ends with an exit code.
 
     Args:
-        theme: A theme's name; one that cannot be used falls back to the default, and is reported once.
+        settings: The theme, and what else the operator chose; a theme that cannot be used falls back to the default,
+            and is reported once.
         theme_folders: Further folders with theme files.
     """
 
@@ -33,10 +38,10 @@ class DressedApp(App[int]):
     # The palette's magnifier is an emoji of two columns; everything else is one column per symbol.
     CSS: ClassVar[str] = "CommandPalette SearchIcon { display: none; }"
 
-    def __init__(self, theme: str = "dark", theme_folders: Iterable[Path] = ()) -> None:
+    def __init__(self, settings: ConsoleSettings, theme_folders: Iterable[Path] = ()) -> None:
         loaded = load_themes(theme_folders)
         # Under NO_COLOR an RGB theme becomes RGB greys; the terminal's own colours are the honest answer.
-        wanted = NO_COLOUR_THEME if os.environ.get("NO_COLOR") is not None else theme
+        wanted = FEW_COLOURS_THEME if os.environ.get("NO_COLOR") is not None else settings.theme or DEFAULT_THEME
         chosen, problem = loaded.choose(wanted)
         super().__init__(ansi_color=True if chosen.ansi else None)
         self.animation_level = "none"
@@ -50,11 +55,20 @@ class DressedApp(App[int]):
         self.theme = chosen.name
         for name in foreign:
             self.unregister_theme(name)
-        self._wall = SecondWall()
+        self.settings = settings
+        self._walls: list[LineFilter] = [SecondWall(), *([AsciiAlone()] if settings.ascii else [])]
+        self.quiet = Quiet()
+        """When a person last pressed something; dialogs ask it."""
+
+    async def on_event(self, event: events.Event) -> None:
+        # Before anybody answers it: whether a key came alone is known from all of them.
+        if isinstance(event, events.Key | events.MouseDown) and not event.is_forwarded:
+            self.quiet.heard(event.time)
+        await super().on_event(event)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """The second wall before all others."""
-        return [self._wall, *super().get_line_filters()]
+        """The second wall before all others, then what the terminal cannot draw."""
+        return [*self._walls, *super().get_line_filters()]
 
     def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
         """The screen as SVG; who opens the picture fetches nothing, so it names no foreign host."""

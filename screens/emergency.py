@@ -16,9 +16,11 @@ from textual.widgets import Button
 from console.errors import ConsoleError
 from console.model import NodeStatus, Snapshot
 from console.ports import Session
-from screens.confirm import ConfirmScreen, button
-from widgets.drawn import BAD, MUTED, STRONG, WARN, Grown, stacked
-from widgets.emergency_words import halt_refusal, halt_words, stop_warning, stoppable
+from screens.buttons import button
+from screens.plan import PlanScreen
+from widgets.drawn import MUTED, STRONG, WARN, Grown, stacked
+from widgets.emergency_words import halt_refusal, halt_words, stays_without, stop_warning, stoppable
+from widgets.plan_rows import Plan, PlanCheck
 
 EmergencyChoice = Literal["halt", "stop"]
 
@@ -129,19 +131,30 @@ def _stop_words(snapshot: Snapshot | None, address: str) -> str:
     return f"{name} stops signing and stays down until you start it. {stop_warning(snapshot, address)}"
 
 
-def confirm_stop(session: Session, node: NodeStatus, snapshot: Snapshot | None) -> ConfirmScreen:
-    """The confirm step of stopping this machine's node in an emergency: the network's name is typed."""
+def confirm_stop(session: Session, node: NodeStatus, snapshot: Snapshot | None) -> PlanScreen:
+    """The plan of stopping this machine's node in an emergency: the network's name is typed."""
 
-    async def operation() -> str:
+    async def operation(_reason: str) -> str:
         status = await session.node_action("stop")
         return f"{status.name} is {status.state}. `n`, Start starts it again."
 
-    warning = stop_warning(snapshot, session.own_address)
-    body = stacked(
-        Content.assemble(("Stop ", STRONG), (node.name, STRONG), " on network ", (session.network, STRONG), " at once"),
-        "",
-        "It stops signing. No automation starts it again, not even an upgrade.",
-        Content.assemble(("! ", BAD), (warning, WARN)),
-        "This cancels no upgrade: the other nodes go on towards it.",
+    plan = Plan(
+        title="Stop my node",
+        effect=(
+            Content.assemble(("Stop ", STRONG), (node.name, STRONG), (" at once", STRONG)),
+            "It stops signing. No automation starts it again, not even an upgrade.",
+            "This cancels no upgrade: the other nodes go on towards it.",
+        ),
+        label="Stop",
+        network=session.network,
+        node=node.name,
+        undo="`n`, Start: it catches up; the blocks of meanwhile stay unsigned by it.",
+        checks=(_power_check(snapshot, session.own_address),),
+        typed=session.network,
     )
-    return ConfirmScreen("Stop my node", body, "Stop", operation, named=session.network)
+    return PlanScreen(plan, operation)
+
+
+def _power_check(snapshot: Snapshot | None, address: str) -> PlanCheck:
+    stays = stays_without(snapshot.chain if snapshot is not None else None, address)
+    return PlanCheck(stop_warning(snapshot, address), None if stays is None else stays.enough)

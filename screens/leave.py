@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from screens.bindings import READ_ONLY_REASON
-from screens.confirm import button
+from screens.buttons import button
 from widgets.drawn import MUTED
 
 Leaving = Literal["keep", "stop"]

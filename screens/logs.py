@@ -30,7 +30,7 @@ class LogsScreen(FilteredScreen):
     FILTERED = "#log-view"
 
     def compose(self) -> ComposeResult:
-        yield StatusLine(self.session.network, read_only=self.session.read_only, id="status")
+        yield self.status_line()
         yield LogView(id="log-view")
         yield filter_field("a text or a pattern, ! first for the others; Enter keeps it, Esc ends it")
         yield Footer(show_command_palette=False)

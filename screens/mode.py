@@ -15,6 +15,7 @@ from console.model import Snapshot
 from console.ports import Session
 from screens.bindings import refusal
 from widgets.log_view import LogLine
+from widgets.status_line import StatusLine
 
 
 class ModeScreen(Screen[None]):
@@ -58,6 +59,10 @@ class ModeScreen(Screen[None]):
     def watch_log_lines(self) -> None:
         if self.is_mounted:
             self.draw_log()
+
+    def status_line(self) -> StatusLine:
+        """The line at the top, which every view composes first."""
+        return StatusLine(self.session.network, self.session.standing, read_only=self.session.read_only, id="status")
 
     def refusal_of(self, entry: Action) -> str:
         """Why this action cannot be done now in this view; empty when it can."""

@@ -12,11 +12,13 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
-from console.model import Crossing, NodeStatus, Verdict
+from console.model import Crossing, NodeStatus, Preparation, Verdict
 from console.ports import Session
-from screens.confirm import ConfirmScreen, ReasonScreen, button
+from screens.buttons import button
+from screens.plan import PlanScreen
 from widgets.drawn import MUTED, STRONG, stacked
 from widgets.moments import count
+from widgets.plan_rows import Plan, PlanCheck
 
 NodeAction = Literal["start", "stop", "restart"]
 NodeChoice = Literal["start", "stop", "restart", "unproven"]
@@ -120,56 +122,82 @@ _MEANING: dict[str, str] = {
     "stop": "The node stops signing. No automation starts it again, not even an upgrade; you start it.",
     "restart": "The node stops signing for some seconds and starts again, armed as its plan says.",
 }
+_WAY_BACK: dict[str, str] = {
+    "start": "Stop it again.",
+    "stop": "Start it: it catches up; the blocks of meanwhile stay unsigned by it.",
+    "restart": "Nothing to undo; the blocks of meanwhile stay unsigned by it.",
+}
 
 
-def confirm_node_action(session: Session, node: NodeStatus, action: NodeAction) -> ConfirmScreen:
-    """The confirm step of one node action; carries it out through the session."""
+def confirm_node_action(session: Session, node: NodeStatus, action: NodeAction) -> PlanScreen:
+    """The plan of one node action; carried out through the session."""
 
-    async def operation() -> str:
+    async def operation(_reason: str) -> str:
         status = await session.node_action(action)
         return f"{status.name} is {status.state}."
 
-    body = stacked(
-        Content.assemble((f"{action.capitalize()} {node.name}", STRONG), " on network ", (session.network, STRONG)),
-        "",
-        _MEANING[action],
+    plan = Plan(
+        title=f"{action.capitalize()} the node",
+        effect=(Content.styled(f"{action.capitalize()} {node.name}", STRONG), _MEANING[action]),
+        label=action.capitalize(),
+        network=session.network,
+        node=node.name,
+        undo=_WAY_BACK[action],
     )
-    return ConfirmScreen(f"{action.capitalize()} the node", body, action.capitalize(), operation)
+    return PlanScreen(plan, operation)
 
 
-def confirm_unproven(session: Session, node: NodeStatus) -> ReasonScreen:
-    """The confirm step of taking a release that no other network has proven; the reason is typed."""
+def confirm_unproven(session: Session, node: NodeStatus) -> PlanScreen:
+    """The plan of taking a release that no other network has proven; the reason is typed."""
 
     async def operation(reason: str) -> str:
         status = await session.arm_unproven(reason)
         return f"{status.name} is {status.state}; it is armed in its turn."
 
     name = "" if node.attempt is None else str(node.attempt.name)
-    body = stacked(
-        Content.assemble("Take ", (name, STRONG), " unproven on ", (node.name, STRONG)),
-        Content.assemble("on network ", (session.network, STRONG)),
-        "",
-        "" if node.proof is None else node.proof.sentence,
-        "The node then arms in its turn, counts for GO and crosses. Once the network has crossed there is no way back.",
-        "",
+    plan = Plan(
+        title="Take a release unproven",
+        effect=(
+            Content.assemble("Take ", (name, STRONG), " unproven"),
+            "The node then arms in its turn, counts for GO and crosses.",
+        ),
+        label="Take",
+        network=session.network,
+        node=node.name,
+        undo="Disarm it before it crosses; once the network has crossed there is no way back.",
+        checks=() if node.proof is None else (PlanCheck(node.proof.sentence, node.proof.given),),
+        reason=True,
     )
-    return ReasonScreen("Take a release unproven", body, "Take", operation)
+    return PlanScreen(plan, operation)
 
 
-def confirm_ready(session: Session, node: NodeStatus, proposal_id: int, name: str) -> ConfirmScreen:
-    """The confirm step of signalling readiness by hand."""
+def confirm_ready(session: Session, node: NodeStatus, proposal_id: int, name: str) -> PlanScreen:
+    """The plan of signalling readiness by hand."""
 
-    async def operation() -> str:
+    async def operation(_reason: str) -> str:
         await session.ready(proposal_id)
         return f"{node.name} is signalled ready for proposal {proposal_id}."
 
-    body = stacked(
-        Content.assemble(
-            "Signal that ", (node.name, STRONG), " is ready for ", (name, STRONG), f" (proposal {proposal_id})"
+    attempt = node.attempt if node.attempt is not None and node.attempt.proposal_id == proposal_id else None
+    staged = attempt is not None and attempt.preparation in {Preparation.STAGED, Preparation.READY}
+    plan = Plan(
+        title="Signal readiness",
+        effect=(
+            Content.assemble(
+                "Signal that ", (node.name, STRONG), " is ready for ", (name, STRONG), f" (proposal {proposal_id})"
+            ),
+            "The controller does this by itself once the release is verified and staged. By hand you vouch for it: a"
+            " node that is not ready stops at H and stays down.",
         ),
-        Content.assemble("on network ", (session.network, STRONG)),
-        "",
-        "The controller does this by itself once the release is verified and staged. By hand you vouch for it: a node "
-        "that is not ready stops at H and stays down.",
+        label="Signal",
+        network=session.network,
+        node=node.name,
+        undo="It can be withdrawn until the upgrade is frozen.",
+        checks=(
+            PlanCheck(
+                f"the release is {'' if staged else 'not '}verified and staged on {node.name}",
+                staged if attempt is not None else None,
+            ),
+        ),
     )
-    return ConfirmScreen("Signal readiness", body, "Signal", operation)
+    return PlanScreen(plan, operation)

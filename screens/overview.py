@@ -34,7 +34,7 @@ class OverviewScreen(ModeScreen):
     AUTO_FOCUS = ""
 
     def compose(self) -> ComposeResult:
-        yield StatusLine(self.session.network, read_only=self.session.read_only, id="status")
+        yield self.status_line()
         with Horizontal(id="top"):
             yield Countdown(id="countdown")
             yield GoPanel(id="go")

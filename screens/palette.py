@@ -28,7 +28,8 @@ class ConsoleCommands(Provider):
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
         for command in self._commands():
-            score = matcher.match(f"{command.name} {command.help}")
+            # Letters strewn over a whole sentence would find anything; a name may be typed in part.
+            score = matcher.match(command.name) or (0.1 if query.casefold() in command.help.casefold() else 0.0)
             if score > 0:
                 yield Hit(score, Content(command.name), command.run, text=command.name, help=command.help)
 

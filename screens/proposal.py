@@ -57,7 +57,7 @@ class ProposalScreen(ModeScreen):
         self._both_forms = False
 
     def compose(self) -> ComposeResult:
-        yield StatusLine(self.session.network, read_only=self.session.read_only, id="status")
+        yield self.status_line()
         with VerticalScroll(id="report") as report:
             report.border_title = Content(f"Proposal {self.proposal_id}")
             with Container(id="columns"):

@@ -44,7 +44,7 @@ class ProposalsScreen(FilteredScreen):
             self.proposal_id = proposal_id
 
     def compose(self) -> ComposeResult:
-        yield StatusLine(self.session.network, read_only=self.session.read_only, id="status")
+        yield self.status_line()
         with Vertical(id="panes"):
             yield ProposalTable(id="proposals")
             yield ProposalDetail(id="detail")

@@ -19,7 +19,7 @@ from console.model import RegistryRules, Snapshot
 from console.operations.propose_terms import has_calls, has_release
 from console.ports import Session
 from screens.addresses import prefix_of
-from screens.confirm import button
+from screens.buttons import button
 from screens.cuts import CutsScreen
 from screens.propose_facts import (
     breaking_words,

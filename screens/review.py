@@ -15,14 +15,16 @@ from console.errors import ConsoleError
 from console.model import CallOutcome, CallReview, RegistryCall
 from console.ports import Session
 from screens.addresses import filecoin_form
-from screens.confirm import ConfirmScreen, button
-from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, stacked
+from screens.buttons import button
+from screens.plan import PlanScreen
+from widgets.drawn import BAD, GOOD, MUTED, STRONG, stacked
+from widgets.plan_rows import Plan, PlanCheck, check_rows, warning_rows
 
 SHOWN_DATA = 68
 """Bytes of call data that are shown: the function and its first two arguments; an export holds all of them."""
 
 
-class ReviewScreen(ConfirmScreen):
+class ReviewScreen(PlanScreen):
     """One call of the registry: read from the chain what it would cost, show all of it, then sign or export it.
 
     Dismissed with True when it is in a block.
@@ -37,10 +39,6 @@ class ReviewScreen(ConfirmScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("x", "export", "Export", show=False),
         Binding("a", "addresses", "Addresses", show=False),
-        Binding("up", "scroll(-1)", show=False),
-        Binding("down", "scroll(1)", show=False),
-        Binding("pageup", "scroll(-10)", show=False),
-        Binding("pagedown", "scroll(10)", show=False),
     ]
 
     def __init__(
@@ -51,9 +49,14 @@ class ReviewScreen(ConfirmScreen):
         dangerous: bool = False,
         prefix: str = "t",
     ) -> None:
-        asked = Content.styled("The chain is asked what it would do and cost.", MUTED)
-        named = session.network if dangerous else ""
-        super().__init__("Review and sign", asked, "Sign and send", self._send, named=named)
+        plan = Plan(
+            title="Review and sign",
+            effect=(Content.styled("The chain is asked what it would do and cost.", MUTED),),
+            label="Sign and send",
+            network=session.network,
+            typed=session.network if dangerous else "",
+        )
+        super().__init__(plan, self._send)
         self._session = session
         self._make = make
         self._prefix = prefix
@@ -70,17 +73,13 @@ class ReviewScreen(ConfirmScreen):
         return self._outcome
 
     def how(self) -> str:
-        if self._named:
-            return f"Type {self._named} and press Enter to sign and send; Tab reaches Export; Esc goes back."
+        if self._plan.typed:
+            return f"Type {self._plan.typed} and press Enter to sign and send; Tab reaches Export; Esc goes back."
         return "y signs and sends, x writes it to a file for another signer, a shows addresses in both forms, Esc back."
 
     def begin(self) -> None:
         """Ask the chain first: there is nothing to read before it answered."""
         self.run_worker(self._ask(), name="review", exit_on_error=True)
-
-    def arm(self) -> None:
-        super().arm()
-        self.query_one("#export", Button).disabled = False
 
     async def _ask(self) -> None:
         try:
@@ -99,17 +98,13 @@ class ReviewScreen(ConfirmScreen):
         form = self._prefix if self._both_forms else ""
         self.query_one(".body", Static).update(review_content(self._review, self._session.network, form))
 
-    async def _send(self) -> str:
+    async def _send(self, _reason: str) -> str:
         assert self._review is not None  # it can be confirmed only after it was shown
         self._outcome = outcome = await self._session.send(self._review)
         about = (
             f", as proposal {outcome.proposal_id}" if outcome.proposal_id and not self._review.call.proposal_id else ""
         )
         return f"In block {outcome.height:,}{about}: {outcome.transaction}"
-
-    def action_scroll(self, rows: int) -> None:
-        """Move what is reviewed; the focus stays on the answers."""
-        self.query_one("#asked").scroll_relative(y=rows, animate=False)
 
     def action_addresses(self) -> None:
         """Show addresses in both forms, or in one again."""
@@ -151,13 +146,15 @@ def review_content(review: CallReview, network: str, prefix: str = "") -> Conten
         ("nonce", str(review.nonce)),
         ("gas", f"at most {review.gas:,}"),
         ("cost", f"at most {coins(review.cost_wei)} of the chain's coin"),
+        ("to undo", review.call.undo or "—"),
         ("data", f"{size} bytes: {shown}{'…' if len(shown) < len(review.data) else ''}"),
     ]
     return stacked(
         Content.styled(review.call.effect, STRONG),
         "",
         *(Content.assemble((f"{name:<11}", MUTED), value) for name, value in rows),
-        *(Content.assemble(("! ", WARN), (warning, WARN)) for warning in review.warnings),
+        *check_rows(PlanCheck("the chain, asked just now, would carry it out", passed=True), "checks"),
+        *(line for warning in review.warnings for line in warning_rows(warning)),
     )
 
 

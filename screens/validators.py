@@ -52,7 +52,7 @@ class ValidatorsScreen(FilteredScreen):
         """Validator and height for which a record was read last."""
 
     def compose(self) -> ComposeResult:
-        yield StatusLine(self.session.network, read_only=self.session.read_only, id="status")
+        yield self.status_line()
         with Horizontal(id="halves"):
             with Vertical(id="all"):
                 yield ReadinessPanel(id="panel")

@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from console.model import Proposal
-from screens.confirm import button
+from screens.buttons import button
 from widgets.drawn import BAD, MUTED, STRONG, WARN, stacked
 from widgets.proposal_words import vote_words
 

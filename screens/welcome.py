@@ -24,8 +24,9 @@ from console.operations.first_look import FirstLook
 from console.operations.networks import ProposedTable, lines_of
 from console.settings import DEVNET
 from screens.bindings import bindings_for
-from screens.confirm import ConfirmScreen
+from screens.plan import PlanScreen
 from widgets.drawn import BAD, MUTED, STRONG, WARN, Grown, stacked
+from widgets.plan_rows import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +139,19 @@ class WelcomeScreen(Screen[None]):
         """Choose what is under the cursor."""
         self.query_one("#choices", OptionList).action_select()
 
-    def _confirm(self, table: ProposedTable) -> ConfirmScreen:
-        async def operation() -> str:
+    def _confirm(self, table: ProposedTable) -> PlanScreen:
+        async def operation(_reason: str) -> str:
             path = await asyncio.to_thread(self._write, table)
             return f"Written into {path}."
 
-        body = stacked(Content.assemble("Write this into the settings; what is there stays:", ""), "", *lines_of(table))
-        return ConfirmScreen(f"Add {table.network} to the settings", body, "Write", operation)
+        plan = Plan(
+            title=f"Add {table.network} to the settings",
+            effect=("Write this into the settings; what is there stays:", "", *lines_of(table)),
+            label="Write",
+            network=table.network,
+            undo="Take these lines out of the settings again.",
+        )
+        return PlanScreen(plan, operation)
 
     def _written(self, done: bool | None) -> None:
         if done:

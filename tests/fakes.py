@@ -36,6 +36,7 @@ from console.model import (
     SigningRecord,
     Snapshot,
     Stance,
+    Standing,
     Validator,
     ValidatorReadiness,
     Verdict,
@@ -408,6 +409,7 @@ class FakeSession:
         self._log = tuple(log)
         self._problems = problems or check
         self.network = network
+        self.standing = Standing("devnet")
         self.read_only = read_only
         self.bringing_up_devnet = False
         self.own_address = ADDRESSES[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,8 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from console.app import UpgradeConsoleApp
+from screens.dressed import DressedApp
+from screens.quiet import SETTLES_AFTER_S
 
 DEADLINE_S = 10.0
 """Seconds after which a condition has failed; never reached in a passing test."""
@@ -26,6 +29,19 @@ async def until(pilot: Pilot[Any], condition: Callable[[], object], what: str) -
     while not condition():
         assert loop.time() < end, f"never came: {what}"
         await pilot.pause(0.01)
+
+
+async def silence(pilot: Pilot[Any]) -> None:
+    """Wait until the next key would come alone."""
+    app = pilot.app
+    assert isinstance(app, DressedApp)
+    await until(pilot, lambda: app.quiet.since(time.monotonic()) > SETTLES_AFTER_S, "silence")
+
+
+async def alone(pilot: Pilot[Any], key: str) -> None:
+    """Press a key with silence before it, as one who means it; in a burst nothing is confirmed."""
+    await silence(pilot)
+    await pilot.press(key)
 
 
 async def until_screen(pilot: Pilot[Any], name: str) -> None:

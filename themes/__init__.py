@@ -16,8 +16,9 @@ from pathlib import Path
 DEFAULT_THEME = "dark"
 """The theme when none is named or the named one cannot be used."""
 
-NO_COLOUR_THEME = "sixteen"
-"""The theme under NO_COLOR: with the terminal's own colours only bold and reverse remain (facts/tui.md C8)."""
+FEW_COLOURS_THEME = "sixteen"
+"""The theme of a terminal of sixteen colours, and under NO_COLOR: with the terminal's own colours only bold and reverse
+remain (facts/tui.md C8)."""
 
 COLOURS = (
     "primary",

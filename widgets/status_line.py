@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from textual import events
 from textual.content import Content
 
-from console.model import AgreementState, Snapshot
+from console.model import UNSAID, AgreementState, Snapshot, Standing
 from console.text import duration, shortened
 from widgets.drawn import BAD, MUTED, STRONG, WARN, Drawn
 from widgets.moments import block_silence, chain_age, count
@@ -25,10 +25,12 @@ class Part:
     style: str = ""
 
 
-def status_parts(snapshot: Snapshot | None, network: str, *, read_only: bool, now: float) -> list[Part]:
+def status_parts(
+    snapshot: Snapshot | None, network: str, *, standing: Standing = UNSAID, read_only: bool, now: float
+) -> list[Part]:
     """The pieces in their order on the line."""
     parts = [Part("READ-ONLY", 9, "bold reverse")] if read_only else []
-    parts.append(Part(network, 10, "bold"))
+    parts.append(named(network, standing))
     if snapshot is None:
         return [*parts, Part("connecting…", 8, MUTED)]
     parts.append(Part(shortened(snapshot.network.chain_id, 20), 3, MUTED))
@@ -59,6 +61,14 @@ def status_parts(snapshot: Snapshot | None, network: str, *, read_only: bool, no
     return parts
 
 
+def named(network: str, standing: Standing) -> Part:
+    """The network's name: what is at stake there shows in words, and in the colour behind them."""
+    badge, role = standing.badge(network), standing.role
+    if role == "none":
+        return Part(badge, 10, STRONG)
+    return Part(f" {badge} ", 10, f"{STRONG} reverse $text-{role}")
+
+
 def fit(parts: list[Part], width: int) -> list[Part]:
     """Leave out the least worthy parts until the line fits `width` columns."""
     kept = list(parts)
@@ -74,15 +84,16 @@ class StatusLine(Drawn):
     StatusLine { height: 1; padding: 0 1; background: $surface; text-wrap: nowrap; text-overflow: ellipsis; }
     """
 
-    def __init__(self, network: str, *, read_only: bool, id: str | None = None) -> None:
+    def __init__(self, network: str, standing: Standing, *, read_only: bool, id: str | None = None) -> None:
         super().__init__(id=id)
         self._network = network
+        self._standing = standing
         self._read_only = read_only
         self._parts: list[Part] = []
 
     def show(self, snapshot: Snapshot | None, now: float) -> None:
         """Draw the state at `now`, Unix seconds."""
-        self._parts = status_parts(snapshot, self._network, read_only=self._read_only, now=now)
+        self._parts = status_parts(snapshot, self._network, standing=self._standing, read_only=self._read_only, now=now)
         self._redraw()
 
     def on_resize(self, event: events.Resize) -> None:

@@ -96,6 +96,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     parser.add_argument("--read-only", action="store_true", help="the console shows everything and changes nothing")
     parser.add_argument("--theme", metavar="T", help="the console's theme")
+    parser.add_argument("--ascii", action="store_true", help="the console draws with ASCII alone")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
     parser.set_defaults(network=None, node=None, dir=None, json=False, verb="open", run=_verb("console.cli.open"))
 

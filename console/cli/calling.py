@@ -100,6 +100,7 @@ def review_lines(review: CallReview) -> list[str]:
     """Everything that would be signed, as plain text."""
     return [
         review.call.effect,
+        *([f"undo    {review.call.undo}"] if review.call.undo else []),
         f"{review.described}",
         f"to      {review.target} on chain {review.chain_id}",
         f"from    {review.sender}, nonce {review.nonce}",

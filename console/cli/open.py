@@ -9,14 +9,17 @@ import signal
 import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from console.cli.sources import connect, load_target
+from console.console_settings import ConsoleSettings
 from console.errors import ConsoleError, DevnetError, InputError
+from console.model import Standing
 from console.operations.session import ConsoleSession
-from console.settings import DEVNET, default_devnet_folder, devnet_up_command, load_keymap
-
-DEFAULT_THEME = "dark"
+from console.settings import DEVNET, default_devnet_folder, devnet_up_command, load_console, theme_folder
+from console.terminal import prepare_environment, suited
+from themes import DEFAULT_THEME, FEW_COLOURS_THEME
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -33,13 +36,13 @@ def run(arguments: argparse.Namespace) -> int:
     problem = terminal_problem(os.environ)
     if problem:
         raise ConsoleError(problem, next_step="use a verb such as `upgrade-console status`")
-    if arguments.network is None and not _welcome(arguments):
+    settings = _settings(arguments)
+    if arguments.network is None and not _welcome(arguments, settings):
         return 0
     folder: Path = arguments.dir or default_devnet_folder()
     starting = _DevnetStart(folder) if _must_bring_up(arguments, folder) else None
-    keymap = load_keymap()
     session = open_session(arguments, starting)
-    code, stop = asyncio.run(_show(session, starting, arguments.theme or DEFAULT_THEME, keymap))
+    code, stop = asyncio.run(_show(session, starting, settings))
     if not stop:
         return code
     from console.devnet.network import down
@@ -49,15 +52,23 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _welcome(arguments: argparse.Namespace) -> bool:
-    """Ask which network is meant; whether one was chosen, which is in the arguments then."""
-    from console.terminal import prepare_environment
+def _settings(arguments: argparse.Namespace) -> ConsoleSettings:
+    """The settings, under what the command line says. Raises SettingsError."""
+    settings = load_console()
+    if arguments.theme:
+        settings = replace(settings, theme=arguments.theme)
+    if arguments.ascii:
+        settings = replace(settings, ascii=True)
+    return suited(settings, os.environ, many=DEFAULT_THEME, few=FEW_COLOURS_THEME)
 
+
+def _welcome(arguments: argparse.Namespace, settings: ConsoleSettings) -> bool:
+    """Ask which network is meant; whether one was chosen, which is in the arguments then."""
     prepare_environment(os.environ)
     from console.welcome_app import WelcomeApp
 
-    app = WelcomeApp(arguments.theme or DEFAULT_THEME, keymap=load_keymap())
-    app.run()
+    app = WelcomeApp(settings, (theme_folder(),))
+    app.run(mouse=settings.mouse)
     if app.chosen is None:
         return False
     arguments.network, arguments.dir = app.chosen
@@ -91,11 +102,17 @@ def open_session(arguments: argparse.Namespace, starting: _DevnetStart | None) -
     if starting is not None:
         # Its settings do not exist before it is up.
         return ConsoleSession(
-            DEVNET, lambda terminal: connect(load_target(arguments), terminal), bring_up=starting.steps
+            DEVNET,
+            lambda terminal: connect(load_target(arguments), terminal),
+            standing=Standing("devnet"),
+            bring_up=starting.steps,
         )
     target = load_target(arguments)
     return ConsoleSession(
-        target.network.name, lambda terminal: connect(target, terminal), read_only=arguments.read_only
+        target.network.name,
+        lambda terminal: connect(target, terminal),
+        standing=target.network.standing,
+        read_only=arguments.read_only,
     )
 
 
@@ -160,21 +177,17 @@ class _DevnetStart:
             steps.put_nowait(None)
 
 
-async def _show(
-    session: ConsoleSession, starting: _DevnetStart | None, theme: str, keymap: Mapping[str, str]
-) -> tuple[int, bool]:
+async def _show(session: ConsoleSession, starting: _DevnetStart | None, settings: ConsoleSettings) -> tuple[int, bool]:
     """Run the console; returns its exit code and whether the operator wants the devnet stopped."""
-    from console.terminal import prepare_environment
-
     prepare_environment(os.environ)
     # Imported here: Textual reads the environment at import, and no other verb wants it.
     from console.app import EXIT_HANGUP, EXIT_TERMINATED, UpgradeConsoleApp
     from screens.acting import EXIT_STOP_DEVNET
 
-    app = UpgradeConsoleApp(session, theme, keymap=keymap)
+    app = UpgradeConsoleApp(session, settings, (theme_folder(),))
     code = 1
     try:
-        result = await app.run_async()
+        result = await app.run_async(mouse=settings.mouse)
         code = result if result is not None else (app.return_code or 0)
     finally:
         if starting is not None:

@@ -69,9 +69,12 @@ from console.model.power import (
 from console.model.proof import Proof, ProofReading, ProofState, crossing_of, proof_of
 from console.model.release import KnownRelease, ReleaseCheck, RoleCount
 from console.model.snapshot import ChainView, NodeHeight, Snapshot, Upgrade, upgrade_of
+from console.model.standing import ACCENTS, UNSAID, Accent, Stage, Standing
 from console.model.validator_record import Signed, SigningRecord, Stance
 
 __all__ = [
+    "ACCENTS",
+    "Accent",
     "Agreement",
     "AgreementState",
     "NOBODY",
@@ -87,6 +90,7 @@ __all__ = [
     "Selector",
     "Upgradable",
     "MAX_ARMING_TURNS",
+    "UNSAID",
     "NOT_VOTED",
     "Approval",
     "ApprovalKind",
@@ -128,6 +132,8 @@ __all__ = [
     "SigningRecord",
     "Snapshot",
     "Stance",
+    "Stage",
+    "Standing",
     "Upgrade",
     "Validator",
     "ValidatorReadiness",

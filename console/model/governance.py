@@ -149,6 +149,8 @@ class RegistryCall:
     """0 for a call about no proposal, and for a new one."""
     effect: str
     """One sentence: what it does when it is in a block."""
+    undo: str = ""
+    """One sentence: what taking it back costs, or that there is no way back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ MAX_URL_BYTES = 512
 MAX_VERSION_BYTES = 32
 
 _NOTHING_SENT = "nothing was sent"
+_FACT = "Nothing to take back: it stores what is so already."
+_NO_WAY_BACK = "No way back: what is said stays said."
 _HASH = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})", re.ASCII)
 
 
@@ -43,12 +45,16 @@ def propose_call(request: ProposeRequest) -> RegistryCall:
         request.contracts_first,
         request.init_allowed,
     )
-    return RegistryCall("propose", (content, request.calls, request.undo), SigningKey.PROPOSER, 0, _proposes(request))
+    undo = "Cancel it while nobody has voted; later only the council, or a lost vote, stops it."
+    return RegistryCall(
+        "propose", (content, request.calls, request.undo), SigningKey.PROPOSER, 0, _proposes(request), undo
+    )
 
 
 def cancel_call(proposal: Proposal) -> RegistryCall:
     """Take a proposal back: its proposer, before any vote."""
-    return _about(proposal, "cancel", (), SigningKey.PROPOSER, "Proposal {} is cancelled for good.")
+    undo = "No way back: it would have to be proposed anew."
+    return _about(proposal, "cancel", (), SigningKey.PROPOSER, "Proposal {} is cancelled for good.", undo)
 
 
 def vote_call(proposal: Proposal, *, support: bool) -> RegistryCall:
@@ -57,23 +63,25 @@ def vote_call(proposal: Proposal, *, support: bool) -> RegistryCall:
     effect = f"Votes {side} on proposal {{}} with all of this validator's power."
     if proposal.expedited:
         effect += " It is an expedited vote."
-    return _about(proposal, "vote", (support,), SigningKey.VOTER, effect)
+    undo = "Vote again while the vote is open; once it is decided there is no way back."
+    return _about(proposal, "vote", (support,), SigningKey.VOTER, effect, undo)
 
 
 def finalize_call(proposal: Proposal) -> RegistryCall:
     """Store that a vote was lost or ran out."""
-    return _about(proposal, "finalize", (), SigningKey.OPERATOR, "Stores that the vote on proposal {} is over.")
+    return _about(proposal, "finalize", (), SigningKey.OPERATOR, "Stores that the vote on proposal {} is over.", _FACT)
 
 
 def schedule_call(proposal: Proposal) -> RegistryCall:
     """Give an approved proposal its height."""
+    undo = "The height never changes again; the council can cancel the upgrade until it is frozen."
     effect = "Proposal {} gets its target height, once and for all; nodes arm for it from then on."
-    return _about(proposal, "checkAndSchedule", (), SigningKey.OPERATOR, effect)
+    return _about(proposal, "checkAndSchedule", (), SigningKey.OPERATOR, effect, undo)
 
 
 def expire_call(proposal: Proposal) -> RegistryCall:
     """Store that a proposal ran out of time."""
-    return _about(proposal, "expire", (), SigningKey.OPERATOR, "Stores that proposal {} ran out of time.")
+    return _about(proposal, "expire", (), SigningKey.OPERATOR, "Stores that proposal {} ran out of time.", _FACT)
 
 
 def execute_call(proposal: Proposal) -> RegistryCall:
@@ -92,7 +100,8 @@ def execute_call(proposal: Proposal) -> RegistryCall:
     effect = f"Makes the {proposal.linked_calls} linked calls of proposal {{}}, all or none."
     if proposal.init_allowed:
         effect += " An initialiser may run with all the rights of the contract."
-    return _about(proposal, "executeContracts", (), SigningKey.OPERATOR, effect)
+    undo = "If the upgrade does not come, its undo calls take them back; after it, only another proposal."
+    return _about(proposal, "executeContracts", (), SigningKey.OPERATOR, effect, undo)
 
 
 def undo_call(proposal: Proposal) -> RegistryCall:
@@ -104,7 +113,9 @@ def undo_call(proposal: Proposal) -> RegistryCall:
     if not proposal.contracts_at or proposal.undone_at:
         why = "were not made" if not proposal.contracts_at else f"were undone at height {proposal.undone_at}"
         raise InputError(f"the linked calls of proposal {proposal.id} {why}", safe=_NOTHING_SENT)
-    return _about(proposal, "undoContracts", (), SigningKey.OPERATOR, "Takes the contract changes of proposal {} back.")
+    effect = "Takes the contract changes of proposal {} back."
+    undo = "They would have to be proposed anew."
+    return _about(proposal, "undoContracts", (), SigningKey.OPERATOR, effect, undo)
 
 
 def replace_call(proposal: Proposal, release_hash: str, release_url: str) -> RegistryCall:
@@ -126,7 +137,8 @@ def replace_call(proposal: Proposal, release_hash: str, release_url: str) -> Reg
     if not 1 <= len(release_url) <= MAX_URL_BYTES or any(not "!" <= each <= "~" for each in release_url):
         raise InputError(f"the URL must be 1 to {MAX_URL_BYTES} printable ASCII characters", safe=_NOTHING_SENT)
     effect = "Agrees that proposal {} gets other bytes; at more than 2/3 every validator has to get ready again."
-    return _about(proposal, "replaceRelease", (digest, release_url), SigningKey.VOTER, effect)
+    undo = "Agree with others on the bytes of before, until it is frozen; everybody gets ready once more."
+    return _about(proposal, "replaceRelease", (digest, release_url), SigningKey.VOTER, effect, undo)
 
 
 def rollback_call(proposal: Proposal, reason: str) -> RegistryCall:
@@ -136,7 +148,7 @@ def rollback_call(proposal: Proposal, reason: str) -> RegistryCall:
         InputError: The reason is missing or not acceptable.
     """
     effect = "Says that the network went back to the old release of before proposal {}; at more than 2/3 it is closed."
-    return _about(proposal, "rollback", (_reason(reason),), SigningKey.VOTER, effect)
+    return _about(proposal, "rollback", (_reason(reason),), SigningKey.VOTER, effect, _NO_WAY_BACK)
 
 
 def halt_call(proposal: Proposal, code: int, text: str) -> RegistryCall:
@@ -154,7 +166,7 @@ def halt_call(proposal: Proposal, code: int, text: str) -> RegistryCall:
         known = ", ".join(f"{each.value} {each.words}" for each in HaltCode)
         raise InputError(f"there is no halt code {code} (known: {known})", safe=_NOTHING_SENT)
     effect = "Approves that proposal {} is cancelled; with enough of the council it is, for good. No node stops by it."
-    return _about(proposal, "approveEmergencyHalt", (code, _reason(text)), SigningKey.COUNCIL, effect)
+    return _about(proposal, "approveEmergencyHalt", (code, _reason(text)), SigningKey.COUNCIL, effect, _NO_WAY_BACK)
 
 
 def advertise_call(version: str, protocol: int, release_hash: str) -> RegistryCall:
@@ -173,7 +185,8 @@ def advertise_call(version: str, protocol: int, release_hash: str) -> RegistryCa
     if not 0 <= protocol < 1 << 64:
         raise InputError("the protocol must be a whole number from 0", safe=_NOTHING_SENT)
     arguments = (version.encode().ljust(MAX_VERSION_BYTES, b"\0"), protocol, _digest(release_hash))
-    return RegistryCall("advertise", arguments, SigningKey.OPERATOR, 0, f"Tells the network that {version} runs here.")
+    effect = f"Tells the network that {version} runs here."
+    return RegistryCall("advertise", arguments, SigningKey.OPERATOR, 0, effect, "Advertise again.")
 
 
 def set_operator_call(operator: str) -> RegistryCall:
@@ -191,7 +204,7 @@ def set_operator_call(operator: str) -> RegistryCall:
         if operator == ZERO_ADDRESS
         else f"{operator} may signal readiness, arming and confirmations for this validator, and nothing else."
     )
-    return RegistryCall("setOperator", (operator,), SigningKey.VOTER, 0, effect)
+    return RegistryCall("setOperator", (operator,), SigningKey.VOTER, 0, effect, "Name another key, or none.")
 
 
 def _proposes(request: ProposeRequest) -> str:
@@ -214,11 +227,11 @@ def _bytes32(digits: str) -> bytes:
 
 
 def _about(
-    proposal: Proposal, function: str, further: tuple[object, ...], key: SigningKey, effect: str
+    proposal: Proposal, function: str, further: tuple[object, ...], key: SigningKey, effect: str, undo: str
 ) -> RegistryCall:
     # The number alone is easily mistaken for another one.
     about = f"{proposal.id} ({proposal.name})"
-    return RegistryCall(function, (proposal.id, *further), key, proposal.id, effect.format(about))
+    return RegistryCall(function, (proposal.id, *further), key, proposal.id, effect.format(about), undo)
 
 
 def _digest(typed: str) -> bytes:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from console.errors import ConsoleError, InputError
 from console.model import (
+    UNSAID,
     CallOutcome,
     CallReview,
     Governance,
@@ -24,6 +25,7 @@ from console.model import (
     SigningRecord,
     Snapshot,
     Stance,
+    Standing,
 )
 from console.operations import logs
 from console.operations.contract_export import read_export
@@ -95,6 +97,7 @@ class ConsoleSession:
         network: The network's name.
         connect: Loads the settings and makes the connection, with the terminal that was lent; called once, when the
             network exists.
+        standing: What is at stake there.
         read_only: Whether every change is refused.
         bring_up: Brings the devnet up, telling (steps done, steps in all, sentence); None when the network is there.
         clock: Unix seconds.
@@ -105,11 +108,13 @@ class ConsoleSession:
         network: str,
         connect: Callable[[Terminal | None], Connection],
         *,
+        standing: Standing = UNSAID,
         read_only: bool = False,
         bring_up: Callable[[], AsyncIterator[tuple[int, int, str]]] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._network = network
+        self._standing = standing
         self._connect = connect
         self._read_only = read_only
         self._bring_up = bring_up
@@ -124,6 +129,11 @@ class ConsoleSession:
     def network(self) -> str:
         """The network's name."""
         return self._network
+
+    @property
+    def standing(self) -> Standing:
+        """What is at stake there."""
+        return self._standing
 
     @property
     def read_only(self) -> bool:

@@ -8,9 +8,10 @@ import pytest
 
 from console.actions import action
 from console.app import UpgradeConsoleApp
+from console.console_settings import ConsoleSettings
 from console.errors import SettingsError
 from console.keymap import checked_keymap, with_key
-from console.settings import load_keymap
+from console.settings import load_console
 from screens.emergency import EmergencyScreen
 from screens.help import HelpScreen
 from screens.overview import OverviewScreen
@@ -52,15 +53,15 @@ def test_two_actions_swap_their_keys() -> None:
 
 def test_the_settings_file_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    assert load_keymap() == {}
+    assert load_console() == ConsoleSettings()
     (tmp_path / "upgrade-console").mkdir()
     (tmp_path / "upgrade-console" / "config.toml").write_text('[keymap]\nemergency = "f8"\n')
-    assert load_keymap() == {"emergency": "f8"}
+    assert load_console().keymap == {"emergency": "f8"}
 
 
 @pytest.mark.anyio
 async def test_a_remapped_emergency_opens_everywhere_and_help_names_its_key() -> None:
-    app = UpgradeConsoleApp(FakeSession(fakes.go()), keymap={"emergency": "f8"})
+    app = UpgradeConsoleApp(FakeSession(fakes.go()), ConsoleSettings(keymap={"emergency": "f8"}))
     async with app.run_test(size=(80, 40)) as pilot:
         await settled(pilot)
         assert "f8 HALT" in screen_text(app).splitlines()[-1]

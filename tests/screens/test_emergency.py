@@ -16,7 +16,7 @@ from screens.review import ReviewScreen
 from tests import fakes
 from tests import governance_fakes as votes
 from tests.fakes import FakeSession
-from tests.pilot import screen_text, settled, until
+from tests.pilot import alone, screen_text, settled, until
 from widgets.emergency_words import halt_refusal, stays_without, stop_warning
 
 pytestmark = pytest.mark.anyio
@@ -88,8 +88,7 @@ async def test_the_council_approves_with_code_words_and_name() -> None:
         assert isinstance(review, ReviewScreen)
         await until(pilot, lambda: not review.query_one("#confirm", Button).disabled, "the armed review")
         await pilot.press(*"devnet")
-        await until(pilot, lambda: review._settled, "the settled name")
-        await pilot.press("enter")
+        await alone(pilot, "enter")
         await until(pilot, lambda: session.sent, "the approval")
     assert [(call.function, call.args) for call in session.sent] == [("approveEmergencyHalt", (2, 3, "it leaks"))]
     assert session.node_actions == []
@@ -99,12 +98,11 @@ async def _stop(pilot: Pilot[int], session: FakeSession) -> None:
     screen = await _open(pilot)
     screen.query_one("#stop", Button).focus()
     await pilot.press("enter")
-    await until(pilot, lambda: pilot.app.screen.query("#named"), "the confirm step")
+    await until(pilot, lambda: pilot.app.screen.query("#typed"), "the confirm step")
     confirm = pilot.app.screen
     await until(pilot, lambda: not confirm.query_one("#confirm", Button).disabled, "the armed dialog")
     await pilot.press(*session.network)
-    await until(pilot, lambda: confirm._settled, "the settled name")  # type: ignore[attr-defined]
-    await pilot.press("enter")
+    await alone(pilot, "enter")
     await until(pilot, lambda: session.node_actions, "the stop")
 
 

@@ -9,12 +9,12 @@ from textual.widgets import Button, Input
 
 from console.app import UpgradeConsoleApp
 from console.errors import NodeError
-from screens.confirm import ConfirmScreen, ReasonScreen
 from screens.node_menu import NodeMenuScreen
 from screens.overview import OverviewScreen
+from screens.plan import PlanScreen
 from tests import fakes
 from tests.fakes import FakeSession
-from tests.pilot import screen_text, settled, until
+from tests.pilot import alone, screen_text, settled, until
 
 pytestmark = pytest.mark.anyio
 
@@ -30,11 +30,11 @@ async def test_stopping_the_node() -> None:
         assert app.screen.focused is app.screen.query_one("#cancel")
         assert app.screen.query_one("#start", Button).disabled
         await pilot.click("#stop")
-        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen), "the confirm step")
+        await until(pilot, lambda: isinstance(app.screen, PlanScreen), "the confirm step")
         assert session.node_actions == []
         await until(pilot, lambda: not app.screen.query_one("#confirm", Button).disabled, "the armed dialog")
         assert "No automation starts it again" in screen_text(app)
-        await pilot.press("y")
+        await alone(pilot, "y")
         await until(pilot, lambda: "node1 is STOPPED_BY_OPERATOR." in screen_text(app), "the answer")
         await pilot.press("y", "enter")
         await until(pilot, lambda: isinstance(app.screen, OverviewScreen), "the overview")
@@ -47,13 +47,13 @@ async def test_readiness_refused_by_the_chain_can_be_tried_again() -> None:
     async with app.run_test() as pilot:
         await settled(pilot)
         await pilot.press("r")
-        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen), "the confirm step")
+        await until(pilot, lambda: isinstance(app.screen, PlanScreen), "the confirm step")
         await until(pilot, lambda: not app.screen.query_one("#confirm", Button).disabled, "the armed dialog")
-        await pilot.press("y")
+        await alone(pilot, "y")
         await until(pilot, lambda: "node1 has not staged v0.2.0; wait for STAGED." in screen_text(app), "the error")
         await until(pilot, lambda: not app.screen.query_one("#confirm", Button).disabled, "another try")
         session.error = None
-        await pilot.press("y")
+        await alone(pilot, "y")
         await until(pilot, lambda: "is signalled ready for proposal 1" in screen_text(app), "the answer")
     assert session.readied == [1, 1]
 
@@ -97,8 +97,8 @@ async def test_an_unproven_release_is_taken_with_a_typed_reason_only() -> None:
         await until(pilot, lambda: isinstance(app.screen, NodeMenuScreen), "the menu")
         await pilot.pause()
         await pilot.click("#unproven")
-        await until(pilot, lambda: isinstance(app.screen, ReasonScreen), "the confirm step")
-        assert "calibration executed it at height 88412" in screen_text(app)
+        await until(pilot, lambda: isinstance(app.screen, PlanScreen), "the confirm step")
+        await until(pilot, lambda: "calibration executed it" in screen_text(app), "the proof")
         await pilot.press("y", "y")
         await until(pilot, lambda: not app.screen.query_one("#confirm", Button).disabled, "the armed dialog")
         assert session.unproven == []
@@ -107,7 +107,9 @@ async def test_an_unproven_release_is_taken_with_a_typed_reason_only() -> None:
         await until(pilot, lambda: "A reason is needed" in screen_text(app), "the refusal")
         assert session.unproven == []
         app.screen.query_one("#reason", Input).value = "calibration is gone"
-        await pilot.press("enter")
+        await pilot.press("x", "backspace", "enter")
+        await until(pilot, lambda: "came in a burst" in screen_text(app), "the second refusal")
+        await alone(pilot, "enter")
         await until(pilot, lambda: "it is armed in its turn" in screen_text(app), "the answer")
     assert session.unproven == ["calibration is gone"]
 
@@ -121,9 +123,10 @@ async def test_a_refusal_of_an_unproven_release_is_told_in_place() -> None:
         await until(pilot, lambda: isinstance(app.screen, NodeMenuScreen), "the menu")
         await pilot.pause()
         await pilot.click("#unproven")
-        await until(pilot, lambda: isinstance(app.screen, ReasonScreen), "the confirm step")
+        await until(pilot, lambda: isinstance(app.screen, PlanScreen), "the confirm step")
         await until(pilot, lambda: not app.screen.query_one("#confirm", Button).disabled, "the armed dialog")
-        await pilot.press("w", "h", "y", "enter")
+        await pilot.press("w", "h", "y")
+        await alone(pilot, "enter")
         await until(pilot, lambda: "no plan waits for a proof here." in screen_text(app), "the error")
     assert session.unproven == ["why"]
 

@@ -13,9 +13,10 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Checkbox, Input
 
 from console.app import UpgradeConsoleApp
+from console.console_settings import ConsoleSettings
 from console.model import Snapshot, Verdict
 from console.operations.governance import halt_call, vote_call
-from screens.confirm import ConfirmScreen, ReasonScreen
+from screens.plan import PlanScreen
 from screens.review import ReviewScreen
 from tests import fakes
 from tests import governance_fakes as votes
@@ -68,7 +69,7 @@ def test_overview(snap_compare: Compare, name: str) -> None:
 
 @pytest.mark.parametrize("theme", ["light", "sixteen"])
 def test_theme(snap_compare: Compare, theme: str) -> None:
-    app = UpgradeConsoleApp(FakeSession(fakes.partly_ready(), read_only=True), theme)
+    app = UpgradeConsoleApp(FakeSession(fakes.partly_ready(), read_only=True), ConsoleSettings(theme=theme))
     assert snap_compare(app, run_before=after())
 
 
@@ -141,7 +142,7 @@ def test_stopping_the_node_in_an_emergency(snap_compare: Compare) -> None:
         await until(pilot, lambda: not pilot.app.screen.query_one("#stop", Button).disabled, "the choices")
         pilot.app.screen.query_one("#stop", Button).focus()
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen), "the confirm step")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PlanScreen), "the confirm step")
         await until(pilot, lambda: not pilot.app.screen.query_one("#confirm", Button).disabled, "the armed dialog")
         await pilot.pause()
 
@@ -190,7 +191,7 @@ def test_taking_an_unproven_release(snap_compare: Compare) -> None:
         # By keyboard: what the mouse hovers over, and the flash of a pressed button, would be a matter of time.
         pilot.app.screen.query_one("#unproven", Button).focus()
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ReasonScreen), "the confirm step")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PlanScreen), "the confirm step")
         await until(pilot, lambda: not pilot.app.screen.query_one("#confirm", Button).disabled, "the armed dialog")
         await until(pilot, lambda: not _pressed(pilot), "the end of the button's flash")
         await pilot.pause()

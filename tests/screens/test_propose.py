@@ -18,7 +18,7 @@ from screens.review import ReviewScreen
 from tests import fakes
 from tests import governance_fakes as votes
 from tests.fakes import HASH, NOW, URL, FakeSession
-from tests.pilot import screen_text, settled, until
+from tests.pilot import alone, screen_text, settled, until
 from widgets.choice_field import ChoiceField
 
 pytestmark = pytest.mark.anyio
@@ -79,7 +79,7 @@ async def test_what_is_reviewed_is_sent_once_and_the_form_is_empty_afterwards() 
         review = await _ask(pilot, form)
         await _armed(pilot, review)
         assert review.focused is review.query_one("#cancel")
-        await pilot.press("y")
+        await alone(pilot, "y")
         await until(pilot, lambda: session.sent, "the proposal")
         await until(pilot, lambda: "In block 1,236, as proposal 7:" in screen_text(app), "the result in place")
         fields = session.proposed[0]
@@ -124,7 +124,7 @@ async def test_a_refusal_is_told_and_nothing_typed_is_lost() -> None:
         form = await _open(pilot)
         await _fill(pilot, form, FILLED)
         await _armed(pilot, await _ask(pilot, form))
-        await pilot.press("y")
+        await alone(pilot, "y")
         await until(pilot, lambda: "HeightTooSoon; choose a later H." in screen_text(app), "the error")
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is form, "the form")

@@ -16,7 +16,7 @@ from screens.review import ReviewScreen, coins
 from screens.vote import VoteScreen
 from tests import governance_fakes as votes
 from tests.fakes import FakeSession
-from tests.pilot import screen_text, settled, until
+from tests.pilot import alone, screen_text, settled, until
 
 pytestmark = pytest.mark.anyio
 
@@ -79,7 +79,7 @@ async def test_a_vote_is_reviewed_whole_and_sent_once() -> None:
             assert piece in text
         assert review.focused is review.query_one("#cancel")
         assert session.sent == []
-        await pilot.press("y", "y")
+        await alone(pilot, "y")
         await until(pilot, lambda: "In block 1,236:" in screen_text(app), "the block")
         assert "0x7a7a7a" in screen_text(app)
         assert "Export" not in screen_text(app)
@@ -135,7 +135,7 @@ async def test_a_signature_that_failed_can_be_tried_again_and_nothing_closes_mea
         await _armed(pilot, review)
         session.error = SignerError("the passphrase is wrong", safe="nothing was sent")
         session.answer.clear()
-        await pilot.press("y")
+        await alone(pilot, "y")
         await until(pilot, lambda: session.sent, "the first try")
         await pilot.press("escape")
         await pilot.pause()
@@ -143,7 +143,7 @@ async def test_a_signature_that_failed_can_be_tried_again_and_nothing_closes_mea
         session.answer.set()
         await until(pilot, lambda: "the passphrase is wrong; nothing was sent." in screen_text(app), "the reason")
         session.error = None
-        await pilot.press("y")
+        await alone(pilot, "y")
         await until(pilot, lambda: "In block 1,236" in screen_text(app), "the block")
     assert len(session.sent) == 2
 
@@ -167,14 +167,13 @@ async def test_a_dangerous_one_wants_the_networks_name() -> None:
     async with app.run_test() as pilot:
         review = await _rollback(pilot)
         await _armed(pilot, review)
-        field = review.query_one("#named", Input)
+        field = review.query_one("#typed", Input)
         await pilot.press("y", "enter")
         await until(pilot, lambda: "exactly" in screen_text(app), "the refusal")
         assert session.sent == []
         field.value = ""
         await pilot.press(*"devnet")
-        await until(pilot, lambda: review._settled, "the settled name")
-        await pilot.press("enter")
+        await alone(pilot, "enter")
         await until(pilot, lambda: session.sent, "the call")
     assert [(call.function, call.args) for call in session.sent] == [("rollback", (2, "it crashed"))]
 
@@ -188,7 +187,7 @@ async def test_a_name_typed_ahead_or_pasted_confirms_nothing() -> None:
         await pilot.press(*"devnet", "enter")
         session.review_answer.set()
         await _armed(pilot, review)
-        field = review.query_one("#named", Input)
+        field = review.query_one("#typed", Input)
         assert field.value == ""
         field.focus()
         app.post_message(events.Paste("devnet"))
@@ -197,7 +196,7 @@ async def test_a_name_typed_ahead_or_pasted_confirms_nothing() -> None:
         # Pasted as keys, with the Enter in the same burst.
         for key in (*"devnet", "enter"):
             app.post_message(events.Key(key, key if len(key) == 1 else "\r"))
-        await until(pilot, lambda: "Read it again" in screen_text(app), "the answer")
+        await until(pilot, lambda: "came in a burst" in screen_text(app), "the answer")
         await pilot.pause()
     assert session.sent == []
 
@@ -241,7 +240,7 @@ async def test_running_an_initialiser_wants_the_name() -> None:
         await _proposal(pilot)
         await pilot.press("e")
         review = await _review(pilot)
-        assert review.query("#named")
+        assert review.query("#typed")
 
 
 def test_coins_are_exact() -> None:

@@ -15,9 +15,9 @@ from console.node.discovery import Finding, Level
 from console.operations.first_look import FirstLook, FoundController
 from console.operations.networks import KnownNetwork, NetworkValue, ProposedTable
 from console.welcome_app import WelcomeApp
-from screens.confirm import ConfirmScreen
+from screens.plan import PlanScreen
 from screens.welcome import WelcomeScreen
-from tests.pilot import screen_text, until
+from tests.pilot import alone, screen_text, until
 
 DEVNET_ROW = KnownNetwork("devnet", (), "it is not there yet")
 CALIB = KnownNetwork("calib", (NetworkValue("chain_id", "r314159-x", "settings"),), "")
@@ -79,11 +79,11 @@ async def test_settings_are_shown_then_written_then_looked_at_again(
     async with app.run_test() as pilot:
         screen = await drawn(pilot)
         await pilot.press("down", "down", "enter")
-        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen), "the question")
+        await until(pilot, lambda: isinstance(app.screen, PlanScreen), "the question")
         assert not list(tmp_path.iterdir())
         await until(pilot, lambda: not app.screen.query_one("#confirm", Button).disabled, "the armed dialog")
         assert "gaiad" in screen_text(app)
-        await pilot.press("y")
+        await alone(pilot, "y")
         await until(pilot, lambda: "Written into" in screen_text(app), "the answer")
         await pilot.press("escape")
         await until(pilot, lambda: screen.query_one(OptionList).option_count == 3, "one proposal less")

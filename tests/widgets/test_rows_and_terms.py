@@ -16,6 +16,7 @@ from console.model import (
     Preparation,
     ProposalStatus,
     Snapshot,
+    Standing,
     Verdict,
 )
 from console.text import UntrustedText
@@ -177,7 +178,7 @@ def test_after_the_crossing_missing_power_is_a_failure() -> None:
 @pytest.mark.parametrize("width", [10, 20, 40, 60, 78, 118])
 @pytest.mark.parametrize("read_only", [True, False])
 def test_the_status_line_fits_and_keeps_what_matters(width: int, read_only: bool) -> None:
-    parts = fit(status_parts(fakes.stale(), "devnet", read_only=read_only, now=NOW), width)
+    parts = fit(status_parts(fakes.stale(), "devnet", standing=Standing("devnet"), read_only=read_only, now=NOW), width)
     assert sum(cell_len(part.text) for part in parts) + 2 * (len(parts) - 1) <= width
     texts = [part.text for part in parts]
     assert "devnet" in texts
@@ -258,3 +259,19 @@ def test_endpoints_that_disagree_are_told_before_any_number() -> None:
     unchecked = replace(shown.chain, agreement=Agreement(AgreementState.UNCHECKED, "one endpoint", required=True))
     words = [part.text for part in status_parts(fakes.snapshot(unchecked, None), "devnet", read_only=False, now=NOW)]
     assert "NOT CROSS-CHECKED" in words
+
+
+@pytest.mark.parametrize(
+    ("standing", "network", "text", "style"),
+    [
+        (Standing("mainnet"), "hub", " MAINNET hub ", "bold reverse $text-error"),
+        (Standing("mainnet"), "mainnet", " mainnet ", "bold reverse $text-error"),
+        (Standing("testnet"), "hub-test", " TESTNET hub-test ", "bold reverse $text-warning"),
+        (Standing("testnet", "primary"), "hub-test", " TESTNET hub-test ", "bold reverse $text-primary"),
+        (Standing("devnet"), "devnet", "devnet", "bold"),
+        (Standing("devnet"), "mine", "DEVNET mine", "bold"),
+    ],
+)
+def test_a_mainnet_looks_unlike_a_testnet(standing: Standing, network: str, text: str, style: str) -> None:
+    named = status_parts(fakes.go(), network, standing=standing, read_only=False, now=NOW)[0]
+    assert (named.text, named.style) == (text, style)

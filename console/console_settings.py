@@ -1,0 +1,120 @@
+"""How the console itself looks and behaves: the tables `[console]` and `[keymap]` of the settings file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from console.errors import SettingsError
+from console.keymap import checked_keymap
+from console.setting_fields import table_of
+from console.settings_table import nearest, quoted
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleSettings:
+    """What the operator chose for the console; the command line's options go before it."""
+
+    theme: str = ""
+    """A theme's name; empty: the one that suits the terminal."""
+    ascii: bool | None = None
+    """Whether only ASCII is drawn; None: where the terminal is known to draw no more."""
+    reduced_motion: bool = False
+    """Whether the screen moves seldom: its clocks every few seconds instead of each."""
+    mouse: bool = True
+    """Whether the console takes the mouse; else the terminal selects text with it as usual."""
+    keymap: Mapping[str, str] = field(default_factory=dict)
+    """Other keys for actions, as `checked_keymap` gives them."""
+
+
+DEFAULTS = ConsoleSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleSetting:
+    """One key of `[console]`, for reading it and for the documentation."""
+
+    key: str
+    default: str
+    meaning: str
+    decode: Callable[[object], Any]
+    """Raises ValueError with the words for what it must be."""
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false")
+    return value
+
+
+def _flag_or_auto(value: object) -> bool | None:
+    if value == "auto":
+        return None
+    if not isinstance(value, bool):
+        raise ValueError('true, false or "auto"')
+    return value
+
+
+def _name(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("the name of a theme")
+    return value
+
+
+CONSOLE_SETTINGS = (
+    ConsoleSetting(
+        "theme",
+        "`dark`; `sixteen` on a terminal of sixteen colours",
+        "A theme's name. The command line's `--theme` goes before it, and `NO_COLOR` before both.",
+        _name,
+    ),
+    ConsoleSetting(
+        "ascii",
+        '`"auto"`',
+        "Draw with ASCII alone: `true`, `false`, or by itself on a Linux console and where the locale is not UTF-8."
+        " `--ascii` goes before it.",
+        _flag_or_auto,
+    ),
+    ConsoleSetting(
+        "reduced_motion",
+        "`false`",
+        "Move the clocks on the screen every five seconds instead of each, for slow lines, screen readers and calm.",
+        _flag,
+    ),
+    ConsoleSetting(
+        "mouse",
+        "`true`",
+        "Let the console take the mouse. `false` leaves it to the terminal, which then selects text as usual.",
+        _flag,
+    ),
+)
+"""Every key of `[console]`; each is also a field's name in ConsoleSettings."""
+
+
+def parse_console(table: Mapping[str, object], keymap: Mapping[str, object]) -> ConsoleSettings:
+    """Check both tables, as TOML gives them.
+
+    Raises:
+        SettingsError: An unknown setting, a value of the wrong kind, or a key that cannot be one.
+    """
+    known = {setting.key: setting for setting in CONSOLE_SETTINGS}
+    values: dict[str, Any] = {}
+    for key, value in table_of(table, "console").items():
+        if key not in known:
+            raise SettingsError(
+                f"console: there is no setting {quoted(key)}{nearest(key, list(known))}",
+                next_step="mend the name, or take the line out",
+            )
+        try:
+            values[key] = known[key].decode(value)
+        except ValueError as error:
+            raise SettingsError(f"console: {key} must be {error}") from error
+    return ConsoleSettings(keymap=checked_keymap(table_of(keymap, "keymap")), **values)
+
+
+def console_settings_markdown() -> str:
+    """The table of these settings, for the documentation."""
+    lines = ["| console setting | default | meaning |", "|---|---|---|"]
+    lines += [f"| `{row.key}` | {row.default} | {row.meaning} |" for row in CONSOLE_SETTINGS]
+    return "\n".join(lines) + "\n"
