@@ -92,8 +92,9 @@ class ValidatorsScreen(FilteredScreen):
 
     def action_open(self) -> None:
         """Show the chosen validator in full where it is not beside the table already."""
-        if self.query_one(DashboardTable).shown_validator is not None:
+        if self.has_class("-narrow") and self.query_one(DashboardTable).shown_validator is not None:
             self.add_class("-open")
+            self.query_one(ValidatorDetail).focus()
             self.draw_detail()
 
     def action_back(self) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from textual import events
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
 from textual.content import Content
 
 from console.model import Choice, Signed, SigningRecord, Stance, Validator, ValidatorReadiness
 from console.text import duration, shortened
 from widgets.dashboard_rows import Dashboard, Form, advertised_words, fine_percent
-from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, Drawn, stacked
+from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, Grown, stacked
 from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, count
 from widgets.readiness_rows import failure_words
 
@@ -42,8 +44,8 @@ class Shown:
     record: Record
 
 
-class ValidatorDetail(Drawn):
-    """Nothing of an address is shortened here."""
+class ValidatorDetail(VerticalScroll):
+    """Nothing of an address is shortened here; what is longer than the screen scrolls."""
 
     DEFAULT_CSS = """
     ValidatorDetail {
@@ -51,14 +53,19 @@ class ValidatorDetail(Drawn):
         border-title-style: bold;
         border-title-color: $foreground;
         padding: 0 1;
-        text-wrap: nowrap;
-        text-overflow: ellipsis;
+        scrollbar-size-vertical: 1;
+        &:focus { border-top: solid $primary; }
+        & > Grown { text-wrap: nowrap; text-overflow: ellipsis; }
     }
     """
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._given: tuple[Dashboard, Validator, float, Form, Record] | None = None
+        self._headed = ""
+
+    def compose(self) -> ComposeResult:
+        yield Grown()
 
     def show(self, dashboard: Dashboard, validator: Validator, now: float, form: Form, record: Record) -> None:
         """Draw this validator at `now`, Unix seconds."""
@@ -68,8 +75,7 @@ class ValidatorDetail(Drawn):
     def show_none(self, why: str) -> None:
         """Say why there is none."""
         self._given = None
-        self.head(Content("Validator"))
-        self.draw(Content.styled(why, MUTED))
+        self._draw("Validator", Content.styled(why, MUTED))
 
     def on_resize(self, event: events.Resize) -> None:
         self._redraw()
@@ -78,8 +84,15 @@ class ValidatorDetail(Drawn):
         if self._given is None:
             return
         dashboard, validator, now, form, record = self._given
-        self.head(Content(str(validator.moniker) or shortened(validator.address, 24)))
-        self.draw(stacked(*detail_lines(Shown(dashboard, validator, now, form, self.size.width, record))))
+        shown = Shown(dashboard, validator, now, form, self.scrollable_content_region.width, record)
+        self._draw(str(validator.moniker) or shortened(validator.address, 24), stacked(*detail_lines(shown)))
+
+    def _draw(self, heading: str, content: Content) -> None:
+        self.query_one(Grown).draw(content)
+        if heading != self._headed:
+            self._headed = heading
+            self.border_title = Content(heading)
+            self.scroll_home(animate=False)
 
 
 def detail_lines(shown: Shown) -> list[Content]:
@@ -111,8 +124,8 @@ def _weights(shown: Shown, said: ValidatorReadiness | None) -> list[Content]:
         weight = f"{UNKNOWN} no proposal counts it"
     else:
         weight = f"{count(said.power)} of {count(dashboard.total_weight)} · "
-        weight += fine_percent(said.power, dashboard.total_weight)
-    return [_field("consensus", f"power {power}"), _field("registry", f"weight {weight}")]
+        weight += f"{fine_percent(said.power, dashboard.total_weight)}, in the registry"
+    return [_field("power", f"{power}, in consensus"), _field("weight", weight)]
 
 
 def _versions(shown: Shown, said: ValidatorReadiness | None) -> list[Content]:
