@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MODE_NAMES = ("overview", "proposals", "validators", "logs")
+MODE_NAMES = ("overview", "proposals", "validators", "node", "logs")
 """The top-level views, in the order of their number keys."""
 
 VIEW_NAMES = (*MODE_NAMES, "proposal")
@@ -74,6 +74,12 @@ _VIEWS: tuple[Action, ...] = (
         "Validators",
         "Who is ready and who is not, with versions, and when that schedules the upgrade.",
         footer=("overview", "proposals"),
+    ),
+    Action(
+        "show_node",
+        "4",
+        "Node view",
+        "This machine's node from inside: processes, disk, generations, rollback points, journal.",
     ),
     Action("show_logs", "5", "Logs", "The node's and the controller's log."),
 )
@@ -193,7 +199,7 @@ _OF_NODE: tuple[Action, ...] = (
         "Node",
         "This machine's node: start, stop, restart, force.",
         MODE_NAMES,
-        footer=("overview",),
+        footer=("overview", "node"),
         changes=True,
     ),
 )

@@ -24,6 +24,7 @@ from screens.bindings import refusal
 from screens.bring_up import BringUp, BringUpScreen
 from screens.logs import LogsScreen
 from screens.mode import ModeScreen
+from screens.node import NodeScreen
 from screens.overview import OverviewScreen
 from screens.proposals import ProposalsScreen
 from screens.validators import ValidatorsScreen
@@ -37,7 +38,7 @@ REDUCED_TICK_S = 5.0
 LOG_BATCH_S = 0.25
 """Seconds for which log lines are gathered before they are drawn at once (facts/tui.md C4)."""
 
-VIEWS: tuple[type[ModeScreen], ...] = (OverviewScreen, ProposalsScreen, ValidatorsScreen, LogsScreen)
+VIEWS: tuple[type[ModeScreen], ...] = (OverviewScreen, ProposalsScreen, ValidatorsScreen, NodeScreen, LogsScreen)
 """The views in the order of their keys."""
 
 

@@ -13,10 +13,13 @@ from console.model import (
     CallOutcome,
     CallReview,
     Governance,
+    JournalEntry,
     KnownRelease,
     LinkedReview,
     MigrationKind,
     NodeStatus,
+    NodeStorage,
+    ProcessTree,
     ProofReading,
     Proposal,
     Readiness,
@@ -410,6 +413,18 @@ class Session(Protocol):
 
     async def node_action(self, action: str) -> NodeStatus:
         """`start`, `stop` or `restart` on this session's node. Raises ConsoleError."""
+        ...
+
+    async def node_processes(self) -> ProcessTree:
+        """The processes of this session's node, with CPU of the time since the call before. Raises ConsoleError."""
+        ...
+
+    async def node_storage(self) -> NodeStorage:
+        """Generations, rollback points and disk of this session's node; counted rarely. Raises ConsoleError."""
+        ...
+
+    async def node_timeline(self) -> tuple[JournalEntry, ...]:
+        """The newest entries of the controller's journal, newest first. Raises ConsoleError."""
         ...
 
     async def release(self) -> KnownRelease:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from console.console_settings import console_settings_markdown
+from console.glossary import glossary_markdown
 from console.keymap import keys_markdown
 from console.network_table import networks_markdown
 from console.node.health_table import health_table_markdown
@@ -21,6 +22,7 @@ GUIDE = DOCS / "operator-guide.md"
 ARCHITECTURE = DOCS / "architecture.md"
 RELEASES = DOCS / "releases.md"
 CONSOLE_KEYS = DOCS / "console-keys.md"
+GLOSSARY = DOCS / "glossary.md"
 NETWORKS = DOCS / "networks.md"
 MANIFEST_SCHEMA = DOCS / "release-manifest.schema.json"
 
@@ -58,6 +60,8 @@ def main() -> None:
     for table in (keys_markdown(), console_settings_markdown()):
         keys = with_table(keys, table.splitlines()[0], table)
     CONSOLE_KEYS.write_text(keys, "utf-8")
+    words = glossary_markdown()
+    GLOSSARY.write_text(with_table(GLOSSARY.read_text("utf-8"), words.splitlines()[0], words), "utf-8")
     networks = networks_markdown()
     NETWORKS.write_text(with_table(NETWORKS.read_text("utf-8"), networks.splitlines()[0], networks), "utf-8")
     MANIFEST_SCHEMA.write_text(json.dumps(manifest_schema(), indent=2) + "\n", "utf-8")

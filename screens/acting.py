@@ -105,6 +105,10 @@ class ActingApp(DressedApp):
         """Switch to the validators and their readiness."""
         self.switch_mode("validators")
 
+    def action_show_node(self) -> None:
+        """Switch to this machine's node."""
+        self.switch_mode("node")
+
     def action_show_logs(self) -> None:
         """Switch to the logs."""
         self.switch_mode("logs")

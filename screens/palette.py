@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
+from textual.screen import Screen
 from textual.types import IgnoreReturnCallbackType
 
-from console.actions import key_names
+from console.actions import ACTIONS, key_names
+from console.keymap import with_key
+from screens.dressed import DressedApp
 from screens.mode import ModeScreen
 
 
@@ -39,23 +43,29 @@ class ConsoleCommands(Provider):
 
     def _commands(self) -> list[Command]:
         screen = self.screen
-        if not isinstance(screen, ModeScreen):
-            return []
-        commands = []
-        for entry in screen.actions:
-            reason = screen.refusal_of(entry)
-            name = f"{entry.label} ({key_names(entry)})"
-            if reason:
-                commands.append(Command(f"{name}: not now", reason, self._refuse(screen, entry.label, reason)))
-            else:
-                commands.append(
-                    Command(name, entry.help, self._run(screen, entry.id if entry.local else f"app.{entry.id}"))
-                )
+        commands = [*self._of_view(screen)] if isinstance(screen, ModeScreen) else [*self._of_dialog(screen)]
         for theme in sorted(self.app.available_themes):
             commands.append(Command(f"Theme: {theme}", "Change the colours.", self._theme(theme)))
         return commands
 
-    def _run(self, screen: ModeScreen, action: str) -> IgnoreReturnCallbackType:
+    def _of_dialog(self, screen: Screen[Any]) -> Iterator[Command]:
+        """Over a dialog or a form only what its keys do there as well."""
+        keymap = self.app.settings.keymap if isinstance(self.app, DressedApp) else {}
+        for entry in ACTIONS:
+            if entry.everywhere:
+                name = f"{entry.label} ({key_names(with_key(entry, keymap))})"
+                yield Command(name, entry.help, self._run(screen, f"app.{entry.id}"))
+
+    def _of_view(self, screen: ModeScreen) -> Iterator[Command]:
+        for entry in screen.actions:
+            reason = screen.refusal_of(entry)
+            name = f"{entry.label} ({key_names(entry)})"
+            if reason:
+                yield Command(f"{name}: not now", reason, self._refuse(screen, entry.label, reason))
+            else:
+                yield Command(name, entry.help, self._run(screen, entry.id if entry.local else f"app.{entry.id}"))
+
+    def _run(self, screen: Screen[Any], action: str) -> IgnoreReturnCallbackType:
         async def run() -> None:
             await screen.run_action(action)
 

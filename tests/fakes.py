@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
 
-from console.errors import ConsoleError
+from console.errors import ConsoleError, InputError
 from console.model import (
     Arming,
     Attempt,
@@ -15,12 +15,15 @@ from console.model import (
     ChainView,
     Crossing,
     Governance,
+    JournalEntry,
     KnownRelease,
     LinkedReview,
     NetworkIdentity,
     NodeHeight,
     NodeStatus,
+    NodeStorage,
     Preparation,
+    ProcessTree,
     Proof,
     ProofState,
     Proposal,
@@ -393,6 +396,11 @@ def a_signing_record(blocks: int = 40, newest: int = 1233) -> SigningRecord:
     )
 
 
+def no_node() -> ConsoleError:
+    """What a session without a node says."""
+    return InputError("no node of network devnet is set up on this machine", safe="nothing was changed")
+
+
 class FakeSession:
     """A session that answers from memory and records what it was asked to do."""
 
@@ -405,6 +413,8 @@ class FakeSession:
         problems: Callable[[dict[str, str]], dict[str, str]] | None = None,
         error: ConsoleError | None = None,
     ) -> None:
+        from tests import node_fakes
+
         self._snapshots = snapshots
         self._log = tuple(log)
         self._problems = problems or check
@@ -419,6 +429,12 @@ class FakeSession:
         self.readied: list[int] = []
         self.node_actions: list[str] = []
         self.known_release = a_release()
+        self.tree = node_fakes.a_tree()
+        self.storage = node_fakes.a_storage()
+        self.journal = node_fakes.JOURNAL
+        self.looks = 0
+        self.storage_reads = 0
+        self.node_error: ConsoleError | None = None
         self.releases_asked = 0
         self.unproven: list[str] = []
         self.registry_rules: RegistryRules | None = None
@@ -536,6 +552,25 @@ class FakeSession:
         if self.error is not None:
             raise self.error
         return node(1234, state="STOPPED_BY_OPERATOR")
+
+    async def node_processes(self) -> ProcessTree:
+        self.looks += 1
+        self._raise_of_node()
+        return self.tree
+
+    async def node_storage(self) -> NodeStorage:
+        self.storage_reads += 1
+        self._raise_of_node()
+        return self.storage
+
+    async def node_timeline(self) -> tuple[JournalEntry, ...]:
+        self._raise_of_node()
+        return self.journal
+
+    def _raise_of_node(self) -> None:
+        error = self.error or self.node_error
+        if error is not None:
+            raise error
 
     async def release(self) -> KnownRelease:
         self.releases_asked += 1

@@ -15,14 +15,14 @@ from widgets.readiness_rows import failure_words
 _HASH = re.compile(r"[0-9a-fA-F]{64}")
 """The ends of a hash are enough for a sentence; whole it stands in the log and the proposal."""
 
-_BAD_STATES = {
+BAD_STATES = {
     NodeState.NEEDS_OPERATOR.value,
     NodeState.STOPPED.value,
     Crossing.MISSED_HALT.value,
     "FAILED",
 }
 _HALTED_ONCE = frozenset(Crossing) - {Crossing.NONE, Crossing.MISSED_HALT, Crossing.NEEDS_OPERATOR}
-_GOOD_STATES = {Crossing.COMMITTED.value, "READY", "ARMED"}
+GOOD_STATES = {Crossing.COMMITTED.value, "READY", "ARMED"}
 
 
 def node_note(node: NodeStatus) -> str:
@@ -79,8 +79,8 @@ class NodePanel(Drawn):
 def _lines(node: NodeStatus, taken_at: float, now: float, *, journalled: bool) -> list[Content]:
     state = f"{CLOCK_SIGN} {node.state}" if journalled else node.state
     # A journal's word may be old: it is never shown in the colour of what is.
-    bad = node.state in _BAD_STATES or bool(node.alarm)
-    style = WARN if journalled else BAD if bad else GOOD if node.state in _GOOD_STATES else ""
+    bad = node.state in BAD_STATES or bool(node.alarm)
+    style = WARN if journalled else BAD if bad else GOOD if node.state in GOOD_STATES else ""
     age = age_of(node.height_age_s, taken_at, now)
     # Ten columns at 80: a great height gives up its commas for the clock sign.
     height = count(node.height) if not age.stale or (node.height or 0) < 10_000_000 else str(node.height)

@@ -14,9 +14,10 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
-from console.errors import NodeError
+from console.errors import NodeError, SignatureRefused
 from console.files import switch_link, sync_folder, write_durably
 from console.node.contents import Binaries, Contents
+from console.node.release.signature_files import signatures_beside
 from console.node.release_record import MANIFEST, RELEASE, read_release, recorded_hashes, recorded_manifest
 
 GENESIS = "genesis"
@@ -84,6 +85,14 @@ class GenerationState:
     """Where the bytes came from, as recorded."""
     problem: str = ""
     """Why its record cannot be read."""
+    manifest: str = ""
+    """Sha256 of the manifest that vouched for it; empty when none did."""
+    signatures: int = 0
+    """Signature files beside that manifest."""
+    staged_at: float | None = None
+    """Unix seconds of its record; None without one."""
+    bytes: int | None = None
+    """Of the files in its `bin/`; None when they cannot be looked at."""
 
 
 class Generations:
@@ -215,6 +224,10 @@ class Generations:
             sha256=recorded_hashes(record, self._daemon).get(self._daemon, ""),
             origin=str(record.get("origin", "")),
             problem=problem,
+            manifest=recorded_manifest(record),
+            signatures=_signatures(folder) if recorded_manifest(record) else 0,
+            staged_at=_changed_at(folder / RELEASE),
+            bytes=_bytes_in(folder / "bin"),
         )
 
     def manifest_of(self, name: str) -> Path:
@@ -433,6 +446,27 @@ class Generations:
 
     def _folder(self, name: str) -> Path:
         return self._root / GENESIS if name == GENESIS else self._root / "upgrades" / name
+
+
+def _signatures(folder: Path) -> int:
+    try:
+        return len(signatures_beside(folder / MANIFEST))
+    except SignatureRefused:
+        return 0
+
+
+def _changed_at(path: Path) -> float | None:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return None
+
+
+def _bytes_in(folder: Path) -> int | None:
+    try:
+        return sum(entry.stat().st_size for entry in os.scandir(folder) if entry.is_file())
+    except OSError:
+        return None
 
 
 def _broken(link: Path, why: str) -> NodeError:

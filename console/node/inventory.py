@@ -160,5 +160,9 @@ def generation_document(state: GenerationState) -> dict[str, Any]:
         "verified": bool(state.sha256),
         "sha256": state.sha256,
         "origin": str(untrusted(state.origin)),
+        "manifest": state.manifest,
+        "signatures": state.signatures,
+        "staged_at": state.staged_at,
+        "bytes": state.bytes,
         "problem": state.problem,
     }

@@ -389,6 +389,11 @@ class Journal(JournalStore):
         )
         return [{**dict(row), "detail": json.loads(row["detail"])} for row in rows]
 
+    def newest_events(self, limit: int) -> list[dict[str, Any]]:
+        """The newest events, newest first."""
+        rows = self.rows("SELECT seq, at, attempt, kind, detail FROM event ORDER BY seq DESC LIMIT ?", (limit,))
+        return [{**dict(row), "detail": json.loads(row["detail"])} for row in rows]
+
     def events_of(self, attempt: Attempt) -> list[dict[str, Any]]:
         """Sequence number and kind of every event of an attempt, oldest first."""
         rows = self.rows("SELECT seq, kind FROM event WHERE attempt = ? ORDER BY seq", (attempt.id,))

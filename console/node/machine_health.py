@@ -10,15 +10,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from console.model import LITTLE_BYTES
 from console.node.discovery.files import read_bounded
 from console.node.discovery.finding import Finding, Level
 from console.text import duration, size, untrusted
 
 OPEN_FILES = 65536
 """Descriptors that a node's unit asks for (facts/ipc.md §1.9): databases open thousands of files."""
-
-LITTLE_BYTES = 5 << 30
-"""Free bytes below which an upgrade may run out of disk."""
 
 NO_BYTES = 256 << 20
 """Free bytes below which nothing may be begun."""
@@ -131,7 +129,7 @@ def _synchronised() -> bool | None:
 
 def limit_finding(app_pid: int | None, proc: Path = Path("/proc")) -> Finding:
     """Whether the node may open enough files: the running one, else what would be started from here."""
-    limit = _process_limit(proc / str(app_pid) / "limits") if app_pid is not None else None
+    limit = open_file_limit(app_pid, proc) if app_pid is not None else None
     who = f"process {app_pid}" if limit is not None else "a process started from here"
     if limit is None:
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
@@ -145,9 +143,10 @@ def limit_finding(app_pid: int | None, proc: Path = Path("/proc")) -> Finding:
     )
 
 
-def _process_limit(path: Path) -> int | None:
+def open_file_limit(pid: int, proc: Path = Path("/proc")) -> int | None:
+    """Most descriptors that a process may have; `RLIM_INFINITY` for no limit, None when it cannot be read."""
     try:
-        lines = read_bounded(path).decode("ascii", "replace").splitlines()
+        lines = read_bounded(proc / str(pid) / "limits").decode("ascii", "replace").splitlines()
     except OSError:
         return None
     for line in lines:

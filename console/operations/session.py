@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from console.errors import ConsoleError, InputError
 from console.model import (
@@ -16,10 +16,13 @@ from console.model import (
     CallOutcome,
     CallReview,
     Governance,
+    JournalEntry,
     KnownRelease,
     LinkedCall,
     LinkedReview,
     NodeStatus,
+    NodeStorage,
+    ProcessTree,
     RegistryCall,
     RegistryRules,
     SigningRecord,
@@ -38,6 +41,9 @@ from console.operations.registry_call import export_call
 from console.operations.stances import SayingsSource, Stances
 from console.ports import PlanSource, Signals, Terminal
 from console.settings import NetworkSettings, NodeSettings
+
+if TYPE_CHECKING:
+    from console.operations.node_inside import NodeInside
 
 LOG_LINES = 200
 """Lines of each log that are shown at once when the log is opened."""
@@ -124,6 +130,7 @@ class ConsoleSession:
         self._rules: RegistryRules | None = None
         self._stances: Stances | None = None
         self._terminal: Terminal | None = None
+        self._inside: NodeInside | None = None
 
     @property
     def network(self) -> str:
@@ -282,6 +289,20 @@ class ConsoleSession:
             raise self._no_node()
         return await act(control, action)
 
+    async def node_processes(self) -> ProcessTree:
+        """The processes of this session's node now. Raises InputError: there is none."""
+        inside, latest = await self._looked_inside(), self._latest
+        node = None if latest is None or latest.node_problem else latest.node
+        return await asyncio.to_thread(inside.processes, None if node is None else node.controller_pid)
+
+    async def node_storage(self) -> NodeStorage:
+        """Generations, rollback points and disk of this session's node. Raises InputError: there is none."""
+        return await asyncio.to_thread((await self._looked_inside()).storage)
+
+    async def node_timeline(self) -> tuple[JournalEntry, ...]:
+        """The newest entries of its controller's journal. Raises InputError: there is no node; JournalError."""
+        return await asyncio.to_thread((await self._looked_inside()).timeline)
+
     async def release(self) -> KnownRelease:
         """What is verified of the newest plan's release; raises ControllerDown, or NodeError where it cannot tell."""
         control = self._connected().control
@@ -324,9 +345,24 @@ class ConsoleSession:
             self._connection = self._connect(self._terminal)
         return self._connection
 
+    async def _looked_inside(self) -> NodeInside:
+        node = self._connected().node
+        if node is None:
+            raise self._no_node()
+        if self._inside is None:
+            # What it imports takes half a second, and only its view wants it.
+            self._inside = await asyncio.to_thread(_inside_of, node, self._clock)
+        return self._inside
+
     def _require_writable(self) -> None:
         if self._read_only:
             raise InputError("this console is read-only", safe="nothing was changed")
 
     def _no_node(self) -> ConsoleError:
         return InputError(f"no node of network {self._network} is set up on this machine", safe="nothing was changed")
+
+
+def _inside_of(node: NodeSettings, clock: Callable[[], float]) -> NodeInside:
+    from console.operations.node_inside import NodeInside
+
+    return NodeInside(node, clock)

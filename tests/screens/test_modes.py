@@ -10,11 +10,11 @@ from textual.widgets import Footer, Input
 from console.actions import ACTIONS, MODE_NAMES, VIEW_NAMES, action
 from console.app import UpgradeConsoleApp
 from screens.bindings import READ_ONLY_REASON, refusal
-from screens.help import HelpScreen
 from screens.logs import LogsScreen
 from screens.mode import ModeScreen
 from screens.overview import OverviewScreen
 from screens.proposal import ProposalScreen
+from screens.propose import ProposeScreen
 from tests import fakes
 from tests.fakes import FakeSession
 from tests.pilot import screen_text, settled, until, until_screen
@@ -49,8 +49,7 @@ async def test_the_footer_shows_all_its_keys(mode: str, size: tuple[int, int]) -
         footer = app.screen.query_one(Footer)
         assert footer.max_scroll_x == 0
         labels = [entry.label for entry in ACTIONS if mode in entry.footer]
-        last = screen_text(app).splitlines()[-1]
-        assert [label for label in labels if label in last] == labels
+        await until(pilot, lambda: all(label in screen_text(app).splitlines()[-1] for label in labels), str(labels))
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (160, 48), (60, 16), (20, 5), (1, 1)])
@@ -82,19 +81,31 @@ async def test_read_only_says_why_and_changes_nothing() -> None:
     assert (session.proposed, session.readied, session.node_actions) == ([], [], [])
 
 
-async def test_help_lists_every_key_and_names_refusals() -> None:
+async def test_help_lists_every_key_names_refusals_and_is_narrowed_by_typing() -> None:
     app = UpgradeConsoleApp(FakeSession(fakes.idle()))
     async with app.run_test(size=(80, 40)) as pilot:
         await settled(pilot)
         await pilot.press("question_mark")
-        await until(pilot, lambda: isinstance(app.screen, HelpScreen), "help")
-        await pilot.pause()
+        await until(pilot, lambda: "Everywhere" in screen_text(app), "help")
         text = screen_text(app)
         for entry in ACTIONS:
             if "overview" in entry.modes:
                 assert entry.label in text
         assert "No upgrade is scheduled" in text
-        await pilot.press("q")
+        await pilot.press(*"quorum")
+        await until(pilot, lambda: "Everywhere" not in screen_text(app), "what holds the text")
+        assert "Without it no block" in screen_text(app)
+        await pilot.press("escape", *"propose")
+        await until(pilot, lambda: "a form that checks" in screen_text(app), "the key that holds the text")
+        assert "quorum" not in screen_text(app)
+        await pilot.press(*" nothing")
+        await until(pilot, lambda: "No key and no word" in screen_text(app), "that there is none")
+        await pilot.press("escape", "tab")
+        await until(pilot, lambda: "app hash:" in screen_text(app), "the words")
+        top = screen_text(app)
+        await pilot.press("pagedown")
+        await until(pilot, lambda: screen_text(app) != top, "the words further down")
+        await pilot.press("tab", "question_mark")
         await until(pilot, lambda: isinstance(app.screen, OverviewScreen), "the overview again")
 
 
@@ -114,8 +125,14 @@ async def test_the_palette_finds_actions_of_the_registry() -> None:
         await pilot.press("ctrl+p")
         await pilot.press(*"logs")
         await until(pilot, lambda: "Logs (5)" in screen_text(app), "the command")
-        await pilot.press("down", "enter")
+        await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, LogsScreen), "the logs")
+        await pilot.press("p")
+        await until(pilot, lambda: isinstance(app.screen, ProposeScreen), "the form")
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: "HALT (F9)" in screen_text(app), "what works over a form")
+        assert "Theme: light" in screen_text(app)
+        assert "Logs (5)" not in screen_text(app)
 
 
 async def test_the_log_is_filtered_and_paused_by_key() -> None:

@@ -60,6 +60,7 @@ def _set_up(add: AddVerb) -> None:
 def _look(add: AddVerb) -> None:
     add("status", "asking", "status", "what the controller says of the node")
     add("list", "looking", "listed", "the generations and rollback points that are on this disk")
+    add("processes", "looking", "processes", "the node's processes: CPU, memory, descriptors, threads")
     add("doctor", "looking", "doctor", "look for what is wrong, and say what to do; changes nothing")
     add("verify", "looking", "verify", "hash every generation and check every rollback point against what was recorded")
     release = add("show-release", "asking", "release", "what the controller verified of the planned release")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
 import json
 import time
 from collections.abc import Iterable
@@ -12,12 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from console.cli.node.choosing import chosen
+from console.cli.node.showing import process_lines
 from console.cli.printing import print_findings, print_json
-from console.errors import ConsoleError
+from console.errors import ConsoleError, ControllerDown
 from console.text import untrusted
 
 if TYPE_CHECKING:
     from console.node.discovery.finding import Finding
+
+_BETWEEN_LOOKS_S = 0.5
 
 
 def listed(arguments: argparse.Namespace) -> int:
@@ -105,14 +109,34 @@ def events(arguments: argparse.Namespace) -> int:
 
 
 def _event_line(event: dict[str, Any]) -> str:
+    from console.operations.node_inside import event_detail
+
     at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event["at"]))
     attempt = "" if event["attempt"] is None else f" #{event['attempt']}"
-    detail = ", ".join(f"{key} {_plain(value)}" for key, value in event["detail"].items() if value not in ("", None))
+    detail = event_detail(event["detail"])
     return str(untrusted(f"{event['seq']:>6}  {at}{attempt}  {event['kind']}" + (f": {detail}" if detail else ""), 500))
 
 
-def _plain(value: object) -> str:
-    return json.dumps(value) if isinstance(value, dict | list) else str(value)
+def processes(arguments: argparse.Namespace) -> int:
+    """`node processes`: what runs of the node, and what it uses. Raises ConsoleError."""
+    from console.node.client import NodeClient
+    from console.operations.node_inside import NodeInside
+
+    _, node = chosen(arguments)
+    try:
+        controller: int | None = asyncio.run(NodeClient(node.state_dir).status()).controller_pid
+    except ControllerDown:
+        controller = None
+    inside = NodeInside(node)
+    inside.processes(controller)
+    # CPU is what is used between two looks.
+    time.sleep(_BETWEEN_LOOKS_S)
+    tree = inside.processes(controller)
+    if arguments.json:
+        print_json(dataclasses.asdict(tree))
+    else:
+        print("\n".join(process_lines(tree)))
+    return 0
 
 
 def logs(arguments: argparse.Namespace) -> int:

@@ -7,9 +7,10 @@ from typing import Any
 
 from console.cli.printing import print_json
 from console.errors import ConsoleError, ControllerDown
-from console.model import KnownRelease, NodeStatus
+from console.model import KnownRelease, NodeStatus, ProcessTree
 from console.operations.status import node_document
 from console.settings import NetworkSettings, NodeSettings
+from console.text import duration, size
 
 
 def node_lines(node: NodeStatus, *, journalled: bool) -> list[str]:
@@ -34,6 +35,23 @@ def node_lines(node: NodeStatus, *, journalled: bool) -> list[str]:
     if node.alarm:
         lines.append(f"  needs you: {node.alarm}")
     return lines
+
+
+def process_lines(tree: ProcessTree) -> list[str]:
+    """The node's processes in lines of text, each below what started it."""
+    lines = [f"{'process':<24} {'pid':>8}  {'state':<10} {'cpu':>7} {'memory':>11} {'files':>12} {'threads':>7}  up"]
+    for each in tree.processes:
+        cpu = "—" if each.cpu_percent is None else f"{each.cpu_percent:.1f} %"
+        memory = "—" if each.memory_bytes is None else size(each.memory_bytes)
+        files = "—" if each.open_files is None else str(each.open_files)
+        files += "" if each.file_limit is None else f"/{each.file_limit}"
+        threads = "—" if each.threads is None else str(each.threads)
+        up = duration(None if each.started_at is None else tree.taken_at - each.started_at)
+        name = "  " * each.depth + each.name
+        lines.append(
+            f"{name:<24} {each.pid:>8}  {each.state or '—':<10} {cpu:>7} {memory:>11} {files:>12} {threads:>7}  {up}"
+        )
+    return [*lines, *tree.remarks]
 
 
 def release_lines(release: KnownRelease) -> list[str]:

@@ -150,6 +150,7 @@ def test_every_verb_of_the_issue_is_there() -> None:
         "status",
         "list",
         "doctor",
+        "processes",
         "verify",
         "version:-o:json:--cosmovisor-only",
         "logs",
@@ -190,7 +191,7 @@ def test_every_node_verb_leads_to_a_function_that_exists() -> None:
     seen: list[tuple[str, str]] = []
     parser = argparse.ArgumentParser()
     arguments.register(parser.add_subparsers(), argparse.ArgumentParser(add_help=False), _noted(seen))
-    assert len(seen) == 31
+    assert len(seen) == 32
     for module, function in seen:
         assert callable(getattr(importlib.import_module(module), function)), (module, function)
 

@@ -47,6 +47,16 @@ def test_bytes_are_given_listed_and_verified(cli: Run, home: Path, tmp_path: Pat
     assert [entry["level"] for entry in json.loads(outcome.out)["findings"]] == ["warn", "fail"]
 
 
+def test_processes_of_a_node_that_does_not_run_are_none_and_say_why(cli: Run, home: Path) -> None:
+    outcome = cli("node", "processes")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.splitlines()[1:] == [
+        "No controller answers: it is not in the picture.",
+        "The node does not run.",
+    ]
+    assert json.loads(cli("node", "processes", "--json").out)["processes"] == []
+
+
 def test_a_batch_is_added_from_a_file_or_a_list_not_both(cli: Run, home: Path, tmp_path: Path) -> None:
     batch = a_batch(tmp_path)
     cli("node", "add-batch-upgrade").refused_with("--upgrade-file or by --upgrade-list", "nothing was added")

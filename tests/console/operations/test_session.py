@@ -247,6 +247,15 @@ async def test_the_release_is_asked_of_the_controller_and_a_console_that_only_re
         await a_session(World(tmp_path, [], node=False)).release()
 
 
+async def test_a_console_that_only_reads_may_look_inside_the_node(tmp_path: Path) -> None:
+    session = a_session(World(tmp_path, []), read_only=True)
+    assert "The node does not run." in (await session.node_processes()).remarks
+    assert (await session.node_storage()).points == ()
+    assert await session.node_timeline() == ()
+    with pytest.raises(InputError, match="no node of network testnet"):
+        await a_session(World(tmp_path, [], node=False)).node_processes()
+
+
 async def test_a_call_is_reviewed_then_sent_or_exported(tmp_path: Path) -> None:
     world = World(tmp_path, [])
     session = a_session(world)

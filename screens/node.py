@@ -1,0 +1,178 @@
+"""This machine's node from inside: what it does, its processes, disk, generations, rollback points and journal."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widgets import Footer
+from textual.worker import Worker
+
+from console.errors import ConsoleError
+from console.model import GenerationOnDisk, JournalEntry, NodeStorage, PointOnDisk, ProcessTree
+from console.ports import Session
+from screens.bindings import bindings_for
+from screens.mode import ModeScreen
+from widgets.disk_line import DiskLine
+from widgets.drawn import MUTED, Drawn
+from widgets.generation_table import GenerationTable, generation_detail, generation_rows
+from widgets.journal_lines import JournalLines
+from widgets.node_now import NodeNow
+from widgets.notice_line import NoticeLine
+from widgets.point_table import PointTable, point_detail, point_rows
+from widgets.process_table import ProcessTable, process_detail, process_rows
+from widgets.row_table import RowTable
+from widgets.status_line import StatusLine
+
+LOOK_S = 2.0
+"""Seconds between two looks at the processes, while the view is shown."""
+READ_S = 60.0
+"""Seconds after which generations and rollback points are read again although nothing was heard of them."""
+
+
+class NodeScreen(ModeScreen):
+    """Looks into the node only while it is shown; the looking is done in threads.
+
+    Args:
+        session: Looks.
+    """
+
+    MODE = "node"
+    EXPLANATION = (
+        "What this machine's node does now and next, its processes, disk, generations and rollback points, and the "
+        "controller's journal. CPU is of one core, since the last look; files are open descriptors and how many there "
+        "may be. A generation is one complete set of binaries: current runs, next crosses. Verified says who vouched "
+        "for its bytes. A rollback point is no backup: it is lost with its disk; cost is what removing it would free. "
+        "Tab goes from table to table."
+    )
+    CSS_PATH = "node.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = list(bindings_for("node"))
+    AUTO_FOCUS = "#generations"
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._tree: ProcessTree | None = None
+        self._storage: NodeStorage | None = None
+        self._journal: tuple[JournalEntry, ...] = ()
+        self._problem = ""
+        self._looking: Worker[None] | None = None
+        self._read_at = 0.0
+        self._read_for: object = None
+
+    def compose(self) -> ComposeResult:
+        yield self.status_line()
+        yield NodeNow(id="now")
+        yield ProcessTable(cursor=False, id="processes")
+        yield DiskLine(id="disk")
+        with Horizontal(id="kept"):
+            yield GenerationTable(cursor=True, id="generations")
+            yield PointTable(cursor=True, id="points")
+        yield Drawn(id="detail")
+        yield JournalLines(id="journal")
+        yield NoticeLine(id="notice")
+        yield Footer(show_command_palette=False)
+
+    # --- looking ---
+
+    def on_screen_resume(self) -> None:
+        self.look_again()
+
+    def on_screen_suspend(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+
+    @property
+    def looking(self) -> bool:
+        """Whether somebody looks now and then."""
+        return self._looking is not None and not self._looking.is_finished
+
+    def look_again(self) -> None:
+        """Look now, and from now on every `LOOK_S`."""
+        self._looking = self.run_worker(self._look, name="node", group="node", exclusive=True, exit_on_error=True)
+
+    async def _look(self) -> None:
+        while True:
+            try:
+                self._tree = await self.session.node_processes()
+                self._journal = await self.session.node_timeline()
+                if self._has_to_read():
+                    self._storage = await self.session.node_storage()
+                self._problem = ""
+            except ConsoleError as error:
+                self._problem = str(error)
+            self.redraw()
+            await asyncio.sleep(LOOK_S)
+
+    def _has_to_read(self) -> bool:
+        """Whether generations and points may have changed: the newest entry of the journal tells."""
+        mark = self._journal[0].number if self._journal else None
+        if mark == self._read_for and self.now - self._read_at < READ_S:
+            return False
+        self._read_for, self._read_at = mark, self.now
+        return True
+
+    # --- drawing ---
+
+    def draw(self) -> None:
+        snapshot = self.snapshot
+        self.query_one(StatusLine).show(snapshot, self.now)
+        self.query_one(NodeNow).show(snapshot, self.now)
+        self.query_one(NoticeLine).show(snapshot)
+        self._draw_processes()
+        storage = self._storage
+        attempt = snapshot.node.attempt if snapshot is not None and snapshot.node is not None else None
+        going_on = attempt is not None and not attempt.crossing.ended
+        generations = () if storage is None else storage.generations
+        next_name = attempt.generation if attempt is not None and going_on else ""
+        self.query_one(GenerationTable).show_rows(generation_rows(generations, next_name))
+        kept = attempt.rollback_point or attempt.arming_point if attempt is not None and going_on else ""
+        points = () if storage is None else storage.points
+        self.query_one(PointTable).show_rows(point_rows(points, self.now, kept))
+        self.query_one(GenerationTable).head("Generations")
+        self.query_one(PointTable).head("Rollback points" if points or storage is None else "Rollback points: none")
+        self.query_one(DiskLine).show(None if storage is None else storage.disk)
+        self.query_one(JournalLines).show(self._journal, self._problem)
+        self.draw_detail()
+
+    def _draw_processes(self) -> None:
+        table = self.query_one(ProcessTable)
+        table.show_rows(process_rows(self._tree))
+        remarks = " ".join(self._tree.remarks) if self._tree is not None else ""
+        table.head(f"Processes: {remarks}" if remarks else "Processes")
+
+    @on(RowTable.Highlighted)
+    def draw_detail(self) -> None:
+        """Say all that is known of what is chosen in the table that has the keys."""
+        if isinstance(self.focused, ProcessTable):
+            content = process_detail(self._tree)
+        elif isinstance(self.focused, PointTable):
+            point = self.chosen_point
+            content = Content.styled("There is no rollback point.", MUTED) if point is None else point_detail(point)
+        else:
+            generation = self.chosen_generation
+            content = Content("") if generation is None else generation_detail(generation, self.now)
+        self.query_one("#detail", Drawn).draw(content)
+
+    def on_descendant_focus(self) -> None:
+        self.draw_detail()
+
+    # --- what is chosen ---
+
+    @property
+    def chosen_generation(self) -> GenerationOnDisk | None:
+        """The generation under the cursor of its table."""
+        chosen = self.query_one(GenerationTable).chosen
+        found = () if self._storage is None else self._storage.generations
+        return next((each for each in found if each.name == chosen), None)
+
+    @property
+    def chosen_point(self) -> PointOnDisk | None:
+        """The rollback point under the cursor of its table."""
+        chosen = self.query_one(PointTable).chosen
+        found = () if self._storage is None else self._storage.points
+        return next((each for each in found if each.name == chosen), None)

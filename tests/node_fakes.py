@@ -1,0 +1,125 @@
+"""What is inside a node, without one: processes, generations, rollback points and journal, with a fixed clock."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from console.model import (
+    DiskUse,
+    FolderSize,
+    GenerationOnDisk,
+    JournalEntry,
+    NodeProcess,
+    NodeStorage,
+    PointOnDisk,
+    ProcessTree,
+)
+from console.text import UntrustedText
+from tests.fakes import HASH, NOW, URL
+
+
+def a_process(name: str, depth: int, **changes: object) -> NodeProcess:
+    """One process of the node, up for two hours."""
+    base = NodeProcess(
+        pid=41_200 + depth,
+        name=UntrustedText(name),
+        depth=depth,
+        state="sleeping",
+        cpu_percent=1.4,
+        memory_bytes=(40 + depth) << 20,
+        open_files=20 + depth,
+        file_limit=65_536,
+        threads=4,
+        started_at=NOW - 7_260.0,
+    )
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def a_tree(*remarks: str, **of_app: object) -> ProcessTree:
+    """Controller, shim, application and consensus."""
+    app = a_process("app", 2, pid=41_234, cpu_percent=37.5, memory_bytes=3 << 30, open_files=812, state="running")
+    processes = (
+        a_process("controller", 0),
+        a_process("shim", 1),
+        replace(app, **of_app),  # type: ignore[arg-type]
+        a_process("cometbft", 2, pid=41_240, threads=19),
+    )
+    return ProcessTree(NOW, processes, remarks)
+
+
+def a_storage(**changes: object) -> NodeStorage:
+    """Two generations, two rollback points and what a restore set aside."""
+    generations = (
+        GenerationOnDisk(
+            UntrustedText("genesis"),
+            current=True,
+            complete=True,
+            sha256="ab" * 32,
+            origin=UntrustedText("attested by op"),
+            staged_at=NOW - 9e6,
+            bytes=61 << 20,
+        ),
+        GenerationOnDisk(
+            UntrustedText("v0.2.0"),
+            current=False,
+            complete=True,
+            sha256=HASH,
+            origin=UntrustedText(URL),
+            manifest="cd" * 32,
+            signatures=3,
+            staged_at=NOW - 700,
+            bytes=62 << 20,
+        ),
+    )
+    sentence = (
+        "rollback point, not a backup: taken at height 1220, 5m 00s ago; it shares 812 files of 29.0 GiB with the data "
+        "and costs at most 310.0 MiB of its own now; lost with the disk or by damage to a shared file"
+    )
+    points = (
+        PointOnDisk(
+            UntrustedText("arming-1"),
+            complete=True,
+            sentence=sentence,
+            taken_at=NOW - 300,
+            app_height=1220,
+            generation="genesis",
+            method="reflink",
+            apparent_bytes=29 << 30,
+            own_bytes=310 << 20,
+            exact=False,
+        ),
+        PointOnDisk(
+            UntrustedText("by-hand-20250901"), complete=False, sentence="looks like a rollback point and is none"
+        ),
+        PointOnDisk(
+            UntrustedText("bad-1"),
+            complete=False,
+            sentence="data that a restore set aside, in data.bad-1: costs 28.1 GiB; never restored",
+            set_aside=True,
+            own_bytes=28 << 30,
+        ),
+    )
+    folders = tuple(
+        FolderSize(name, UntrustedText(f"/var/lib/{name}"), count, whole)
+        for name, count, whole in (("state", 90 << 20, True), ("data", 29 << 30, True), ("home", 31 << 30, False))
+    )
+    disk = DiskUse(412 << 30, 1800 << 30, folders, NOW)
+    return replace(NodeStorage(NOW, generations, points, disk), **changes)  # type: ignore[arg-type]
+
+
+JOURNAL = tuple(
+    JournalEntry(90 - index, NOW - 20.0 * index, 1, UntrustedText(kind), UntrustedText(detail))
+    for index, (kind, detail) in enumerate(
+        (
+            ("armed", "environment of process 41234 holds 1300"),
+            ("run", "run 4; generation genesis; halt_height 1300"),
+            ("arming", "height 1300"),
+            ("said-ready", "value 1"),
+            ("ready", "preflight passed"),
+            ("staged", ""),
+            ("verified", f"sha256 {HASH}"),
+            ("failed", "the download ended early; failure_code 1"),
+            ("operator-stop", ""),
+        )
+    )
+)

@@ -1,0 +1,66 @@
+"""The controller's journal as a timeline: what was entered when, and why; newest first."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.content import Content
+
+from console.model import Arming, Crossing, JournalEntry, Preparation
+from console.text import shortened
+from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, Drawn, stacked
+from widgets.moments import time_of_day
+
+_STATES = {state.value.lower(): state for kind in (Preparation, Arming, Crossing) for state in kind if state.value}
+_BAD = {"failed", "missed_halt", "needs_operator", "parked", "rollback"}
+_GOOD = {"committed", "ready", "armed"}
+_HASH_SHOWN = 13
+
+
+class JournalLines(Drawn):
+    """As many of the newest entries as there are rows."""
+
+    DEFAULT_CSS = """
+    JournalLines {
+        border-top: solid $border-blurred;
+        border-title-style: bold;
+        border-title-color: $foreground;
+        padding: 0 1;
+        text-wrap: nowrap;
+        text-overflow: ellipsis;
+    }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._entries: tuple[JournalEntry, ...] = ()
+        self._problem = ""
+
+    def show(self, entries: tuple[JournalEntry, ...], problem: str = "") -> None:
+        """Draw these entries, newest first; or why there are none."""
+        self._entries, self._problem = entries, problem
+        self._redraw()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._redraw()
+
+    def _redraw(self) -> None:
+        self.head(Content("Journal, newest first"))
+        if not self._entries:
+            self.draw(Content.styled(self._problem or "Nothing is journalled yet.", WARN if self._problem else MUTED))
+            return
+        self.draw(stacked(*(journal_line(entry) for entry in self._entries[: max(1, self.size.height)])))
+
+
+def journal_line(entry: JournalEntry) -> Content:
+    """One entry: its time, the states in capitals or what happened, and why."""
+    words = entry.kind.split("+")
+    entered = all(word in _STATES for word in words)
+    style = BAD if not _BAD.isdisjoint(words) else GOOD if not _GOOD.isdisjoint(words) else STRONG if entered else ""
+    kind = " ".join(word.upper() for word in words) if entered else entry.kind
+    return Content.assemble((f"{time_of_day(entry.at)}  ", MUTED), (kind, style), f"  {_short(entry.detail)}")
+
+
+def _short(detail: str) -> str:
+    return " ".join(
+        shortened(word, _HASH_SHOWN) if len(word) >= 64 and word.isalnum() else word for word in detail.split(" ")
+    )

@@ -1,0 +1,85 @@
+"""The head of the node's view: its state, what goes on, what comes next and when, and what runs."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from console.model import NodeStatus, Snapshot
+from console.text import duration, shortened
+from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, Drawn, stacked
+from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, count
+from widgets.node_course import Course, course_of
+from widgets.node_panel import BAD_STATES, GOOD_STATES
+
+
+class NodeNow(Drawn):
+    """Its state in the rule above, and three rows, whatever happens."""
+
+    DEFAULT_CSS = """
+    NodeNow {
+        height: 4;
+        border-top: solid $border-blurred;
+        border-title-style: bold;
+        border-title-color: $foreground;
+        padding: 0 1;
+        text-wrap: nowrap;
+        text-overflow: ellipsis;
+    }
+    """
+
+    def show(self, snapshot: Snapshot | None, now: float) -> None:
+        """Draw the node at `now`, Unix seconds."""
+        node = snapshot.node if snapshot is not None else None
+        if snapshot is None or node is None:
+            self.head(Content("This node"))
+            words = "Not known yet." if snapshot is None else "No node is set up on this machine, or it never ran."
+            self.draw(stacked(Content.styled(UNKNOWN, STRONG), Content.styled(words, MUTED)))
+            return
+        self.head(_title(node, journalled=bool(snapshot.node_problem)))
+        self.draw(stacked(*_lines(node, snapshot, now)))
+
+
+def _title(node: NodeStatus, *, journalled: bool) -> Content:
+    if journalled:
+        return Content.assemble(
+            f"Journal of {node.name}  ", (f"{CLOCK_SIGN} {node.state}", f"{STRONG} {WARN}"), "  no controller answers"
+        )
+    bad = node.state in BAD_STATES or bool(node.alarm)
+    style = BAD if bad else GOOD if node.state in GOOD_STATES else ""
+    state = f"{'! ' if node.alarm else ''}{node.state}"
+    paused = ("  automation paused", f"{STRONG} {WARN}") if node.paused else ("", "")
+    return Content.assemble(f"This node: {node.name}  ", (state, f"{STRONG} {style}".strip()), paused)
+
+
+def _lines(node: NodeStatus, snapshot: Snapshot, now: float) -> list[Content]:
+    course = course_of(node)
+    return [
+        Content.assemble(("now   ", MUTED), course.now),
+        Content.assemble(("next  ", MUTED), (_next(course, snapshot, now), WARN if course.calls else "")),
+        _runs(node, snapshot, now),
+    ]
+
+
+def _next(course: Course, snapshot: Snapshot, now: float) -> str:
+    if course.at is None:
+        return course.next
+    words = f"{course.next}: block {count(course.at)}"
+    height = snapshot.height
+    if height is None or course.at <= height:
+        return words
+    left = course.at - height
+    block_time = snapshot.chain.block_time_s if snapshot.chain is not None else None
+    soon = "" if block_time is None else f", ≈ {duration(left * block_time)}"
+    return f"{words}, in {count(left)} block{'' if left == 1 else 's'}{soon}"
+
+
+def _runs(node: NodeStatus, snapshot: Snapshot, now: float) -> Content:
+    age = age_of(node.height_age_s, snapshot.taken_at, now)
+    height = count(node.height) + (f" {CLOCK_SIGN}" if age.stale and node.height is not None else "")
+    armed = f"halts at {count(node.halt_height)}" if node.halt_height else "not armed"
+    code = "" if node.last_exit_code is None else f" · last exit code {node.last_exit_code}"
+    exe = f" · {shortened(node.exe_sha256, 13)}" if node.exe_sha256 else ""
+    return Content.assemble(
+        ("runs  ", MUTED),
+        f"{node.generation or UNKNOWN} · {node.version or 'version unknown'}{exe} · height {height} · {armed}{code}",
+    )
