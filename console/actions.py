@@ -40,6 +40,8 @@ class Action:
     """Whether it changes something outside the screen; refused when read-only."""
     local: bool = False
     """Whether the view itself carries it out; else the application does."""
+    firm: bool = False
+    """Whether its key comes before the same key of a list or a log, wherever the action is possible."""
     everywhere: bool = False
     """Whether its key works while anything is typed and over any dialog as well."""
 
@@ -204,6 +206,17 @@ _OF_NODE: tuple[Action, ...] = (
     ),
 )
 
+_OF_TIME: tuple[Action, ...] = (
+    Action("travel_back", "comma", "Earlier", "Back by one Snapshot of this session, and hold the picture still."),
+    Action("travel_forward", "full_stop", "Later", "On by one Snapshot."),
+    Action("travel_previous", "less_than_sign", "Event <", "Back to the change of state before."),
+    Action("travel_next", "greater_than_sign", "Event >", "On to the next change of state."),
+    Action("travel_hold", "semicolon", "Hold", "Hold the picture still, or let it run on from there."),
+    Action("travel_slower", "minus", "Slower", "Let time run slower."),
+    Action("travel_faster", "plus,equals_sign", "Faster", "Let time run faster."),
+    Action("travel_live", "end", "Now", "Back to the present; of a recording, to its end.", firm=True),
+)
+
 _OF_WELCOME: tuple[Action, ...] = (
     Action("choose", "enter", "Choose", "Open it, or show what would be written.", (WELCOME,), (WELCOME,), local=True),
     Action("look_again", "l", "Look again", "Look at this machine again.", (WELCOME,), (WELCOME,), local=True),
@@ -232,6 +245,7 @@ ACTIONS: tuple[Action, ...] = (
     *_OF_ONE_PROPOSAL,
     *_OF_DETAILS,
     *_OF_NODE,
+    *_OF_TIME,
     *_OF_WELCOME,
     *_LAST,
 )
@@ -260,7 +274,9 @@ def actions_of(mode: str) -> tuple[Action, ...]:
 
 def key_names(entry: Action) -> str:
     """The action's keys as an operator reads them: `?`, `Ctrl+Q`, `Space`."""
-    spelled = {"question_mark": "?", "slash": "/", "escape": "Esc", "space": "Space", "enter": "Enter"}
+    spelled = {"question_mark": "?", "slash": "/", "escape": "Esc", "space": "Space", "enter": "Enter", "end": "End"}
+    spelled |= {"comma": ",", "full_stop": ".", "semicolon": ";", "minus": "-", "plus": "+", "equals_sign": "="}
+    spelled |= {"less_than_sign": "<", "greater_than_sign": ">"}
     names = []
     for key in entry.key.split(","):
         if key.startswith("ctrl+"):

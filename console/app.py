@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segments
 from textual.theme import Theme
@@ -18,8 +19,8 @@ from console.actions import MODE_NAMES, actions_of
 from console.console_settings import DEFAULTS, ConsoleSettings
 from console.errors import ConsoleError
 from console.model import Snapshot
-from console.ports import Session
-from screens.acting import EXIT_KEPT, ActingApp
+from console.ports import Session, Timeline
+from screens.acting import EXIT_KEPT
 from screens.bindings import refusal
 from screens.bring_up import BringUp, BringUpScreen
 from screens.logs import LogsScreen
@@ -27,8 +28,14 @@ from screens.mode import ModeScreen
 from screens.node import NodeScreen
 from screens.overview import OverviewScreen
 from screens.proposals import ProposalsScreen
+from screens.travelling import TravellingApp
 from screens.validators import ValidatorsScreen
 from widgets.log_view import MAX_LINES, LogLine, safe_line
+
+if TYPE_CHECKING:
+    from console.recording.file import RecordingFile
+    from console.recording.format import Header
+    from console.recording.recorder import Recorder
 
 EXIT_HANGUP = 128 + signal.SIGHUP
 EXIT_TERMINATED = 128 + signal.SIGTERM
@@ -42,13 +49,15 @@ VIEWS: tuple[type[ModeScreen], ...] = (OverviewScreen, ProposalsScreen, Validato
 """The views in the order of their keys."""
 
 
-class UpgradeConsoleApp(ActingApp):
+class UpgradeConsoleApp(TravellingApp):
     """The console. It shows and asks; it owns nothing that a crash could take along (DESIGN §1).
 
     Args:
         session: Operations, Snapshots, logs and the clock of one network.
         settings: Theme, keys and what else the operator chose.
         theme_folders: Further folders with theme files; what cannot be used is reported once.
+        file: What the session shows is written there as well; None for nowhere.
+        speed: Seconds of then in a second of now, for a recording that is shown again.
     """
 
     DEFAULT_MODE: ClassVar[str] = "overview"
@@ -58,12 +67,19 @@ class UpgradeConsoleApp(ActingApp):
         session: Session,
         settings: ConsoleSettings = DEFAULTS,
         theme_folders: Iterable[Path] = (),
+        *,
+        file: RecordingFile | None = None,
+        speed: float = 1.0,
     ) -> None:
         super().__init__(session, settings, theme_folders)
+        self.speed = speed
+        self._file = file
+        self._recorder: Recorder | None = None
+        self._live_lines: tuple[LogLine, ...] = ()
         self._screens: dict[str, ModeScreen] = {}
         self._pending_lines: list[LogLine] = []
         self._refused: frozenset[str] = frozenset()
-        self.now = session.now()
+        self.now = self.live_now = session.now()
         for mode in MODE_NAMES:
             self.add_mode(mode, lambda mode=mode: self._screens[mode])  # type: ignore[misc]
 
@@ -88,7 +104,22 @@ class UpgradeConsoleApp(ActingApp):
 
     # What comes in
 
+    def timeline(self) -> Timeline | None:
+        if self.session.recording is not None:
+            return self.session.recording
+        return None if self._recorder is None else self._recorder.history
+
     def _start_following(self) -> None:
+        if self.session.recording is not None:
+            self.run_on()
+            return
+        # Imported here: what looks back is not needed for the first frame.
+        from console.recording.recorder import Recorder
+
+        self._recorder = Recorder(self._file, partial(self.tell, severity="error"), self._header)
+        self.run_worker(self._recorder.run(), name="recorder", exit_on_error=True)
+        if self._file is not None:
+            self.tell(f"This session is recorded to {self._file.path}")
         self.run_worker(self._follow_snapshots(), name="snapshots", exit_on_error=True)
         self.run_worker(self._follow_logs(), name="logs", exit_on_error=True)
         self.set_interval(REDUCED_TICK_S if self.settings.reduced_motion else 1.0, self._tick, name="tick")
@@ -96,8 +127,11 @@ class UpgradeConsoleApp(ActingApp):
     async def _follow_snapshots(self) -> None:
         try:
             async for snapshot in self.session.snapshots():
-                self.now = self.session.now()
-                self.snapshot = snapshot
+                self.live_now = self.session.now()
+                self.live = snapshot
+                if self._recorder is not None:
+                    self._recorder.snapshot(snapshot)
+                self._go_on()
         except ConsoleError as error:
             self.tell(f"No more news of chain and node: {error}", severity="error")
 
@@ -112,16 +146,42 @@ class UpgradeConsoleApp(ActingApp):
             self._flush_lines()
 
     def _flush_lines(self) -> None:
-        self.log_lines = (*self.log_lines, *self._pending_lines)[-MAX_LINES:]
+        self._live_lines = (*self._live_lines, *self._pending_lines)[-MAX_LINES:]
+        if self._recorder is not None:
+            self._recorder.lines(self.session.now(), tuple(self._pending_lines))
         self._pending_lines.clear()
+        if self.past is None:
+            self.log_lines = self._live_lines
 
     def _tick(self) -> None:
-        self.now = self.session.now()
+        self.live_now = self.session.now()
+        if self.past is None:
+            self.now = self.live_now
+        else:
+            self.tell_present()
+
+    def _go_on(self) -> None:
+        """Show what is new, unless the past is looked at."""
+        if self.past is None:
+            self.show_present()
+        else:
+            self.tell_present()
+
+    def show_present(self) -> None:
+        self.now, self.snapshot, self.log_lines = self.live_now, self.live, self._live_lines
+
+    def _header(self) -> Header:
+        from console.recording.format import Header
+
+        return Header(self.session.network, self.session.own_address, self.session.standing)
 
     def watch_snapshot(self, snapshot: Snapshot | None) -> None:
         # The footer is drawn again only when an action became possible or impossible.
         refused = frozenset(
-            entry.id for mode in self._screens for entry in actions_of(mode) if refusal(entry, self.session, snapshot)
+            entry.id
+            for mode in self._screens
+            for entry in actions_of(mode)
+            if refusal(entry, self.session, snapshot, self.past)
         )
         if refused != self._refused:
             self._refused = refused

@@ -121,3 +121,7 @@ class SignerError(ConsoleError):
 
 class DevnetError(ConsoleError):
     """The devnet could not be brought up, found or changed."""
+
+
+class RecordingError(ConsoleError):
+    """A recording cannot be written, or is not one that can be shown; nothing but the recording is touched."""

@@ -17,6 +17,7 @@ from console.model import (
     KnownRelease,
     LinkedReview,
     MigrationKind,
+    Moment,
     NodeStatus,
     NodeStorage,
     ProcessTree,
@@ -26,6 +27,7 @@ from console.model import (
     RegistryCall,
     RegistryRules,
     ReleaseKind,
+    Scene,
     ScheduleKind,
     SigningRecord,
     Snapshot,
@@ -305,6 +307,37 @@ class ProposeRequest:
     undo: tuple[tuple[str, bytes], ...] = ()
 
 
+class Timeline(Protocol):
+    """Moments that can be looked back at, in the order of their taking. All but `scene` costs microseconds."""
+
+    def __len__(self) -> int: ...
+    @property
+    def first(self) -> Moment | None:
+        """The oldest; None while there is none."""
+        ...
+
+    @property
+    def last(self) -> Moment | None:
+        """The newest; None while there is none."""
+        ...
+
+    def before(self, number: int, *, event: bool = False) -> Moment | None:
+        """The newest moment, or event, before that place; None where there is none."""
+        ...
+
+    def after(self, number: int, *, event: bool = False) -> Moment | None:
+        """The oldest moment, or event, after that place; None where there is none."""
+        ...
+
+    def place(self, number: int) -> int:
+        """How many moments there are up to this one."""
+        ...
+
+    def scene(self, number: int) -> Scene:
+        """What was known then; takes some milliseconds, and may be called in a thread. Raises RecordingError."""
+        ...
+
+
 class Session(Protocol):
     """What a screen gets: operations, read-only flag, clock. Screens never import the application."""
 
@@ -322,6 +355,11 @@ class Session(Protocol):
     @property
     def own_address(self) -> str:
         """Checksummed address of the validator whose node this session has; empty for none."""
+        ...
+
+    @property
+    def recording(self) -> Timeline | None:
+        """What is shown again instead of chain and node; None where those are followed."""
         ...
 
     def now(self) -> float:

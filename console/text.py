@@ -29,6 +29,9 @@ def untrusted(value: object, limit: int = MAX_SHOWN) -> UntrustedText:
         limit: Characters kept; the rest is named as "+N characters".
     """
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        # Most texts, and whole recordings of them: nothing in it could be hidden, obeyed or composed.
+        return UntrustedText(text)
     kept = unicodedata.normalize("NFC", text[: limit * 4])[:limit]
     shown = "".join(visible(character) for character in kept)
     dropped = len(text) - len(kept)

@@ -38,6 +38,7 @@ from screens.release import ReleaseScreen
 from screens.terminal import DrawnTerminal
 from widgets.emergency_words import stoppable
 from widgets.log_view import LogLine
+from widgets.travel_line import Past
 
 EXIT_KEPT = 0
 """Left; whatever runs goes on."""
@@ -60,11 +61,17 @@ class ActingApp(DressedApp):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_everywhere()]
 
     snapshot: var[Snapshot | None] = var(None)
-    """The newest picture of chain and node; None before the first."""
+    """The picture of chain and node that is shown; None before the first."""
     now: var[float] = var(0.0)
-    """Unix seconds, set once a second and with each Snapshot."""
+    """Unix seconds of what is shown: at present set once a second and with each Snapshot."""
     log_lines: var[tuple[LogLine, ...]] = var(())
-    """The newest lines of both logs, oldest first."""
+    """The newest lines of both logs at what is shown, oldest first."""
+    past: var[Past | None] = var(None)
+    """The moment that is shown; None for the present."""
+    live: var[Snapshot | None] = var(None)
+    """The newest picture of chain and node, whatever is shown."""
+    live_now: var[float] = var(0.0)
+    """Unix seconds at present, whatever is shown."""
 
     def __init__(
         self,
@@ -91,7 +98,7 @@ class ActingApp(DressedApp):
             entry = registered(action)
         except KeyError:
             return True
-        return None if refusal(entry, self.session, self.snapshot) else True
+        return None if refusal(entry, self.session, self.snapshot, self.past) else True
 
     def action_show_overview(self) -> None:
         """Switch to the overview."""
@@ -143,17 +150,18 @@ class ActingApp(DressedApp):
     def _open_emergency(self) -> None:
         if self._is_open(EmergencyScreen):
             return
-        screen = EmergencyScreen(self.session)
-        screen.data_bind(ActingApp.snapshot, ActingApp.now)
+        # An emergency is one of the present, whatever is looked at.
+        screen = EmergencyScreen(self.session, looking_back=self.past is not None)
+        screen.data_bind(snapshot=ActingApp.live, now=ActingApp.live_now)
         self.push_screen(screen, self._emergency_chosen)
 
     def _emergency_chosen(self, choice: EmergencyChoice | None) -> None:
-        proposal = stoppable(self.snapshot)
-        node = self.snapshot.node if self.snapshot is not None else None
+        proposal = stoppable(self.live)
+        node = self.live.node if self.live is not None else None
         if choice == "halt" and proposal is not None:
             self._flows.halt(proposal)
         elif choice == "stop" and node is not None:
-            self.push_screen(confirm_stop(self.session, node, self.snapshot))
+            self.push_screen(confirm_stop(self.session, node, self.live))
 
     def action_propose(self) -> None:
         """Open the propose form."""
@@ -217,7 +225,8 @@ class ActingApp(DressedApp):
 
     def action_quit_console(self) -> None:
         """Leave; on a devnet ask first whether it goes on."""
-        if self._is_open(BringUpScreen) or self.session.network != DEVNET:
+        replay = self.session.recording is not None
+        if replay or self._is_open(BringUpScreen) or self.session.network != DEVNET:
             self.leave(EXIT_KEPT)
         elif not self._is_open(QuitScreen):
             self.push_screen(QuitScreen(read_only=self.session.read_only), self._left)

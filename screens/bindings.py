@@ -7,8 +7,18 @@ from textual.binding import Binding
 from console.actions import ACTIONS, Action, actions_of
 from console.model import ProposalStatus, Snapshot
 from console.ports import Session
+from widgets.travel_line import Past
 
 READ_ONLY_REASON = "The console is read-only: start it without --read-only to change anything."
+
+
+REPLAY_REASON = "This is a replay of a recording: nothing can be done here, and nothing is followed."
+PAST_REASON = "You look at the past. End returns to the present, where it can be done."
+NOT_RECORDED_REASON = "It is asked for when it is wanted, so a recording does not hold it."
+
+_ASKED = frozenset({"show_release", "show_calls"})
+"""Actions that show what only the present can tell."""
+_MOVING_ON = frozenset({"travel_forward", "travel_next", "travel_slower", "travel_faster", "travel_live"})
 
 
 def bindings_for(mode: str) -> list[Binding]:
@@ -21,7 +31,7 @@ def bindings_for(mode: str) -> list[Binding]:
             show=mode in entry.footer,
             tooltip=entry.help,
             id=entry.id,
-            priority=entry.everywhere,
+            priority=entry.everywhere or entry.firm,
         )
         for entry in actions_of(mode)
     ]
@@ -36,11 +46,19 @@ def bindings_everywhere() -> list[Binding]:
     ]
 
 
-def refusal(entry: Action, session: Session, snapshot: Snapshot | None) -> str:
+def refusal(entry: Action, session: Session, snapshot: Snapshot | None, past: Past | None) -> str:
     """One sentence on why this action cannot be done now; empty when it can.
 
     A refused action stays visible: an operator who looks for it must find it with its reason (DESIGN §9).
+
+    Args:
+        entry: The action.
+        session: Whose network it would be done on.
+        snapshot: What is shown.
+        past: The moment of it; None for the present.
     """
+    if reason := _refusal_of_then(entry, session, past):
+        return reason
     if entry.changes and session.read_only:
         return READ_ONLY_REASON
     node = snapshot.node if snapshot is not None else None
@@ -53,4 +71,18 @@ def refusal(entry: Action, session: Session, snapshot: Snapshot | None) -> str:
         upgrade = snapshot.upgrade if snapshot is not None else None
         if upgrade is None or upgrade.proposal.status is not ProposalStatus.SCHEDULED:
             return "No upgrade is scheduled, so there is nothing to be ready for."
+    return ""
+
+
+def _refusal_of_then(entry: Action, session: Session, past: Past | None) -> str:
+    """Why it cannot be done over a moment of then. The emergency is always about the present."""
+    replay = session.recording is not None
+    if entry.changes and replay:
+        return REPLAY_REASON
+    if entry.changes and past is not None and not entry.everywhere:
+        return PAST_REASON
+    if entry.id in _ASKED and (replay or past is not None):
+        return NOT_RECORDED_REASON
+    if entry.id in _MOVING_ON and past is None and not replay:
+        return "The present is shown; , steps back."
     return ""

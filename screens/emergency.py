@@ -24,12 +24,15 @@ from widgets.plan_rows import Plan, PlanCheck
 
 EmergencyChoice = Literal["halt", "stop"]
 
+LOOKING_BACK = "! The view below shows the past; this is about the present."
+
 
 class EmergencyScreen(ModalScreen[EmergencyChoice | None]):
     """Chooses; dismissed with None when neither is wanted.
 
     Args:
         session: Tells the council's threshold and whose node this is.
+        looking_back: Whether the view below shows the past.
     """
 
     CSS_PATH = "modal.tcss"
@@ -45,9 +48,10 @@ class EmergencyScreen(ModalScreen[EmergencyChoice | None]):
     now: var[float] = var(0.0)
     """Unix seconds; bound by the application."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, looking_back: bool = False) -> None:
         super().__init__()
         self._session = session
+        self._looking_back = looking_back
         self._threshold: int | None = None
 
     def compose(self) -> ComposeResult:
@@ -86,8 +90,10 @@ class EmergencyScreen(ModalScreen[EmergencyChoice | None]):
         proposal = stoppable(self.snapshot)
         upgrade = halt or ("" if proposal is None else halt_words(proposal, self.snapshot, self.now, self._threshold))
         node = stop or _stop_words(self.snapshot, self._session.own_address)
+        present: list[Content | str] = [Content.styled(LOOKING_BACK, WARN), ""] if self._looking_back else []
         self.query_one("#choices", Grown).draw(
             stacked(
+                *present,
                 Content.assemble(("Cancel the upgrade", STRONG), ("  on the chain, for everybody", MUTED)),
                 Content.styled(upgrade, WARN if halt else ""),
                 "Needs the key of a member of the emergency council, and its approvals from enough of them.",

@@ -9,20 +9,42 @@ from textual import events
 from textual.reactive import var
 from textual.screen import Screen
 
-from console.actions import Action, actions_of
+from console.actions import Action, action, actions_of
 from console.keymap import with_key
 from console.model import Snapshot
 from console.ports import Session
 from screens.bindings import refusal
 from widgets.log_view import LogLine
 from widgets.status_line import StatusLine
+from widgets.travel_line import Past, TravelKeys, TravelLine
+
+_WAYS: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("emergency",), "HALT"),
+    (("travel_back", "travel_forward"), "step"),
+    (("travel_previous", "travel_next"), "event"),
+    (("travel_hold",), "hold/run"),
+    (("travel_slower", "travel_faster"), "speed"),
+    (("travel_live",), "now"),
+    (("help",), "help"),
+    (("quit_console",), "quit"),
+)
+"""Keys below a view that shows the past, each group with its word."""
 
 
 class ModeScreen(Screen[None]):
     """A top-level view. The application binds `snapshot`, `now` and `log_lines`; the view draws them.
 
+    While the application shows the past, every view says so in place of its status line and footer.
+
     Args:
         session: Operations, read-only flag and clock.
+    """
+
+    DEFAULT_CSS = """
+    ModeScreen.-past {
+        StatusLine, Footer { display: none; }
+        TravelLine, TravelKeys { display: block; }
+    }
     """
 
     MODE: ClassVar[str] = ""
@@ -41,14 +63,36 @@ class ModeScreen(Screen[None]):
         self.session = session
         self.keymap: Mapping[str, str] = {}
         """Keys of the operator's own, by action; set by the application."""
+        self._past: Past | None = None
 
     @property
     def actions(self) -> tuple[Action, ...]:
         """What can be done here, with the keys as the operator has them."""
         return tuple(with_key(entry, self.keymap) for entry in actions_of(self.MODE))
 
+    @property
+    def past(self) -> Past | None:
+        """The moment that is shown; None for the present."""
+        return self._past
+
     def on_mount(self) -> None:
+        # Watched, not bound: no view may show the past and not say so because somebody forgot to bind it.
+        if hasattr(self.app, "past"):
+            self.watch(self.app, "past", self._past_changed)
         self.redraw()
+
+    def _past_changed(self, past: Past | None) -> None:
+        began, self._past = (self._past is None) != (past is None), past
+        if began and past is not None and not self.query(TravelLine):
+            self.mount(TravelLine(id="travel-line"), before=0)
+            self.mount(TravelKeys(id="travel-keys"))
+        if began:
+            self.set_class(past is not None, "-past")
+            self.refresh_bindings()
+        self._draw_past()
+        if past is not None:
+            ways = [(tuple(with_key(action(name), self.keymap) for name in group), word) for group, word in _WAYS]
+            self.query_one(TravelKeys).show(ways)
 
     def watch_snapshot(self) -> None:
         self.redraw()
@@ -66,12 +110,17 @@ class ModeScreen(Screen[None]):
 
     def refusal_of(self, entry: Action) -> str:
         """Why this action cannot be done now in this view; empty when it can."""
-        return refusal(entry, self.session, self.snapshot)
+        return refusal(entry, self.session, self.snapshot, self._past)
+
+    def _draw_past(self) -> None:
+        if self._past is not None:
+            self.query_one(TravelLine).show(self._past, self.snapshot)
 
     def redraw(self) -> None:
         """Draw snapshot and time; widgets write only what changed."""
         if self.is_mounted:
             self.draw()
+            self._draw_past()
 
     def draw(self) -> None:
         """Give every widget its values."""
@@ -89,9 +138,10 @@ class ModeScreen(Screen[None]):
             self.app.switch_mode("overview")
 
     def on_key(self, event: events.Key) -> None:
-        # Only keys that no binding took arrive here: a refused action says why instead of staying mute.
+        # Before any binding has its turn: a refused action says why instead of staying mute.
         for entry in self.actions:
-            if event.key in entry.key.split(","):
+            # A firm key that is refused is the list's or the log's own.
+            if event.key in entry.key.split(",") and not entry.firm:
                 reason = self.refusal_of(entry)
                 if reason:
                     self.notify(reason, title=entry.label, severity="warning", markup=False)

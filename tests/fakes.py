@@ -47,7 +47,7 @@ from console.model import (
     upgrade_of,
 )
 from console.model.plan import FailureCode
-from console.ports import Terminal
+from console.ports import Terminal, Timeline
 from console.text import UntrustedText
 
 NOW = 1_760_000_000.0
@@ -423,6 +423,7 @@ class FakeSession:
         self.read_only = read_only
         self.bringing_up_devnet = False
         self.own_address = ADDRESSES[0]
+        self.recording: Timeline | None = None
         self.clock = NOW
         self.error = error
         self.proposed: list[dict[str, str]] = []

@@ -16,6 +16,9 @@ from console.errors import SettingsError
 from console.network_table import BUILT_IN
 from console.settings import DEVNET, config_file, default_devnet_folder
 
+SLOWEST, FASTEST = 0.1, 1000.0
+"""Seconds of a recording in a second of now."""
+
 _EPILOG = "Without a verb the console opens. Exit codes: 0 done, 1 refused or failed (why is on stderr), 2 usage."
 
 
@@ -43,6 +46,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _refuse_incomplete(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
     """What argparse itself cannot say: of two ways to name a release one must be whole."""
+    _refuse_misplaced(parser, arguments)
     if arguments.verb == "node" and arguments.action == "add-upgrade":
         if arguments.file is None and arguments.manifest is None:
             parser.error("give the binary's FILE, or --manifest, or both")
@@ -60,6 +64,18 @@ def _refuse_incomplete(parser: argparse.ArgumentParser, arguments: argparse.Name
             parser.error("cancelling an upgrade needs --reason TEXT, which is kept on the chain")
         if arguments.stop_node and _unsent(arguments):
             parser.error("--stop-node stops the node: nothing is signed that could be shown or exported")
+
+
+def _refuse_misplaced(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """Recordings are the console's own, and one that is shown needs no network."""
+    if arguments.verb != "open" and (arguments.record is not None or arguments.replay is not None):
+        parser.error("--record and --replay are for the console: leave the verb out")
+    if arguments.speed is not None and arguments.replay is None:
+        parser.error("--speed goes with --replay")
+    if arguments.replay is not None and arguments.record is not None:
+        parser.error("--replay shows what was recorded: leave --record out")
+    if arguments.replay is not None and (arguments.network is not None or arguments.dir is not None):
+        parser.error("a recording says itself which network it is of: leave --network and --dir out")
 
 
 def _refuse_mixed(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
@@ -97,6 +113,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--read-only", action="store_true", help="the console shows everything and changes nothing")
     parser.add_argument("--theme", metavar="T", help="the console's theme")
     parser.add_argument("--ascii", action="store_true", help="the console draws with ASCII alone")
+    _add_recording(parser)
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
     parser.set_defaults(network=None, node=None, dir=None, json=False, verb="open", run=_verb("console.cli.open"))
 
@@ -116,6 +133,13 @@ def build_parser() -> argparse.ArgumentParser:
     _add_contracts(verbs, shared)
     _add_devnet(verbs, shared)
     return parser
+
+
+def _add_recording(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("recordings of the console")
+    group.add_argument("--record", type=_folder, metavar="FILE", help="write what the console shows to a new file")
+    group.add_argument("--replay", type=_folder, metavar="FILE", help="show a recording again; no network is needed")
+    group.add_argument("--speed", type=_speed, metavar="N", help="how fast a recording runs (default: 1, as it was)")
 
 
 def _shared() -> argparse.ArgumentParser:
@@ -152,6 +176,8 @@ def configured_networks() -> tuple[str, ...]:
 def _choose_network(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
     if arguments.verb in {"address", "networks", "doctor"}:
         # Only what was named is asked: the conversion itself needs no network, and the list is of all.
+        return
+    if arguments.replay is not None:
         return
     named = getattr(arguments, "cosmovisor_config", None) is not None
     if named or getattr(arguments, "daemon_arguments", None) is not None:
@@ -195,6 +221,13 @@ def _verb(module: str, function: str = "run") -> Run:
         return int(getattr(importlib.import_module(module), function)(arguments))
 
     return run
+
+
+def _speed(value: str) -> float:
+    speed = float(value)
+    if not SLOWEST <= speed <= FASTEST:
+        raise argparse.ArgumentTypeError(f"must be {SLOWEST:g} to {FASTEST:g}")
+    return speed
 
 
 def _folder(value: str) -> Path:

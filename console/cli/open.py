@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from console.cli.sources import connect, load_target
 from console.console_settings import ConsoleSettings
@@ -20,6 +21,9 @@ from console.operations.session import ConsoleSession
 from console.settings import DEVNET, default_devnet_folder, devnet_up_command, load_console, theme_folder
 from console.terminal import prepare_environment, suited
 from themes import DEFAULT_THEME, FEW_COLOURS_THEME
+
+if TYPE_CHECKING:
+    from console.recording.file import RecordingFile
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -37,12 +41,19 @@ def run(arguments: argparse.Namespace) -> int:
     if problem:
         raise ConsoleError(problem, next_step="use a verb such as `upgrade-console status`")
     settings = _settings(arguments)
+    if arguments.replay is not None:
+        return asyncio.run(_replay(arguments, settings))
     if arguments.network is None and not _welcome(arguments, settings):
         return 0
     folder: Path = arguments.dir or default_devnet_folder()
     starting = _DevnetStart(folder) if _must_bring_up(arguments, folder) else None
     session = open_session(arguments, starting)
-    code, stop = asyncio.run(_show(session, starting, settings))
+    file = _recording_file(arguments.record)
+    try:
+        code, stop = asyncio.run(_show(session, starting, settings, file))
+    finally:
+        if file is not None:
+            file.close()
     if not stop:
         return code
     from console.devnet.network import down
@@ -50,6 +61,32 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"stopping the devnet in {folder}", flush=True)
     asyncio.run(down(folder))
     return 0
+
+
+def _recording_file(path: Path | None) -> RecordingFile | None:
+    """A new file for what the console shows. Raises RecordingError."""
+    if path is None:
+        return None
+    from console.recording.file import RecordingFile
+
+    return RecordingFile(path)
+
+
+async def _replay(arguments: argparse.Namespace, settings: ConsoleSettings) -> int:
+    """Show a recording. Raises RecordingError: it cannot be shown."""
+    from console.operations.replay_session import ReplaySession
+    from console.recording.file import load
+
+    session = ReplaySession(load(arguments.replay))
+    try:
+        prepare_environment(os.environ)
+        from console.app import UpgradeConsoleApp
+
+        app = UpgradeConsoleApp(session, settings, (theme_folder(),), speed=arguments.speed or 1.0)
+        result = await app.run_async(mouse=settings.mouse)
+        return result if result is not None else (app.return_code or 0)
+    finally:
+        await session.close()
 
 
 def _settings(arguments: argparse.Namespace) -> ConsoleSettings:
@@ -177,14 +214,19 @@ class _DevnetStart:
             steps.put_nowait(None)
 
 
-async def _show(session: ConsoleSession, starting: _DevnetStart | None, settings: ConsoleSettings) -> tuple[int, bool]:
+async def _show(
+    session: ConsoleSession,
+    starting: _DevnetStart | None,
+    settings: ConsoleSettings,
+    file: RecordingFile | None,
+) -> tuple[int, bool]:
     """Run the console; returns its exit code and whether the operator wants the devnet stopped."""
     prepare_environment(os.environ)
     # Imported here: Textual reads the environment at import, and no other verb wants it.
     from console.app import EXIT_HANGUP, EXIT_TERMINATED, UpgradeConsoleApp
     from screens.acting import EXIT_STOP_DEVNET
 
-    app = UpgradeConsoleApp(session, settings, (theme_folder(),))
+    app = UpgradeConsoleApp(session, settings, (theme_folder(),), file=file)
     code = 1
     try:
         result = await app.run_async(mouse=settings.mouse)

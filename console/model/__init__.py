@@ -32,6 +32,7 @@ from console.model.governance import (
     SigningKey,
     ValidatorVote,
 )
+from console.model.moment import Moment, Scene
 from console.model.network import NetworkIdentity, Validator
 from console.model.node import (
     NOT_VOTED,
@@ -124,6 +125,7 @@ __all__ = [
     "KnownRelease",
     "LinkedCall",
     "MigrationKind",
+    "Moment",
     "NetworkIdentity",
     "NodeHeight",
     "NodeProcess",
@@ -146,6 +148,7 @@ __all__ = [
     "ReleaseCheck",
     "ReleaseKind",
     "RoleCount",
+    "Scene",
     "ScheduleKind",
     "Signed",
     "SigningKey",

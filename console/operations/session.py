@@ -39,7 +39,7 @@ from console.operations.propose_terms import voting_blocks
 from console.operations.ready import signal_ready
 from console.operations.registry_call import export_call
 from console.operations.stances import SayingsSource, Stances
-from console.ports import PlanSource, Signals, Terminal
+from console.ports import PlanSource, Signals, Terminal, Timeline
 from console.settings import NetworkSettings, NodeSettings
 
 if TYPE_CHECKING:
@@ -157,6 +157,11 @@ class ConsoleSession:
         """Checksummed address of the validator whose node this session has; empty for none."""
         node = self._connection.node if self._connection is not None else None
         return "" if node is None else node.address
+
+    @property
+    def recording(self) -> Timeline | None:
+        """None: chain and node are followed."""
+        return None
 
     def now(self) -> float:
         """Unix seconds."""

@@ -83,7 +83,7 @@ async def test_read_only_says_why_and_changes_nothing() -> None:
 
 async def test_help_lists_every_key_names_refusals_and_is_narrowed_by_typing() -> None:
     app = UpgradeConsoleApp(FakeSession(fakes.idle()))
-    async with app.run_test(size=(80, 40)) as pilot:
+    async with app.run_test(size=(80, 60)) as pilot:
         await settled(pilot)
         await pilot.press("question_mark")
         await until(pilot, lambda: "Everywhere" in screen_text(app), "help")
@@ -111,11 +111,11 @@ async def test_help_lists_every_key_names_refusals_and_is_narrowed_by_typing() -
 
 def test_why_an_action_is_refused() -> None:
     session = FakeSession()
-    assert refusal(action("ready"), session, fakes.go()) == ""
-    assert "No controller" in refusal(action("ready"), session, fakes.node_down())
-    assert "no controller answers" in refusal(action("node_menu"), session, fakes.node_down())
-    assert refusal(action("propose"), session, None) == ""
-    assert refusal(action("quit_console"), FakeSession(read_only=True), None) == ""
+    assert refusal(action("ready"), session, fakes.go(), None) == ""
+    assert "No controller" in refusal(action("ready"), session, fakes.node_down(), None)
+    assert "no controller answers" in refusal(action("node_menu"), session, fakes.node_down(), None)
+    assert refusal(action("propose"), session, None, None) == ""
+    assert refusal(action("quit_console"), FakeSession(read_only=True), None, None) == ""
 
 
 async def test_the_palette_finds_actions_of_the_registry() -> None:

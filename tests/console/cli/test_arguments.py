@@ -43,6 +43,13 @@ def test_without_a_verb_the_console_opens() -> None:
     assert (found.verb, found.read_only, found.theme, found.json) == ("open", True, "light", False)
 
 
+def test_a_recording_needs_no_network() -> None:
+    found = parse(["--replay", "~/day", "--speed", "10"])
+    assert (found.verb, found.replay, found.speed, found.network) == ("open", Path.home() / "day", 10.0, None)
+    found = parse(["--network", "a", "--record", "f"])
+    assert (found.verb, found.record, found.network) == ("open", Path("f"), "a")
+
+
 def test_the_only_configured_network_is_meant() -> None:
     write_settings(URL, URL, name="calibration")
     assert parse(["status"]).network == "calibration"
@@ -102,6 +109,13 @@ def test_a_folder_means_the_devnet(tmp_path: Path) -> None:
         "--network a node events --since -1",
         "--network a node logs --source elsewhere",
         "--network a status extra",
+        "--network a --record f status",
+        "--network a --replay f",
+        "--dir d --replay f",
+        "--replay f --record g",
+        "--network a --speed 2",
+        "--replay f --speed 0",
+        "--replay f --speed fast",
         "--net a status",
         "devnet",
     ],

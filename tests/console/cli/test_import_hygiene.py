@@ -46,6 +46,12 @@ def test_reading_needs_neither_textual_nor_web3(tmp_path: Path, verb: str) -> No
     assert not modules & {"textual", "web3", "eth_account", "console.app", "screens", "eth"}
 
 
+def test_the_first_frame_waits_for_no_recording() -> None:
+    code = "import sys, console.app; print(*[name for name in sys.modules if name.startswith('console.recording')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
 def test_the_version_costs_nothing(tmp_path: Path) -> None:
     code, modules = imported(tmp_path, "--version")
     assert code == 0

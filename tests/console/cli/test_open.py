@@ -82,6 +82,40 @@ def test_in_a_terminal_it_opens_with_everything_down_and_q_leaves_it(tmp_path: P
     assert child.exitstatus == 0
 
 
+def test_what_was_recorded_is_replayed(tmp_path: Path) -> None:
+    write_settings(URL, URL, node=tmp_path)
+    file = tmp_path / "day.jsonl"
+
+    def opened(*arguments: str) -> pexpect.spawn[str]:
+        return pexpect.spawn(
+            sys.executable,
+            command(*arguments)[1:],
+            env={**environment(tmp_path), "TERM": "xterm-256color"},
+            encoding="utf-8",
+            timeout=30,
+            dimensions=(24, 80),
+        )
+
+    child = opened("--network", "testnet", "--record", str(file))
+    child.expect("chain does not answer")
+    child.send("q")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    child = opened("--replay", str(file), "--speed", "30")
+    child.expect("REPLAY")
+    child.expect("chain does not answer|No endpoint answers|does not answer")
+    child.send("q")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    child = opened("--network", "testnet", "--record", str(file))
+    child.expect("exists, and no recording overwrites a file")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 1
+
+
 def test_a_terminal_problem_is_none_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     ours, theirs = pty.openpty()
     try:

@@ -1,0 +1,1 @@
+"""Sessions kept moment by moment: one format for time travel, `--record`, `--replay`, pictures and fixtures."""

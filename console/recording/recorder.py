@@ -1,0 +1,100 @@
+"""Takes what a session shows: into its history, and where asked for into a file. Encoded in a thread, in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from console.errors import RecordingError
+from console.model import Snapshot
+from console.recording.events import is_event
+from console.recording.file import RecordingFile
+from console.recording.format import Header, LogLine, header_line, log_line
+from console.recording.history import History, snapshot_line, tidied
+
+MAX_WAITING = 256
+"""Snapshots and batches that wait to be encoded; beyond it new ones are left out of the recording."""
+
+
+class Recorder:
+    """Keeps a session's Snapshots and log lines.
+
+    Args:
+        file: Where they are written as well; None for nowhere.
+        tell: Says one sentence to the operator, when the file cannot be written any more.
+        header: Whose session it is; asked for when there is something to write.
+    """
+
+    def __init__(self, file: RecordingFile | None, tell: Callable[[str], None], header: Callable[[], Header]) -> None:
+        self.history = History()
+        """What was taken."""
+        self._file = file
+        self._tell = tell
+        self._header = header
+        self._begun = False
+        self._waiting: asyncio.Queue[Snapshot | tuple[float, tuple[LogLine, ...]]] = asyncio.Queue(MAX_WAITING)
+        self._before: Snapshot | None = None
+
+    @property
+    def to_file(self) -> bool:
+        """Whether it is written to a file."""
+        return self._file is not None
+
+    def snapshot(self, snapshot: Snapshot) -> None:
+        """Take a Snapshot; returns at once."""
+        if not self._waiting.full():
+            self._waiting.put_nowait(snapshot)
+
+    def lines(self, time: float, lines: tuple[LogLine, ...]) -> None:
+        """Take log lines that came at a time in Unix seconds; returns at once."""
+        if lines and not self._waiting.full():
+            self._waiting.put_nowait((time, lines))
+
+    async def run(self) -> None:
+        """Encode what was taken, until cancelled."""
+        while True:
+            taken = await self._waiting.get()
+            if isinstance(taken, Snapshot):
+                await self._keep(taken)
+            else:
+                line = await asyncio.to_thread(log_line, *taken)
+                self.history.add_lines(line)
+                await self._write(line)
+            self._waiting.task_done()
+
+    async def caught_up(self) -> None:
+        """Wait until everything that was taken is kept."""
+        await self._waiting.join()
+
+    async def _keep(self, snapshot: Snapshot) -> None:
+        before = None if self.history.wants_whole else self._before
+        try:
+            line = await asyncio.to_thread(_encoded, before, self._before, snapshot)
+        except RecordingError:
+            # A number that is none: this one picture is missing, and neither session nor recording ends.
+            return
+        self._before = snapshot
+        self.history.add_snapshot(line)
+        await self._write(line)
+        while untidy := self.history.untidy():
+            self.history.take(await asyncio.to_thread(tidied, untidy))
+
+    async def _write(self, line: bytes) -> None:
+        if self._file is not None:
+            if not self._begun:
+                self._begun, line = True, header_line(self._header()) + line
+            try:
+                await asyncio.to_thread(self._file.write, line)
+            except RecordingError as error:
+                self._stop(str(error))
+
+    def _stop(self, sentence: str) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+            self._tell(sentence)
+
+
+def _encoded(before: Snapshot | None, last: Snapshot | None, snapshot: Snapshot) -> bytes:
+    """The line of a Snapshot: all of it without one before it in its stretch; told from the last in any case."""
+    return snapshot_line(before, snapshot, event=is_event(last, snapshot))
