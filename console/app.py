@@ -5,8 +5,6 @@ Call `console.terminal.prepare_environment` before this is imported: Textual rea
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -36,9 +34,6 @@ if TYPE_CHECKING:
     from console.recording.file import RecordingFile
     from console.recording.format import Header
     from console.recording.recorder import Recorder
-
-EXIT_HANGUP = 128 + signal.SIGHUP
-EXIT_TERMINATED = 128 + signal.SIGTERM
 
 REDUCED_TICK_S = 5.0
 """Seconds between two steps of the clocks on the screen, with reduced motion; else one."""
@@ -92,7 +87,6 @@ class UpgradeConsoleApp(TravellingApp):
             self._screens[screen.MODE] = screen
 
     def on_mount(self) -> None:
-        self._listen_to_signals()
         self.theme_changed_signal.subscribe(self, self._redraw_themes)
         for sentence in self.theme_problems:
             self.tell(sentence, severity="warning")
@@ -195,10 +189,6 @@ class UpgradeConsoleApp(TravellingApp):
         else:
             self.leave(EXIT_KEPT)
 
-    def leave(self, code: int) -> None:
-        """End the application with this exit code."""
-        self.exit(code, return_code=code)
-
     def _fatal_error(self) -> None:
         # Imported here, as Textual does: with pygments it is 17 ms that the first frame would wait for.
         import rich
@@ -208,20 +198,6 @@ class UpgradeConsoleApp(TravellingApp):
         traceback = Traceback(show_locals=False, width=None, suppress=[rich])
         self._exit_renderables.append(Segments(self.console.render(traceback, self.console.options)))
         self._close_messages_no_wait()
-
-    def _listen_to_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number, code in ((signal.SIGTERM, EXIT_TERMINATED), (signal.SIGHUP, EXIT_HANGUP)):
-            try:
-                loop.add_signal_handler(number, self.leave, code)
-            except (NotImplementedError, RuntimeError, ValueError):
-                # Not the main thread: whoever runs the loop handles its signals.
-                return
-
-    def on_unmount(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.remove_signal_handler(number)
 
     def _redraw_themes(self, _theme: Theme) -> None:
         for screen in self._screens.values():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from console.settings import DEVNET
 from screens.addresses import prefix_of
 from screens.bindings import bindings_everywhere, refusal
 from screens.bring_up import BringUpScreen
+from screens.copy import CopyScreen
 from screens.cuts import CutsScreen
 from screens.dressed import DressedApp
 from screens.emergency import EmergencyChoice, EmergencyScreen, confirm_stop
@@ -87,10 +87,6 @@ class ActingApp(DressedApp):
         self._draft: dict[str, str] = {}
         session.lend_terminal(DrawnTerminal(self))
         self._flows = Flows(self, session, lambda: prefix_of(self.snapshot))
-
-    @abstractmethod
-    def leave(self, code: int) -> None:
-        """End the application with this exit code."""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Grey out what is refused now; it stays visible."""
@@ -208,6 +204,12 @@ class ActingApp(DressedApp):
                 self.push_screen(confirm_node_action(self.session, node, wanted))
 
         self.push_screen(NodeMenuScreen(node), chosen)
+
+    def action_copy(self) -> None:
+        """List what can be copied in this view."""
+        screen = self.screen
+        if isinstance(screen, ModeScreen):
+            self.push_screen(CopyScreen(screen.copyable()))
 
     def action_help(self) -> None:
         """Explain the current view."""

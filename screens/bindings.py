@@ -65,6 +65,8 @@ def refusal(entry: Action, session: Session, snapshot: Snapshot | None, past: Pa
     problem = snapshot.node_problem if snapshot is not None else ""
     if entry.id in {"node_menu", "show_release"} and (node is None or problem):
         return problem or "No controller answers for a node on this machine."
+    if entry.id == "copy" and snapshot is None and not session.own_address:
+        return "Nothing is known yet that could be copied."
     if entry.id == "ready":
         if node is None:
             return "No controller answers for a node on this machine, so there is nothing to signal for."

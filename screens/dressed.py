@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
+import signal
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -14,11 +16,15 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 
 from console.console_settings import ConsoleSettings
+from screens.driver import TerminalDriver
 from screens.quiet import Quiet
 from screens.theme import textual_theme
 from themes import DEFAULT_THEME, FEW_COLOURS_THEME, load_themes
 from widgets.ascii_alone import AsciiAlone
 from widgets.second_wall import SecondWall
+
+EXIT_HANGUP = 128 + signal.SIGHUP
+EXIT_TERMINATED = 128 + signal.SIGTERM
 
 _FOREIGN = re.compile(r"[ \t]*(?:@font-face \{.*?\}|<!-- Generated with .*?-->)\n?", re.DOTALL)
 """Fonts by URL and the generator's address in Textual's SVG; without them the viewer's monospace is drawn."""
@@ -43,7 +49,7 @@ class DressedApp(App[int]):
         # Under NO_COLOR an RGB theme becomes RGB greys; the terminal's own colours are the honest answer.
         wanted = FEW_COLOURS_THEME if os.environ.get("NO_COLOR") is not None else settings.theme or DEFAULT_THEME
         chosen, problem = loaded.choose(wanted)
-        super().__init__(ansi_color=True if chosen.ansi else None)
+        super().__init__(driver_class=TerminalDriver, ansi_color=True if chosen.ansi else None)
         self.animation_level = "none"
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]
@@ -84,3 +90,27 @@ class DressedApp(App[int]):
         """Say a sentence in a corner; never as markup."""
         timeout = 20.0 if severity == "error" else 8.0
         self.notify(sentence, severity=severity, timeout=timeout, markup=False)  # type: ignore[arg-type]
+
+    # Leaving
+
+    def leave(self, code: int) -> None:
+        """End the application with this exit code."""
+        self.exit(code, return_code=code)
+
+    def on_mount(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number, code in ((signal.SIGTERM, EXIT_TERMINATED), (signal.SIGHUP, EXIT_HANGUP)):
+            try:
+                loop.add_signal_handler(number, self.leave, code)
+            except (NotImplementedError, RuntimeError, ValueError):
+                # Not the main thread: whoever runs the loop handles its signals.
+                return
+
+    def on_unmount(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+
+    def on_terminal_driver_gone(self) -> None:
+        """Leave: the hang-up may be ignored here, or was never sent."""
+        self.leave(EXIT_HANGUP)

@@ -103,7 +103,7 @@ class HelpScreen(ModalScreen[None]):
         """Show what holds the typed text; without one, the page."""
         self._drawn_width = self._width
         needle = self.query_one(Input).value.strip()
-        lines = list(found(self._entries, needle, self._width) if needle else self._whole())
+        lines = list(found(self._entries, needle, self._width) if needle else self.whole())
         self.query_one("#help-body", Static).update(stacked(*lines))
         self.query_one(VerticalScroll).scroll_home(animate=False)
 
@@ -130,7 +130,8 @@ class HelpScreen(ModalScreen[None]):
         else:
             self.dismiss(None)
 
-    def _whole(self) -> Iterator[Content | str]:
+    def whole(self) -> Iterator[Content | str]:
+        """The page, line by line."""
         if self._page == "words":
             yield from _words("", self._width)
             return

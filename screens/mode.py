@@ -14,6 +14,7 @@ from console.keymap import with_key
 from console.model import Snapshot
 from console.ports import Session
 from screens.bindings import refusal
+from widgets.copyable import Copyable, copyable_of
 from widgets.log_view import LogLine
 from widgets.status_line import StatusLine
 from widgets.travel_line import Past, TravelKeys, TravelLine
@@ -103,6 +104,14 @@ class ModeScreen(Screen[None]):
     def watch_log_lines(self) -> None:
         if self.is_mounted:
             self.draw_log()
+
+    def nearest(self) -> tuple[Copyable, ...]:
+        """What can be copied of what is under the cursor."""
+        return ()
+
+    def copyable(self) -> tuple[Copyable, ...]:
+        """What can be copied here, the nearest first."""
+        return copyable_of(self.snapshot, self.session.network, self.session.own_address, self.nearest())
 
     def status_line(self) -> StatusLine:
         """The line at the top, which every view composes first."""

@@ -20,6 +20,7 @@ from screens.addresses import filecoin_form, prefix_of
 from screens.bindings import bindings_for
 from screens.mode import ModeScreen
 from screens.proposal_verbs import VERBS, verb_refusal
+from widgets.copyable import Copyable, of_proposal
 from widgets.drawn import Grown, stacked
 from widgets.proposal_report import Reading, left_lines, report_lines, right_lines
 from widgets.proposal_words import Clock
@@ -129,6 +130,9 @@ class ProposalScreen(ModeScreen):
             self._rules,
             self._problem,
         )
+
+    def nearest(self) -> tuple[Copyable, ...]:
+        return of_proposal(self._proposal) if self._proposal is not None else ()
 
     # What can be done
 

@@ -11,8 +11,10 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Footer
 
+from console.model import Proposal
 from screens.bindings import bindings_for
 from screens.filtered import FilteredScreen, filter_field
+from widgets.copyable import Copyable, of_proposal
 from widgets.narrowing import Narrowing
 from widgets.proposal_detail import ProposalDetail
 from widgets.proposal_table import ProposalTable
@@ -64,6 +66,10 @@ class ProposalsScreen(FilteredScreen):
         self.query_one(ProposalTable).narrow(narrowing)
         self.draw_detail()
 
+    def nearest(self) -> tuple[Copyable, ...]:
+        entry = self._chosen
+        return of_proposal(entry) if entry is not None else ()
+
     def action_sort(self) -> None:
         """The next order of the list."""
         self.query_one(ProposalTable).next_order()
@@ -82,8 +88,10 @@ class ProposalsScreen(FilteredScreen):
     @on(RowTable.Highlighted, "#proposals")
     def draw_detail(self) -> None:
         """Draw the proposal under the cursor."""
+        self.query_one(ProposalDetail).show(self.snapshot, self._chosen, self.now)
+
+    @property
+    def _chosen(self) -> Proposal | None:
         chain = self.snapshot.chain if self.snapshot is not None else None
         chosen = self.query_one(ProposalTable).chosen_id
-        proposals = chain.proposals if chain is not None else ()
-        entry = next((proposal for proposal in proposals if proposal.id == chosen), None)
-        self.query_one(ProposalDetail).show(self.snapshot, entry, self.now)
+        return next((entry for entry in chain.proposals if entry.id == chosen), None) if chain is not None else None

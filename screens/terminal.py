@@ -30,7 +30,7 @@ class DrawnTerminal:
         """
         failure: BaseException | None = None
         try:
-            # Nothing may be drawn meanwhile: the driver's queue has no reader, and would fill up and block us.
+            # Nothing is drawn meanwhile: it would not reach the terminal.
             with self._app.batch_update(), self._app.suspend():
                 try:
                     yield

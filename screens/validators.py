@@ -15,7 +15,12 @@ from console.model import Validator
 from console.ports import Session
 from screens.addresses import filecoin_form, prefix_of
 from screens.bindings import bindings_for
+<<<<<<< HEAD
 from screens.filtered import FilteredScreen, filter_field
+=======
+from screens.mode import ModeScreen
+from widgets.copyable import Copyable, of_validator
+>>>>>>> main
 from widgets.dashboard import DashboardTable, ReadinessPanel
 from widgets.dashboard_rows import Dashboard
 from widgets.narrowing import Narrowing
@@ -76,6 +81,11 @@ class ValidatorsScreen(FilteredScreen):
 
     def apply_filter(self, narrowing: Narrowing) -> None:
         self.query_one(DashboardTable).narrow(narrowing)
+
+    def nearest(self) -> tuple[Copyable, ...]:
+        chosen = self.query_one(DashboardTable).chosen
+        validators = self.snapshot.chain.validators if self.snapshot is not None and self.snapshot.chain else ()
+        return next((of_validator(entry) for entry in validators if entry.address == chosen), ())
 
     def action_addresses(self) -> None:
         """Addresses instead of the other columns: as Ethereum writes them, as Filecoin does, and back."""

@@ -223,8 +223,9 @@ async def _show(
     """Run the console; returns its exit code and whether the operator wants the devnet stopped."""
     prepare_environment(os.environ)
     # Imported here: Textual reads the environment at import, and no other verb wants it.
-    from console.app import EXIT_HANGUP, EXIT_TERMINATED, UpgradeConsoleApp
+    from console.app import UpgradeConsoleApp
     from screens.acting import EXIT_STOP_DEVNET
+    from screens.dressed import EXIT_HANGUP, EXIT_TERMINATED
 
     app = UpgradeConsoleApp(session, settings, (theme_folder(),), file=file)
     code = 1

@@ -93,11 +93,17 @@ class Terminal:
         code = self.process.exitstatus
         return -int(self.process.signalstatus or 0) if code is None else int(code)
 
-    def hang_up(self) -> None:
-        """Close the terminal, as a lost SSH session does."""
-        # On a busy machine a console needs longer to leave than pexpect's tenth of a second.
-        self.process.ptyproc.delayafterterminate = 5.0  # type: ignore[attr-defined]
-        self.process.close(force=False)
+    def hang_up(self, deadline_s: float = 60.0) -> int:
+        """Close the terminal, as a lost SSH session does, and wait for the end; the exit code, or minus the signal."""
+        # Not pexpect's `close`, which sends signals of its own.
+        self.process.ptyproc.fileobj.close()  # type: ignore[attr-defined]
+        end = time.monotonic() + deadline_s
+        while self.process.isalive():
+            if time.monotonic() > end:
+                pytest.fail("the console outlives its terminal")
+            time.sleep(0.1)
+        code = self.process.exitstatus
+        return -int(self.process.signalstatus or 0) if code is None else int(code)
 
     def kill(self) -> None:
         self.process.kill(signal.SIGKILL)

@@ -70,9 +70,12 @@ def test_a_migration_that_fails_parks_every_node_and_more_than_two_thirds_go_bac
     network: Devnet, tmp_path: Path
 ) -> None:
     names = [node["name"] for node in network.status()["nodes"]]
+    before = network.node(names[0])["version"]
     # It lives and does not move: only the clock ends a try.
     startup_timeout(network, names, "4s")
-    build = network.add_release("v0.4.0", 2, release_migration("failing", registry(network)).carried)
+    # A release migrates a state of other rules than its own.
+    rules = {"v0.2.0": 3, "v0.3.0": 2}[before]
+    build = network.add_release("v0.4.0", rules, release_migration("failing", registry(network)).carried)
     height = network.propose_build(build, network.lead(LEAD))
     network.eventually("every node is parked", network.all_are("PARKED"), deadline_s=180)
 
@@ -100,7 +103,7 @@ def test_a_migration_that_fails_parks_every_node_and_more_than_two_thirds_go_bac
     startup_timeout(network, names, "60s")
     judge.nobody_signed_twice(network)
     judge.same_app_hash(network, names, height + 2)
-    assert {version for name in names for version, _ in judge.executed(network, name)[height]} == {"v0.3.0"}
+    assert {version for name in names for version, _ in judge.executed(network, name)[height]} == {before}
 
 
 def startup_timeout(network: Devnet, names: list[str], value: str) -> None:

@@ -10,6 +10,7 @@ from textual.widgets import Footer, Input
 from console.actions import ACTIONS, MODE_NAMES, VIEW_NAMES, action
 from console.app import UpgradeConsoleApp
 from screens.bindings import READ_ONLY_REASON, refusal
+from screens.help import HelpScreen
 from screens.logs import LogsScreen
 from screens.mode import ModeScreen
 from screens.overview import OverviewScreen
@@ -83,11 +84,12 @@ async def test_read_only_says_why_and_changes_nothing() -> None:
 
 async def test_help_lists_every_key_names_refusals_and_is_narrowed_by_typing() -> None:
     app = UpgradeConsoleApp(FakeSession(fakes.idle()))
-    async with app.run_test(size=(80, 60)) as pilot:
+    async with app.run_test(size=(80, 40)) as pilot:
         await settled(pilot)
         await pilot.press("question_mark")
         await until(pilot, lambda: "Everywhere" in screen_text(app), "help")
-        text = screen_text(app)
+        assert isinstance(app.screen, HelpScreen)
+        text = "\n".join(str(line) for line in app.screen.whole())
         for entry in ACTIONS:
             if "overview" in entry.modes:
                 assert entry.label in text

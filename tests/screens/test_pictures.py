@@ -203,10 +203,16 @@ def test_taking_an_unproven_release(snap_compare: Compare) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "keys"), [("logs", "5"), ("help", "question_mark"), ("quit", "q"), ("node_menu", "n")]
+    ("name", "keys"),
+    [("logs", "5"), ("quit", "q"), ("node_menu", "n"), ("copy", "y")],
 )
 def test_screen_of_a_key(snap_compare: Compare, name: str, keys: str) -> None:
     assert snap_compare(UpgradeConsoleApp(FakeSession(fakes.go())), run_before=after(keys))
+
+
+def test_help_narrowed_by_typing(snap_compare: Compare) -> None:
+    # Narrowed, so that not every new key is a new picture.
+    assert snap_compare(UpgradeConsoleApp(FakeSession(fakes.idle())), run_before=after("question_mark", *"ready"))
 
 
 def test_propose_with_a_problem(snap_compare: Compare) -> None:

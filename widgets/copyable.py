@@ -1,0 +1,89 @@
+"""What can be copied from a view: hashes, addresses, heights, URLs and commands, each whole."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from console.model import NodeStatus, Proposal, Snapshot, Validator
+from console.network_table import DEVNET
+
+
+@dataclass(frozen=True, slots=True)
+class Copyable:
+    """A text and what it is."""
+
+    label: str
+    text: str
+
+
+def of_proposal(proposal: Proposal) -> tuple[Copyable, ...]:
+    """Of one proposal."""
+    of = f"of proposal {proposal.id}"
+    return _present(
+        Copyable(f"release hash {of}", proposal.release_hash),
+        Copyable(f"release URL {of}", proposal.release_url),
+        Copyable(f"height H {of}", str(proposal.target_height) if proposal.has_height else ""),
+        Copyable(f"name {of}", proposal.name),
+        Copyable(f"proposer {of}", proposal.proposer),
+        Copyable(f"migration hash {of}", proposal.migration_hash),
+        Copyable(f"hash of the calls {of}", proposal.linked_hash),
+    )
+
+
+def of_validator(validator: Validator) -> tuple[Copyable, ...]:
+    """Of one validator."""
+    name = validator.moniker or "the validator"
+    return _present(
+        Copyable(f"address of {name}", validator.address),
+        Copyable(f"consensus address of {name}", validator.consensus_address),
+        Copyable(f"name of {name}", validator.moniker),
+    )
+
+
+def of_node(node: NodeStatus) -> tuple[Copyable, ...]:
+    """Of this machine's node."""
+    return _present(
+        Copyable(f"sha256 of the program of {node.name}", node.exe_sha256),
+        Copyable(f"process id of {node.name}", str(node.pid) if node.pid is not None else ""),
+        Copyable(f"height of {node.name}", str(node.height) if node.height is not None else ""),
+        Copyable(f"alarm of {node.name}", node.alarm),
+    )
+
+
+def of_network(snapshot: Snapshot | None, network: str, own_address: str) -> tuple[Copyable, ...]:
+    """Of the network, and what the command line does with it."""
+    height = snapshot.height if snapshot is not None else None
+    name = shlex.quote(network)
+    # A devnet may have a folder of its own, which a command without it would miss.
+    verbs = () if network == DEVNET else ("status", "report", "halt")
+    return _present(
+        Copyable("own validator's address", own_address),
+        Copyable("chain id", snapshot.network.chain_id if snapshot is not None else ""),
+        Copyable("height of the network", str(height) if height is not None else ""),
+        *(Copyable(f"command: {verb}", f"upgrade-console {verb} --network {name}") for verb in verbs),
+    )
+
+
+def copyable_of(
+    snapshot: Snapshot | None, network: str, own_address: str, nearest: Iterable[Copyable] = ()
+) -> tuple[Copyable, ...]:
+    """Everything that can be copied in a view, without what would stand there twice.
+
+    Args:
+        snapshot: As drawn.
+        network: The network's name.
+        own_address: Of this session's validator; empty for none.
+        nearest: What the view has under its cursor; it comes first.
+    """
+    found = [*nearest]
+    if snapshot is not None:
+        found += of_proposal(snapshot.upgrade.proposal) if snapshot.upgrade is not None else ()
+        found += of_node(snapshot.node) if snapshot.node is not None else ()
+    found += of_network(snapshot, network, own_address)
+    return tuple(dict.fromkeys(found))
+
+
+def _present(*entries: Copyable) -> tuple[Copyable, ...]:
+    return tuple(entry for entry in entries if entry.text)
