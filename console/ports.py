@@ -411,6 +411,9 @@ class Session(Protocol):
 
         Args:
             consensus_address: 40 upper-case hex digits.
+
+        Raises:
+            ConsoleError: There is no chain that could be asked.
         """
         ...
 

@@ -11,22 +11,22 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer
 
 from console.errors import ConsoleError
-from console.model import Validator
+from console.model import SigningRecord, Validator
 from console.ports import Session
 from screens.addresses import filecoin_form, prefix_of
 from screens.bindings import bindings_for
-<<<<<<< HEAD
 from screens.filtered import FilteredScreen, filter_field
-=======
-from screens.mode import ModeScreen
 from widgets.copyable import Copyable, of_validator
->>>>>>> main
 from widgets.dashboard import DashboardTable, ReadinessPanel
 from widgets.dashboard_rows import Dashboard
 from widgets.narrowing import Narrowing
 from widgets.row_table import RowTable
 from widgets.status_line import StatusLine
 from widgets.validator_detail import Record, ValidatorDetail
+
+_NOT_KEPT = "what was read of it then is not kept; the present has it"
+OF_THE_PAST = Record(SigningRecord((), "", _NOT_KEPT), None, _NOT_KEPT)
+"""Beside a Snapshot of the past: what is read now would not be of then."""
 
 
 class ValidatorsScreen(FilteredScreen):
@@ -135,6 +135,9 @@ class ValidatorsScreen(FilteredScreen):
         if self._dashboard is None or validator is None:
             detail.show_none("No validator is chosen.")
             return
+        if self.past is not None:
+            detail.show(self._dashboard, validator, self.now, self._filecoin, OF_THE_PAST)
+            return
         record = self._records.get(validator.address, Record())
         detail.show(self._dashboard, validator, self.now, self._filecoin, record)
         self._read_if_needed(validator)
@@ -154,15 +157,14 @@ class ValidatorsScreen(FilteredScreen):
         self.run_worker(self._read(validator), name="record", exit_on_error=True)
 
     async def _read(self, validator: Validator) -> None:
-        session, records = self.session, self._records
-        signing = await session.signing(validator.consensus_address)
-        before = records.get(validator.address, Record())
-        stances, problem = before.stances, ""
+        before = self._records.get(validator.address, Record())
+        signing, stances, problem = before.signing, before.stances, ""
         try:
-            stances = await session.stances(validator.address)
+            signing = await self.session.signing(validator.consensus_address)
+            stances = await self.session.stances(validator.address)
         except ConsoleError as error:
             # What was read before stays; it is not said to be new.
             problem = f"not known: {error}"
-        records[validator.address] = Record(signing, stances, problem)
+        self._records[validator.address] = Record(signing or SigningRecord((), "", problem), stances, problem)
         # In its own turn: the worker has to be over before the next one may start.
         self.call_later(self.draw_detail)

@@ -18,7 +18,9 @@ from console.model import (
     ProcessTree,
     RegistryCall,
     RegistryRules,
+    SigningRecord,
     Snapshot,
+    Stance,
     Standing,
 )
 from console.ports import Terminal, Timeline
@@ -94,6 +96,14 @@ class ReplaySession:
         _refuse()
 
     async def governance(self, proposal_id: int) -> Governance:
+        """Raises InputError: a recording holds Snapshots and log lines."""
+        _refuse()
+
+    async def signing(self, consensus_address: str) -> SigningRecord:
+        """Raises InputError: a recording holds Snapshots and log lines."""
+        _refuse()
+
+    async def stances(self, address: str) -> tuple[Stance, ...]:
         """Raises InputError: a recording holds Snapshots and log lines."""
         _refuse()
 
