@@ -224,6 +224,13 @@ _OF_WELCOME: tuple[Action, ...] = (
 
 _LAST: tuple[Action, ...] = (
     Action("copy", "y", "Copy", "Copy a hash, an address, a height, a URL or a command to the clipboard."),
+    Action(
+        "lock",
+        "ctrl+l",
+        "Lock",
+        "Lock the console against changes, or unlock it.",
+        everywhere=True,
+    ),
     Action("help", "question_mark,f1", "Help", "Explain this screen and list every key.", footer=VIEW_NAMES),
     Action(
         "quit_console",

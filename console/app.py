@@ -148,6 +148,7 @@ class UpgradeConsoleApp(TravellingApp):
             self.log_lines = self._live_lines
 
     def _tick(self) -> None:
+        self.lock_when_idle()
         self.live_now = self.session.now()
         if self.past is None:
             self.now = self.live_now

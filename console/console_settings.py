@@ -24,11 +24,17 @@ class ConsoleSettings:
     """Whether the screen moves seldom: its clocks every few seconds instead of each."""
     mouse: bool = True
     """Whether the console takes the mouse; else the terminal selects text with it as usual."""
+    read_only: bool = False
+    """Whether the console begins locked against changes; a person can unlock it."""
+    lock_after: int = 0
+    """Minutes without a key after which the console locks itself; 0 for never."""
     keymap: Mapping[str, str] = field(default_factory=dict)
     """Other keys for actions, as `checked_keymap` gives them."""
 
 
 DEFAULTS = ConsoleSettings()
+MAX_LOCK_AFTER = 24 * 60
+"""Minutes; a console that nobody touched for a day is nobody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,12 @@ def _flag_or_auto(value: object) -> bool | None:
         return None
     if not isinstance(value, bool):
         raise ValueError('true, false or "auto"')
+    return value
+
+
+def _minutes(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_LOCK_AFTER:
+        raise ValueError(f"whole minutes from 0 to {MAX_LOCK_AFTER}")
     return value
 
 
@@ -87,6 +99,18 @@ CONSOLE_SETTINGS = (
         "`true`",
         "Let the console take the mouse. `false` leaves it to the terminal, which then selects text as usual.",
         _flag,
+    ),
+    ConsoleSetting(
+        "read_only",
+        "`false`",
+        "Begin locked against changes: Ctrl+L unlocks, after asking. `--read-only` cannot be unlocked.",
+        _flag,
+    ),
+    ConsoleSetting(
+        "lock_after",
+        "`0`",
+        "Lock the console after this many minutes without a key; 0 for never. F9 works all the same.",
+        _minutes,
     ),
 )
 """Every key of `[console]`; each is also a field's name in ConsoleSettings."""

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from console.hand_lock import HandLock
 from console.model import (
     CallOutcome,
     CallReview,
@@ -349,7 +350,15 @@ class Session(Protocol):
         ...
 
     @property
-    def read_only(self) -> bool: ...
+    def read_only(self) -> bool:
+        """Whether nothing can ever be changed in this session."""
+        ...
+
+    @property
+    def hands(self) -> HandLock:
+        """Whether changes are let through now."""
+        ...
+
     @property
     def bringing_up_devnet(self) -> bool: ...
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Any, ClassVar
 
 from textual.binding import BindingType
@@ -19,7 +20,7 @@ from console.model import Snapshot
 from console.ports import Session
 from console.settings import DEVNET
 from screens.addresses import prefix_of
-from screens.bindings import bindings_everywhere, refusal
+from screens.bindings import LOCKED_REASON, bindings_everywhere, refusal, refusal_of_hands
 from screens.bring_up import BringUpScreen
 from screens.copy import CopyScreen
 from screens.cuts import CutsScreen
@@ -36,6 +37,7 @@ from screens.proposals import ProposalsScreen
 from screens.propose import ProposeScreen
 from screens.release import ReleaseScreen
 from screens.terminal import DrawnTerminal
+from screens.unlock import UnlockScreen
 from widgets.emergency_words import stoppable
 from widgets.log_view import LogLine
 from widgets.travel_line import Past
@@ -64,6 +66,8 @@ class ActingApp(DressedApp):
     """The picture of chain and node that is shown; None before the first."""
     now: var[float] = var(0.0)
     """Unix seconds of what is shown: at present set once a second and with each Snapshot."""
+    locked: var[bool] = var(False)
+    """Whether changes are locked; shown by every view."""
     log_lines: var[tuple[LogLine, ...]] = var(())
     """The newest lines of both logs at what is shown, oldest first."""
     past: var[Past | None] = var(None)
@@ -81,10 +85,12 @@ class ActingApp(DressedApp):
     ) -> None:
         super().__init__(settings, theme_folders)
         self.session = session
+        self.set_reactive(ActingApp.locked, session.hands.locked)
         self.keys = dict(settings.keymap)
         """Keys of the operator's own, by action."""
         self.set_keymap(self.keys)
         self._draft: dict[str, str] = {}
+        self._opened_at = monotonic()
         session.lend_terminal(DrawnTerminal(self))
         self._flows = Flows(self, session, lambda: prefix_of(self.snapshot))
 
@@ -93,6 +99,9 @@ class ActingApp(DressedApp):
         try:
             entry = registered(action)
         except KeyError:
+            return True
+        if entry.everywhere:
+            # It says itself why not, over dialogs as well, where no view could.
             return True
         return None if refusal(entry, self.session, self.snapshot, self.past) else True
 
@@ -146,6 +155,11 @@ class ActingApp(DressedApp):
     def _open_emergency(self) -> None:
         if self._is_open(EmergencyScreen):
             return
+        if reason := refusal(registered("emergency"), self.session, self.live, self.past):
+            self.tell(reason, severity="error")
+            return
+        # What was said before may not cover the choices.
+        self.clear_notifications()
         # An emergency is one of the present, whatever is looked at.
         screen = EmergencyScreen(self.session, looking_back=self.past is not None)
         screen.data_bind(snapshot=ActingApp.live, now=ActingApp.live_now)
@@ -225,13 +239,36 @@ class ActingApp(DressedApp):
             )
         )
 
+    def action_lock(self) -> None:
+        """Lock the console against changes at once, or ask before unlocking it."""
+        hands = self.session.hands
+        if hands.forbidden:
+            self.tell(hands.forbidden, severity="warning")
+        elif not hands.locked:
+            hands.lock()
+            self.locked = True
+            self.tell(LOCKED_REASON)
+        elif not self._is_open(UnlockScreen):
+            self.push_screen(UnlockScreen(hands, self.session.network), self._unlock_answered)
+
+    def _unlock_answered(self, _answer: bool | None) -> None:
+        self.locked = self.session.hands.locked
+
+    def lock_when_idle(self) -> None:
+        """Lock once nobody has pressed anything for as long as the settings say."""
+        if self.session.hands.idle_for(min(self.quiet.since(monotonic()), monotonic() - self._opened_at)):
+            self.locked = True
+            self.tell(f"Nobody pressed a key for a while. {LOCKED_REASON}")
+        # The confirmation of an emergency unlocks as well.
+        self.locked = self.session.hands.locked
+
     def action_quit_console(self) -> None:
         """Leave; on a devnet ask first whether it goes on."""
         replay = self.session.recording is not None
         if replay or self._is_open(BringUpScreen) or self.session.network != DEVNET:
             self.leave(EXIT_KEPT)
         elif not self._is_open(QuitScreen):
-            self.push_screen(QuitScreen(read_only=self.session.read_only), self._left)
+            self.push_screen(QuitScreen(refusal_of_hands(self.session)), self._left)
 
     async def action_quit(self) -> None:
         """Textual's own Ctrl+Q, from any screen."""

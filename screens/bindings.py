@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from textual.binding import Binding
 
-from console.actions import ACTIONS, Action, actions_of
+from console.actions import ACTIONS, Action, action, actions_of, key_names
 from console.model import ProposalStatus, Snapshot
 from console.ports import Session
 from widgets.travel_line import Past
 
-READ_ONLY_REASON = "The console is read-only: start it without --read-only to change anything."
+LOCKED_REASON = f"The console is locked against changes: {key_names(action('lock'))} unlocks it."
 
 
-REPLAY_REASON = "This is a replay of a recording: nothing can be done here, and nothing is followed."
 PAST_REASON = "You look at the past. End returns to the present, where it can be done."
 NOT_RECORDED_REASON = "It is asked for when it is wanted, so a recording does not hold it."
 
@@ -59,8 +58,8 @@ def refusal(entry: Action, session: Session, snapshot: Snapshot | None, past: Pa
     """
     if reason := _refusal_of_then(entry, session, past):
         return reason
-    if entry.changes and session.read_only:
-        return READ_ONLY_REASON
+    if entry.changes and (reason := refusal_of_hands(session, emergency=entry.id == "emergency")):
+        return reason
     node = snapshot.node if snapshot is not None else None
     problem = snapshot.node_problem if snapshot is not None else ""
     if entry.id in {"node_menu", "show_release"} and (node is None or problem):
@@ -76,11 +75,25 @@ def refusal(entry: Action, session: Session, snapshot: Snapshot | None, past: Pa
     return ""
 
 
+def refusal_of_hands(session: Session, *, emergency: bool = False) -> str:
+    """Why this session changes nothing now; empty when it does.
+
+    Args:
+        session: Whose lock it is.
+        emergency: Its choices open under a lock too: the typed confirmation unlocks.
+    """
+    hands = session.hands
+    if hands.forbidden and emergency:
+        verb = f"upgrade-console --network {session.network} halt"
+        return f"{hands.forbidden} To stop this node run `{verb} --stop-node`; to cancel an upgrade `{verb} ID`."
+    return hands.forbidden or ("" if hands.free or emergency else LOCKED_REASON)
+
+
 def _refusal_of_then(entry: Action, session: Session, past: Past | None) -> str:
     """Why it cannot be done over a moment of then. The emergency is always about the present."""
     replay = session.recording is not None
     if entry.changes and replay:
-        return REPLAY_REASON
+        return session.hands.forbidden
     if entry.changes and past is not None and not entry.everywhere:
         return PAST_REASON
     if entry.id in _ASKED and (replay or past is not None):

@@ -24,6 +24,7 @@ from widgets.plan_rows import Plan, PlanCheck
 
 EmergencyChoice = Literal["halt", "stop"]
 
+LOCKED = "! The console is locked: the name that you type in the next step unlocks it."
 LOOKING_BACK = "! The view below shows the past; this is about the present."
 
 
@@ -90,10 +91,12 @@ class EmergencyScreen(ModalScreen[EmergencyChoice | None]):
         proposal = stoppable(self.snapshot)
         upgrade = halt or ("" if proposal is None else halt_words(proposal, self.snapshot, self.now, self._threshold))
         node = stop or _stop_words(self.snapshot, self._session.own_address)
-        present: list[Content | str] = [Content.styled(LOOKING_BACK, WARN), ""] if self._looking_back else []
+        above: list[Content | str] = [Content.styled(LOOKING_BACK, WARN), ""] if self._looking_back else []
+        if not self._session.hands.free:
+            above += [Content.styled(LOCKED, WARN), ""]
         self.query_one("#choices", Grown).draw(
             stacked(
-                *present,
+                *above,
                 Content.assemble(("Cancel the upgrade", STRONG), ("  on the chain, for everybody", MUTED)),
                 Content.styled(upgrade, WARN if halt else ""),
                 "Needs the key of a member of the emergency council, and its approvals from enough of them.",
@@ -158,7 +161,7 @@ def confirm_stop(session: Session, node: NodeStatus, snapshot: Snapshot | None) 
         checks=(_power_check(snapshot, session.own_address),),
         typed=session.network,
     )
-    return PlanScreen(plan, operation)
+    return PlanScreen(plan, operation, unlocks=session.hands)
 
 
 def _power_check(snapshot: Snapshot | None, address: str) -> PlanCheck:

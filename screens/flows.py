@@ -63,9 +63,10 @@ class Flows:
             dangerous = verb == "execute" and proposal.init_allowed
             self.review(partial(_SIMPLE[verb], proposal), dangerous=dangerous)
 
-    def review(self, make: Callable[[], RegistryCall], *, dangerous: bool = False) -> None:
+    def review(self, make: Callable[[], RegistryCall], *, dangerous: bool = False, emergency: bool = False) -> None:
         """Open the one screen on which things are signed."""
-        self._app.push_screen(ReviewScreen(self._session, make, dangerous=dangerous, prefix=self._prefix()))
+        review = ReviewScreen(self._session, make, dangerous=dangerous, emergency=emergency, prefix=self._prefix())
+        self._app.push_screen(review)
 
     def _vote(self, proposal: Proposal) -> None:
         def chosen(support: bool | None) -> None:
@@ -120,7 +121,7 @@ class Flows:
         def make(typed: dict[str, str]) -> RegistryCall:
             return governance.halt_call(proposal, _code(typed["code"]), typed["text"])
 
-        self._ask(f"halt {proposal.id}", "Cancel the upgrade", body, details, make)
+        self._ask(f"halt {proposal.id}", "Cancel the upgrade", body, details, make, emergency=True)
 
     def _ask(
         self,
@@ -131,10 +132,11 @@ class Flows:
         make: Callable[[dict[str, str]], RegistryCall],
         *,
         dangerous: bool = True,
+        emergency: bool = False,
     ) -> None:
         def answered(typed: dict[str, str] | None) -> None:
             if typed is not None:
-                self.review(partial(make, typed), dangerous=dangerous)
+                self.review(partial(make, typed), dangerous=dangerous, emergency=emergency)
 
         screen = DetailsScreen(title, body, details, make, self._drafts.setdefault(draft, {}))
         self._app.push_screen(screen, answered)

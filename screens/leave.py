@@ -12,7 +12,6 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
-from screens.bindings import READ_ONLY_REASON
 from screens.buttons import button
 from widgets.drawn import MUTED
 
@@ -23,7 +22,7 @@ class QuitScreen(ModalScreen[Leaving | None]):
     """Keep the devnet (the default), stop it, or stay. Dismissed with None to stay.
 
     Args:
-        read_only: Whether stopping is refused.
+        refusal: Why it cannot be stopped from here; empty when it can.
     """
 
     CSS_PATH = "modal.tcss"
@@ -34,9 +33,9 @@ class QuitScreen(ModalScreen[Leaving | None]):
         Binding("right", "app.focus_next", show=False),
     ]
 
-    def __init__(self, *, read_only: bool) -> None:
+    def __init__(self, refusal: str) -> None:
         super().__init__()
-        self._read_only = read_only
+        self._refusal = refusal
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box") as box:
@@ -50,11 +49,11 @@ class QuitScreen(ModalScreen[Leaving | None]):
                 markup=False,
                 classes="body",
             )
-            reason = READ_ONLY_REASON if self._read_only else "Esc stays in the console."
+            reason = self._refusal or "Esc stays in the console."
             yield Static(Content.styled(reason, MUTED), markup=False, classes="result")
             with Horizontal(classes="buttons"):
                 yield button("Keep it running", "keep")
-                yield button("Stop it", "stop", disabled=self._read_only)
+                yield button("Stop it", "stop", disabled=bool(self._refusal))
                 yield button("Cancel", "cancel")
 
     @on(Button.Pressed, "#keep")

@@ -77,10 +77,17 @@ class ModeScreen(Screen[None]):
         return self._past
 
     def on_mount(self) -> None:
+        self.watch(self.app, "locked", self._lock_changed)
         # Watched, not bound: no view may show the past and not say so because somebody forgot to bind it.
         if hasattr(self.app, "past"):
             self.watch(self.app, "past", self._past_changed)
         self.redraw()
+
+    def _lock_changed(self, locked: bool) -> None:
+        for line in self.query(StatusLine):
+            line.mark_locked(locked)
+        self.redraw()
+        self.refresh_bindings()
 
     def _past_changed(self, past: Past | None) -> None:
         began, self._past = (self._past is None) != (past is None), past

@@ -15,6 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from console.errors import ConsoleError
+from console.hand_lock import HandLock
 from screens.buttons import button
 from screens.dressed import DressedApp
 from screens.quiet import SETTLES_AFTER_S, Quiet
@@ -48,7 +49,8 @@ class PlanScreen(ModalScreen[bool]):
 
     Args:
         plan: What is asked.
-        operation: Carried out on confirmation, here in place.
+        operation: Carried out on confirmation, here in place; without one the confirmation is the answer.
+        unlocks: A lock that the confirmation opens first: an emergency may not wait for a second dialog.
     """
 
     CSS_PATH = "modal.tcss"
@@ -65,10 +67,11 @@ class PlanScreen(ModalScreen[bool]):
         Binding("pagedown", "scroll(10)", show=False),
     ]
 
-    def __init__(self, plan: Plan, operation: Operation) -> None:
+    def __init__(self, plan: Plan, operation: Operation | None, *, unlocks: HandLock | None = None) -> None:
         super().__init__()
         self._plan = plan
         self._operation = operation
+        self._unlocks = unlocks
         self._armed = False
         self._asked = False
         self._busy = False
@@ -111,13 +114,19 @@ class PlanScreen(ModalScreen[bool]):
         if self._plan.typed:
             yield TypedField(placeholder=f"{self._plan.typed}, to say that you mean it", id="typed", compact=True)
 
+    @property
+    def verb(self) -> str:
+        """What the confirmation does, in lower case."""
+        unlocks = self._operation is not None and self._unlocks is not None and self._unlocks.locked
+        return f"{'unlock the console and ' if unlocks else ''}{self._plan.label.lower()}"
+
     def how(self) -> str:
         """How it is confirmed."""
         plan = self._plan
         pieces = [*(["why"] if plan.reason else []), *([plan.typed] if plan.typed else [])]
         if not pieces:
-            return f"Press y to {plan.label.lower()}, Esc to go back."
-        return f"Type {', then '.join(pieces)} and press Enter to {plan.label.lower()}; Esc goes back."
+            return f"Press y to {self.verb}, Esc to go back."
+        return f"Type {', then '.join(pieces)} and press Enter to {self.verb}; Esc goes back."
 
     def missing(self) -> str:
         """Why it cannot be confirmed as it stands; empty when it can."""
@@ -132,6 +141,8 @@ class PlanScreen(ModalScreen[bool]):
         for field in self.query(Input):
             # A cursor that blinks is two redraws a second over a slow link.
             field.cursor_blink = False
+        # What was said before may not cover the answers.
+        self.app.clear_notifications()
         self.begin()
 
     def begin(self) -> None:
@@ -195,15 +206,20 @@ class PlanScreen(ModalScreen[bool]):
         self.say(Content.assemble(("✗ ", BAD), f"That key came in a burst. Read it again, then press {key} alone."))
 
     def _begin_work(self) -> None:
+        if self._unlocks is not None:
+            self._unlocks.unlock()
+        if self._operation is None:
+            self.dismiss(True)
+            return
         self._busy = True
         for each in self.query(Button):
             each.disabled = True
         self.say(Content("Working; the answer appears here."))
-        self.run_worker(self._carry_out(), exit_on_error=True)
+        self.run_worker(self._carry_out(self._operation), exit_on_error=True)
 
-    async def _carry_out(self) -> None:
+    async def _carry_out(self, operation: Operation) -> None:
         try:
-            sentence = await self._operation(self._reason)
+            sentence = await operation(self._reason)
         except ConsoleError as error:
             self.say(Content.assemble(("✗ ", BAD), str(error)))
             for each in self.query(Button):

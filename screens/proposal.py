@@ -163,7 +163,7 @@ class ProposalScreen(ModeScreen):
         if action_name not in {*VERBS, "show_calls"}:
             return True
         entry = action(action_name)
-        if self.session.read_only and entry.changes:
+        if not self.session.hands.free and entry.changes:
             return None if self._proposal is not None and not self._state_refusal(entry) else False
         return not self.refusal_of(entry)
 

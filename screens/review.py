@@ -33,6 +33,7 @@ class ReviewScreen(PlanScreen):
         session: Reviews, signs and exports.
         make: Makes the call, at once or after looking around, or raises ConsoleError: then there is nothing to sign.
         dangerous: Whether the network's name has to be typed.
+        emergency: Whether the confirmation unlocks a locked console.
         prefix: `f` or `t`: of the other spelling of an address.
     """
 
@@ -47,6 +48,7 @@ class ReviewScreen(PlanScreen):
         make: Callable[[], RegistryCall | Awaitable[RegistryCall]],
         *,
         dangerous: bool = False,
+        emergency: bool = False,
         prefix: str = "t",
     ) -> None:
         plan = Plan(
@@ -56,7 +58,7 @@ class ReviewScreen(PlanScreen):
             network=session.network,
             typed=session.network if dangerous else "",
         )
-        super().__init__(plan, self._send)
+        super().__init__(plan, self._send, unlocks=session.hands if emergency else None)
         self._session = session
         self._make = make
         self._prefix = prefix
@@ -74,7 +76,7 @@ class ReviewScreen(PlanScreen):
 
     def how(self) -> str:
         if self._plan.typed:
-            return f"Type {self._plan.typed} and press Enter to sign and send; Tab reaches Export; Esc goes back."
+            return f"Type {self._plan.typed} and press Enter to {self.verb}; Tab reaches Export; Esc goes back."
         return "y signs and sends, x writes it to a file for another signer, a shows addresses in both forms, Esc back."
 
     def begin(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
 
 from console.errors import ConsoleError, InputError
+from console.hand_lock import READ_ONLY, HandLock
 from console.model import (
     Arming,
     Attempt,
@@ -409,6 +410,8 @@ class FakeSession:
         *snapshots: Snapshot,
         network: str = "devnet",
         read_only: bool = False,
+        locked: bool = False,
+        lock_after_s: float = 0.0,
         log: Iterable[tuple[str, str]] = LOG,
         problems: Callable[[dict[str, str]], dict[str, str]] | None = None,
         error: ConsoleError | None = None,
@@ -421,6 +424,7 @@ class FakeSession:
         self.network = network
         self.standing = Standing("devnet")
         self.read_only = read_only
+        self.hands = HandLock(READ_ONLY if read_only else "", locked=locked, after_s=lock_after_s)
         self.bringing_up_devnet = False
         self.own_address = ADDRESSES[0]
         self.recording: Timeline | None = None
@@ -478,6 +482,7 @@ class FakeSession:
         return {**settled, "migration": "wasm", "migration_hash": "cd" * 32, "url": url, "height": height}
 
     async def proposal_call(self, fields: dict[str, str]) -> RegistryCall:
+        self.hands.require_free()
         self.proposed.append(dict(fields))
         return RegistryCall("propose", tuple(fields.values()), SigningKey.PROPOSER, 0, f"Proposes {fields['name']}.")
 
@@ -529,6 +534,7 @@ class FakeSession:
         return governance_fakes.review(call, *self.warnings)
 
     async def send(self, review: CallReview) -> CallOutcome:
+        self.hands.require_free()
         self.sent.append(review.call)
         await self.answer.wait()
         if self.error is not None:
@@ -544,11 +550,13 @@ class FakeSession:
         return f"/home/op/{review.call.function}-12.json"
 
     async def ready(self, proposal_id: int) -> None:
+        self.hands.require_free()
         self.readied.append(proposal_id)
         if self.error is not None:
             raise self.error
 
     async def node_action(self, action: str) -> NodeStatus:
+        self.hands.require_free()
         self.node_actions.append(action)
         if self.error is not None:
             raise self.error
@@ -580,6 +588,7 @@ class FakeSession:
         return self.known_release
 
     async def arm_unproven(self, reason: str) -> NodeStatus:
+        self.hands.require_free()
         self.unproven.append(reason)
         if self.error is not None:
             raise self.error

@@ -26,10 +26,17 @@ class Part:
 
 
 def status_parts(
-    snapshot: Snapshot | None, network: str, *, standing: Standing = UNSAID, read_only: bool, now: float
+    snapshot: Snapshot | None,
+    network: str,
+    *,
+    standing: Standing = UNSAID,
+    read_only: bool,
+    now: float,
+    locked: bool = False,
 ) -> list[Part]:
     """The pieces in their order on the line."""
-    parts = [Part("READ-ONLY", 9, "bold reverse")] if read_only else []
+    barred = "READ-ONLY" if read_only else "LOCKED" if locked else ""
+    parts = [Part(barred, 9, f"{STRONG} reverse")] if barred else []
     parts.append(named(network, standing))
     if snapshot is None:
         return [*parts, Part("connecting…", 8, MUTED)]
@@ -78,7 +85,7 @@ def fit(parts: list[Part], width: int) -> list[Part]:
 
 
 class StatusLine(Drawn):
-    """Network, chain id, height, block time, peers, age of the RPC, and READ-ONLY."""
+    """Network, chain id, height, block time, peers, age of the RPC, , READ-ONLY and LOCKED."""
 
     DEFAULT_CSS = """
     StatusLine { height: 1; padding: 0 1; background: $surface; text-wrap: nowrap; text-overflow: ellipsis; }
@@ -89,11 +96,23 @@ class StatusLine(Drawn):
         self._network = network
         self._standing = standing
         self._read_only = read_only
+        self._locked = False
         self._parts: list[Part] = []
+
+    def mark_locked(self, locked: bool) -> None:
+        """Say from the next `show` on whether changes are locked."""
+        self._locked = locked
 
     def show(self, snapshot: Snapshot | None, now: float) -> None:
         """Draw the state at `now`, Unix seconds."""
-        self._parts = status_parts(snapshot, self._network, standing=self._standing, read_only=self._read_only, now=now)
+        self._parts = status_parts(
+            snapshot,
+            self._network,
+            standing=self._standing,
+            read_only=self._read_only,
+            now=now,
+            locked=self._locked,
+        )
         self._redraw()
 
     def on_resize(self, event: events.Resize) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from console.cli.sources import connect, load_target
 from console.console_settings import ConsoleSettings
 from console.errors import ConsoleError, DevnetError, InputError
+from console.hand_lock import READ_ONLY, HandLock
 from console.model import Standing
 from console.operations.session import ConsoleSession
 from console.settings import DEVNET, default_devnet_folder, devnet_up_command, load_console, theme_folder
@@ -47,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     folder: Path = arguments.dir or default_devnet_folder()
     starting = _DevnetStart(folder) if _must_bring_up(arguments, folder) else None
-    session = open_session(arguments, starting)
+    session = open_session(arguments, starting, _hands(arguments, settings))
     file = _recording_file(arguments.record)
     try:
         code, stop = asyncio.run(_show(session, starting, settings, file))
@@ -99,6 +100,12 @@ def _settings(arguments: argparse.Namespace) -> ConsoleSettings:
     return suited(settings, os.environ, many=DEFAULT_THEME, few=FEW_COLOURS_THEME)
 
 
+def _hands(arguments: argparse.Namespace, settings: ConsoleSettings) -> HandLock:
+    """What this console may change: nothing for good by the command line, or locked until somebody unlocks it."""
+    forbidden = READ_ONLY if arguments.read_only else ""
+    return HandLock(forbidden, locked=settings.read_only, after_s=settings.lock_after * 60)
+
+
 def _welcome(arguments: argparse.Namespace, settings: ConsoleSettings) -> bool:
     """Ask which network is meant; whether one was chosen, which is in the arguments then."""
     prepare_environment(os.environ)
@@ -126,12 +133,15 @@ def terminal_problem(environment: Mapping[str, str]) -> str:
     return ""
 
 
-def open_session(arguments: argparse.Namespace, starting: _DevnetStart | None) -> ConsoleSession:
+def open_session(
+    arguments: argparse.Namespace, starting: _DevnetStart | None, hands: HandLock | None = None
+) -> ConsoleSession:
     """The session that the arguments name; nothing is started yet.
 
     Args:
         arguments: Of the command line.
         starting: The devnet that is brought up first; None for a network that is there.
+        hands: What it may change; None for everything.
 
     Raises:
         SettingsError: No such network or node.
@@ -142,6 +152,7 @@ def open_session(arguments: argparse.Namespace, starting: _DevnetStart | None) -
             DEVNET,
             lambda terminal: connect(load_target(arguments), terminal),
             standing=Standing("devnet"),
+            hands=hands,
             bring_up=starting.steps,
         )
     target = load_target(arguments)
@@ -149,7 +160,7 @@ def open_session(arguments: argparse.Namespace, starting: _DevnetStart | None) -
         target.network.name,
         lambda terminal: connect(target, terminal),
         standing=target.network.standing,
-        read_only=arguments.read_only,
+        hands=hands,
     )
 
 

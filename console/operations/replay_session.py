@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import NoReturn
 
 from console.errors import InputError
+from console.hand_lock import REPLAY, HandLock
 from console.model import (
     CallOutcome,
     CallReview,
@@ -36,6 +37,7 @@ class ReplaySession:
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
+        self._hands = HandLock(REPLAY)
 
     @property
     def network(self) -> str:
@@ -51,6 +53,11 @@ class ReplaySession:
     def read_only(self) -> bool:
         """True: there is nothing that could be changed."""
         return True
+
+    @property
+    def hands(self) -> HandLock:
+        """Forbidden: there is nothing that could be changed."""
+        return self._hands
 
     @property
     def bringing_up_devnet(self) -> bool:

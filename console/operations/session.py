@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from console.errors import ConsoleError, InputError
+from console.hand_lock import HandLock
 from console.model import (
     UNSAID,
     CallOutcome,
@@ -104,7 +105,7 @@ class ConsoleSession:
         connect: Loads the settings and makes the connection, with the terminal that was lent; called once, when the
             network exists.
         standing: What is at stake there.
-        read_only: Whether every change is refused.
+        hands: Whether changes are let through; None for freely.
         bring_up: Brings the devnet up, telling (steps done, steps in all, sentence); None when the network is there.
         clock: Unix seconds.
     """
@@ -115,14 +116,14 @@ class ConsoleSession:
         connect: Callable[[Terminal | None], Connection],
         *,
         standing: Standing = UNSAID,
-        read_only: bool = False,
+        hands: HandLock | None = None,
         bring_up: Callable[[], AsyncIterator[tuple[int, int, str]]] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._network = network
         self._standing = standing
         self._connect = connect
-        self._read_only = read_only
+        self._hands = hands or HandLock()
         self._bring_up = bring_up
         self._clock = clock
         self._connection: Connection | None = None
@@ -144,8 +145,13 @@ class ConsoleSession:
 
     @property
     def read_only(self) -> bool:
-        """Whether every change is refused."""
-        return self._read_only
+        """Whether nothing can ever be changed in this session."""
+        return bool(self._hands.forbidden)
+
+    @property
+    def hands(self) -> HandLock:
+        """Whether changes are let through now."""
+        return self._hands
 
     @property
     def bringing_up_devnet(self) -> bool:
@@ -213,7 +219,7 @@ class ConsoleSession:
             InputError: Read-only, or a field or file is not acceptable; nothing was sent.
             ManifestRefused: The release's manifest, where one is named, could not be used by anybody.
         """
-        self._require_writable()
+        self._hands.require_free()
         if self._latest is None:
             raise InputError("the chain has not answered yet", safe="nothing was sent")
         network = self._connected().network
@@ -265,12 +271,13 @@ class ConsoleSession:
 
     async def review(self, call: RegistryCall) -> CallReview:
         """What would be signed; raises as `console.operations.registry_call.RegistryCalls.review`."""
-        self._require_writable()
+        # A locked console may still show it: the confirmation of an emergency unlocks.
+        self._hands.require_possible()
         return await self._connected().calls.review(call)
 
     async def send(self, review: CallReview) -> CallOutcome:
         """Sign and send what was reviewed; raises as `console.operations.registry_call.RegistryCalls.send`."""
-        self._require_writable()
+        self._hands.require_free()
         return await self._connected().calls.send(review)
 
     async def export(self, review: CallReview) -> str:
@@ -280,7 +287,7 @@ class ConsoleSession:
 
     async def ready(self, proposal_id: int) -> None:
         """Signal readiness for this session's node by hand; raises as `console.operations.ready.signal_ready`."""
-        self._require_writable()
+        self._hands.require_free()
         connection = self._connected()
         if connection.node is None or connection.plans is None or connection.signals is None:
             raise self._no_node()
@@ -288,7 +295,7 @@ class ConsoleSession:
 
     async def node_action(self, action: str) -> NodeStatus:
         """`start`, `stop` or `restart` this session's node; raises as `console.operations.node.act`."""
-        self._require_writable()
+        self._hands.require_free()
         control = self._connected().control
         if control is None:
             raise self._no_node()
@@ -317,7 +324,7 @@ class ConsoleSession:
 
     async def arm_unproven(self, reason: str) -> NodeStatus:
         """Take an unproven release on this session's node; raises as `console.operations.node.arm_unproven`."""
-        self._require_writable()
+        self._hands.require_free()
         control = self._connected().control
         if control is None:
             raise self._no_node()
@@ -358,10 +365,6 @@ class ConsoleSession:
             # What it imports takes half a second, and only its view wants it.
             self._inside = await asyncio.to_thread(_inside_of, node, self._clock)
         return self._inside
-
-    def _require_writable(self) -> None:
-        if self._read_only:
-            raise InputError("this console is read-only", safe="nothing was changed")
 
     def _no_node(self) -> ConsoleError:
         return InputError(f"no node of network {self._network} is set up on this machine", safe="nothing was changed")

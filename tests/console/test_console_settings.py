@@ -19,10 +19,17 @@ from console.terminal import draws_ascii_alone, has_few_colours, suited
 
 
 def test_every_setting_is_read_into_its_field() -> None:
-    written = {"theme": "light", "ascii": True, "reduced_motion": True, "mouse": False}
+    written: dict[str, object] = {
+        "theme": "light",
+        "ascii": True,
+        "reduced_motion": True,
+        "mouse": False,
+        "read_only": True,
+        "lock_after": 15,
+    }
     assert set(written) == {setting.key for setting in CONSOLE_SETTINGS}
     found = parse_console(written, {"emergency": "f8"})
-    assert found == ConsoleSettings("light", True, True, False, {"emergency": "f8"})
+    assert found == ConsoleSettings("light", True, True, False, True, 15, {"emergency": "f8"})
     assert parse_console({}, {}) == DEFAULTS
     assert parse_console({"ascii": "auto"}, {}).ascii is None
     assert all(f"`{key}`" in console_settings_markdown() for key in written)
@@ -36,6 +43,9 @@ def test_every_setting_is_read_into_its_field() -> None:
         ({"theme": ""}, "theme must be the name of a theme"),
         ({"ascii": "yes"}, 'ascii must be true, false or "auto"'),
         ({"mouse": 1}, "mouse must be true or false"),
+        ({"lock_after": True}, "lock_after must be whole minutes from 0 to 1440"),
+        ({"lock_after": -1}, "whole minutes"),
+        ({"lock_after": 9999}, "whole minutes"),
         ([], "console must be a table"),
     ],
 )

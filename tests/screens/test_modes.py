@@ -9,7 +9,8 @@ from textual.widgets import Footer, Input
 
 from console.actions import ACTIONS, MODE_NAMES, VIEW_NAMES, action
 from console.app import UpgradeConsoleApp
-from screens.bindings import READ_ONLY_REASON, refusal
+from console.hand_lock import READ_ONLY
+from screens.bindings import refusal
 from screens.help import HelpScreen
 from screens.logs import LogsScreen
 from screens.mode import ModeScreen
@@ -75,7 +76,7 @@ async def test_read_only_says_why_and_changes_nothing() -> None:
             await pilot.press(key)
             await pilot.pause()
             assert isinstance(app.screen, OverviewScreen)
-        assert [note.message for note in app._notifications] == [READ_ONLY_REASON] * 3
+        assert [note.message for note in app._notifications] == [READ_ONLY] * 3
         assert "Propose" in screen_text(app).splitlines()[-1]
         assert app.check_action("propose", ()) is None
         assert app.check_action("help", ()) is True

@@ -95,6 +95,8 @@ GOVERNED: dict[str, tuple[Snapshot, tuple[str, ...], tuple[int, int], str]] = {
     "cuts_large": (votes.voted_on(), ("2", "enter", "d"), LARGE, "412 more lines"),
     "emergency": (votes.voted_on(), ("f9",), SMALL, "2 of the 3 approvals"),
     "emergency_chain_down": (fakes.chain_down(), ("f9",), SMALL, "does not answer"),
+    "unlocking": (votes.voted_on(), ("ctrl+l", "ctrl+l"), SMALL, "Press y to unlock"),
+    "emergency_locked": (votes.voted_on(), ("ctrl+l", "f9"), SMALL, "2 of the 3 approvals"),
     "contested": (votes.contested(), (), SMALL, "ENDPOINTS DISAGREE"),
 }
 

@@ -13,11 +13,12 @@ from textual.pilot import Pilot
 from textual.widgets import Footer
 
 from console.app import UpgradeConsoleApp
+from console.hand_lock import REPLAY
 from console.model import Snapshot
 from console.operations.replay_session import ReplaySession
 from console.recording.file import RecordingFile, load
 from console.recording.format import full_line
-from screens.bindings import PAST_REASON, REPLAY_REASON
+from screens.bindings import PAST_REASON
 from screens.emergency import LOOKING_BACK, EmergencyScreen
 from screens.travelling import SPEEDS
 from tests import fakes
@@ -200,7 +201,7 @@ async def test_a_recorded_session_is_replayed_to_its_end(tmp_path: Path) -> None
             await pilot.press(key)
         await until(
             pilot,
-            lambda: [each.message for each in app._notifications].count(REPLAY_REASON) == 3,
+            lambda: [each.message for each in app._notifications].count(REPLAY) == 3,
             "that nothing can be done",
         )
         # Again from here, and from the end nothing happens.

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from console.errors import DevnetError, InputError
+from console.hand_lock import READ_ONLY, HandLock
 from console.model import (
     CallOutcome,
     CallReview,
@@ -109,8 +110,9 @@ class World:
         self.closed += 1
 
 
-def a_session(world: World, *, read_only: bool = False) -> ConsoleSession:
-    return ConsoleSession("testnet", world.connect, read_only=read_only, clock=lambda: 1_700_000_000.0)
+def a_session(world: World, *, read_only: bool = False, locked: bool = False) -> ConsoleSession:
+    hands = HandLock(READ_ONLY if read_only else "", locked=locked)
+    return ConsoleSession("testnet", world.connect, hands=hands, clock=lambda: 1_700_000_000.0)
 
 
 async def test_it_is_a_session(tmp_path: Path) -> None:
@@ -277,6 +279,19 @@ async def test_a_read_only_session_reads_and_sends_nothing(tmp_path: Path) -> No
     with pytest.raises(InputError, match="read-only"):
         await session.send(await world.review(CALL))
     assert world.sent == []
+
+
+async def test_a_locked_session_shows_what_would_be_signed_and_signs_nothing(tmp_path: Path) -> None:
+    world = World(tmp_path, [])
+    session = a_session(world, locked=True)
+    review = await session.review(CALL)
+    for change in (session.send(review), session.ready(7), session.node_action("stop"), session.arm_unproven("x")):
+        with pytest.raises(InputError, match="locked; nothing was changed; unlock it first"):
+            await change
+    assert (world.sent, world.control.asked, world.signals.said) == ([], [], [])
+    session.hands.unlock()
+    await session.send(review)
+    assert world.sent == [review]
 
 
 async def test_its_terminal_is_lent_to_the_signer_and_its_nodes_address_is_told(tmp_path: Path) -> None:
