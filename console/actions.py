@@ -62,13 +62,13 @@ _FIRST: tuple[Action, ...] = (
 )
 
 _VIEWS: tuple[Action, ...] = (
-    Action("show_overview", "1", "Overview", "Countdown, GO or NO-GO, readiness and this node.", footer=("logs",)),
+    Action("show_overview", "1", "Overview", "Countdown, GO or NO-GO, readiness and this node."),
     Action(
         "show_proposals",
         "2",
         "Proposals",
         "All proposals with their state: filter, sort, and open one in full.",
-        footer=("overview", "logs"),
+        footer=("overview",),
     ),
     Action(
         "show_validators",
@@ -86,10 +86,28 @@ _VIEWS: tuple[Action, ...] = (
     Action("show_logs", "5", "Logs", "The node's and the controller's log."),
 )
 
+_LOGS = ("logs",)
+
 _OF_LOGS: tuple[Action, ...] = (
+    Action("toggle_pause", "space", "Pause", "Hold the log still, or follow it again.", _LOGS, _LOGS, local=True),
+    Action("search", "s", "Search", "Find a text in the lines that are shown.", _LOGS, _LOGS, local=True),
+    Action("next_hit", "n", "Next", "Go down to the next line that was searched for.", _LOGS, local=True),
+    Action("previous_hit", "N", "Previous", "Go up to the line before that was searched for.", _LOGS, local=True),
     Action(
-        "toggle_pause", "space", "Pause", "Hold the log still, or follow it again.", ("logs",), ("logs",), local=True
+        "levels",
+        "l",
+        "Levels",
+        "Show all lines, or no debug, or warnings and errors, or errors.",
+        _LOGS,
+        _LOGS,
+        local=True,
     ),
+    Action("sources", "o", "Which log", "Show both logs, or the node's, or the controller's.", _LOGS, local=True),
+    Action("go_to", "g", "Go to", "Go to a time: 14:32, or 90m for 90 minutes ago.", _LOGS, local=True),
+    Action("wrap", "w", "Wrap", "Break long lines, or let them run out of the screen.", _LOGS, local=True),
+    Action("moments", "t", "Times", "Show each line's time, or spend no columns on it.", _LOGS, local=True),
+    Action("whole_line", "enter", "Whole", "Show the chosen line whole.", _LOGS, local=True),
+    Action("save", "ctrl+s", "Save", "Write the lines that pass filter and level to a new file.", _LOGS, local=True),
 )
 
 _LISTS = ("proposals", "validators")
@@ -200,7 +218,8 @@ _OF_NODE: tuple[Action, ...] = (
         "n",
         "Node",
         "This machine's node: start, stop, restart, force.",
-        MODE_NAMES,
+        # In the logs its key goes to the next hit, as everywhere where a text is searched.
+        tuple(mode for mode in MODE_NAMES if mode != "logs"),
         footer=("overview", "node"),
         changes=True,
     ),

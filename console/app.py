@@ -28,7 +28,7 @@ from screens.overview import OverviewScreen
 from screens.proposals import ProposalsScreen
 from screens.travelling import TravellingApp
 from screens.validators import ValidatorsScreen
-from widgets.log_view import MAX_LINES, LogLine, safe_line
+from widgets.log_tail import TAIL_LINES, LogLine, safe_line
 
 if TYPE_CHECKING:
     from console.recording.file import RecordingFile
@@ -140,7 +140,7 @@ class UpgradeConsoleApp(TravellingApp):
             self._flush_lines()
 
     def _flush_lines(self) -> None:
-        self._live_lines = (*self._live_lines, *self._pending_lines)[-MAX_LINES:]
+        self._live_lines = (*self._live_lines, *self._pending_lines)[-TAIL_LINES:]
         if self._recorder is not None:
             self._recorder.lines(self.session.now(), tuple(self._pending_lines))
         self._pending_lines.clear()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from console.hand_lock import HandLock
+from console.log_store import LogStore
 from console.model import (
     CallOutcome,
     CallReview,
@@ -491,4 +492,17 @@ class Session(Protocol):
 
     def log_lines(self) -> AsyncIterator[tuple[str, str]]:
         """Yield (source, line) of the node's and the controller's log, `source` being `node` or `controller`."""
+        ...
+
+    def logs(self) -> LogStore | None:
+        """Both logs whole, each line with its moment, to be read in a thread; None where there is no node."""
+        ...
+
+    async def save_lines(self, name: str, lines: Iterable[str]) -> tuple[str, int]:
+        """Write lines to a new file beside the state, mode 0600; its path, and how many. Raises ConsoleError.
+
+        Args:
+            name: What they are, for the file's name.
+            lines: Taken one by one, in a thread.
+        """
         ...

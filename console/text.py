@@ -33,7 +33,8 @@ def untrusted(value: object, limit: int = MAX_SHOWN) -> UntrustedText:
         # Most texts, and whole recordings of them: nothing in it could be hidden, obeyed or composed.
         return UntrustedText(text)
     kept = unicodedata.normalize("NFC", text[: limit * 4])[:limit]
-    shown = "".join(visible(character) for character in kept)
+    # What is printable is neither hidden nor obeyed, and nearly every text is.
+    shown = kept if kept.isprintable() else "".join(visible(character) for character in kept)
     dropped = len(text) - len(kept)
     return UntrustedText(f"{shown} (+{dropped} characters)" if dropped > 0 else shown)
 

@@ -39,7 +39,7 @@ from screens.release import ReleaseScreen
 from screens.terminal import DrawnTerminal
 from screens.unlock import UnlockScreen
 from widgets.emergency_words import stoppable
-from widgets.log_view import LogLine
+from widgets.log_tail import LogLine
 from widgets.travel_line import Past
 
 EXIT_KEPT = 0

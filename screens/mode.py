@@ -15,7 +15,7 @@ from console.model import Snapshot
 from console.ports import Session
 from screens.bindings import refusal
 from widgets.copyable import Copyable, copyable_of
-from widgets.log_view import LogLine
+from widgets.log_tail import LogLine
 from widgets.status_line import StatusLine
 from widgets.travel_line import Past, TravelKeys, TravelLine
 
@@ -57,7 +57,7 @@ class ModeScreen(Screen[None]):
     now: var[float] = var(0.0)
     """Unix seconds, once a second."""
     log_lines: var[tuple[LogLine, ...]] = var(())
-    """The kept lines of both logs, oldest first."""
+    """The newest lines of both logs, oldest first."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()

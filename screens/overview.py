@@ -13,7 +13,7 @@ from screens.bindings import bindings_for
 from screens.mode import ModeScreen
 from widgets.countdown import Countdown
 from widgets.go_panel import GoPanel
-from widgets.log_view import LogTail
+from widgets.log_tail import LogTail
 from widgets.node_panel import NodePanel
 from widgets.notice_line import NoticeLine
 from widgets.readiness_table import ReadinessTable

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from console.errors import ConsoleError, InputError
 from console.hand_lock import READ_ONLY, HandLock
+from console.log_store import LogStore
 from console.model import (
     Arming,
     Attempt,
@@ -456,6 +457,10 @@ class FakeSession:
         self.opened = 0
         self.feed: asyncio.Queue[Snapshot] | None = None
         self.log_feed: asyncio.Queue[tuple[str, str]] | None = None
+        self.store: LogStore | None = LogStore({}, self.now)
+        for source, text in self._log:
+            self.store.add(source, text)
+        self.saved: dict[str, list[str]] = {}
         self.answer = asyncio.Event()
         self.answer.set()
         self.review_answer = asyncio.Event()
@@ -608,6 +613,15 @@ class FakeSession:
             yield line
         while True:
             yield await self.log_feed.get()
+
+    def logs(self) -> LogStore | None:
+        return self.store
+
+    async def save_lines(self, name: str, lines: Iterable[str]) -> tuple[str, int]:
+        if self.error is not None:
+            raise self.error
+        self.saved[name] = list(lines)
+        return f"/home/op/exports/{name}-devnet.txt", len(self.saved[name])
 
 
 def check(fields: dict[str, str]) -> dict[str, str]:

@@ -83,6 +83,18 @@ class Narrowing:
                 break
         return list(range(len(texts))) if self.problem else places
 
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Where the text holds what is wanted, to mark it; nowhere when what does not match is wanted."""
+        if not self.active or self.inverse:
+            return []
+        if self._pattern is None:
+            found = re.finditer(re.escape(self.wanted), text, 0 if self._exact else re.IGNORECASE)
+            return [each.span() for each in found]
+        try:
+            return [each.span() for each in self._pattern.finditer(text, timeout=LINE_S, concurrent=True)]
+        except (TimeoutError, MemoryError, RecursionError):
+            return []
+
     def words(self, shown: int, of: int) -> str:
         """What the filter does, for a title; empty when nothing is typed.
 

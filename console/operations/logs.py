@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
-from collections.abc import AsyncGenerator, Mapping
+import time
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import quote
 
-from console.settings import NodeSettings
-from console.text import untrusted
-
-MAX_LINE = 1000
-"""Characters shown of one line; a terminal hangs on very long ones."""
+from console.errors import InputError
+from console.log_store import MAX_LINE, safe_text
+from console.settings import NetworkSettings, NodeSettings, state_folder
 
 POLL_S = 0.25
 """Seconds between two looks at the files."""
@@ -21,19 +21,12 @@ POLL_S = 0.25
 _READ_BYTES = 1 << 18
 _MAX_BACKLOG = 1 << 24
 _MAX_PENDING = 1 << 16
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def log_files(node: NodeSettings) -> dict[str, Path]:
     """The log files of a node by source: `node` and `controller`."""
     run = node.state_dir / "run"
     return {"node": run / "node.log", "controller": run / "controller.log"}
-
-
-def safe_line(raw: bytes) -> str:
-    """One line for the screen: colours dropped, tabs as blanks, everything else foreign made visible, cut."""
-    text = raw.decode("utf-8", "replace").rstrip("\r\n")
-    return untrusted(_COLOUR.sub("", text).expandtabs(4), MAX_LINE)
 
 
 class LogTail:
@@ -86,7 +79,7 @@ class LogTail:
     def rest(self) -> list[str]:
         """What stands after the last line end, as a line; nothing when there is nothing."""
         rest, self._pending, self._skipping = self._pending, b"", False
-        return [safe_line(rest)] if rest else []
+        return [safe_text(rest)] if rest else []
 
     def close(self) -> None:
         """Close the file; the next read opens it again from its start."""
@@ -115,7 +108,7 @@ class LogTail:
                 return []
             self._skipping = False
         *complete, self._pending = (self._pending + data).split(b"\n")
-        lines = [safe_line(line) for line in complete]
+        lines = [safe_text(line) for line in complete]
         if len(self._pending) > _MAX_PENDING:
             lines += self.rest()
             self._skipping = True
@@ -155,3 +148,53 @@ async def follow(
     finally:
         for tail in tails.values():
             tail.close()
+
+
+def save_lines(network: NetworkSettings, name: str, lines: Iterable[str], now: float) -> tuple[str, int]:
+    """Write lines to a new file of mode 0600 in the folder `exports` beside the state; nothing is ever overwritten.
+
+    Args:
+        network: The network.
+        name: What they are.
+        lines: The lines, safe to be shown.
+        now: Unix seconds, for the file's name.
+
+    Returns:
+        Its path, and how many lines were written.
+
+    Raises:
+        InputError: It cannot be written; what was written of it is removed.
+    """
+    folder = (network.folder or state_folder()) / "exports"
+    base = f"{name}-{quote(network.name, safe='')}-{time.strftime('%Y%m%d-%H%M%S', time.localtime(now))}"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path, descriptor = _new_file(folder, base)
+    except OSError as error:
+        raise _unwritten(folder, error) from error
+    written = 0
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as stream:
+            for line in lines:
+                stream.write(f"{line}\n")
+                written += 1
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise _unwritten(path, error) from error
+    return str(path), written
+
+
+def _new_file(folder: Path, base: str) -> tuple[Path, int]:
+    for number in count(1):
+        path = folder / (f"{base}.txt" if number == 1 else f"{base}-{number}.txt")
+        try:
+            return path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except FileExistsError:
+            continue
+    raise AssertionError("numbers do not end")
+
+
+def _unwritten(path: Path, error: OSError) -> InputError:
+    return InputError(
+        f"the lines cannot be written to {path}: {os.strerror(error.errno or 0)}", safe="no file was left behind"
+    )

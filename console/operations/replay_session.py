@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import NoReturn
 
 from console.errors import InputError
 from console.hand_lock import REPLAY, HandLock
+from console.log_store import LogStore
 from console.model import (
     CallOutcome,
     CallReview,
@@ -176,6 +177,14 @@ class ReplaySession:
         if timeline.last is not None:
             for line in timeline.scene(timeline.last.number).lines:
                 yield line
+
+    def logs(self) -> LogStore | None:
+        """None: a recording holds the newest lines of each moment, which the views are given."""
+        return None
+
+    async def save_lines(self, name: str, lines: Iterable[str]) -> tuple[str, int]:
+        """Raises InputError."""
+        _refuse()
 
     async def close(self) -> None:
         """Close the file."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from console.errors import ConsoleError, InputError
 from console.hand_lock import HandLock
+from console.log_store import LogStore
 from console.model import (
     UNSAID,
     CallOutcome,
@@ -345,6 +346,16 @@ class ConsoleSession:
         async with aclosing(logs.follow(logs.log_files(node), LOG_LINES)) as lines:
             async for source, line in lines:
                 yield source, line
+
+    def logs(self) -> LogStore | None:
+        """Both logs whole; None where there is no node."""
+        node = self._connected().node
+        return None if node is None else LogStore(logs.log_files(node), self._clock)
+
+    async def save_lines(self, name: str, lines: Iterable[str]) -> tuple[str, int]:
+        """Write lines to a new file; raises as `console.operations.logs.save_lines`."""
+        network = self._connected().network
+        return await asyncio.to_thread(logs.save_lines, network, name, lines, self._clock())
 
     async def close(self) -> None:
         """Close the connection; the network and the node go on."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from textual.widgets import Footer, Input
+from textual.widgets import Footer
 
 from console.actions import ACTIONS, MODE_NAMES, VIEW_NAMES, action
 from console.app import UpgradeConsoleApp
@@ -20,7 +20,6 @@ from screens.propose import ProposeScreen
 from tests import fakes
 from tests.fakes import FakeSession
 from tests.pilot import screen_text, settled, until, until_screen
-from widgets.log_view import LogView
 from widgets.proposal_table import ProposalTable
 
 pytestmark = pytest.mark.anyio
@@ -136,31 +135,6 @@ async def test_the_palette_finds_actions_of_the_registry() -> None:
         await until(pilot, lambda: "HALT (F9)" in screen_text(app), "what works over a form")
         assert "Theme: light" in screen_text(app)
         assert "Logs (5)" not in screen_text(app)
-
-
-async def test_the_log_is_filtered_and_paused_by_key() -> None:
-    session = FakeSession(fakes.go())
-    app = UpgradeConsoleApp(session)
-    async with app.run_test() as pilot:
-        await settled(pilot)
-        await pilot.press("5", "slash")
-        await until(pilot, lambda: app.screen.query_one("#filter", Input).has_focus, "the filter's focus")
-        await pilot.press(*"staged")
-        view = app.screen.query_one(LogView)
-        await until(pilot, lambda: len(view.shown) == 1, "one line")
-        await pilot.press("enter")
-        assert view.has_focus
-        await pilot.press("escape")
-        await until(pilot, lambda: len(view.shown) == 4, "all lines")
-        assert isinstance(app.screen, LogsScreen)
-        await pilot.press("space")
-        await until(pilot, lambda: view.paused, "the pause")
-        assert session.log_feed is not None
-        session.log_feed.put_nowait(("node", "late"))
-        await until(pilot, lambda: len(app.log_lines) == 5, "the late line")
-        assert len(view.shown) == 4
-        await pilot.press("space")
-        await until(pilot, lambda: len(view.shown) == 5, "the late line, shown")
 
 
 async def test_the_cursor_stays_on_its_proposal_when_a_newer_one_appears() -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from console.operations.logs import MAX_LINE, LogTail, follow, last_lines, safe_line
+from console.log_store import MAX_LINE, safe_text
+from console.operations.logs import LogTail, follow, last_lines
 
 
 @pytest.fixture
@@ -93,11 +94,11 @@ def test_a_line_without_end_is_cut_and_the_log_goes_on(tmp_path: Path) -> None:
 
 
 def test_a_line_cannot_command_the_terminal() -> None:
-    assert safe_line(b"\x1b[32mINFO\x1b[0m\tdone\r\n") == "INFO    done"
-    hostile = safe_line("\x1b]0;title\x07 \u202e \x9b2J".encode())
+    assert safe_text(b"\x1b[32mINFO\x1b[0m\tdone\r\n") == "INFO    done"
+    hostile = safe_text("\x1b]0;title\x07 \u202e \x9b2J".encode())
     assert hostile.isprintable()
     assert "U+001B" in hostile
-    assert safe_line(b"\xff\xfe") == "\ufffd\ufffd"
+    assert safe_text(b"\xff\xfe") == "\ufffd\ufffd"
 
 
 @pytest.mark.anyio
