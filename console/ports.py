@@ -11,6 +11,7 @@ from typing import Protocol
 
 from console.hand_lock import HandLock
 from console.log_store import LogStore
+from console.maintenance import MaintenanceWindow
 from console.model import (
     CallOutcome,
     CallReview,
@@ -35,6 +36,7 @@ from console.model import (
     Snapshot,
     Stance,
     Standing,
+    Traffic,
     Verdict,
 )
 
@@ -382,6 +384,19 @@ class Session(Protocol):
 
     def check_proposal(self, fields: dict[str, str], snapshot: Snapshot | None) -> dict[str, str]:
         """Validate the propose form as typed: field name → one sentence; empty when all is well. No I/O."""
+        ...
+
+    @property
+    def maintenance(self) -> tuple[MaintenanceWindow, ...]:
+        """When operators of this network are at hand, as they declared it; one's own first."""
+        ...
+
+    async def traffic(self) -> Traffic:
+        """How busy the chain was over the last hours, sampled; says itself why nothing is known.
+
+        Raises:
+            ConsoleError: There is no chain that could be asked.
+        """
         ...
 
     def earliest_height(self, fields: dict[str, str], snapshot: Snapshot | None) -> int | None:

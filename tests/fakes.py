@@ -9,6 +9,7 @@ from dataclasses import replace
 from console.errors import ConsoleError, InputError
 from console.hand_lock import READ_ONLY, HandLock
 from console.log_store import LogStore
+from console.maintenance import MaintenanceWindow
 from console.model import (
     Arming,
     Attempt,
@@ -42,6 +43,7 @@ from console.model import (
     Snapshot,
     Stance,
     Standing,
+    Traffic,
     Validator,
     ValidatorReadiness,
     Verdict,
@@ -449,6 +451,9 @@ class FakeSession:
         self.records_asked: list[str] = []
         self.signing_record = a_signing_record()
         self.said_before: tuple[Stance, ...] = ()
+        self.maintenance: tuple[MaintenanceWindow, ...] = ()
+        self.known_traffic = Traffic((), "", "nobody was asked")
+        self.traffic_asked = 0
         self.reviewed: list[RegistryCall] = []
         self.warnings: tuple[str, ...] = ()
         self.sent: list[RegistryCall] = []
@@ -471,6 +476,12 @@ class FakeSession:
 
     def check_proposal(self, fields: dict[str, str], snapshot: Snapshot | None) -> dict[str, str]:
         return self._problems(fields)
+
+    async def traffic(self) -> Traffic:
+        self.traffic_asked += 1
+        if self.error is not None:
+            raise self.error
+        return self.known_traffic
 
     def earliest_height(self, fields: dict[str, str], snapshot: Snapshot | None) -> int | None:
         if snapshot is None or snapshot.chain is None or snapshot.height is None:

@@ -16,6 +16,7 @@ from console.settings import (
     NodeSettings,
     default_devnet_folder,
     devnet_up_command,
+    load_maintenance,
     load_network,
 )
 
@@ -88,6 +89,7 @@ def connect(target: Target, terminal: Terminal | None = None) -> Connection:
     from console.chain.ipc import IpcChain
     from console.chain.plans import RegistryPlans
     from console.chain.signing_record import SigningRecords
+    from console.chain.traffic import TrafficReader
     from console.chain.transactions import RegistrySignals
     from console.node.client import NodeClient
     from console.operations.registry_call import RegistryCalls
@@ -101,9 +103,10 @@ def connect(target: Target, terminal: Terminal | None = None) -> Connection:
     calls = RegistryCalls(network, node, terminal=terminal)
     own = () if node is None else (node.cometbft_rpc,)
     commits = SigningRecords(network, (*own, *network.cometbft_rpc))
+    traffic = TrafficReader(network, (*own, *network.cometbft_rpc))
 
     async def close() -> None:
-        for part in (chain, plans, signals, governance, calls, commits):
+        for part in (chain, plans, signals, governance, calls, commits, traffic):
             if part is not None:
                 await part.close()
 
@@ -117,6 +120,8 @@ def connect(target: Target, terminal: Terminal | None = None) -> Connection:
         governance=governance,
         calls=calls,
         commits=commits,
+        traffic=traffic,
+        own_windows=load_maintenance(),
         close=close,
     )
 

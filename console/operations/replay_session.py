@@ -8,6 +8,7 @@ from typing import NoReturn
 from console.errors import InputError
 from console.hand_lock import REPLAY, HandLock
 from console.log_store import LogStore
+from console.maintenance import MaintenanceWindow
 from console.model import (
     CallOutcome,
     CallReview,
@@ -24,6 +25,7 @@ from console.model import (
     Snapshot,
     Stance,
     Standing,
+    Traffic,
 )
 from console.ports import Terminal, Timeline
 from console.recording.file import Recording
@@ -86,6 +88,15 @@ class ReplaySession:
     def check_proposal(self, fields: dict[str, str], snapshot: Snapshot | None) -> dict[str, str]:
         """Nothing can be proposed."""
         return {"name": REFUSED}
+
+    @property
+    def maintenance(self) -> tuple[MaintenanceWindow, ...]:
+        """None: nothing can be proposed."""
+        return ()
+
+    async def traffic(self) -> Traffic:
+        """Raises InputError: a recording holds Snapshots and log lines."""
+        _refuse()
 
     def earliest_height(self, fields: dict[str, str], snapshot: Snapshot | None) -> int | None:
         """None: nothing can be proposed."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from console.errors import ConsoleError, InputError
 from console.hand_lock import HandLock
 from console.log_store import LogStore
+from console.maintenance import MaintenanceWindow
 from console.model import (
     UNSAID,
     CallOutcome,
@@ -31,6 +32,7 @@ from console.model import (
     Snapshot,
     Stance,
     Standing,
+    Traffic,
 )
 from console.operations import logs
 from console.operations.contract_export import read_export
@@ -64,6 +66,12 @@ class CommitSource(Protocol):
     async def read(self, consensus_address: str, height: int | None) -> SigningRecord: ...
 
 
+class TrafficSource(Protocol):
+    """How busy the chain was: `console.chain.traffic.TrafficReader`."""
+
+    async def read(self, height: int, block_time_s: float) -> Traffic: ...
+
+
 class CallSender(Protocol):
     """How a session's calls are reviewed and sent: `console.operations.registry_call.RegistryCalls`."""
 
@@ -95,6 +103,9 @@ class Connection:
     governance: GovernanceSource
     calls: CallSender
     commits: CommitSource
+    traffic: TrafficSource
+    own_windows: tuple[MaintenanceWindow, ...]
+    """When this operator is at hand."""
     close: Callable[[], Awaitable[None]]
 
 
@@ -193,6 +204,20 @@ class ConsoleSession:
     def check_proposal(self, fields: dict[str, str], snapshot: Snapshot | None) -> dict[str, str]:
         """Check the propose form as typed; see `console.operations.propose.check_fields`."""
         return check_fields(fields, snapshot, self._rules)
+
+    @property
+    def maintenance(self) -> tuple[MaintenanceWindow, ...]:
+        """When operators of this network are at hand; one's own first."""
+        connection = self._connection
+        return () if connection is None else (*connection.own_windows, *connection.network.windows)
+
+    async def traffic(self) -> Traffic:
+        """How busy the chain was over the last hours, sampled; says itself why nothing is known."""
+        latest = self._latest
+        block_time_s = latest.chain.block_time_s if latest is not None and latest.chain is not None else None
+        if latest is None or latest.height is None or block_time_s is None:
+            return Traffic((), "", "the chain does not tell its block time")
+        return await self._connected().traffic.read(latest.height, block_time_s)
 
     def earliest_height(self, fields: dict[str, str], snapshot: Snapshot | None) -> int | None:
         """The first target height that a proposal as typed can have now; None while the chain does not tell."""

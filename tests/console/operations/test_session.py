@@ -12,6 +12,7 @@ import pytest
 
 from console.errors import DevnetError, InputError
 from console.hand_lock import READ_ONLY, HandLock
+from console.maintenance import parse_maintenance
 from console.model import (
     CallOutcome,
     CallReview,
@@ -24,6 +25,7 @@ from console.model import (
     SigningKey,
     SigningRecord,
     Snapshot,
+    Traffic,
     ValidatorVote,
 )
 from console.operations.contract_export import read_export
@@ -58,6 +60,11 @@ class FakeCommits:
         return SigningRecord(((height or 0, Signed.BLOCK),), f"for {consensus_address[-1]}", "")
 
 
+class FakeTraffic:
+    async def read(self, height: int, block_time_s: float) -> Traffic:
+        return Traffic((), f"at {height}, {block_time_s:g}s a block")
+
+
 @dataclass
 class World:
     """A connection made of fakes, and what was done with it."""
@@ -86,6 +93,8 @@ class World:
             governance=self,
             calls=self,
             commits=FakeCommits(),
+            traffic=FakeTraffic(),
+            own_windows=(parse_maintenance("Tue 02:00..04:00 UTC"),),
             close=self.close,
         )
 
@@ -321,6 +330,8 @@ async def test_records_of_validators_are_of_the_newest_snapshot_and_read_once(tm
     proposal = a_proposal()
     world = World(tmp_path, [a_snapshot(a_chain(120, proposals=(proposal,))), a_snapshot(a_chain(121))])
     session = a_session(world)
+    assert not session.maintenance
+    assert "block time" in (await session.traffic()).problem
     assert await session.stances(ADDRESS) == ()
     assert (await session.signing("A1")).blocks == ((0, Signed.BLOCK),)
     async with aclosing(session.snapshots()) as snapshots:
@@ -331,3 +342,5 @@ async def test_records_of_validators_are_of_the_newest_snapshot_and_read_once(tm
         assert (other.choice, other.voted_at) == (Choice.NONE, 0)
         assert world.sayings_asked == [proposal.id]
         assert (await session.signing("A1")).blocks == ((120, Signed.BLOCK),)
+        assert (await session.traffic()).source == "at 120, 1s a block"
+        assert [window.text for window in session.maintenance] == ["Tue 02:00..04:00 UTC"]
