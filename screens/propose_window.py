@@ -18,6 +18,7 @@ from console.operations.propose_window import (
     fit_words,
     height_in,
     maintenance_words,
+    pace_words,
     parse_window,
     traffic_words,
 )
@@ -91,6 +92,7 @@ def _fit(window: WallWindow, height: str, known: Known) -> list[Content]:
     inside, words = fit_words(window, guess)
     lines = [
         Content(estimate_words(guess, window.zone)),
+        Content.styled(pace_words(guess), MUTED),
         Content.assemble(("✓ " if inside else "! ", GOOD if inside else WARN), words),
         Content.styled("blocks decide, not clocks: H stays, its moment moves with the block time", MUTED),
     ]

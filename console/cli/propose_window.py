@@ -16,6 +16,7 @@ from console.operations.propose_window import (
     fit_words,
     height_in,
     maintenance_words,
+    pace_words,
     parse_window,
     traffic_words,
 )
@@ -82,7 +83,7 @@ async def height_of(typed: str, network: NetworkSettings) -> ChosenHeight:
     inside, fits = fit_words(window, guess)
     declared = maintenance_words((*own, *network.windows), guess.low, guess.high)
     lines = (
-        estimate_words(guess, window.zone),
+        f"{estimate_words(guess, window.zone)}, {pace_words(guess)}",
         f"{'' if inside else '! '}{fits}; blocks decide, not clocks: H stays, its moment moves with the block time",
         *(f"{'' if at_hand else '! '}{words}" for at_hand, words in declared),
         traffic_words(traffic, window.zone),

@@ -146,16 +146,21 @@ def fit_words(window: WallWindow, guess: Estimate) -> tuple[bool, str]:
     if guess.low < window.start or guess.high > window.end:
         low, high = in_zone(guess.low, window.zone), in_zone(guess.high, window.zone)
         return False, f"it may miss the window: from {low} to {high}"
-    return True, "inside the window" + ("" if guess.drift_s is not None else ", at the block time of the last blocks")
+    return True, "inside the window"
 
 
 def estimate_words(guess: Estimate, zone: str) -> str:
-    """`H = 88,412 ≈ Tue 01 Dec 14:32 CET ± 11m 00s, at 1.02s a block (0.98 to 1.09)`."""
+    """`H = 88,412 ≈ Tue 01 Dec 14:32 CET ± 11m 00s`."""
     drift = "" if guess.drift_s is None else f" ± {duration(guess.drift_s)}"
+    return f"H = {guess.height:,} ≈ {in_zone(guess.moment, zone)}{drift}"
+
+
+def pace_words(guess: Estimate) -> str:
+    """What the estimate rests on: `at 1.02s a block; 0.98 to 1.09 over the last hours`."""
     pace = f"at {guess.block_time_s:.2f}s a block"
-    if guess.extremes_s is not None:
-        pace += f" ({guess.extremes_s[0]:.2f} to {guess.extremes_s[1]:.2f})"
-    return f"H = {guess.height:,} ≈ {in_zone(guess.moment, zone)}{drift}, {pace}"
+    if guess.extremes_s is None:
+        return f"{pace}, that of the last blocks: how far it drifts is not known"
+    return f"{pace}; from {guess.extremes_s[0]:.2f} to {guess.extremes_s[1]:.2f} over the last hours"
 
 
 def maintenance_words(windows: Sequence[MaintenanceWindow], low: float, high: float) -> tuple[tuple[bool, str], ...]:

@@ -17,6 +17,7 @@ from console.operations.propose_window import (
     height_in,
     in_zone,
     maintenance_words,
+    pace_words,
     parse_window,
     traffic_words,
 )
@@ -95,7 +96,8 @@ def test_the_height_in_the_middle_and_its_drift() -> None:
     guess = estimate(height, snapshot(2.0), None)
     assert guess is not None
     assert (guess.drift_s, guess.extremes_s) == (None, None)
-    assert fit_words(window, guess) == (True, "inside the window, at the block time of the last blocks")
+    assert fit_words(window, guess) == (True, "inside the window")
+    assert pace_words(guess).endswith("how far it drifts is not known")
     # The last hours count for more than the last headers.
     even = traffic(1.0, 1.0, 1.0, 1.0)
     height = height_in(window, snapshot(2.0), even)
@@ -104,9 +106,8 @@ def test_the_height_in_the_middle_and_its_drift() -> None:
     guess = estimate(height, snapshot(), uneven)
     assert guess is not None
     assert guess.drift_s == pytest.approx(0.02 * 25 * 3600)
-    assert (
-        estimate_words(guess, "UTC") == "H = 190,000 ≈ Tue 01 Dec 13:00 UTC ± 30m 00s, at 1.00s a block (0.98 to 1.02)"
-    )
+    assert estimate_words(guess, "UTC") == "H = 190,000 ≈ Tue 01 Dec 13:00 UTC ± 30m 00s"
+    assert pace_words(guess) == "at 1.00s a block; from 0.98 to 1.02 over the last hours"
     assert fit_words(window, guess) == (True, "inside the window")
     assert fit_words(window, estimate(height, snapshot(), traffic(0.9, 1.1, 0.9, 1.1))) == (  # type: ignore[arg-type]
         False,
