@@ -45,13 +45,9 @@ class TrafficReader:
         problem = "the chain is too young to tell" if not heights else "no endpoint tells"
         for url in self._urls if heights else ():
             try:
-                samples = await self._sampled(url, heights)
+                return Traffic(await self._sampled(url, heights), endpoint_name(url))
             except ChainError as error:
                 problem = str(error)
-                continue
-            if samples:
-                return Traffic(samples, endpoint_name(url))
-            problem = f"{endpoint_name(url)} has no blocks of the last hours"
         return Traffic((), "", problem)
 
     async def close(self) -> None:
@@ -60,6 +56,7 @@ class TrafficReader:
 
     async def _sampled(self, url: str, heights: Sequence[int]) -> tuple[TrafficSample, ...]:
         found: list[TrafficSample] = []
+        refused = ""
         for start in range(0, len(heights), MAX_BATCH):
             asked = heights[start : start + MAX_BATCH]
             calls = [
@@ -69,6 +66,10 @@ class TrafficReader:
                 # An older one may be pruned.
                 if reply.error is None:
                     found.append(self._sample(each, reply))
+                else:
+                    refused = refused or str(reply.error)
+        if not found:
+            raise BadAnswer(f"{endpoint_name(url)} gives no blocks of the last hours: {refused}")
         return tuple(sorted(found, key=lambda sample: sample.height))
 
     def _sample(self, height: int, reply: Reply) -> TrafficSample:

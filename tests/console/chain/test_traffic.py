@@ -71,7 +71,7 @@ async def test_pruned_hours_are_left_out_and_a_reason_is_given_when_nobody_tells
         assert len(traffic.samples) == 12
         assert (await reader.read(10, 1.0)).problem == "the chain is too young to tell"
         answering(served, 0, oldest=5000)
-        assert "has no blocks of the last hours" in (await reader.read(1000, 1.0)).problem
+        assert "gives no blocks of the last hours: " in (await reader.read(1000, 1.0)).problem
         served.comet[0].answer = lambda method, params: {"block_metas": [{"header": {"chain_id": "other"}}]}
         assert "another chain" in (await reader.read(1000, 1.0)).problem
         await served.stop(*served.comet)
