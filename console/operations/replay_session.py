@@ -16,6 +16,7 @@ from console.model import (
     JournalEntry,
     KnownRelease,
     LinkedReview,
+    NodeCommand,
     NodeStatus,
     NodeStorage,
     ProcessTree,
@@ -115,7 +116,7 @@ class SilentSession:
         """Raises InputError."""
         self._refuse()
 
-    async def node_action(self, action: str) -> NodeStatus:
+    async def node_command(self, command: NodeCommand) -> NodeStatus:
         """Raises InputError."""
         self._refuse()
 
@@ -132,10 +133,6 @@ class SilentSession:
         self._refuse()
 
     async def release(self) -> KnownRelease:
-        """Raises InputError."""
-        self._refuse()
-
-    async def arm_unproven(self, reason: str) -> NodeStatus:
         """Raises InputError."""
         self._refuse()
 
