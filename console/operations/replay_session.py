@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 from console.errors import InputError
 from console.hand_lock import REPLAY, HandLock
 from console.log_store import LogStore
+from console.maintenance import MaintenanceWindow
 from console.model import (
     CallOutcome,
     CallReview,
@@ -21,8 +22,11 @@ from console.model import (
     ProcessTree,
     RegistryCall,
     RegistryRules,
+    SigningRecord,
     Snapshot,
+    Stance,
     Standing,
+    Traffic,
 )
 from console.ports import Session, Terminal, Timeline
 
@@ -30,8 +34,8 @@ if TYPE_CHECKING:
     from console.recording.file import Recording
 
 
-IN_A_REPLAY = "this is a replay: it shows what was recorded, and asks nobody"
-IN_THE_PAST = "this is asked for when it is looked at, so it is not known of the past; End returns to the present"
+IN_A_REPLAY = "this is a replay: nobody is asked"
+IN_THE_PAST = "it is not known of the past; End returns to the present"
 
 
 class SilentSession:
@@ -50,6 +54,23 @@ class SilentSession:
     def check_proposal(self, fields: dict[str, str], snapshot: Snapshot | None) -> dict[str, str]:
         """Nothing can be proposed."""
         return {"name": self._reason}
+
+    @property
+    def maintenance(self) -> tuple[MaintenanceWindow, ...]:
+        """None: nothing can be proposed."""
+        return ()
+
+    async def traffic(self) -> Traffic:
+        """Raises InputError."""
+        self._refuse()
+
+    async def signing(self, consensus_address: str) -> SigningRecord:
+        """Raises InputError."""
+        self._refuse()
+
+    async def stances(self, address: str) -> tuple[Stance, ...]:
+        """Raises InputError."""
+        self._refuse()
 
     def earliest_height(self, fields: dict[str, str], snapshot: Snapshot | None) -> int | None:
         """None: nothing can be proposed."""
