@@ -66,7 +66,7 @@ async def test_any_size_is_survived(size: tuple[int, int]) -> None:
             await until_screen(pilot, "EmergencyScreen")
             await until(pilot, lambda: not app.screen.query_one("#stop", Button).disabled, "what is known")
             await pilot.press("right", "right")
-            await until(pilot, lambda: "[ Stop my node… ]" in screen_text(app), "the choice that has the focus")
+            await until(pilot, lambda: "[ Stop my node…" in screen_text(app), "the choice that has the focus")
             await pilot.press("escape")
         # A storm of sizes, as a tiling terminal makes them.
         for columns in (1, 300, 20, 79, 61, 2):
