@@ -34,6 +34,7 @@ from screens.theme import textual_theme
 from themes import DEFAULT_THEME, FEW_COLOURS_THEME, load_themes
 from widgets.ascii_alone import AsciiAlone
 from widgets.second_wall import SecondWall
+from widgets.too_small import LEAST_COLUMNS
 
 EXIT_HANGUP = 128 + signal.SIGHUP
 EXIT_TERMINATED = 128 + signal.SIGTERM
@@ -70,7 +71,7 @@ class DressedApp(App[int]):
         chosen, problem = loaded.choose(wanted)
         super().__init__(driver_class=TerminalDriver, ansi_color=True if chosen.ansi else None)
         self.animation_level = "none"
-        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (LEAST_COLUMNS, "-narrow"), (100, "-wide")]
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]
         self.theme_problems = (*loaded.problems, *([problem] if problem else []))
         """Sentences about themes that could not be used; to be told once."""
