@@ -77,7 +77,7 @@ _VIEWS: tuple[Action, ...] = (
         "2",
         "Proposals",
         "All proposals with their state: filter, sort, and open one in full.",
-        footer=("overview", "validators"),
+        footer=("overview",),
     ),
     Action(
         "show_validators",
@@ -119,18 +119,21 @@ _OF_LOGS: tuple[Action, ...] = (
     Action("save", "ctrl+s", "Save", "Write the lines that pass filter and level to a new file.", _LOGS, local=True),
 )
 
+_LISTS = ("proposals", "validators")
+
 _OF_LISTS: tuple[Action, ...] = (
     Action(
         "filter",
         "slash",
         "Filter",
-        "Show only the lines that hold a text.",
-        ("logs", "proposals"),
-        ("logs", "proposals"),
+        "Show only what matches a text or a pattern; ! first shows the rest.",
+        ("logs", "proposals", "validators"),
+        ("logs", "proposals", "validators"),
         local=True,
     ),
-    Action("sort", "o", "Order", "List by number, state, height or name.", ("proposals",), ("proposals",), local=True),
-    Action("open", "enter", "Open", "Show the chosen proposal in full.", ("proposals",), ("proposals",), local=True),
+    Action("sort", "o", "Order", "The next order of the list.", _LISTS, _LISTS, local=True),
+    Action("reverse", "O", "Reverse", "The same order from its other end.", ("validators",), local=True),
+    Action("open", "enter", "Open", "Show the chosen one in full.", _LISTS, _LISTS, local=True),
 )
 
 _OF_UPGRADES: tuple[Action, ...] = (
@@ -152,7 +155,6 @@ _OF_VALIDATORS: tuple[Action, ...] = (
         "g",
         "Advertise",
         "Tell the network which release this validator runs.",
-        ("validators",),
         ("validators",),
         changes=True,
     ),
@@ -348,15 +350,31 @@ def actions_of(mode: str) -> tuple[Action, ...]:
 
 def key_names(entry: Action) -> str:
     """The action's keys as an operator reads them: `?`, `Ctrl+Q`, `Space`."""
-    spelled = {"question_mark": "?", "slash": "/", "escape": "Esc", "space": "Space", "enter": "Enter", "end": "End"}
-    spelled |= {"comma": ",", "full_stop": ".", "semicolon": ";", "minus": "-", "plus": "+", "equals_sign": "="}
-    spelled |= {"less_than_sign": "<", "greater_than_sign": ">"}
-    names = []
-    for key in entry.key.split(","):
-        if key.startswith("ctrl+"):
-            names.append("Ctrl+" + key[5:].upper())
-        elif key[0] == "f" and key[1:].isdigit():
-            names.append(key.upper())
-        else:
-            names.append(spelled.get(key, key))
-    return " ".join(names)
+    return " ".join(key_name(key) for key in entry.key.split(","))
+
+
+def key_name(key: str) -> str:
+    """One key in Textual's spelling as an operator reads it; ASCII alone."""
+    if key.startswith("ctrl+"):
+        return "Ctrl+" + key[5:].upper()
+    if key[0] == "f" and key[1:].isdigit():
+        return key.upper()
+    return _SPELLED.get(key, key)
+
+
+_SPELLED = {
+    "question_mark": "?",
+    "slash": "/",
+    "escape": "Esc",
+    "space": "Space",
+    "enter": "Enter",
+    "end": "End",
+    "comma": ",",
+    "full_stop": ".",
+    "semicolon": ";",
+    "minus": "-",
+    "plus": "+",
+    "equals_sign": "=",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+}

@@ -9,6 +9,7 @@ from dataclasses import replace
 from console.errors import ConsoleError, InputError
 from console.hand_lock import READ_ONLY, HandLock
 from console.log_store import LogStore
+from console.maintenance import MaintenanceWindow
 from console.model import (
     Arming,
     Attempt,
@@ -37,9 +38,14 @@ from console.model import (
     ReleaseCheck,
     ReleaseKind,
     RoleCount,
+    RoundVotes,
+    Signed,
     SigningKey,
+    SigningRecord,
     Snapshot,
+    Stance,
     Standing,
+    Traffic,
     Validator,
     ValidatorReadiness,
     Verdict,
@@ -308,6 +314,53 @@ def waiting_for_quorum() -> Snapshot:
     return snapshot(chain(TARGET, (entry,), ALL_READY, nodes), status)
 
 
+def voting_on_the_next_block() -> Snapshot:
+    """The same, while a round of votes on H+1 goes on and nobody of the others can be asked."""
+    before = waiting_for_quorum()
+    assert before.chain is not None
+    named = tuple(
+        replace(each, consensus_address=f"{number:012X}{each.consensus_address[12:]}")
+        for number, each in enumerate(before.chain.validators)
+    )
+    own = replace(before.chain.nodes[0], consensus_address=named[0].consensus_address)
+    votes = RoundVotes(TARGET + 1, 2, ("000000000000", "000000000002"), ("000000000000",))
+    return replace(before, chain=replace(before.chain, validators=named, nodes=(own,), votes=votes))
+
+
+def aborted_at_the_halt() -> Snapshot:
+    """The verdict was ABORT, and everybody stopped all the same."""
+    entry = proposal(ALL_READY, verdict=Verdict.ABORT, status=ProposalStatus.ABORTED, frozen_at=1295)
+    view = chain(TARGET, (entry,), ALL_READY, node_heights(TARGET, (TARGET - 1,) * 4))
+    mine = attempt(crossing=Crossing.HALTED)
+    return snapshot(view, node(TARGET, mine, app_height=TARGET - 1, pid=None, last_exit_code=2))
+
+
+def verifying() -> Snapshot:
+    """Three blocks past H: two of four have confirmed, our node is on probation."""
+    entries = (*(said(index, confirmed=True) for index in (1, 2)), said(0), said(3))
+    entry = proposal(entries, verdict=Verdict.CROSS, frozen_at=1295)
+    mine = attempt(crossing=Crossing.PROBATION)
+    status = node(
+        1303, mine, version=UntrustedText("v0.2.0"), generation="v0.2.0", last_exit_code=2, pid=41_301, halt_height=0
+    )
+    return snapshot(chain(1303, (entry,), entries, node_heights(1303, (1303,) * 4)), status)
+
+
+def parked() -> Snapshot:
+    """The network went on; our node came back with the old binary and is stopped."""
+    entry = proposal(ALL_READY, verdict=Verdict.CROSS, frozen_at=1295)
+    view = chain(1342, (entry,), ALL_READY, node_heights(1342, (TARGET - 1, 1342, 1342, 1342), down=(0,)))
+    status = node(
+        TARGET - 1,
+        attempt(crossing=Crossing.PARKED),
+        pid=None,
+        halt_height=0,
+        last_exit_code=1,
+        alarm="v0.2.0 did not start in 3 tries; the old binary is in place and the node is stopped",
+    )
+    return snapshot(view, status)
+
+
 def committed() -> Snapshot:
     """More than two thirds confirmed."""
     entries = tuple(said(index, confirmed=True) for index in range(4))
@@ -387,6 +440,15 @@ def a_release(**changes: object) -> KnownRelease:
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
+def a_signing_record(blocks: int = 40, newest: int = 1233) -> SigningRecord:
+    """One that missed a block and voted for nothing in another."""
+    marks = {newest - 9: Signed.ABSENT, newest - 4: Signed.NOTHING}
+    heights = range(newest - blocks + 1, newest + 1)
+    return SigningRecord(
+        tuple((height, marks.get(height, Signed.BLOCK)) for height in heights), "http://127.0.0.1:26657", ""
+    )
+
+
 def no_node() -> ConsoleError:
     """What a session without a node says."""
     return InputError("no node of network devnet is set up on this machine", safe="nothing was changed")
@@ -434,6 +496,12 @@ class FakeSession:
         self.registry_rules: RegistryRules | None = None
         self.governances: dict[int, Governance] = {}
         self.governance_asked: list[int] = []
+        self.records_asked: list[str] = []
+        self.signing_record = a_signing_record()
+        self.said_before: tuple[Stance, ...] = ()
+        self.maintenance: tuple[MaintenanceWindow, ...] = ()
+        self.known_traffic = Traffic((), "", "nobody was asked")
+        self.traffic_asked = 0
         self.reviewed: list[RegistryCall] = []
         self.warnings: tuple[str, ...] = ()
         self.sent: list[RegistryCall] = []
@@ -456,6 +524,12 @@ class FakeSession:
 
     def check_proposal(self, fields: dict[str, str], snapshot: Snapshot | None) -> dict[str, str]:
         return self._problems(fields)
+
+    async def traffic(self) -> Traffic:
+        self.traffic_asked += 1
+        if self.error is not None:
+            raise self.error
+        return self.known_traffic
 
     def earliest_height(self, fields: dict[str, str], snapshot: Snapshot | None) -> int | None:
         if snapshot is None or snapshot.chain is None or snapshot.height is None:
@@ -497,6 +571,15 @@ class FakeSession:
         from tests import governance_fakes
 
         return self.governances.get(proposal_id) or governance_fakes.governance(proposal_id)
+
+    async def signing(self, consensus_address: str) -> SigningRecord:
+        self.records_asked.append(consensus_address)
+        return self.signing_record
+
+    async def stances(self, address: str) -> tuple[Stance, ...]:
+        if self.error is not None:
+            raise self.error
+        return self.said_before
 
     async def linked_reviews(self, proposal_id: int) -> tuple[LinkedReview, ...]:
         if self.error is not None:

@@ -19,6 +19,7 @@ from console.model.contracts import (
     Upgradable,
 )
 from console.model.course import Course, Trend
+from console.model.crossing import Back, RoundVotes, missed_its_halt, power_back
 from console.model.events import Event, events_between, remembered
 from console.model.fetching import Fetching
 from console.model.go import GoTerm, Reckoning, reckon
@@ -88,6 +89,8 @@ from console.model.proof import Proof, ProofReading, ProofState, crossing_of, pr
 from console.model.release import KnownRelease, ReleaseCheck, RoleCount
 from console.model.snapshot import ChainView, NodeHeight, Snapshot, Upgrade, upgrade_of
 from console.model.standing import ACCENTS, UNSAID, Accent, Stage, Standing
+from console.model.traffic import Traffic, TrafficSample
+from console.model.validator_record import Signed, SigningRecord, Stance
 
 __all__ = [
     "ACCENTS",
@@ -98,6 +101,7 @@ __all__ = [
     "ApprovalKind",
     "Arming",
     "Attempt",
+    "Back",
     "CallOutcome",
     "CallReview",
     "ChainView",
@@ -158,16 +162,22 @@ __all__ = [
     "ReleaseCheck",
     "ReleaseKind",
     "RoleCount",
+    "RoundVotes",
     "Scene",
     "ScheduleKind",
+    "Signed",
     "Selector",
     "SigningKey",
+    "SigningRecord",
     "Snapshot",
+    "Stance",
     "Stage",
     "Standing",
     "Trend",
     "UNSAID",
     "Upgradable",
+    "Traffic",
+    "TrafficSample",
     "Upgrade",
     "Validator",
     "ValidatorReadiness",
@@ -176,8 +186,10 @@ __all__ = [
     "crossing_of",
     "events_between",
     "minimum_lead",
+    "missed_its_halt",
     "more_than_two_thirds",
     "plan_without_votes",
+    "power_back",
     "power_may_fail",
     "power_needed",
     "proof_of",
