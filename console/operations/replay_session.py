@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from console.recording.file import Recording
 
 
-IN_A_REPLAY = "this is a replay: it shows what was recorded, and asks nobody"
-IN_THE_PAST = "this is asked for when it is looked at, so it is not known of the past; End returns to the present"
+IN_A_REPLAY = "this is a replay: nobody is asked"
+IN_THE_PAST = "it is not known of the past; End returns to the present"
 
 
 class SilentSession:
