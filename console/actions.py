@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MODE_NAMES = ("overview", "proposals", "validators", "node", "logs")
+MODE_NAMES = ("overview", "proposals", "validators", "node", "logs", "audit")
 """The top-level views, in the order of their number keys."""
 
 VIEW_NAMES = (*MODE_NAMES, "proposal")
@@ -84,9 +84,11 @@ _VIEWS: tuple[Action, ...] = (
         "This machine's node from inside: processes, disk, generations, rollback points, journal.",
     ),
     Action("show_logs", "5", "Logs", "The node's and the controller's log."),
+    Action("show_audit", "6", "Audit", "What was decided and done: the journal, and what was signed here."),
 )
 
 _LOGS = ("logs",)
+_AUDIT = ("audit",)
 
 _OF_LOGS: tuple[Action, ...] = (
     Action("toggle_pause", "space", "Pause", "Hold the log still, or follow it again.", _LOGS, _LOGS, local=True),
@@ -106,8 +108,9 @@ _OF_LOGS: tuple[Action, ...] = (
     Action("go_to", "g", "Go to", "Go to a time: 14:32, or 90m for 90 minutes ago.", _LOGS, local=True),
     Action("wrap", "w", "Wrap", "Break long lines, or let them run out of the screen.", _LOGS, local=True),
     Action("moments", "t", "Times", "Show each line's time, or spend no columns on it.", _LOGS, local=True),
-    Action("whole_line", "enter", "Whole", "Show the chosen line whole.", _LOGS, local=True),
-    Action("save", "ctrl+s", "Save", "Write the lines that pass filter and level to a new file.", _LOGS, local=True),
+    Action("kinds", "l", "Kinds", "Show all kinds of entries, or one after the other.", _AUDIT, _AUDIT, local=True),
+    Action("whole_line", "enter", "Whole", "Show the chosen line whole.", (*_LOGS, *_AUDIT), _AUDIT, local=True),
+    Action("save", "ctrl+s", "Save", "Write what is shown to a new file.", (*_LOGS, *_AUDIT), _AUDIT, local=True),
 )
 
 _OF_LISTS: tuple[Action, ...] = (
@@ -115,9 +118,9 @@ _OF_LISTS: tuple[Action, ...] = (
         "filter",
         "slash",
         "Filter",
-        "Show only the lines that hold a text.",
-        ("logs", "proposals"),
-        ("logs", "proposals"),
+        "Show only the lines that match a text or a pattern.",
+        ("logs", "proposals", "audit"),
+        ("logs", "proposals", "audit"),
         local=True,
     ),
     Action("sort", "o", "Order", "List by number, state, height or name.", ("proposals",), ("proposals",), local=True),

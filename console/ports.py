@@ -12,6 +12,7 @@ from typing import Protocol
 from console.hand_lock import HandLock
 from console.log_store import LogStore
 from console.model import (
+    AuditReading,
     CallOutcome,
     CallReview,
     Governance,
@@ -338,6 +339,14 @@ class Timeline(Protocol):
         ...
 
 
+class Audit(Protocol):
+    """What was decided and done."""
+
+    def read(self) -> AuditReading:
+        """Read what is new; what cannot be read is told in it."""
+        ...
+
+
 class Session(Protocol):
     """What a screen gets: operations, read-only flag, clock. Screens never import the application."""
 
@@ -472,6 +481,10 @@ class Session(Protocol):
 
     def logs(self) -> LogStore | None:
         """Both logs whole, each line with its moment, to be read in a thread; None where there is no node."""
+        ...
+
+    def audit(self) -> Audit:
+        """What was decided and done, to be read in a thread."""
         ...
 
     async def save_lines(self, name: str, lines: Iterable[str]) -> tuple[str, int]:

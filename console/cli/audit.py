@@ -9,7 +9,7 @@ from console.cli.printing import complain, print_json
 from console.cli.sources import load_target
 from console.errors import InputError
 from console.model import AuditEntry, AuditKind
-from console.operations.audit import AuditTrail, entry_document, narrowed, verify
+from console.operations.audit import AuditTrail, narrowed, verify
 from console.typed_moment import read_moment
 
 
@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     problems = [*reading.problems, *(() if check is None else check.problems)]
     if arguments.json:
         document: dict[str, object] = {
-            "entries": [entry_document(entry) for entry in shown],
+            "entries": [entry.to_json() for entry in shown],
             "left_out": len(entries) - len(shown),
             "older_left_out": reading.forgotten,
             "problems": list(reading.problems),

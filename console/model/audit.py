@@ -45,6 +45,19 @@ class AuditEntry:
     good: bool = True
     """Whether it came out as it was meant to, as far as is known."""
 
+    def to_json(self) -> dict[str, object]:
+        """For scripts and files."""
+        return {
+            "key": self.key,
+            "at": self.at,
+            "origin": self.origin,
+            "kind": self.kind.value,
+            "attempt": self.attempt,
+            "words": self.words,
+            "good": self.good,
+            "detail": dict(self.detail),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class AuditReading:

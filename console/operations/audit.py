@@ -13,7 +13,7 @@ from typing import Any
 from console.chain.sent import record_by_hand, record_by_node
 from console.chain.signed_record import RecordReading, Signed, read_record
 from console.errors import JournalError
-from console.model import Arming, AuditCheck, AuditEntry, AuditKind, AuditReading, Crossing, Preparation
+from console.model import Arming, AuditCheck, AuditEntry, AuditKind, AuditReading, Crossing, Preparation, Verdict
 from console.operations.node_alone import reading
 from console.settings import NetworkSettings, NodeSettings
 from console.text import untrusted
@@ -81,8 +81,10 @@ def event_entry(row: Mapping[str, Any]) -> AuditEntry:
     """A row of the journal as an entry."""
     kind, given = str(row["kind"]), row["detail"]
     named = given if isinstance(given, dict) else {"detail": given}
-    detail = tuple((str(untrusted(name, 64)), plain_words(value)) for name, value in named.items())
-    told = ", ".join(f"{name} {words}" for name, words in detail if words)
+    detail = tuple((str(untrusted(name, 64)), _value_words(name, value)) for name, value in named.items())
+    # `armed: arming ARMED` says it twice.
+    names = {name.replace("-", "_") for name in kind.split("+")}
+    told = ", ".join(f"{name} {words}" for name, words in detail if words and words.lower() not in names)
     meaning = kind_of(kind)
     words = f"{_said(kind)}: {told}" if told else _said(kind)
     return AuditEntry(
@@ -95,6 +97,12 @@ def event_entry(row: Mapping[str, Any]) -> AuditEntry:
         detail=(("journal row", str(row["seq"])), ("event", str(untrusted(kind, 200))), *detail),
         good=meaning is not AuditKind.ERROR,
     )
+
+
+def _value_words(name: str, value: object) -> str:
+    if name == "verdict" and isinstance(value, int) and value in set(Verdict):
+        return Verdict(value).name
+    return plain_words(value)
 
 
 def plain_words(value: object) -> str:
@@ -175,20 +183,6 @@ def narrowed(
         for entry in reading.entries
         if (since is None or entry.at >= since) and (not kinds or entry.kind in kinds)
     )
-
-
-def entry_document(entry: AuditEntry) -> dict[str, Any]:
-    """An entry for scripts."""
-    return {
-        "key": entry.key,
-        "at": entry.at,
-        "origin": entry.origin,
-        "kind": entry.kind.value,
-        "attempt": entry.attempt,
-        "words": entry.words,
-        "good": entry.good,
-        "detail": dict(entry.detail),
-    }
 
 
 def verify(network: NetworkSettings, node: NodeSettings | None) -> AuditCheck:

@@ -9,6 +9,7 @@ from console.errors import InputError
 from console.hand_lock import REPLAY, HandLock
 from console.log_store import LogStore
 from console.model import (
+    AuditReading,
     CallOutcome,
     CallReview,
     Governance,
@@ -23,7 +24,7 @@ from console.model import (
     Snapshot,
     Standing,
 )
-from console.ports import Terminal, Timeline
+from console.ports import Audit, Terminal, Timeline
 from console.recording.file import Recording
 
 
@@ -172,6 +173,10 @@ class ReplaySession:
         """None: a recording holds the newest lines of each moment, which the views are given."""
         return None
 
+    def audit(self) -> Audit:
+        """Says that a recording holds none."""
+        return _NoAudit()
+
     async def save_lines(self, name: str, lines: Iterable[str]) -> tuple[str, int]:
         """Raises InputError."""
         _refuse()
@@ -182,6 +187,14 @@ class ReplaySession:
 
 
 REFUSED = "this is a replay: it shows what was recorded, and asks nobody"
+
+
+class _NoAudit:
+    """The audit of a recording."""
+
+    def read(self) -> AuditReading:
+        """Nothing but a word."""
+        return AuditReading((), ("A recording holds no audit: it is read from the journal where the node is.",))
 
 
 def _refuse() -> NoReturn:
