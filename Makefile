@@ -14,14 +14,14 @@ demo: $(VENV)/.runtime
 
 # What waits more than it works runs side by side, whole networks two at a time; fault runs are side by side already.
 test: $(VENV)/.dev
-	$(BIN)/pytest -q -n 3 --dist loadfile -m "not e2e" --ignore tests/faults
+	$(BIN)/pytest -q -n 3 --dist loadfile -m "not e2e and not soak" --ignore tests/faults
 	$(BIN)/pytest -q tests/faults
 	$(BIN)/pytest -q -n 2 --dist loadfile -m "e2e and not soak" $(NETWORKS)
 
-# A thousand more fault runs and every planted bug (docs/faults.md), and the longest stories of whole networks.
+# A thousand more fault runs and every planted bug (docs/faults.md), the longest stories of whole networks, wide sweeps.
 soak: $(VENV)/.dev
 	$(BIN)/pytest -q -m soak tests/faults
-	$(BIN)/pytest -q -m soak tests/e2e
+	$(BIN)/pytest -q -n 2 --dist loadfile -m soak --ignore tests/faults
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

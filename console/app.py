@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.segment import Segments
 from textual.theme import Theme
 
 from console.actions import MODE_NAMES, actions_of
@@ -92,6 +91,7 @@ class UpgradeConsoleApp(TravellingApp):
             screen = kind(self.session)
             screen.keymap = self.keys
             screen.data_bind(UpgradeConsoleApp.snapshot, UpgradeConsoleApp.now, UpgradeConsoleApp.log_lines)
+            screen.data_bind(UpgradeConsoleApp.course)
             self._screens[screen.MODE] = screen
 
     def on_mount(self) -> None:
@@ -130,6 +130,7 @@ class UpgradeConsoleApp(TravellingApp):
         try:
             async for snapshot in self.session.snapshots():
                 self.live_now = self.session.now()
+                self.live_course = self.live_course.after(self.live, snapshot)
                 self.live = snapshot
                 if self._recorder is not None:
                     self._recorder.snapshot(snapshot)
@@ -171,6 +172,7 @@ class UpgradeConsoleApp(TravellingApp):
             self.tell_present()
 
     def show_present(self) -> None:
+        self.course = self.live_course
         self.now, self.snapshot, self.log_lines = self.live_now, self.live, self._live_lines
 
     def _header(self) -> Header:
@@ -197,16 +199,6 @@ class UpgradeConsoleApp(TravellingApp):
             self._start_following()
         else:
             self.leave(EXIT_KEPT)
-
-    def _fatal_error(self) -> None:
-        # Imported here, as Textual does: with pygments it is 17 ms that the first frame would wait for.
-        import rich
-        from rich.traceback import Traceback
-
-        # Textual prints local variables, which may hold what nobody should read (facts/tui.md §0.7).
-        traceback = Traceback(show_locals=False, width=None, suppress=[rich])
-        self._exit_renderables.append(Segments(self.console.render(traceback, self.console.options)))
-        self._close_messages_no_wait()
 
     def _redraw_themes(self, _theme: Theme) -> None:
         for screen in self._screens.values():

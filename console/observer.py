@@ -295,7 +295,7 @@ def _content(snapshot: Snapshot) -> tuple[object, ...]:
     chain, node = snapshot.chain, snapshot.node
     if chain is not None:
         nodes = tuple(replace(entry, age_s=0.0) for entry in chain.nodes)
-        chain = replace(chain, age_s=0.0, nodes=nodes, problem="")
+        chain = replace(chain, age_s=0.0, answer_s=None, nodes=nodes, problem="")
     if node is not None:
         node = replace(node, height_age_s=None)
     # Numbers in a sentence are ages ("plans are 5s old"), or counts of what the values beside it hold.

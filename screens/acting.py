@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import BindingType
 from textual.command import Provider
@@ -16,7 +17,7 @@ from textual.screen import Screen
 from console.actions import PALETTE
 from console.actions import action as registered
 from console.console_settings import ConsoleSettings
-from console.model import Snapshot
+from console.model import Course, Snapshot
 from console.ports import Session
 from console.settings import DEVNET
 from screens.addresses import prefix_of
@@ -42,6 +43,9 @@ from widgets.emergency_words import stoppable
 from widgets.log_tail import LogLine
 from widgets.travel_line import Past
 
+if TYPE_CHECKING:
+    from console.crash import Circumstances
+
 EXIT_KEPT = 0
 """Left; whatever runs goes on."""
 EXIT_STOP_DEVNET = 10
@@ -64,6 +68,8 @@ class ActingApp(DressedApp):
 
     snapshot: var[Snapshot | None] = var(None)
     """The picture of chain and node that is shown; None before the first."""
+    course: var[Course] = var(Course())
+    """What happened until then, as this session saw it: events and trends."""
     now: var[float] = var(0.0)
     """Unix seconds of what is shown: at present set once a second and with each Snapshot."""
     locked: var[bool] = var(False)
@@ -242,6 +248,9 @@ class ActingApp(DressedApp):
                 tuple(HelpEntry(entry, screen.refusal_of(entry)) for entry in entries),
             )
         )
+
+    def circumstances(self) -> Circumstances:
+        return replace(super().circumstances(), network=self.session.network)
 
     def action_lock(self) -> None:
         """Lock the console against changes at once, or ask before unlocking it."""

@@ -15,7 +15,7 @@ from textual.widgets import Button
 
 from console.errors import ConsoleError
 from screens.buttons import button
-from widgets.drawn import BAD, GOOD, MUTED, Drawn, stacked
+from widgets.drawn import BAD, GOOD, MUTED, Drawn, Grown, stacked
 from widgets.progress_line import ProgressLine
 
 
@@ -55,7 +55,7 @@ class BringUpScreen(ModalScreen[bool]):
             box.border_title = Content(f"Bringing up {self._network}")
             yield ProgressLine(id="progress")
             yield Drawn(id="steps")
-            yield Drawn(id="trouble")
+            yield Grown(id="trouble")
             with Horizontal(classes="buttons"):
                 yield button("Quit", "quit")
                 yield button("Try again", "retry")
@@ -66,7 +66,7 @@ class BringUpScreen(ModalScreen[bool]):
     def _begin(self) -> None:
         self._steps.clear()
         self.query_one("#retry", Button).display = False
-        self.query_one("#trouble", Drawn).update(Content(""))
+        self.query_one("#trouble", Grown).draw(Content(""))
         self.query_one(ProgressLine).show(0, 0)
         self.query_one("#steps", Drawn).draw(Content(""))
         self.run_worker(self._follow(), exclusive=True, exit_on_error=True)
@@ -78,7 +78,7 @@ class BringUpScreen(ModalScreen[bool]):
                 self._steps.append(text)
                 self._draw_steps()
         except ConsoleError as error:
-            self.query_one("#trouble", Drawn).update(Content.assemble(("✗ ", BAD), str(error)))
+            self.query_one("#trouble", Grown).draw(Content.assemble(("✗ ", BAD), str(error)))
             retry = self.query_one("#retry", Button)
             retry.display = True
             retry.focus()

@@ -6,15 +6,22 @@ import asyncio
 import os
 import re
 import signal
-from collections.abc import Iterable, Sequence
+import sys
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from time import monotonic
+from typing import TYPE_CHECKING, ClassVar
 
+from rich.text import Text
 from textual import events
+from textual.actions import ActionParseResult
 from textual.app import App, SystemCommand
+from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.screen import Screen
 
+from console.actions import ACTIONS, PALETTE
 from console.console_settings import ConsoleSettings
 from screens.driver import TerminalDriver
 from screens.quiet import Quiet
@@ -25,6 +32,13 @@ from widgets.second_wall import SecondWall
 
 EXIT_HANGUP = 128 + signal.SIGHUP
 EXIT_TERMINATED = 128 + signal.SIGTERM
+
+if TYPE_CHECKING:
+    from console.crash import Circumstances
+
+PRESSED_KEPT = 40
+"""Actions that the report of a crash tells."""
+_REPORTED = frozenset({*(entry.id for entry in (*ACTIONS, PALETTE)), "confirm", "cancel", "export", "choose"})
 
 _FOREIGN = re.compile(r"[ \t]*(?:@font-face \{.*?\}|<!-- Generated with .*?-->)\n?", re.DOTALL)
 """Fonts by URL and the generator's address in Textual's SVG; without them the viewer's monospace is drawn."""
@@ -65,12 +79,25 @@ class DressedApp(App[int]):
         self._walls: list[LineFilter] = [SecondWall(), *([AsciiAlone()] if settings.ascii else [])]
         self.quiet = Quiet()
         """When a person last pressed something; dialogs ask it."""
+        self._pressed: deque[tuple[float, str]] = deque(maxlen=PRESSED_KEPT)
 
     async def on_event(self, event: events.Event) -> None:
         # Before anybody answers it: whether a key came alone is known from all of them.
         if isinstance(event, events.Key | events.MouseDown) and not event.is_forwarded:
             self.quiet.heard(event.time)
         await super().on_event(event)
+
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        name = action.partition("(")[0].rpartition(".")[2] if isinstance(action, str) else action[1]
+        # By name alone, and only what the registry knows: what is typed into a field is nobody's business.
+        if name in _REPORTED:
+            self._pressed.append((monotonic(), name))
+        return await super().run_action(action, default_namespace, namespaces)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """The second wall before all others, then what the terminal cannot draw."""
@@ -90,6 +117,42 @@ class DressedApp(App[int]):
         """Say a sentence in a corner; never as markup."""
         timeout = 20.0 if severity == "error" else 8.0
         self.notify(sentence, severity=severity, timeout=timeout, markup=False)  # type: ignore[arg-type]
+
+    # A crash
+
+    def circumstances(self) -> Circumstances:
+        """What is going on, for the report of a crash."""
+        from console.crash import Circumstances
+
+        now = monotonic()
+        return Circumstances(
+            network="",
+            view=self.current_mode,
+            screens=tuple(type(screen).__name__ for screen in self.screen_stack),
+            size=(self.size.width, self.size.height),
+            pressed=tuple((now - at, name) for at, name in self._pressed),
+        )
+
+    def _fatal_error(self) -> None:
+        # Textual prints the traceback with local variables, which may hold what nobody should read (facts/tui.md §0.7).
+        self._exit_renderables.append(Text(self._last_words(self._exception or sys.exc_info()[1])))
+        self._close_messages_no_wait()
+
+    def _last_words(self, error: BaseException | None) -> str:
+        # Imported only now: the first frame does not wait for it.
+        from console.crash import report, summary, write_report
+
+        if error is None:
+            return "The console crashed. Nodes, controllers and the upgrade go on."
+        error = getattr(error, "error", error)
+        sentence = f"The console crashed: {summary(error)}\nNodes, controllers and the upgrade go on."
+        try:
+            path = write_report(error, self.circumstances())
+        except OSError as problem:
+            return f"{sentence} No report could be written ({problem.strerror}), here it is:\n\n" + report(
+                error, self.circumstances()
+            )
+        return f"{sentence} Open the console again to go on. A report without secrets is in\n{path}"
 
     # Leaving
 

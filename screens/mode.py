@@ -11,7 +11,7 @@ from textual.screen import Screen
 
 from console.actions import Action, action, actions_of
 from console.keymap import with_key
-from console.model import Snapshot
+from console.model import Course, Snapshot
 from console.ports import Session
 from screens.bindings import refusal
 from widgets.copyable import Copyable, copyable_of
@@ -33,7 +33,7 @@ _WAYS: tuple[tuple[tuple[str, ...], str], ...] = (
 
 
 class ModeScreen(Screen[None]):
-    """A top-level view. The application binds `snapshot`, `now` and `log_lines`; the view draws them.
+    """A top-level view. The application binds `snapshot`, `course`, `now` and `log_lines`; the view draws them.
 
     While the application shows the past, every view says so in place of its status line and footer.
 
@@ -58,6 +58,8 @@ class ModeScreen(Screen[None]):
     """Unix seconds, once a second."""
     log_lines: var[tuple[LogLine, ...]] = var(())
     """The newest lines of both logs, oldest first."""
+    course: var[Course] = var(Course())
+    """What happened until then, as this session saw it: events and trends."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()

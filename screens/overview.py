@@ -1,4 +1,4 @@
-"""The overview: countdown, GO or NO-GO, readiness, this node, and the end of the log, whole at 80x24."""
+"""The overview: countdown, GO or NO-GO, readiness, this node, and the last events, whole at 80x24."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from textual.widgets import Footer
 from screens.bindings import bindings_for
 from screens.mode import ModeScreen
 from widgets.countdown import Countdown
+from widgets.event_tail import EventTail
 from widgets.go_panel import GoPanel
 from widgets.log_tail import LogTail
 from widgets.node_panel import NodePanel
@@ -42,6 +43,7 @@ class OverviewScreen(ModeScreen):
             yield ReadinessTable(id="readiness")
             yield NodePanel(id="node")
         yield NoticeLine(id="notice")
+        yield EventTail(id="events")
         yield LogTail(id="log")
         yield Footer(show_command_palette=False)
 
@@ -53,6 +55,7 @@ class OverviewScreen(ModeScreen):
         self.query_one(ReadinessTable).show(snapshot, now)
         self.query_one(NodePanel).show(snapshot, now)
         self.query_one(NoticeLine).show(snapshot)
+        self.query_one(EventTail).show(self.course.events)
         self.draw_log()
 
     def draw_log(self) -> None:

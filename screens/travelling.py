@@ -10,7 +10,7 @@ from textual.timer import Timer
 from textual.widgets import Input
 
 from console.errors import ConsoleError
-from console.model import Moment, Scene
+from console.model import Course, Moment, Scene
 from console.ports import Timeline
 from screens.acting import ActingApp
 from widgets.travel_line import Past
@@ -26,6 +26,9 @@ class TravellingApp(ActingApp):
 
     speed: float = 1.0
     """Seconds of then in a second of now, while it runs."""
+
+    live_course: Course = Course()
+    """What this session saw so far, whatever is shown."""
 
     _wanted: int = 0
     """Number of the moment that was asked for last: several keys may come before it is shown."""
@@ -190,9 +193,17 @@ class TravellingApp(ActingApp):
             ago_s=None if replayed else max(0.0, self.live_now - scene.moment.time),
             alarm=self._alarm(),
         )
+        self.course = self._course_at(scene, replayed=replayed)
         self.now = scene.moment.time
         self.snapshot = scene.snapshot
         self.log_lines = scene.lines
+
+    def _course_at(self, scene: Scene, *, replayed: bool) -> Course:
+        if not replayed:
+            return self.live_course.until(scene.moment.time)
+        # Of a recording nothing is known but what was shown of it; going back in it adds nothing.
+        shown = self.course.until(scene.moment.time)
+        return shown.after(self.snapshot, scene.snapshot) if scene.moment.time >= self.now else shown
 
     def tell_present(self) -> None:
         """The present went on: say by how much, and whether somebody is called."""

@@ -10,6 +10,7 @@ from console.model import (
     ChainView,
     Proposal,
     ProposalStatus,
+    Reckoning,
     ReleaseKind,
     Snapshot,
     Upgrade,
@@ -31,25 +32,26 @@ class Term:
     text: str
 
 
-def power_terms(upgrade: Upgrade, told: frozenset[str] = frozenset()) -> list[Term]:
-    """Ready and armed power against what is needed, then every other failing term.
+def power_terms(upgrade: Upgrade, told: str = "") -> list[Term]:
+    """Every term of the reckoning, and how much may still fail before it stops being GO.
 
     Args:
         upgrade: The current one.
-        told: Reasons that stand there already.
+        told: A term that stands there already.
     """
-    total = upgrade.total_power
-    needed = 2 * total // 3 + 1
-    terms = []
-    said = set(told)
-    for word, part in (("ready", upgrade.ready_power), ("armed", upgrade.armed_power)):
-        text = f"{word} {part} of {total} power, {needed} needed"
-        said.add(text)
-        terms.append(Term("✓" if more_than_two_thirds(part, total) else "✗", text))
-    terms.extend(Term("✗", reason) for reason in upgrade.no_go_reasons if reason not in said)
-    if upgrade.go:
-        terms.append(Term("·", f"up to {upgrade.power_may_fail} power may still fail"))
+    reckoning = upgrade.reckoning
+    terms = [Term("✓" if term.holds else "✗", term.text) for term in reckoning.terms if term.text != told]
+    if reckoning.go and reckoning.terms:
+        terms.append(Term("·", f"{spare_words(reckoning)} may still fail"))
     return terms
+
+
+def spare_words(reckoning: Reckoning) -> str:
+    """The power that may still fail; in both weights where they differ."""
+    registry, consensus = reckoning.registry_may_fail, reckoning.consensus_may_fail
+    if consensus is None or consensus == registry:
+        return f"up to {registry} power"
+    return f"up to {registry} power in the registry, {consensus} in consensus"
 
 
 def crossing_terms(chain: ChainView, proposal: Proposal) -> list[Term]:
@@ -155,11 +157,11 @@ class GoPanel(Drawn):
             return [_line(term) for term in waiting_terms(proposal)]
         crossing = upgrade.blocks_left is not None and upgrade.blocks_left <= 0 and proposal.verdict is Verdict.CROSS
         if proposal.status is ProposalStatus.SCHEDULED and not crossing:
-            apart = chain.agreement is not None and chain.agreement.blocks
-            terms = power_terms(upgrade, frozenset({chain.agreement.sentence} if chain.agreement and apart else ()))
+            told = chain.agreement.sentence if chain.agreement is not None and chain.agreement.blocks else ""
+            terms = power_terms(upgrade, told)
         elif proposal.status is ProposalStatus.ABORTED or proposal.verdict is Verdict.ABORT:
             # Why it was aborted.
-            terms = power_terms(upgrade)[:2]
+            terms = [term for term in power_terms(upgrade) if "power" in term.text]
         else:
             terms = crossing_terms(chain, proposal)
         return [_line(term) for term in terms]

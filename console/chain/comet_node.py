@@ -49,6 +49,8 @@ class CometNode:
         self.validators_problem: ChainError | None = None
         self.headers: tuple[Header, ...] = ()
         """From the newest request that asked for some."""
+        self.answer_s: float | None = None
+        """Seconds that the newest answer took."""
         self._rpc = rpc
         self._chain_id = chain_id
         self._clock = clock
@@ -129,6 +131,7 @@ class CometNode:
         calls.extend(commit_call(height) for height in headers)
         try:
             replies = await self._rpc.batch(self.url, calls)
+            self.answer_s = self._clock() - (self._asked_at or 0.0)
             self._take_overview(replies[:extra])
         except ChainError as error:
             self.failure = error

@@ -286,6 +286,9 @@ class IpcChain:
             age_s=min(ages),
             problem="; ".join(self._problems()),
             agreement=None if reading is None else self._witnesses.agreement(self._binding()),
+            answer_s=min(
+                (node.answer_s for node in self._nodes if node.reachable and node.answer_s is not None), default=None
+            ),
         )
 
     def _named_validators(self) -> tuple[Validator, ...]:

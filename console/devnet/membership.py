@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from console.devnet import keys
 from console.devnet.ethereum_port import EthereumPort
 from console.devnet.record import Record
+from console.devnet.status import loopback_client
 from console.errors import DevnetError
 
 DEADLINE_S = 60.0
@@ -94,7 +95,7 @@ class Gateway:
     async def _deciding(self) -> dict[str, int] | None:
         import httpx
 
-        async with httpx.AsyncClient(timeout=2.0, trust_env=False) as client:
+        async with loopback_client(2.0) as client:
             for validator in self._record.validators:
                 try:
                     answer = await client.get(f"{validator.cometbft_rpc}/validators?per_page=100")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -129,11 +130,17 @@ async def _word(controllers: Controllers, layout: Layout, validator: ValidatorRe
 
 async def heights_of(urls: Iterable[str]) -> list[int | None]:
     """Block store height per CometBFT RPC, asked in parallel; None for one that does not tell it in time."""
+    async with loopback_client(HEIGHT_DEADLINE_S) as client:
+        return list(await asyncio.gather(*(_height(client, url) for url in urls)))
+
+
+def loopback_client(timeout_s: float) -> httpx.AsyncClient:
+    """A client for plain HTTP on this machine."""
     import httpx
 
-    # Loopback is never reached through a proxy of the operator's environment.
-    async with httpx.AsyncClient(timeout=HEIGHT_DEADLINE_S, trust_env=False) as client:
-        return list(await asyncio.gather(*(_height(client, url) for url in urls)))
+    # Loopback is never reached through a proxy of the operator's environment; and a context that trusts nobody spares
+    # the 20 ms for which the system's certificates are read.
+    return httpx.AsyncClient(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), timeout=timeout_s, trust_env=False)
 
 
 async def _height(client: httpx.AsyncClient, url: str) -> int | None:

@@ -184,3 +184,32 @@ class CutCheck:
     in_force: bool
     problems: tuple[str, ...]
     """One sentence per function or facet that is not as the cut says."""
+
+
+@dataclass(frozen=True, slots=True)
+class CutWatch:
+    """Whether the linked cuts of a proposal are in force, as the chain was looked at last."""
+
+    proposal_id: int
+    checks: tuple[CutCheck, ...]
+    """One per cut among its calls."""
+    problem: UntrustedText = _NO_TEXT
+    """Why it could not be looked at; empty when it could."""
+
+    @property
+    def verified(self) -> bool:
+        """Whether every cut is in force, by loupe and by the hash of its code."""
+        return not self.problem and all(check.in_force for check in self.checks)
+
+    @property
+    def sentence(self) -> str:
+        """How far they are verified, without a full stop."""
+        if self.problem:
+            return f"contract cuts cannot be verified: {self.problem}"
+        wrong = [problem for check in self.checks for problem in check.problems]
+        if wrong:
+            return f"contract cuts are not in force: {wrong[0]}"
+        if not self.checks:
+            return "contract calls made; no cut among them"
+        at = max(check.height for check in self.checks)
+        return f"{len(self.checks)} contract cut{'' if len(self.checks) == 1 else 's'} verified at {at:,}"

@@ -144,22 +144,49 @@ async def test_signals_end_it_in_order(number: signal.Signals, code: int) -> Non
     assert signal.getsignal(number) is signal.SIG_DFL
 
 
-async def test_a_crash_shows_no_local_variables_and_returns_1(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_crash_returns_1_and_leaves_a_report_without_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+
     class Crashing(FakeSession):
         async def snapshots(self) -> AsyncIterator[Snapshot]:
             private_key = "0x" + "5ec7e7" * 10
+            yield fakes.go()
+            assert self.feed is None
+            self.feed = asyncio.Queue()
+            await self.feed.get()
             if private_key:
                 raise ZeroDivisionError("a mistake in the code")
-            yield fakes.go()
 
-    app = UpgradeConsoleApp(Crashing())
-    with pytest.raises(Exception, match="a mistake in the code"):
+    session = Crashing()
+    app = UpgradeConsoleApp(session)
+
+    async def crash() -> None:
         async with app.run_test() as pilot:
+            await until(pilot, lambda: session.feed, "the first snapshot")
+            await pilot.press("2", "slash", *"typed")
+            assert session.feed is not None
+            session.feed.put_nowait(fakes.go())
             await until(pilot, lambda: not app.is_running, "the end")
+
+    with pytest.raises(Exception, match="a mistake in the code"):
+        await crash()
     assert app.return_code == 1
     shown = capsys.readouterr().err
-    assert "a mistake in the code" in shown
-    assert "5ec7e7" * 10 not in shown
+    assert "The console crashed: ZeroDivisionError: a mistake in the code" in shown
+    assert "Traceback" not in shown
+    (path,) = (tmp_path / "upgrade-console" / "crashes").iterdir()
+    assert path.name in "".join(shown.split())
+    text = path.read_text("utf-8")
+    assert "network devnet, view proposals, 80×24" in text
+    assert [line.split()[-1] for line in text.splitlines() if line.startswith("  ") and len(line.split()) == 2][:2] == [
+        "show_proposals",
+        "filter",
+    ]
+    for piece in (shown, text):
+        assert "5ec7e7" * 10 not in piece
+        assert "typed" not in piece
 
 
 async def test_losing_the_observer_is_said_and_is_no_exit() -> None:

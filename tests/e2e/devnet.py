@@ -1,7 +1,8 @@
-"""A devnet driven by the command line alone, as a script would."""
+"""A devnet driven by the command line, as a script would."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 from console.devnet.build import Build, Release, build_all
+from console.devnet.network import status
 
 COMMAND = (sys.executable, "-m", "console.cli")
 BLOCK_TIME = "500ms"
@@ -93,10 +95,8 @@ class Devnet:
         return str(self.folder / "keys" / f"council{number}.key")
 
     def status(self) -> dict[str, Any]:
-        ran = self.verb("status", "--json")
-        assert ran.code == 0, ran.err
-        document: dict[str, Any] = ran.json
-        return document
+        """What `devnet status --json` prints, asked in this process: it is asked several times a second."""
+        return dict(asyncio.run(status(self.folder)))
 
     def seen_by(self, node: str) -> dict[str, Any]:
         """`status --json` as the console of one node tells it."""
