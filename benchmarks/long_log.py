@@ -1,4 +1,4 @@
-"""A log of a million lines: how soon its end is there, how long until all of it is known and searched, and the memory."""
+"""A log of a million lines: how soon its end is there, how long until all is known and searched, and the memory."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class LongLog:
     first_s: float
     """Until the newest lines are there."""
     known_s: float
-    """Until every line is known."""
+    """CPU time until every line is known."""
     searched_s: float
-    """Until every line was looked at for a text."""
+    """CPU time until every line was looked at for a text."""
     found: int
     window_s: float
     """To have a screen of lines from the middle, with their text."""
@@ -40,10 +40,10 @@ class LongLog:
         return [
             f"{self.count:,} lines, {self.size_bytes / 1e6:.0f} MB on disk",
             f"the newest lines         {self.first_s * 1000:.0f} ms",
-            f"every line known         {self.known_s:.1f} s, {self.known_s / self.count * 1e6:.1f} us a line",
-            f"every line searched      {self.searched_s:.1f} s, {self.found:,} found",
+            f"every line known         {self.known_s:.1f} s of CPU, {self.known_s / self.count * 1e6:.1f} us a line",
+            f"every line searched      {self.searched_s:.1f} s of CPU, {self.found:,} found",
             f"a screen from the middle {self.window_s * 1000:.1f} ms",
-            f"resident memory          +{self.grown_bytes / 1e6:.0f} MB, {self.grown_bytes / self.count:.1f} bytes a line",
+            f"resident memory          +{self.grown_bytes / 1e6:.0f} MB, {self.grown_bytes / self.count:.1f} B a line",
         ]
 
 
@@ -52,11 +52,9 @@ def write_log(path: Path, lines: int) -> None:
     with path.open("w") as stream:
         for number in range(lines):
             second = number // 20
-            day, clock = 1 + second // 86400, second % 86400
-            stream.write(
-                f"I[2026-10-{day:02d}|{clock // 3600:02d}:{clock % 3600 // 60:02d}:{clock % 60:02d}.{number % 1000:03d}]"
-                f" executed block module=state height={number} num_valid_txs=0 app_hash={number:064X}\n"
-            )
+            clock = f"{second // 3600 % 24:02d}:{second // 60 % 60:02d}:{second % 60:02d}.{number % 1000:03d}"
+            words = f"executed block module=state height={number} num_valid_txs=0 app_hash={number:064X}"
+            stream.write(f"I[2026-10-{1 + second // 86400:02d}|{clock}] {words}\n")
 
 
 def measure(lines: int = LINES) -> LongLog:
@@ -67,20 +65,20 @@ def measure(lines: int = LINES) -> LongLog:
         process = psutil.Process()
         before = process.memory_info().rss
         store, everything = LogStore({"node": path}), Selection(LineFilter())
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.process_time()
         store.step(everything)
         first_s = time.perf_counter() - began
         while store.step(everything):
             pass
-        known_s = time.perf_counter() - began
+        known_s = time.process_time() - used
         began = time.perf_counter()
         store.window(everything, lines // 2, _WINDOW)
         window_s = time.perf_counter() - began
         searched = Selection(LineFilter(keeps=lambda text: _WANTED in text), everything)
-        began = time.perf_counter()
+        used = time.process_time()
         while store.step(searched):
             pass
-        searched_s = time.perf_counter() - began
+        searched_s = time.process_time() - used
         grown = process.memory_info().rss - before
         found = store.total(searched)
         store.close()
