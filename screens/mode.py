@@ -74,6 +74,15 @@ class ModeScreen(Screen[None]):
         return tuple(with_key(entry, self.keymap) for entry in actions_of(self.MODE))
 
     @property
+    def answering(self) -> Session:
+        """Who answers what is not in a Snapshot; over the past nobody does, and each question is refused."""
+        if self._past is None or self.session.recording is not None:
+            return self.session
+        from console.operations.replay_session import PastSession
+
+        return PastSession(self.session)
+
+    @property
     def past(self) -> Past | None:
         """The moment that is shown; None for the present."""
         return self._past
@@ -99,6 +108,7 @@ class ModeScreen(Screen[None]):
         if began:
             self.set_class(past is not None, "-past")
             self.refresh_bindings()
+            self.turned()
         self._draw_past()
         if past is not None:
             ways = [(tuple(with_key(action(name), self.keymap) for name in group), word) for group, word in _WAYS]
@@ -136,13 +146,17 @@ class ModeScreen(Screen[None]):
 
     def redraw(self) -> None:
         """Draw snapshot and time; widgets write only what changed."""
-        if self.is_mounted:
+        # What is read elsewhere may come when the view has been taken down already.
+        if self.is_mounted and self.children:
             self.draw()
             self._draw_past()
 
     def draw(self) -> None:
         """Give every widget its values."""
         raise NotImplementedError
+
+    def turned(self) -> None:
+        """The view went into the past, or came back: what was asked for is of the other time."""
 
     def draw_log(self) -> None:
         """Give log widgets their lines."""

@@ -98,15 +98,20 @@ class NodeScreen(ModeScreen):
     async def _look(self) -> None:
         while True:
             try:
-                self._tree = await self.session.node_processes()
-                self._journal = await self.session.node_timeline()
+                self._tree = await self.answering.node_processes()
+                self._journal = await self.answering.node_timeline()
                 if self._has_to_read():
-                    self._storage = await self.session.node_storage()
+                    self._storage = await self.answering.node_storage()
                 self._problem = ""
             except ConsoleError as error:
                 self._problem = str(error)
             self.redraw()
             await asyncio.sleep(LOOK_S)
+
+    def turned(self) -> None:
+        self._tree, self._storage, self._journal, self._read_for = None, None, (), None
+        if self.looking:
+            self.look_again()
 
     def _has_to_read(self) -> bool:
         """Whether generations and points may have changed: the newest entry of the journal tells."""

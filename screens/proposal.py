@@ -92,13 +92,18 @@ class ProposalScreen(ModeScreen):
         try:
             if self._rules is None:
                 self._rules = await self.session.rules()
-            self._governance = await self.session.governance(self.proposal_id)
+            self._governance = await self.answering.governance(self.proposal_id)
             self._problem = ""
         except ConsoleError as error:
+            self._governance = None if self.past is not None else self._governance
             self._problem = str(error).rstrip(".")
         if self.is_mounted:
             self._draw_report()
             self.refresh_bindings()
+
+    def turned(self) -> None:
+        self._proposal = self._governance = None
+        self.redraw()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._draw_report)

@@ -1,9 +1,9 @@
-"""The session of a recording: everything that was shown is shown again, and nothing can be done."""
+"""Sessions over what is over, a recording or this session's own past: it is shown, and nothing is asked or done."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from console.errors import InputError
 from console.hand_lock import REPLAY, HandLock
@@ -24,11 +24,141 @@ from console.model import (
     Snapshot,
     Standing,
 )
-from console.ports import Audit, Terminal, Timeline
-from console.recording.file import Recording
+from console.ports import Audit, Session, Terminal, Timeline
+
+if TYPE_CHECKING:
+    from console.recording.file import Recording
 
 
-class ReplaySession:
+IN_A_REPLAY = "this is a replay: it shows what was recorded, and asks nobody"
+IN_THE_PAST = "this is asked for when it is looked at, so it is not known of the past; End returns to the present"
+
+
+class _NoAudit:
+    """An audit of which nothing is known.
+
+    Args:
+        reason: Why, in one sentence.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def read(self) -> AuditReading:
+        """Nothing but the reason."""
+        return AuditReading((), (f"{self._reason}.",))
+
+
+class SilentSession:
+    """The operations of a session of which none is possible.
+
+    Args:
+        reason: Why, in one sentence.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def lend_terminal(self, terminal: Terminal) -> None:
+        """Nothing is signed, so nobody asks."""
+
+    def check_proposal(self, fields: dict[str, str], snapshot: Snapshot | None) -> dict[str, str]:
+        """Nothing can be proposed."""
+        return {"name": self._reason}
+
+    def earliest_height(self, fields: dict[str, str], snapshot: Snapshot | None) -> int | None:
+        """None: nothing can be proposed."""
+        return None
+
+    async def manifest_fields(self, path: str, url: str, height: str) -> dict[str, str]:
+        """Raises InputError."""
+        self._refuse()
+
+    async def proposal_call(self, fields: dict[str, str]) -> RegistryCall:
+        """Raises InputError."""
+        self._refuse()
+
+    async def rules(self) -> RegistryRules:
+        """Raises InputError."""
+        self._refuse()
+
+    async def governance(self, proposal_id: int) -> Governance:
+        """Raises InputError."""
+        self._refuse()
+
+    async def linked_reviews(self, proposal_id: int) -> tuple[LinkedReview, ...]:
+        """Raises InputError."""
+        self._refuse()
+
+    async def cut_file_reviews(self, path: str) -> tuple[LinkedReview, ...]:
+        """Raises InputError."""
+        self._refuse()
+
+    async def review(self, call: RegistryCall) -> CallReview:
+        """Raises InputError."""
+        self._refuse()
+
+    async def send(self, review: CallReview) -> CallOutcome:
+        """Raises InputError."""
+        self._refuse()
+
+    async def export(self, review: CallReview) -> str:
+        """Raises InputError."""
+        self._refuse()
+
+    async def ready(self, proposal_id: int) -> None:
+        """Raises InputError."""
+        self._refuse()
+
+    async def node_action(self, action: str) -> NodeStatus:
+        """Raises InputError."""
+        self._refuse()
+
+    async def node_processes(self) -> ProcessTree:
+        """Raises InputError."""
+        self._refuse()
+
+    async def node_storage(self) -> NodeStorage:
+        """Raises InputError."""
+        self._refuse()
+
+    async def node_timeline(self) -> tuple[JournalEntry, ...]:
+        """Raises InputError."""
+        self._refuse()
+
+    async def release(self) -> KnownRelease:
+        """Raises InputError."""
+        self._refuse()
+
+    async def arm_unproven(self, reason: str) -> NodeStatus:
+        """Raises InputError."""
+        self._refuse()
+
+    def snapshots(self) -> AsyncIterator[Snapshot]:
+        """Raises InputError."""
+        self._refuse()
+
+    def log_lines(self) -> AsyncIterator[tuple[str, str]]:
+        """Raises InputError."""
+        self._refuse()
+
+    def logs(self) -> LogStore | None:
+        """None: there are the newest lines of each moment, which the views are given."""
+        return None
+
+    def audit(self) -> Audit:
+        """Says why there is none."""
+        return _NoAudit(self._reason)
+
+    async def save_lines(self, name: str, lines: Iterable[str]) -> tuple[str, int]:
+        """Raises InputError."""
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise InputError(self._reason, safe="nothing was changed")
+
+
+class ReplaySession(SilentSession):
     """`console.ports.Session` over a recording.
 
     Args:
@@ -36,6 +166,7 @@ class ReplaySession:
     """
 
     def __init__(self, recording: Recording) -> None:
+        super().__init__(IN_A_REPLAY)
         self._recording = recording
         self._hands = HandLock(REPLAY)
 
@@ -79,81 +210,6 @@ class ReplaySession:
         first = self._recording.timeline.first
         return 0.0 if first is None else first.time
 
-    def lend_terminal(self, terminal: Terminal) -> None:
-        """Nothing is signed, so nobody asks."""
-
-    def check_proposal(self, fields: dict[str, str], snapshot: Snapshot | None) -> dict[str, str]:
-        """Nothing can be proposed."""
-        return {"name": REFUSED}
-
-    def earliest_height(self, fields: dict[str, str], snapshot: Snapshot | None) -> int | None:
-        """None: nothing can be proposed."""
-        return None
-
-    async def manifest_fields(self, path: str, url: str, height: str) -> dict[str, str]:
-        """Raises InputError."""
-        _refuse()
-
-    async def proposal_call(self, fields: dict[str, str]) -> RegistryCall:
-        """Raises InputError."""
-        _refuse()
-
-    async def rules(self) -> RegistryRules:
-        """Raises InputError: a recording holds Snapshots and log lines."""
-        _refuse()
-
-    async def governance(self, proposal_id: int) -> Governance:
-        """Raises InputError: a recording holds Snapshots and log lines."""
-        _refuse()
-
-    async def linked_reviews(self, proposal_id: int) -> tuple[LinkedReview, ...]:
-        """Raises InputError: a recording holds Snapshots and log lines."""
-        _refuse()
-
-    async def cut_file_reviews(self, path: str) -> tuple[LinkedReview, ...]:
-        """Raises InputError."""
-        _refuse()
-
-    async def review(self, call: RegistryCall) -> CallReview:
-        """Raises InputError."""
-        _refuse()
-
-    async def send(self, review: CallReview) -> CallOutcome:
-        """Raises InputError."""
-        _refuse()
-
-    async def export(self, review: CallReview) -> str:
-        """Raises InputError."""
-        _refuse()
-
-    async def ready(self, proposal_id: int) -> None:
-        """Raises InputError."""
-        _refuse()
-
-    async def node_action(self, action: str) -> NodeStatus:
-        """Raises InputError."""
-        _refuse()
-
-    async def node_processes(self) -> ProcessTree:
-        """Raises InputError: a recording holds Snapshots and log lines."""
-        _refuse()
-
-    async def node_storage(self) -> NodeStorage:
-        """Raises InputError: a recording holds Snapshots and log lines."""
-        _refuse()
-
-    async def node_timeline(self) -> tuple[JournalEntry, ...]:
-        """Raises InputError: a recording holds Snapshots and log lines."""
-        _refuse()
-
-    async def release(self) -> KnownRelease:
-        """Raises InputError: a recording holds Snapshots and log lines."""
-        _refuse()
-
-    async def arm_unproven(self, reason: str) -> NodeStatus:
-        """Raises InputError."""
-        _refuse()
-
     async def snapshots(self) -> AsyncIterator[Snapshot]:
         """Yield every Snapshot of the recording, one after the other. Raises RecordingError."""
         timeline = self._recording.timeline
@@ -169,33 +225,58 @@ class ReplaySession:
             for line in timeline.scene(timeline.last.number).lines:
                 yield line
 
-    def logs(self) -> LogStore | None:
-        """None: a recording holds the newest lines of each moment, which the views are given."""
-        return None
-
-    def audit(self) -> Audit:
-        """Says that a recording holds none."""
-        return _NoAudit()
-
-    async def save_lines(self, name: str, lines: Iterable[str]) -> tuple[str, int]:
-        """Raises InputError."""
-        _refuse()
-
     async def close(self) -> None:
         """Close the file."""
         self._recording.close()
 
 
-REFUSED = "this is a replay: it shows what was recorded, and asks nobody"
+class PastSession(SilentSession):
+    """A session over whose past a view stands: what only the present can answer is not asked.
 
+    Args:
+        session: Of the present.
+    """
 
-class _NoAudit:
-    """The audit of a recording."""
+    def __init__(self, session: Session) -> None:
+        super().__init__(IN_THE_PAST)
+        self._session = session
+        self._hands = HandLock(IN_THE_PAST)
 
-    def read(self) -> AuditReading:
-        """Nothing but a word."""
-        return AuditReading((), ("A recording holds no audit: it is read from the journal where the node is.",))
+    @property
+    def network(self) -> str:
+        """The network's name."""
+        return self._session.network
 
+    @property
+    def standing(self) -> Standing:
+        """What is at stake there."""
+        return self._session.standing
 
-def _refuse() -> NoReturn:
-    raise InputError(REFUSED, safe="nothing was changed")
+    @property
+    def read_only(self) -> bool:
+        """True: the past cannot be changed."""
+        return True
+
+    @property
+    def hands(self) -> HandLock:
+        """Forbidden: the past cannot be changed."""
+        return self._hands
+
+    @property
+    def bringing_up_devnet(self) -> bool:
+        """False: nothing is started."""
+        return False
+
+    @property
+    def own_address(self) -> str:
+        """Checksummed address of the validator whose node the session has; empty for none."""
+        return self._session.own_address
+
+    @property
+    def recording(self) -> Timeline | None:
+        """None: it is a session's own past."""
+        return None
+
+    def now(self) -> float:
+        """Unix seconds at present."""
+        return self._session.now()

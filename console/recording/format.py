@@ -5,6 +5,7 @@
     {"t":1760000001.004,"delta":{"~":{…}}}           what changed since the Snapshot before
     {"t":1760000001.250,"log":[["node","…"],…]}      log lines that came after the Snapshot before
 
+What follows from chain and node (`Snapshot.upgrade`) is not written: it is derived again when it is shown.
 Each stretch begins with a whole Snapshot and needs nothing of what stands before it. Lines of another kind are of a
 later version, and skipped.
 """
@@ -14,11 +15,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from console import __version__
 from console.errors import RecordingError
-from console.model import UNSAID, Moment, Snapshot, Standing
+from console.model import UNSAID, Moment, Snapshot, Standing, upgrade_of
 from console.recording.codec import Codec, Json
 from console.strict_json import NotStrictJson, loads
 from console.text import untrusted
@@ -32,8 +33,8 @@ MAX_BATCH = 200
 """Log lines of one batch; of more the newest are kept."""
 MAX_LOG_LINE = 400
 """Characters kept of a log line."""
-STRETCH = 64
-"""Snapshots from one whole one to the next."""
+STRETCH = 256
+"""Snapshots from one whole one to the next: more of them make a file smaller, fewer make looking back quicker."""
 
 LogLine = tuple[str, str]
 
@@ -94,12 +95,13 @@ def read_header(line: bytes) -> Header:
 
 def full_line(snapshot: Snapshot, *, event: bool = False) -> bytes:
     """A whole Snapshot. Raises RecordingError where it cannot be written."""
-    return _timed(snapshot.taken_at, "full", _SNAPSHOTS.encode(snapshot), event=event)
+    return _timed(snapshot.taken_at, "full", _SNAPSHOTS.encode(replace(snapshot, upgrade=None)), event=event)
 
 
 def delta_line(before: Snapshot, snapshot: Snapshot, *, event: bool = False) -> bytes:
     """What changed since the Snapshot of the line before. Raises RecordingError where it cannot be written."""
-    return _timed(snapshot.taken_at, "delta", _SNAPSHOTS.change(before, snapshot), event=event)
+    change = _SNAPSHOTS.change(replace(before, upgrade=None), replace(snapshot, upgrade=None))
+    return _timed(snapshot.taken_at, "delta", change, event=event)
 
 
 def log_line(time: float, lines: Iterable[LogLine]) -> bytes:
@@ -122,7 +124,7 @@ def is_whole(line: bytes) -> bool:
 
 
 def snapshots_of(lines: Iterable[bytes]) -> list[Snapshot]:
-    """The Snapshots of one stretch, in their order. Raises RecordingError."""
+    """The Snapshots of one stretch, in their order; without what is derived. Raises RecordingError."""
     snapshots: list[Snapshot] = []
     for line in lines:
         kind = head_of(line).kind
@@ -133,6 +135,11 @@ def snapshots_of(lines: Iterable[bytes]) -> list[Snapshot]:
                 raise RecordingError("a stretch of the recording does not begin with a whole Snapshot")
             snapshots.append(_SNAPSHOTS.apply(snapshots[-1], _body(line, kind)))
     return snapshots
+
+
+def completed(snapshot: Snapshot) -> Snapshot:
+    """A Snapshot as it was before it was written: with what follows from chain and node."""
+    return replace(snapshot, upgrade=upgrade_of(snapshot.chain, snapshot.node, snapshot.height))
 
 
 def log_of(line: bytes) -> list[LogLine]:

@@ -8,7 +8,7 @@ from console.model import Moment, Snapshot
 from console.recording.format import STRETCH, LogLine, delta_line, full_line, log_line, log_of, moment_of, snapshots_of
 from console.recording.timeline import Loose, Packed, Stretch, Timeline
 
-MAX_STRETCHES = 112
+MAX_STRETCHES = 28
 """Stretches kept: about 7,200 Snapshots, two hours at one a second, are kept whole."""
 MAX_BYTES = 32 << 20
 """Bytes kept of them, compressed."""

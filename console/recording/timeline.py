@@ -11,7 +11,7 @@ from typing import Protocol
 
 from console.errors import RecordingError
 from console.model import Moment, Scene, Snapshot
-from console.recording.format import LogLine, log_of, moment_of, snapshots_of
+from console.recording.format import LogLine, completed, log_of, moment_of, snapshots_of
 
 SHOWN_LINES = 200
 """Log lines of one scene."""
@@ -140,7 +140,7 @@ class Timeline:
         if len(decoded.snapshots) <= index:
             raise RecordingError("a stretch of the recording holds fewer Snapshots than it should")
         shown = decoded.log[: decoded.said[index]][-SHOWN_LINES:]
-        return Scene(stretch.moments[index], decoded.snapshots[index], tuple(shown))
+        return Scene(stretch.moments[index], completed(decoded.snapshots[index]), tuple(shown))
 
     def _all(self) -> list[Stretch]:
         """Every stretch at this time; the list is not changed later."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import xml.dom.minidom
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("overview", "crossing", "form")
+NAMES = ("overview", "crossing", "form", "tour")
 
 
 def _script() -> ModuleType:
@@ -39,7 +40,24 @@ def test_a_picture_fetches_nothing(name: str) -> None:
     # The name of the SVG namespace: nobody resolves it.
     assert hosts == {"www.w3.org"}
     assert "@font-face" not in committed
+    assert "<script" not in committed
+    assert "@import" not in committed
     assert "url(" not in re.sub(r"url\(#[^)]*\)", "", committed)
+
+
+def test_the_tour_shows_each_moment_in_its_turn() -> None:
+    script = _script()
+    committed = (ROOT / "docs" / "pictures" / "tour.svg").read_text("utf-8")
+    assert committed.count('<g class="frame') == len(script.TOUR)
+    assert [float(delay) for delay in re.findall(r"animation-delay: ([0-9.]+)s", committed)] == [
+        index * script.FRAME_S for index in range(len(script.TOUR))
+    ]
+    # Classes and clips of one picture must not be those of another.
+    names = re.findall(r"\.(terminal-\d+)-matrix", committed)
+    assert len(set(names)) == len(script.TOUR)
+    for _condition, _key, words in script.TOUR:
+        assert words in committed
+    xml.dom.minidom.parseString(committed)
 
 
 def test_readme_and_guide_show_pictures_that_exist() -> None:

@@ -22,9 +22,11 @@ from screens.bindings import PAST_REASON
 from screens.emergency import LOOKING_BACK, EmergencyScreen
 from screens.travelling import SPEEDS
 from tests import fakes
-from tests.console.recording.test_recorder import HEAD, at, story, written
+from tests.console.recording.test_recorder import HEAD, at, written
 from tests.fakes import FakeSession
 from tests.pilot import alone, screen_text, settled, until
+from tests.recorded.record import HERE
+from widgets.log_view import LogView
 from widgets.travel_line import TravelLine
 
 pytestmark = pytest.mark.anyio
@@ -94,6 +96,14 @@ async def test_the_past_of_a_session_is_seen_held_and_left_again() -> None:
         # Every view says it.
         await pilot.press("2")
         await until(pilot, lambda: "PAST" in screen_text(app), "the word on another view")
+        # What only the present can tell is not shown beside the past.
+        await pilot.press("enter")
+        await until(
+            pilot, lambda: "not known of the past" in getattr(app.screen, "_problem", ""), "that it is not asked"
+        )
+        assert session.governance_asked == []
+        await pilot.press("escape", "4")
+        await until(pilot, lambda: "is not known of the past" in screen_text(app), "that processes are not known")
         # What changes something is refused, with the reason.
         await pilot.press("p")
         await until(pilot, lambda: PAST_REASON in {each.message for each in app._notifications}, "why not")
@@ -162,12 +172,12 @@ async def test_end_belongs_to_a_list_while_the_present_is_shown() -> None:
         await fed(pilot, session, at(1))
         await pilot.press("5")
         await until(pilot, lambda: app.screen.query("#log-view"), "the log")
-        view = app.screen.query_one("#log-view")
-        await until(pilot, lambda: view.scroll_y > 0 and view.has_focus, "the end of the log")
+        view = app.screen.query_one(LogView)
+        await until(pilot, lambda: view.following and view.has_focus, "the log that is followed")
         await pilot.press("home")
-        await until(pilot, lambda: view.scroll_y == 0, "the first lines")
+        await until(pilot, lambda: not view.following, "the first lines")
         await pilot.press("end")
-        await until(pilot, lambda: view.scroll_y > 0, "the last lines")
+        await until(pilot, lambda: view.following, "the last lines")
         await pilot.press("comma")
         await until(pilot, lambda: app.past is not None, "the past")
         await pilot.press("end")
@@ -259,10 +269,10 @@ def test_picture_of_the_past(snap_compare: Compare) -> None:
     assert snap_compare(app, run_before=held("comma", "comma"))
 
 
-def test_picture_of_a_replay(snap_compare: Compare, tmp_path: Path) -> None:
-    path = written(tmp_path, HEAD + b"".join(full_line(each, event=True) for each in story()[-5:]))
-    app = UpgradeConsoleApp(ReplaySession(load(path)))
-    assert snap_compare(app, terminal_size=(120, 40), run_before=held("greater_than_sign", "greater_than_sign"))
+def test_picture_of_a_replay(snap_compare: Compare) -> None:
+    app = UpgradeConsoleApp(ReplaySession(load(HERE / "upgrade.jsonl")))
+    # From its end: at its beginning it runs.
+    assert snap_compare(app, terminal_size=(120, 40), run_before=held("end", *["less_than_sign"] * 7))
 
 
 async def test_the_line_says_what_it_must_at_80_columns() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from console.errors import InputError
-from console.operations.replay_session import ReplaySession
+from console.operations.replay_session import IN_A_REPLAY, IN_THE_PAST, PastSession, ReplaySession
 from console.ports import Session
 from console.recording.file import load
 from tests import fakes
@@ -29,8 +29,12 @@ async def test_it_tells_whose_session_it_was_and_every_snapshot(tmp_path: Path) 
     await opened.close()
 
 
-async def test_every_operation_of_a_session_is_refused(tmp_path: Path) -> None:
-    session = ReplaySession(load(written(tmp_path, WHOLE)))
+@pytest.mark.parametrize("past", [False, True])
+async def test_every_operation_of_a_session_is_refused(tmp_path: Path, past: bool) -> None:
+    live: Session = fakes.FakeSession(at(0))
+    session: Session = PastSession(live) if past else ReplaySession(load(written(tmp_path, WHOLE)))
+    assert (session.network, session.standing, session.own_address) == (live.network, live.standing, live.own_address)
+    assert session.read_only
     asked = [
         name
         for name, member in vars(Session).items()
@@ -40,5 +44,5 @@ async def test_every_operation_of_a_session_is_refused(tmp_path: Path) -> None:
     for name in set(asked) - OPEN:
         operation = getattr(session, name)
         count = operation.__func__.__code__.co_argcount - 1
-        with pytest.raises(InputError, match="this is a replay"):
+        with pytest.raises(InputError, match=IN_THE_PAST.partition(";")[0] if past else IN_A_REPLAY):
             await operation(*["x"] * count)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from console.errors import RecordingError
-from console.model import Scene, Snapshot, Standing, Verdict
+from console.model import Scene, Snapshot, Standing, Verdict, upgrade_of
 from console.recording.file import RecordingFile, load
 from console.recording.format import FORMAT, STRETCH, Header, full_line, header_line, log_line, log_of
 from console.recording.history import MAX_STRETCHES, History, snapshot_line, tidied
@@ -30,14 +30,19 @@ HEADER = Header("devnet", fakes.ADDRESSES[0], Standing("devnet"))
 def at(second: int, base: Snapshot | None = None) -> Snapshot:
     """A Snapshot of a moment; heights and ages move on."""
     shown = base or fakes.go()
-    return replace(shown, taken_at=fakes.NOW + second, height=1200 + second)
+    height = 1200 + second
+    upgrade = upgrade_of(shown.chain, shown.node, height)
+    return replace(shown, taken_at=fakes.NOW + second, height=height, upgrade=upgrade)
+
+
+QUIET = STRETCH + 80
 
 
 def story() -> list[Snapshot]:
-    """An upgrade, Snapshot by Snapshot, in more than two stretches."""
-    quiet = [at(second) for second in range(2 * STRETCH)]
+    """An upgrade, Snapshot by Snapshot, in two stretches."""
+    quiet = [at(second) for second in range(QUIET)]
     stations = (fakes.frozen(), fakes.halted(), fakes.waiting_for_quorum(), fakes.committed())
-    return [*quiet, *(at(200 + index, base) for index, base in enumerate(stations))]
+    return [*quiet, *(at(QUIET + 20 + index, base) for index, base in enumerate(stations))]
 
 
 def scenes(timeline: Timeline, most: int = 1000) -> list[Scene]:
@@ -76,7 +81,8 @@ async def test_a_story_is_found_again_in_memory_and_in_the_file(tmp_path: Path) 
         assert [each.moment.number for each in found] == list(range(1, len(story()) + 1))
         assert len(timeline) == timeline.place(len(story())) == len(story())
         assert found[0].lines == (("node", "executed block height=1200"),)
-        assert found[70].lines[-3:] == tuple(("node", f"executed block height={1268 + more}") for more in range(3))
+        late = STRETCH + 6
+        assert found[late].lines[-9:] == tuple(("node", f"executed block height={1192 + late + n}") for n in range(9))
         last = timeline.last
         assert last is not None
         assert timeline.after(last.number) is None
@@ -85,8 +91,8 @@ async def test_a_story_is_found_again_in_memory_and_in_the_file(tmp_path: Path) 
         places = [last.number]
         while (moment := timeline.before(places[-1], event=True)) is not None:
             places.append(moment.number)
-        assert places == [132, 131, 130, 129, 1]
-        assert timeline.after(1, event=True) == timeline.scene(129).moment
+        assert places == [QUIET + 4, QUIET + 3, QUIET + 2, QUIET + 1, 1]
+        assert timeline.after(1, event=True) == timeline.scene(QUIET + 1).moment
     recording.close()
     with pytest.raises(RecordingError, match="can no longer be read"):
         recording.timeline.scene(1)
@@ -96,8 +102,8 @@ def hours(events: Callable[[int], bool]) -> tuple[History, Snapshot]:
     """A history with more than it keeps whole, and its last Snapshot."""
     history, base = History(), fakes.go()
     before = base
-    for second in range(STRETCH * (MAX_STRETCHES + 40)):
-        shown = replace(base, taken_at=fakes.NOW + second, height=1200 + second)
+    for second in range(STRETCH * (MAX_STRETCHES + 10)):
+        shown = at(second, base)
         history.add_lines(log_line(shown.taken_at, [("node", f"block {second}")]))
         history.add_snapshot(snapshot_line(None if history.wants_whole else before, shown, event=events(second)))
         before = shown
