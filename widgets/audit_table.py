@@ -69,7 +69,8 @@ class AuditTable(RowTable[AuditRow]):
         follows = self.cursor_row >= self.row_count - 1
         self.show_rows(rows)
         if follows and rows:
-            self.move_cursor(len(rows) - 1)
+            # Once the table is as high as its rows: before that it cannot scroll so far.
+            self.call_after_refresh(self.move_cursor, len(rows) - 1)
 
 
 def entry_lines(entry: AuditEntry) -> tuple[Content, ...]:

@@ -82,9 +82,13 @@ def event_entry(row: Mapping[str, Any]) -> AuditEntry:
     kind, given = str(row["kind"]), row["detail"]
     named = given if isinstance(given, dict) else {"detail": given}
     detail = tuple((str(untrusted(name, 64)), _value_words(name, value)) for name, value in named.items())
-    # `armed: arming ARMED` says it twice.
+    # `armed: arming ARMED` says it twice, and `failure_code 0` says nothing.
     names = {name.replace("-", "_") for name in kind.split("+")}
-    told = ", ".join(f"{name} {words}" for name, words in detail if words and words.lower() not in names)
+    told = ", ".join(
+        f"{name.replace('_', ' ')} {words}"
+        for name, words in detail
+        if words and words.lower() not in names and (name, words) != ("failure_code", "0")
+    )
     meaning = kind_of(kind)
     words = f"{_said(kind)}: {told}" if told else _said(kind)
     return AuditEntry(

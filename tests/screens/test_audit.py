@@ -49,6 +49,11 @@ async def test_the_timeline_is_followed_narrowed_and_written() -> None:
     session = FakeSession(fakes.go())
     async with _audit(session) as (pilot, table):
         await until(pilot, lambda: table.chosen == "e5", "the newest entry")
+        many = tuple(replace(fakes.audit_entries()[0], key=f"m{number}", at=NOW - 900) for number in range(60))
+        session.audited.reading = AuditReading((*many, *fakes.audit_entries()), ())
+        await until(pilot, lambda: table.row_count == 66 and table.scroll_offset.y == table.max_scroll_y, "its place")
+        session.audited.reading = AuditReading(fakes.audit_entries(), ())
+        await until(pilot, lambda: "in block 1205" in _text(pilot) and table.chosen == "e5", "few entries")
         text = _text(pilot)
         for words in ("vote(id=1, support=true): in block 1205", "! error", "by hand", "#1 verdict: verdict CROSS"):
             assert words in text
