@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textual import events
 from textual.content import Content
 
 from console.model import DiskUse, FolderSize
@@ -11,19 +12,31 @@ from widgets.moments import UNKNOWN
 
 
 class DiskLine(Drawn):
-    """One row; what does not fit is cut at its end."""
+    """One row; folders that do not fit are left out from its end."""
 
     DEFAULT_CSS = """
     DiskLine { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
     """
 
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._disk: DiskUse | None = None
+
     def show(self, disk: DiskUse | None) -> None:
         """Draw the disk as read last; None before the first reading."""
-        self.draw(disk_content(disk))
+        self._disk = disk
+        self._redraw()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._redraw()
+
+    def _redraw(self) -> None:
+        if self.content_size.width:
+            self.draw(disk_content(self._disk, self.content_size.width))
 
 
-def disk_content(disk: DiskUse | None) -> Content:
-    """The row as text."""
+def disk_content(disk: DiskUse | None, width: int) -> Content:
+    """The row as text of at most `width` columns where the folders are what makes it longer."""
     if disk is None:
         return Content.styled(f"disk  {UNKNOWN}", MUTED)
     if disk.problem:
@@ -31,10 +44,16 @@ def disk_content(disk: DiskUse | None) -> Content:
     if disk.free_bytes is None or disk.total_bytes is None:
         return Content.styled(f"disk  {UNKNOWN}", MUTED)
     room = f"{size(disk.free_bytes)} free of {size(disk.total_bytes)}"
-    folders = " · ".join(_folder(each) for each in reversed(disk.folders) if each.bytes != 0)
-    return Content.assemble(
-        ("disk  ", MUTED), (f"! {room}" if disk.little else room, WARN if disk.little else ""), (f"  {folders}", MUTED)
-    )
+    told = Content.assemble(("disk  ", MUTED), (f"! {room}" if disk.little else room, WARN if disk.little else ""))
+    gap = "  "
+    for each in reversed(disk.folders):
+        folder = f"{gap}{_folder(each)}"
+        if each.bytes == 0:
+            continue
+        if told.cell_length + len(folder) > width:
+            break
+        told, gap = Content.assemble(told, (folder, MUTED)), " · "
+    return told
 
 
 def _folder(folder: FolderSize) -> str:

@@ -95,6 +95,9 @@ class Grown(Drawn):
         """Show this content. Returns whether it changed."""
         if not super().draw(content):
             return False
+        # Textual 8.2.8 keeps the former height when a layout passed between two changes that nobody had handled yet:
+        # it counts only the first of them, and its measures are kept by that count.
+        self._layout_updates += 1
         self.refresh(layout=True)
         return True
 

@@ -73,7 +73,8 @@ class NodePanel(Drawn):
             return
         journalled = bool(snapshot.node_problem)
         self.head(Content(f"Journal of {node.name} {CLOCK_SIGN}" if journalled else f"This node: {node.name}"))
-        self.draw(stacked(*_lines(node, snapshot.taken_at, now, journalled=journalled)))
+        lines = _lines(node, snapshot.taken_at, now, journalled=journalled)
+        self.draw(stacked(*lines[: self.content_size.height or None]))
 
 
 def _lines(node: NodeStatus, taken_at: float, now: float, *, journalled: bool) -> list[Content]:

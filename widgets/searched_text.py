@@ -16,6 +16,8 @@ class SearchedText(VerticalScroll):
     DEFAULT_CSS = """
     SearchedText {
         scrollbar-size-vertical: 1;
+        /* Rows are wrapped to the room beside the bar before it is there. */
+        scrollbar-gutter: stable;
         & > Grown { text-wrap: nowrap; }
     }
     """

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 from textual.app import App, ComposeResult
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.geometry import Region
 
-from widgets.drawn import Drawn, stacked
+from tests.pilot import until
+from widgets.drawn import Drawn, Grown, stacked
 
 pytestmark = pytest.mark.anyio
 
@@ -54,3 +56,21 @@ async def test_only_what_changed_is_painted() -> None:
             "all is well",
             "[b]not markup",
         ]
+
+
+class Growing(App[None]):
+    """One text in a scrolled pane."""
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll():
+            yield Grown()
+
+
+async def test_a_layout_between_two_changes_does_not_keep_the_first_height() -> None:
+    app = Growing()
+    async with app.run_test() as pilot:
+        grown = app.query_one(Grown)
+        grown.draw(stacked("one", "two"))
+        app.screen._refresh_layout()
+        grown.draw(stacked("one", "two", "three", "four", "five"))
+        await until(pilot, lambda: grown.size.height == 5, "five rows")
