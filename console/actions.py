@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from console.model import NodeVerb
+
 MODE_NAMES = ("overview", "proposals", "validators", "node", "logs", "audit")
 """The top-level views, in the order of their number keys."""
 
@@ -25,7 +27,7 @@ class Action:
     """One thing an operator can do from the keyboard."""
 
     id: str
-    """Stable name, also the Textual action name."""
+    """Stable name, also the Textual action name unless `textual` says another."""
     key: str
     """Default key in Textual's spelling; several separated by commas."""
     label: str
@@ -44,6 +46,13 @@ class Action:
     """Whether its key comes before the same key of a list or a log, wherever the action is possible."""
     everywhere: bool = False
     """Whether its key works while anything is typed and over any dialog as well."""
+    textual: str = ""
+    """The Textual action with its argument, where one action of a view has several keys."""
+
+    @property
+    def call(self) -> str:
+        """What Textual runs: the view's action, or the application's by its namespace."""
+        return (self.textual or self.id) if self.local else f"app.{self.id}"
 
 
 _ONE = ("proposal",)
@@ -213,12 +222,51 @@ _OF_DETAILS: tuple[Action, ...] = (
     ),
 )
 
+
+def _of_node(verb: NodeVerb, key: str, label: str, help: str, *, footer: bool = False) -> Action:
+    return Action(
+        node_action_id(verb),
+        key,
+        label,
+        help,
+        ("node",),
+        ("node",) if footer else (),
+        changes=True,
+        local=True,
+        textual=f"command('{verb.value}')",
+    )
+
+
+def node_action_id(verb: NodeVerb) -> str:
+    """Id of the action of a command to the node."""
+    return f"node_{verb.name.lower()}"
+
+
+NODE_ACTIONS: tuple[Action, ...] = (
+    _of_node(NodeVerb.START, "s", "Start", "Start the node, and let automation go on.", footer=True),
+    _of_node(NodeVerb.STOP, "x", "Stop", "Stop the node; nobody starts it but you.", footer=True),
+    _of_node(NodeVerb.RESTART, "t", "Restart", "Stop the node and start it again as it was."),
+    _of_node(NodeVerb.ARM, "a", "Arm", "Arm for H now, out of turn: restarts the node."),
+    _of_node(NodeVerb.DISARM, "d", "Disarm", "Restart without a halt height: the node goes on under old rules at H."),
+    _of_node(NodeVerb.ARM_UNPROVEN, "f", "Force", "Take a release that no other network has proven."),
+    _of_node(NodeVerb.SWAP, "w", "Swap", "Switch to the generation that is chosen in the table.", footer=True),
+    _of_node(NodeVerb.ROLLBACK, "b", "Roll back", "Back to the old binary, where that is still possible; ends PARKED."),
+    _of_node(NodeVerb.RESTORE, "o", "Restore", "Put the data of the rollback point that is chosen in the table back."),
+    _of_node(NodeVerb.RESYNC, "g", "Resync", "Bring a node that missed its halt back to before it."),
+    _of_node(NodeVerb.PAUSE, "h", "Pause", "Pause every automatic step; what is armed halts all the same."),
+    _of_node(NodeVerb.RESUME, "u", "Resume", "Let automation go on."),
+    _of_node(NodeVerb.RESUME_WITHOUT_POINT, "i", "No point", "Cross without a rollback point."),
+    _of_node(NodeVerb.RESUME_CROSS, "c", "Cross", "Cross although the verdict cannot be read."),
+)
+"""What the node's view and the menu over every view can have the controller do, in the menu's order."""
+
 _OF_NODE: tuple[Action, ...] = (
+    *NODE_ACTIONS,
     Action(
         "node_menu",
         "n",
         "Node",
-        "This machine's node: start, stop, restart, force.",
+        "Everything that can be done with this machine's node, and why not.",
         # In the logs its key goes to the next hit, as everywhere where a text is searched.
         tuple(mode for mode in MODE_NAMES if mode != "logs"),
         footer=("overview", "node"),
@@ -278,6 +326,7 @@ ACTIONS: tuple[Action, ...] = (
     *_LAST,
 )
 """Every action, in the order in which footer, help and palette show them."""
+
 
 PALETTE = Action("command_palette", "ctrl+p", "Find", "Find any action by typing a part of its name.")
 """Bound by Textual itself; here so that help lists it."""

@@ -21,6 +21,7 @@ from console.model import (
     LinkedReview,
     MigrationKind,
     Moment,
+    NodeCommand,
     NodeStatus,
     NodeStorage,
     ProcessTree,
@@ -447,8 +448,8 @@ class Session(Protocol):
         """Signal readiness for this session's node by hand. Raises ConsoleError."""
         ...
 
-    async def node_action(self, action: str) -> NodeStatus:
-        """`start`, `stop` or `restart` on this session's node. Raises ConsoleError."""
+    async def node_command(self, command: NodeCommand) -> NodeStatus:
+        """Have this session's node do it, whatever a reason is needed for with one. Raises ConsoleError."""
         ...
 
     async def node_processes(self) -> ProcessTree:
@@ -465,10 +466,6 @@ class Session(Protocol):
 
     async def release(self) -> KnownRelease:
         """What the node's controller verified of the release of its newest plan. Raises ConsoleError."""
-        ...
-
-    async def arm_unproven(self, reason: str) -> NodeStatus:
-        """Let this session's node arm for a release that no other network has proven. Raises ConsoleError."""
         ...
 
     def snapshots(self) -> AsyncIterator[Snapshot]:

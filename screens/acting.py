@@ -17,7 +17,8 @@ from textual.screen import Screen
 from console.actions import PALETTE
 from console.actions import action as registered
 from console.console_settings import ConsoleSettings
-from console.model import Course, Snapshot
+from console.model import Course, NodeVerb, Snapshot
+from console.operations.node_rules import NOTHING, Chosen
 from console.ports import Session
 from console.settings import DEVNET
 from screens.addresses import prefix_of
@@ -31,8 +32,11 @@ from screens.flows import Flows
 from screens.help import HelpEntry, HelpScreen
 from screens.leave import Leaving, QuitScreen
 from screens.mode import ModeScreen
-from screens.node_menu import NodeChoice, NodeMenuScreen, confirm_node_action, confirm_ready, confirm_unproven
+from screens.node import NodeScreen
+from screens.node_menu import NodeMenuScreen
+from screens.node_plan import node_plan, ready_plan
 from screens.palette import ConsoleCommands
+from screens.plan import PlanScreen
 from screens.proposal import ProposalScreen
 from screens.proposals import ProposalsScreen
 from screens.propose import ProposeScreen
@@ -201,7 +205,7 @@ class ActingApp(DressedApp):
         if snapshot is None or snapshot.node is None or snapshot.upgrade is None:
             return
         proposal = snapshot.upgrade.proposal
-        self.push_screen(confirm_ready(self.session, snapshot.node, proposal.id, proposal.name))
+        self.push_screen(ready_plan(self.session, snapshot.node, proposal.id, proposal.name))
 
     def action_show_release(self) -> None:
         """Show what is verified of the planned release."""
@@ -220,14 +224,30 @@ class ActingApp(DressedApp):
         node = self.snapshot.node if self.snapshot is not None else None
         if node is None or self._is_open(NodeMenuScreen):
             return
+        at_hand = self.screen.chosen if isinstance(self.screen, NodeScreen) else NOTHING
 
-        def chosen(wanted: NodeChoice | None) -> None:
-            if wanted == "unproven":
-                self.push_screen(confirm_unproven(self.session, node))
-            elif wanted is not None:
-                self.push_screen(confirm_node_action(self.session, node, wanted))
+        def wanted(verb: NodeVerb | None) -> None:
+            if verb is not None:
+                self._command_node(verb, at_hand)
 
-        self.push_screen(NodeMenuScreen(node), chosen)
+        self.push_screen(NodeMenuScreen(node, self.keys, at_hand), wanted)
+
+    def on_node_screen_wanted(self, event: NodeScreen.Wanted) -> None:
+        """Ask before something is done with the node."""
+        self._command_node(event.verb, event.chosen)
+
+    def _command_node(self, verb: NodeVerb, chosen: Chosen) -> None:
+        snapshot = self.snapshot
+        if snapshot is None or snapshot.node is None or self._is_open(PlanScreen):
+            return
+        lacks = (verb is NodeVerb.SWAP and chosen.generation is None) or (
+            verb is NodeVerb.RESTORE and chosen.point is None
+        )
+        if lacks:
+            self.switch_mode("node")
+            self.tell("Choose it in its table with Tab, Up and Down, then press Enter.")
+            return
+        self.push_screen(node_plan(self.session, snapshot, snapshot.node, verb, chosen))
 
     def action_copy(self) -> None:
         """List what can be copied in this view."""

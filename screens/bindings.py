@@ -25,7 +25,7 @@ def bindings_for(mode: str) -> list[Binding]:
     return [
         Binding(
             key=entry.key,
-            action=entry.id if entry.local else f"app.{entry.id}",
+            action=entry.call,
             description=entry.label,
             show=mode in entry.footer,
             tooltip=entry.help,
@@ -62,7 +62,7 @@ def refusal(entry: Action, session: Session, snapshot: Snapshot | None, past: Pa
         return reason
     node = snapshot.node if snapshot is not None else None
     problem = snapshot.node_problem if snapshot is not None else ""
-    if entry.id in {"node_menu", "show_release"} and (node is None or problem):
+    if (entry.id == "show_release" or entry.id.startswith("node_")) and (node is None or problem):
         return problem or "No controller answers for a node on this machine."
     if entry.id == "copy" and snapshot is None and not session.own_address:
         return "Nothing is known yet that could be copied."

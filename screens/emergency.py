@@ -14,13 +14,14 @@ from textual.screen import ModalScreen
 from textual.widgets import Button
 
 from console.errors import ConsoleError
-from console.model import NodeStatus, Snapshot
+from console.model import NodeCommand, NodeStatus, NodeVerb, Snapshot
 from console.ports import Session
 from screens.buttons import button
+from screens.node_plan import power_check
 from screens.plan import PlanScreen
 from widgets.drawn import MUTED, STRONG, WARN, Grown, stacked
-from widgets.emergency_words import halt_refusal, halt_words, stays_without, stop_warning, stoppable
-from widgets.plan_rows import Plan, PlanCheck
+from widgets.emergency_words import halt_refusal, halt_words, stop_warning, stoppable
+from widgets.plan_rows import Plan
 
 EmergencyChoice = Literal["halt", "stop"]
 
@@ -144,7 +145,7 @@ def confirm_stop(session: Session, node: NodeStatus, snapshot: Snapshot | None) 
     """The plan of stopping this machine's node in an emergency: the network's name is typed."""
 
     async def operation(_reason: str) -> str:
-        status = await session.node_action("stop")
+        status = await session.node_command(NodeCommand(NodeVerb.STOP))
         return f"{status.name} is {status.state}. `n`, Start starts it again."
 
     plan = Plan(
@@ -158,12 +159,7 @@ def confirm_stop(session: Session, node: NodeStatus, snapshot: Snapshot | None) 
         network=session.network,
         node=node.name,
         undo="`n`, Start: it catches up; the blocks of meanwhile stay unsigned by it.",
-        checks=(_power_check(snapshot, session.own_address),),
+        checks=(power_check(snapshot, session.own_address),),
         typed=session.network,
     )
     return PlanScreen(plan, operation, unlocks=session.hands)
-
-
-def _power_check(snapshot: Snapshot | None, address: str) -> PlanCheck:
-    stays = stays_without(snapshot.chain if snapshot is not None else None, address)
-    return PlanCheck(stop_warning(snapshot, address), None if stays is None else stays.enough)

@@ -10,11 +10,14 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import Footer
 from textual.worker import Worker
 
+from console.actions import Action, node_action_id
 from console.errors import ConsoleError
-from console.model import GenerationOnDisk, JournalEntry, NodeStorage, PointOnDisk, ProcessTree
+from console.model import GenerationOnDisk, JournalEntry, NodeStorage, NodeVerb, PointOnDisk, ProcessTree
+from console.operations.node_rules import Chosen, refusal_of
 from console.ports import Session
 from screens.bindings import bindings_for
 from screens.mode import ModeScreen
@@ -29,6 +32,8 @@ from widgets.process_table import ProcessTable, process_detail, process_rows
 from widgets.row_table import RowTable
 from widgets.status_line import StatusLine
 
+VERBS = {node_action_id(verb): verb for verb in NodeVerb}
+"""The commands by the ids of their actions."""
 LOOK_S = 2.0
 """Seconds between two looks at the processes, while the view is shown."""
 READ_S = 60.0
@@ -54,6 +59,14 @@ class NodeScreen(ModeScreen):
     BINDINGS: ClassVar[list[BindingType]] = list(bindings_for("node"))
     AUTO_FOCUS = "#generations"
 
+    class Wanted(Message):
+        """Something is to be done with the node."""
+
+        def __init__(self, verb: NodeVerb, chosen: Chosen) -> None:
+            super().__init__()
+            self.verb = verb
+            self.chosen = chosen
+
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._tree: ProcessTree | None = None
@@ -61,6 +74,7 @@ class NodeScreen(ModeScreen):
         self._journal: tuple[JournalEntry, ...] = ()
         self._problem = ""
         self._looking: Worker[None] | None = None
+        self._refused: frozenset[str] = frozenset()
         self._read_at = 0.0
         self._read_for: object = None
 
@@ -105,6 +119,9 @@ class NodeScreen(ModeScreen):
                 self._problem = ""
             except ConsoleError as error:
                 self._problem = str(error)
+            if not self.query(StatusLine):
+                # The console is being left: what would be drawn on is gone already.
+                return
             self.redraw()
             await asyncio.sleep(LOOK_S)
 
@@ -128,8 +145,10 @@ class NodeScreen(ModeScreen):
         self.query_one(StatusLine).show(snapshot, self.now)
         self.query_one(NodeNow).show(snapshot, self.now)
         self.query_one(NoticeLine).show(snapshot)
-        self._draw_processes()
-        storage = self._storage
+        then = self.past is not None
+        tree, storage, journal = (None, None, ()) if then else (self._tree, self._storage, self._journal)
+        problem = "Not recorded: what is inside the node is shown of the present alone." if then else self._problem
+        self._draw_processes(tree)
         attempt = snapshot.node.attempt if snapshot is not None and snapshot.node is not None else None
         going_on = attempt is not None and not attempt.crossing.ended
         generations = () if storage is None else storage.generations
@@ -141,20 +160,20 @@ class NodeScreen(ModeScreen):
         self.query_one(GenerationTable).head("Generations")
         self.query_one(PointTable).head("Rollback points" if points or storage is None else "Rollback points: none")
         self.query_one(DiskLine).show(None if storage is None else storage.disk)
-        self.query_one(JournalLines).show(self._journal, self._problem)
+        self.query_one(JournalLines).show(journal, problem)
         self.draw_detail()
 
-    def _draw_processes(self) -> None:
+    def _draw_processes(self, tree: ProcessTree | None) -> None:
         table = self.query_one(ProcessTable)
-        table.show_rows(process_rows(self._tree))
-        remarks = " ".join(self._tree.remarks) if self._tree is not None else ""
+        table.show_rows(process_rows(tree))
+        remarks = " ".join(tree.remarks) if tree is not None else ""
         table.head(f"Processes: {remarks}" if remarks else "Processes")
 
     @on(RowTable.Highlighted)
     def draw_detail(self) -> None:
         """Say all that is known of what is chosen in the table that has the keys."""
         if isinstance(self.focused, ProcessTable):
-            content = process_detail(self._tree)
+            content = process_detail(None if self.past is not None else self._tree)
         elif isinstance(self.focused, PointTable):
             point = self.chosen_point
             content = Content.styled("There is no rollback point.", MUTED) if point is None else point_detail(point)
@@ -162,22 +181,74 @@ class NodeScreen(ModeScreen):
             generation = self.chosen_generation
             content = Content("") if generation is None else generation_detail(generation, self.now)
         self.query_one("#detail", Drawn).draw(content)
+        self._grey_out()
 
     def on_descendant_focus(self) -> None:
         self.draw_detail()
 
+    # --- commands ---
+
+    def refusal_of(self, entry: Action) -> str:
+        reason = super().refusal_of(entry)
+        node = self.snapshot.node if self.snapshot is not None else None
+        verb = VERBS.get(entry.id)
+        if reason or node is None or verb is None:
+            return reason
+        if verb is NodeVerb.RESTORE and self.chosen_point is None:
+            return "There is no rollback point to restore."
+        return refusal_of(verb, node, self.chosen)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Grey out what cannot be done now; it stays visible."""
+        if action != "command":
+            return super().check_action(action, parameters)
+        entry = next((each for each in self.actions if each.id == node_action_id(NodeVerb(str(parameters[0])))), None)
+        return None if entry is not None and self.refusal_of(entry) else True
+
+    def _grey_out(self) -> None:
+        refused = frozenset(entry.id for entry in self.actions if entry.id in VERBS and self.refusal_of(entry))
+        if refused != self._refused:
+            self._refused = refused
+            self.refresh_bindings()
+
+    def action_command(self, verb: str) -> None:
+        """Have something done with the node; it is asked for first."""
+        self.post_message(self.Wanted(NodeVerb(verb), self.chosen))
+
+    @on(RowTable.Selected, "#generations")
+    def swap_to_chosen(self) -> None:
+        """Enter on a generation is the key for swapping."""
+        self._by_enter(NodeVerb.SWAP)
+
+    @on(RowTable.Selected, "#points")
+    def restore_chosen(self) -> None:
+        """Enter on a rollback point is the key for restoring."""
+        self._by_enter(NodeVerb.RESTORE)
+
+    def _by_enter(self, verb: NodeVerb) -> None:
+        entry = next(each for each in self.actions if each.id == node_action_id(verb))
+        if reason := self.refusal_of(entry):
+            self.notify(reason, title=entry.label, severity="warning", markup=False)
+        else:
+            self.action_command(verb)
+
     # --- what is chosen ---
+
+    @property
+    def chosen(self) -> Chosen:
+        """What a command is done with: what is under the cursors of the tables."""
+        return Chosen(self.chosen_generation, self.chosen_point)
 
     @property
     def chosen_generation(self) -> GenerationOnDisk | None:
         """The generation under the cursor of its table."""
         chosen = self.query_one(GenerationTable).chosen
-        found = () if self._storage is None else self._storage.generations
+        found = () if self._storage is None or self.past is not None else self._storage.generations
         return next((each for each in found if each.name == chosen), None)
 
     @property
     def chosen_point(self) -> PointOnDisk | None:
         """The rollback point under the cursor of its table."""
         chosen = self.query_one(PointTable).chosen
-        found = () if self._storage is None else self._storage.points
+        found = () if self._storage is None or self.past is not None else self._storage.points
         return next((each for each in found if each.name == chosen), None)

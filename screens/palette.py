@@ -63,7 +63,7 @@ class ConsoleCommands(Provider):
             if reason:
                 yield Command(f"{name}: not now", reason, self._refuse(screen, entry.label, reason))
             else:
-                yield Command(name, entry.help, self._run(screen, entry.id if entry.local else f"app.{entry.id}"))
+                yield Command(name, entry.help, self._run(screen, entry.call))
 
     def _run(self, screen: Screen[Any], action: str) -> IgnoreReturnCallbackType:
         async def run() -> None:

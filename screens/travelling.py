@@ -52,6 +52,12 @@ class TravellingApp(ActingApp):
             return False
         return super().check_action(action, parameters)
 
+    def on_mount(self) -> None:
+        recording = self.session.recording
+        if recording is not None and recording.first is not None:
+            # Its first frame already looks like no present.
+            self.past = Past(recording.first.time, 0, len(recording), held=True, speed=self.speed, replay=True)
+
     # Keys
 
     def action_travel_hold(self) -> None:

@@ -24,6 +24,7 @@ from console.model import (
     KnownRelease,
     LinkedReview,
     NetworkIdentity,
+    NodeCommand,
     NodeHeight,
     NodeStatus,
     NodeStorage,
@@ -466,7 +467,7 @@ class FakeSession:
         self.error = error
         self.proposed: list[dict[str, str]] = []
         self.readied: list[int] = []
-        self.node_actions: list[str] = []
+        self.commands: list[NodeCommand] = []
         self.known_release = a_release()
         self.tree = node_fakes.a_tree()
         self.storage = node_fakes.a_storage()
@@ -475,7 +476,6 @@ class FakeSession:
         self.storage_reads = 0
         self.node_error: ConsoleError | None = None
         self.releases_asked = 0
-        self.unproven: list[str] = []
         self.registry_rules: RegistryRules | None = None
         self.governances: dict[int, Governance] = {}
         self.governance_asked: list[int] = []
@@ -582,12 +582,17 @@ class FakeSession:
         if self.error is not None:
             raise self.error
 
-    async def node_action(self, action: str) -> NodeStatus:
+    async def node_command(self, command: NodeCommand) -> NodeStatus:
         self.hands.require_free()
-        self.node_actions.append(action)
+        self.commands.append(command)
         if self.error is not None:
             raise self.error
         return node(1234, state="STOPPED_BY_OPERATOR")
+
+    @property
+    def node_actions(self) -> list[str]:
+        """The verbs that the node was given."""
+        return [command.verb.value for command in self.commands]
 
     async def node_processes(self) -> ProcessTree:
         self.looks += 1
@@ -613,13 +618,6 @@ class FakeSession:
         if self.error is not None:
             raise self.error
         return self.known_release
-
-    async def arm_unproven(self, reason: str) -> NodeStatus:
-        self.hands.require_free()
-        self.unproven.append(reason)
-        if self.error is not None:
-            raise self.error
-        return node(1234, state="READY")
 
     async def snapshots(self) -> AsyncIterator[Snapshot]:
         self.opened += 1

@@ -101,7 +101,7 @@ def a_storage(**changes: object) -> NodeStorage:
     )
     folders = tuple(
         FolderSize(name, UntrustedText(f"/var/lib/{name}"), count, whole)
-        for name, count, whole in (("state", 90 << 20, True), ("data", 29 << 30, True), ("home", 31 << 30, False))
+        for name, count, whole in (("home", 31 << 30, False), ("state", 90 << 20, True), ("data", 29 << 30, True))
     )
     disk = DiskUse(412 << 30, 1800 << 30, folders, NOW)
     return replace(NodeStorage(NOW, generations, points, disk), **changes)  # type: ignore[arg-type]
@@ -112,7 +112,7 @@ JOURNAL = tuple(
     for index, (kind, detail) in enumerate(
         (
             ("armed", "environment of process 41234 holds 1300"),
-            ("run", "run 4; generation genesis; halt_height 1300"),
+            ("run", "run 4, generation genesis, halt_height 1300"),
             ("arming", "height 1300"),
             ("said-ready", "value 1"),
             ("ready", "preflight passed"),

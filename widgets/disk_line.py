@@ -46,7 +46,7 @@ def disk_content(disk: DiskUse | None, width: int) -> Content:
     room = f"{size(disk.free_bytes)} free of {size(disk.total_bytes)}"
     told = Content.assemble(("disk  ", MUTED), (f"! {room}" if disk.little else room, WARN if disk.little else ""))
     gap = "  "
-    for each in reversed(disk.folders):
+    for each in disk.folders:
         folder = f"{gap}{_folder(each)}"
         if each.bytes == 0:
             continue

@@ -8,7 +8,7 @@ from console.model import NodeStatus, Snapshot
 from console.text import duration, shortened
 from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, Drawn, stacked
 from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, count
-from widgets.node_course import Course, course_of
+from widgets.node_course import NodeCourse, course_of
 from widgets.node_panel import BAD_STATES, GOOD_STATES
 
 
@@ -60,7 +60,7 @@ def _lines(node: NodeStatus, snapshot: Snapshot, now: float) -> list[Content]:
     ]
 
 
-def _next(course: Course, snapshot: Snapshot, now: float) -> str:
+def _next(course: NodeCourse, snapshot: Snapshot, now: float) -> str:
     if course.at is None:
         return course.next
     words = f"{course.next}: block {count(course.at)}"

@@ -11,7 +11,7 @@ from console.cli.confirming import confirm
 from console.cli.printing import complain, print_json
 from console.cli.sources import load_node, load_target
 from console.errors import ConsoleError
-from console.model import HaltCode, NodeStatus, Proposal, RegistryCall, Snapshot
+from console.model import HaltCode, NodeCommand, NodeStatus, NodeVerb, Proposal, RegistryCall, Snapshot
 from console.operations import governance
 from console.settings import load_network
 
@@ -118,10 +118,10 @@ async def _what_stays(arguments: argparse.Namespace) -> str:
 
 async def _stop(arguments: argparse.Namespace) -> NodeStatus:
     from console.node.client import NodeClient
-    from console.operations.node import act
+    from console.operations.node_command import perform
 
     _, node = load_node(arguments)
-    return await act(NodeClient(node.state_dir), "stop")
+    return await perform(NodeClient(node.state_dir), NodeCommand(NodeVerb.STOP))
 
 
 def advertise(arguments: argparse.Namespace) -> int:

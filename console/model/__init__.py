@@ -40,6 +40,7 @@ from console.model.governance import (
 from console.model.moment import Moment, Scene
 from console.model.network import NetworkIdentity, Validator
 from console.model.node import (
+    GENESIS,
     NOT_VOTED,
     Arming,
     Attempt,
@@ -51,6 +52,7 @@ from console.model.node import (
     Preparation,
     shown_state,
 )
+from console.model.node_command import NodeCommand, NodeVerb
 from console.model.node_inside import (
     LITTLE_BYTES,
     DiskUse,
@@ -121,6 +123,7 @@ __all__ = [
     "FailureCode",
     "Fetching",
     "FolderSize",
+    "GENESIS",
     "GenerationOnDisk",
     "GoTerm",
     "Governance",
@@ -136,12 +139,14 @@ __all__ = [
     "NOBODY",
     "NOT_VOTED",
     "NetworkIdentity",
+    "NodeCommand",
     "NodeHeight",
     "NodeProcess",
     "NodeRun",
     "NodeState",
     "NodeStatus",
     "NodeStorage",
+    "NodeVerb",
     "PlanOrigin",
     "PointOnDisk",
     "Preparation",

@@ -88,6 +88,8 @@ class NodeState(StrEnum):
     NEEDS_OPERATOR = "NEEDS_OPERATOR"
 
 
+GENESIS = "genesis"
+"""Folder of the generation that ran before any upgrade."""
 NOT_VOTED = -1
 """Instead of a `MigrationKind`: the plan says nothing of a migration."""
 

@@ -16,11 +16,12 @@ from urllib.parse import quote
 
 from console.errors import NodeError, SignatureRefused
 from console.files import switch_link, sync_folder, write_durably
+from console.model import GENESIS
 from console.node.contents import Binaries, Contents
 from console.node.release.signature_files import signatures_beside
 from console.node.release_record import MANIFEST, RELEASE, read_release, recorded_hashes, recorded_manifest
 
-GENESIS = "genesis"
+__all__ = ["GENESIS", "Generation", "GenerationState", "Generations", "folder_name"]
 
 _BINARY_MODE = 0o555
 """Nobody writes to it, and a Cosmovisor of any user starts it without a `chmod`."""

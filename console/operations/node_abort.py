@@ -11,12 +11,17 @@ from console.errors import InputError, JournalError, NodeError
 from console.model import Crossing, NodeStatus
 from console.node.abort import Agreement, Member, Plan, SignedStatement, Statement, agreement, parse_statements
 from console.operations.node_alone import reading
+from console.operations.node_command import CommandWords
 from console.settings import NetworkSettings, NodeSettings
 from console.text import UntrustedText, percent, untrusted
 
 MEMBERSHIP = "membership"
 """The journal's fact: `{address: [power, operator]}`, as the freeze stored it on the chain."""
 
+ABORT_WORDS = CommandWords(
+    "takes {node} of {network} back to the old binary, which goes on without this upgrade",
+    "there is no way forward again but a new proposal",
+)
 _NOTHING = "nothing was changed"
 _OVER = frozenset({Crossing.COMMITTED, Crossing.RESUMED_OLD, Crossing.MISSED_HALT})
 

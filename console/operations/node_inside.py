@@ -121,8 +121,10 @@ class NodeInside:
 
     def _counted(self) -> DiskUse:
         node, until = self._node, time.monotonic() + COUNTING_S
-        folders = (("state", node.state_dir), ("points", node.points_dir), *self._data(), ("home", node.home))
-        return DiskUse(None, None, tuple(_size_of(name, path, until) for name, path in folders), self._clock())
+        # The largest last, so that the time is not over before the others are counted; shown it comes first.
+        folders = (("points", node.points_dir), ("state", node.state_dir), *self._data(), ("home", node.home))
+        sizes = tuple(_size_of(name, path, until) for name, path in folders)
+        return DiskUse(None, None, (sizes[-1], *sizes[:-1]), self._clock())
 
     def _data(self) -> Sequence[tuple[str, Path]]:
         try:
@@ -151,7 +153,8 @@ def event_detail(detail: dict[str, Any]) -> UntrustedText:
     """What goes with a journal's event in one line: a note or a reason first, then what else is told."""
     told = {key: value for key, value in detail.items() if value not in ("", None)}
     first = [str(told.pop(key)) for key in ("note", "why", "reason") if key in told]
-    return untrusted("; ".join([*first, *(f"{key} {_plain(value)}" for key, value in told.items())]), _DETAIL)
+    rest = ", ".join(f"{key} {_plain(value)}" for key, value in told.items())
+    return untrusted("; ".join([*first, *([rest] if rest else [])]), _DETAIL)
 
 
 def _plain(value: object) -> str:

@@ -16,6 +16,7 @@ from console.model import (
     JournalEntry,
     KnownRelease,
     LinkedReview,
+    NodeCommand,
     NodeStatus,
     NodeStorage,
     ProcessTree,
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from console.recording.file import Recording
 
 
-IN_A_REPLAY = "this is a replay: it shows what was recorded, and asks nobody"
-IN_THE_PAST = "this is asked for when it is looked at, so it is not known of the past; End returns to the present"
+IN_A_REPLAY = "this is a replay: nobody is asked"
+IN_THE_PAST = "it is not known of the past; End returns to the present"
 
 
 class _NoAudit:
@@ -110,7 +111,7 @@ class SilentSession:
         """Raises InputError."""
         self._refuse()
 
-    async def node_action(self, action: str) -> NodeStatus:
+    async def node_command(self, command: NodeCommand) -> NodeStatus:
         """Raises InputError."""
         self._refuse()
 
@@ -127,10 +128,6 @@ class SilentSession:
         self._refuse()
 
     async def release(self) -> KnownRelease:
-        """Raises InputError."""
-        self._refuse()
-
-    async def arm_unproven(self, reason: str) -> NodeStatus:
         """Raises InputError."""
         self._refuse()
 

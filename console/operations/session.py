@@ -22,6 +22,7 @@ from console.model import (
     KnownRelease,
     LinkedCall,
     LinkedReview,
+    NodeCommand,
     NodeStatus,
     NodeStorage,
     ProcessTree,
@@ -33,7 +34,8 @@ from console.model import (
 from console.operations import logs
 from console.operations.contract_export import read_export
 from console.operations.governance import propose_call
-from console.operations.node import NodeControl, act, arm_unproven
+from console.operations.node import NodeControl
+from console.operations.node_command import perform
 from console.operations.propose import MANIFEST_KIND, check_fields, earliest_height, request_of
 from console.operations.propose_terms import voting_blocks
 from console.operations.ready import signal_ready
@@ -271,13 +273,13 @@ class ConsoleSession:
             raise self._no_node()
         await signal_ready(connection.node, proposal_id, connection.plans, connection.signals)
 
-    async def node_action(self, action: str) -> NodeStatus:
-        """`start`, `stop` or `restart` this session's node; raises as `console.operations.node.act`."""
+    async def node_command(self, command: NodeCommand) -> NodeStatus:
+        """Have this session's node do it; raises as `console.operations.node_command.perform`."""
         self._hands.require_free()
         control = self._connected().control
         if control is None:
             raise self._no_node()
-        return await act(control, action)
+        return await perform(control, command)
 
     async def node_processes(self) -> ProcessTree:
         """The processes of this session's node now. Raises InputError: there is none."""
@@ -299,14 +301,6 @@ class ConsoleSession:
         if control is None:
             raise self._no_node()
         return await control.release()
-
-    async def arm_unproven(self, reason: str) -> NodeStatus:
-        """Take an unproven release on this session's node; raises as `console.operations.node.arm_unproven`."""
-        self._hands.require_free()
-        control = self._connected().control
-        if control is None:
-            raise self._no_node()
-        return await arm_unproven(control, reason)
 
     async def snapshots(self) -> AsyncGenerator[Snapshot, None]:
         """Yield a Snapshot at each change, until closed."""

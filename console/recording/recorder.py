@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from console.errors import RecordingError
-from console.model import Snapshot
-from console.recording.events import is_event
+from console.model import Snapshot, events_between
 from console.recording.file import RecordingFile
 from console.recording.format import Header, LogLine, header_line, log_line
 from console.recording.history import History, snapshot_line, tidied
@@ -97,4 +96,5 @@ class Recorder:
 
 def _encoded(before: Snapshot | None, last: Snapshot | None, snapshot: Snapshot) -> bytes:
     """The line of a Snapshot: all of it without one before it in its stretch; told from the last in any case."""
-    return snapshot_line(before, snapshot, event=is_event(last, snapshot))
+    event = last is None or bool(events_between(last, snapshot))
+    return snapshot_line(before, snapshot, event=event)

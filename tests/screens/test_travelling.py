@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +26,6 @@ from tests.fakes import FakeSession
 from tests.pilot import alone, screen_text, settled, until
 from tests.recorded.record import HERE
 from widgets.log_view import LogView
-from widgets.travel_line import TravelLine
 
 pytestmark = pytest.mark.anyio
 Compare = Callable[..., bool]
@@ -273,19 +271,3 @@ def test_picture_of_a_replay(snap_compare: Compare) -> None:
     app = UpgradeConsoleApp(ReplaySession(load(HERE / "upgrade.jsonl")))
     # From its end: at its beginning it runs.
     assert snap_compare(app, terminal_size=(120, 40), run_before=held("end", *["less_than_sign"] * 7))
-
-
-async def test_the_line_says_what_it_must_at_80_columns() -> None:
-    # 80 columns: the moment, how long ago, how it runs, which of how many, network and height.
-    session = FakeSession(at(0))
-    app = UpgradeConsoleApp(session)
-    async with app.run_test() as pilot:
-        await settled(pilot)
-        await fed(pilot, session, *(at(second) for second in range(1, 4)))
-        await pilot.press("comma")
-        await until(pilot, lambda: app.past is not None, "the past")
-        await pilot.pause()
-        line = app.screen.query_one(TravelLine)
-        assert len(screen_text(app).splitlines()[0].rstrip()) < 80
-        assert line.display
-        await asyncio.sleep(0)

@@ -11,7 +11,7 @@ from console.text import UntrustedText
 from tests import fakes, node_fakes
 from widgets.generation_table import generation_rows
 from widgets.journal_lines import journal_line
-from widgets.node_course import Course, course_of
+from widgets.node_course import NodeCourse, course_of
 from widgets.point_table import point_rows
 from widgets.process_table import few_files_left, process_detail, process_rows
 
@@ -48,7 +48,7 @@ def test_what_is_next_depends_on_verdict_arming_proof_and_pause() -> None:
     assert "old binary" in words[Verdict.ABORT]
     assert "rollback point" in words[Verdict.CROSS]
     paused = course_of(fakes.node(1210, ready, paused="the disk is being replaced"))
-    assert paused == Course(
+    assert paused == NodeCourse(
         paused.now, "nothing by itself: automation is paused (the disk is being replaced)", paused.at, calls=True
     )
     committed = fakes.attempt(crossing=Crossing.COMMITTED)

@@ -12,9 +12,9 @@ from console.cli.node.choosing import chosen
 from console.cli.node.showing import show_status
 from console.cli.printing import print_json
 from console.errors import InputError
-from console.operations.node import DANGERS, typed_reason
-from console.operations.node_abort import AbortCase, Counted, abort_case, counted, own_statement
+from console.operations.node_abort import ABORT_WORDS, AbortCase, Counted, abort_case, counted, own_statement
 from console.operations.node_abort import abort as go_back
+from console.operations.node_command import typed_reason
 from console.settings import NetworkSettings
 
 _MAX_PASTE = 64 << 20
@@ -42,7 +42,7 @@ def abort(arguments: argparse.Namespace) -> int:
         )
     if not arguments.json:
         _show_count(count, as_json=False)
-        print(DANGERS["abort"].sentence(node.name, network.name), flush=True)
+        print(ABORT_WORDS.sentence("abort", node.name, network.name), flush=True)
     _confirm(network, arguments.yes_network)
     from console.node.client import NodeClient
 

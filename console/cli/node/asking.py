@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 from console.cli.node.choosing import chosen
 from console.cli.node.showing import release_lines, show_status, silent, status_document
 from console.cli.printing import complain, print_json
 from console.errors import ControllerDown
-from console.model import NodeStatus
+from console.model import NodeCommand, NodeStatus, NodeVerb
 from console.settings import NetworkSettings, NodeSettings
 
 if TYPE_CHECKING:
     from console.node.client import NodeClient
-
-_Question = Callable[["NodeClient", argparse.Namespace], Awaitable[NodeStatus]]
 
 
 def status(arguments: argparse.Namespace) -> int:
@@ -50,37 +48,41 @@ def command(arguments: argparse.Namespace) -> int:
     Raises:
         ConsoleError: It was refused or failed.
     """
-    from console.operations.node import DANGERS, typed_reason
+    from console.operations.node_command import WORDS, perform, typed_reason
 
     network, node = chosen(arguments)
-    action: str = arguments.action
-    if getattr(arguments, "unproven", None) is not None:
-        found = _take_unproven(network, node, arguments)
-        if arguments.reason is None:
-            show_status(found, as_json=arguments.json)
-            return 0
-    danger = DANGERS.get(action)
-    if danger is not None:
-        arguments.reason = typed_reason(action, arguments.reason)
-        if not arguments.json:
-            print(danger.sentence(node.name, network.name), flush=True)
-    show_status(asked(network, node, _QUESTIONS[action](_client(node), arguments)), as_json=arguments.json)
+    wanted = _commands(arguments)
+    for each in wanted:
+        if WORDS[each.verb].reason and not WORDS[each.verb].bare:
+            # All of them, before anything is done.
+            typed_reason(each.verb, each.reason)
+    found: NodeStatus | None = None
+    for each in wanted:
+        words = WORDS[each.verb]
+        if words.reason and not words.bare and not arguments.json:
+            print(words.sentence(each.verb, node.name, network.name), flush=True)
+        found = asked(network, node, perform(_client(node), each))
+    assert found is not None  # there is a command for every verb
+    show_status(found, as_json=arguments.json)
     return 0
 
 
-def _take_unproven(network: NetworkSettings, node: NodeSettings, arguments: argparse.Namespace) -> NodeStatus:
-    """`node arm --unproven REASON`: the half that needs no restart. Raises ConsoleError."""
-    from console.operations.node import DANGERS, arm_unproven, typed_reason
-
-    # Both, before anything is done.
-    verb = "arm --unproven"
-    reason = typed_reason(verb, arguments.unproven)
-    if arguments.reason is not None:
-        typed_reason("arm", arguments.reason)
-    if not arguments.json:
-        print(DANGERS[verb].sentence(node.name, network.name), flush=True)
-    found: NodeStatus = asked(network, node, arm_unproven(_client(node), reason))
-    return found
+def _commands(arguments: argparse.Namespace) -> list[NodeCommand]:
+    """What the arguments of a verb ask for: `arm` and `resume` may ask for two things."""
+    action: str = arguments.action
+    reason = getattr(arguments, "reason", None) or ""
+    if action == "arm" and arguments.unproven is not None:
+        now = [] if arguments.reason is None else [NodeCommand(NodeVerb.ARM, reason)]
+        return [NodeCommand(NodeVerb.ARM_UNPROVEN, arguments.unproven), *now]
+    if action == "resume":
+        given = (
+            (NodeVerb.RESUME_WITHOUT_POINT, arguments.without_rollback_point),
+            (NodeVerb.RESUME_CROSS, arguments.cross),
+        )
+        return [NodeCommand(verb, why) for verb, why in given if why is not None] or [NodeCommand(NodeVerb.RESUME)]
+    if action == "resync" and arguments.from_genesis:
+        return [NodeCommand(NodeVerb.RESYNC_FROM_GENESIS, reason)]
+    return [NodeCommand(NodeVerb(action), reason, getattr(arguments, "name", ""))]
 
 
 def backup(arguments: argparse.Namespace) -> int:
@@ -136,26 +138,3 @@ def _client(node: NodeSettings) -> NodeClient:
     from console.node.client import NodeClient
 
     return NodeClient(node.state_dir)
-
-
-async def _act(client: NodeClient, arguments: argparse.Namespace) -> NodeStatus:
-    from console.operations.node import act
-
-    return await act(client, arguments.action)
-
-
-_QUESTIONS: dict[str, _Question] = {
-    "start": _act,
-    "stop": _act,
-    "restart": _act,
-    "pause": lambda client, given: client.pause(given.reason or ""),
-    "resume": lambda client, given: client.resume(
-        without_rollback_point=given.without_rollback_point or "", cross=given.cross or ""
-    ),
-    "arm": lambda client, given: client.arm(given.reason),
-    "disarm": lambda client, given: client.disarm(given.reason),
-    "swap": lambda client, given: client.swap(given.name, given.reason),
-    "rollback": lambda client, given: client.rollback(given.reason),
-    "restore": lambda client, given: client.restore(given.name, given.reason),
-    "resync": lambda client, given: client.resync(given.reason, from_genesis=given.from_genesis),
-}

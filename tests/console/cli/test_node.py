@@ -124,7 +124,7 @@ async def test_a_dangerous_verb_says_what_it_does_before_it_is_done(cli_beside: 
             outcome = await cli_beside("node", *line.split(), "--reason", "practice")
             assert outcome.code == 0, outcome
             first = outcome.out.splitlines()[0]
-            assert first.startswith(f"{verb}: "), first
+            assert first.startswith((f"{verb}: ", f"{line}: ")), first
             assert "node1 of testnet" in first
             as_json = await cli_beside("node", *line.split(), "--reason", "practice", "--json")
             assert json.loads(as_json.out)["state"] == "IDLE"

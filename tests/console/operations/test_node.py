@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from console.errors import InputError, NodeError
-from console.model import Crossing, KnownRelease, NodeStatus, PlanOrigin, Preparation
+from console.model import Crossing, KnownRelease, NodeCommand, NodeStatus, NodeVerb, PlanOrigin, Preparation
 from console.node.journal import Journal
-from console.operations.node import ACTIONS, DANGERS, act, add_upgrade, prepare_upgrade, typed_reason
+from console.operations.node import add_upgrade, prepare_upgrade
+from console.operations.node_abort import ABORT_WORDS
+from console.operations.node_command import WORDS, perform, typed_reason
 from tests.console.operations.examples import a_node_status
 from tests.console.operations.test_node_stage import a_plan
 
@@ -39,8 +41,33 @@ class FakeControl:
     async def restart(self) -> NodeStatus:
         return await self._answer("restart")
 
+    async def arm(self, reason: str) -> NodeStatus:
+        return await self._answer(f"arm {reason}")
+
     async def arm_unproven(self, reason: str) -> NodeStatus:
-        return await self._answer(f"arm_unproven {reason}")
+        return await self._answer(f"arm --unproven {reason}")
+
+    async def disarm(self, reason: str) -> NodeStatus:
+        return await self._answer(f"disarm {reason}")
+
+    async def swap(self, name: str, reason: str) -> NodeStatus:
+        return await self._answer(f"swap {name} {reason}")
+
+    async def rollback(self, reason: str) -> NodeStatus:
+        return await self._answer(f"rollback {reason}")
+
+    async def restore(self, name: str, reason: str) -> NodeStatus:
+        return await self._answer(f"restore {name} {reason}")
+
+    async def resync(self, reason: str, *, from_genesis: bool) -> NodeStatus:
+        return await self._answer(f"resync{' --from-genesis' if from_genesis else ''} {reason}")
+
+    async def pause(self, reason: str) -> NodeStatus:
+        return await self._answer(f"pause {reason}".strip())
+
+    async def resume(self, *, without_rollback_point: str = "", cross: str = "") -> NodeStatus:
+        given = (("--without-rollback-point", without_rollback_point), ("--cross", cross))
+        return await self._answer(" ".join(["resume", *(f"{name} {value}" for name, value in given if value)]))
 
     async def add_upgrade(self, name: str, binary: Path) -> NodeStatus:
         return await self._answer(f"add_upgrade {name} {binary}")
@@ -50,16 +77,24 @@ class FakeControl:
         return KnownRelease("v0.2.0", "it is a raw binary")
 
 
-async def test_each_action_asks_for_itself() -> None:
+@pytest.mark.parametrize("verb", list(NodeVerb))
+async def test_each_command_is_one_question_with_its_reason_and_name(verb: NodeVerb) -> None:
     control = FakeControl()
-    assert [(await act(control, action)).note for action in ACTIONS] == list(ACTIONS)
-    assert control.asked == list(ACTIONS)
+    await perform(control, NodeCommand(verb, " why ", "v2"))
+    name = {NodeVerb.SWAP: " v2", NodeVerb.RESTORE: " v2"}.get(verb, "")
+    assert [" ".join(asked.split()) for asked in control.asked] == [
+        f"{verb}{name}{' why' if WORDS[verb].reason else ''}"
+    ]
 
 
-async def test_an_unknown_action_asks_nothing() -> None:
+@pytest.mark.parametrize("verb", [verb for verb in NodeVerb if WORDS[verb].reason])
+async def test_a_command_without_its_reason_asks_nothing(verb: NodeVerb) -> None:
     control = FakeControl()
-    with pytest.raises(InputError, match="there is no action 'halt'"):
-        await act(control, "halt")
+    if WORDS[verb].bare:
+        assert (await perform(control, NodeCommand(verb))).note == verb
+        return
+    with pytest.raises(InputError, match="needs a reason, for the journal; nothing was changed"):
+        await perform(control, NodeCommand(verb, " ", "v2"))
     assert control.asked == []
 
 
@@ -123,9 +158,10 @@ async def test_why_it_is_not_prepared_is_said(tmp_path: Path) -> None:
         await prepare_upgrade(Told([at(tmp_path, Preparation.FETCHING)]), deadline_s=0.05)
 
 
-def test_every_danger_is_one_sentence_with_its_price() -> None:
-    for verb, danger in DANGERS.items():
-        sentence = danger.sentence("node1", "testnet")
+def test_every_command_is_one_sentence_with_its_price() -> None:
+    every = [*((verb.value, words) for verb, words in WORDS.items()), ("abort", ABORT_WORDS)]
+    for verb, words in every:
+        sentence = words.sentence(verb, "node1", "testnet")
         assert sentence.startswith(f"{verb}: ")
         assert "node1 of testnet" in sentence
         assert sentence.count(".") <= 2

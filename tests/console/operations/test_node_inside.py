@@ -132,5 +132,5 @@ def test_the_journal_is_a_timeline_newest_first(tmp_path: Path) -> None:
 def test_a_reason_comes_first_in_a_line_of_the_journal() -> None:
     assert (
         event_detail({"height": 5, "reason": "too late", "note": None, "who": {"uid": 1}})
-        == 'too late; height 5; who {"uid": 1}'
+        == 'too late; height 5, who {"uid": 1}'
     )

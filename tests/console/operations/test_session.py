@@ -12,7 +12,17 @@ import pytest
 
 from console.errors import DevnetError, InputError
 from console.hand_lock import READ_ONLY, HandLock
-from console.model import CallOutcome, CallReview, Governance, RegistryCall, RegistryRules, SigningKey, Snapshot
+from console.model import (
+    CallOutcome,
+    CallReview,
+    Governance,
+    NodeCommand,
+    NodeVerb,
+    RegistryCall,
+    RegistryRules,
+    SigningKey,
+    Snapshot,
+)
 from console.operations.contract_export import read_export
 from console.operations.propose import NOTICE_BLOCKS
 from console.operations.session import Connection, ConsoleSession
@@ -27,6 +37,8 @@ pytestmark = pytest.mark.anyio
 
 ADDRESS = "0x" + "1" * 40
 RULES = RegistryRules(ADDRESS, 0, ADDRESS, 1, True, 10, 5, 5, 100, 20, ADDRESS, (ADDRESS,), 1, (), 3, 0)
+STOP = NodeCommand(NodeVerb.STOP)
+UNPROVEN = NodeCommand(NodeVerb.ARM_UNPROVEN, "x")
 CALL = RegistryCall("freeze", (7,), SigningKey.OPERATOR, 7, "Stores the verdict.")
 
 
@@ -103,7 +115,7 @@ async def test_nothing_is_connected_before_it_is_needed_and_one_connection_serve
     assert world.connections == 0
     async with aclosing(session.snapshots()) as snapshots:
         assert [(await anext(snapshots)).height, (await anext(snapshots)).height] == [120, 121]
-    await session.node_action("restart")
+    await session.node_command(NodeCommand(NodeVerb.RESTART))
     assert (world.connections, world.control.asked) == (1, ["restart"])
     await session.close()
     await session.close()
@@ -154,7 +166,7 @@ async def test_read_only_changes_nothing(tmp_path: Path) -> None:
     session = a_session(world, read_only=True)
     async with aclosing(session.snapshots()) as snapshots:
         await anext(snapshots)
-    node = (session.ready(7), session.node_action("stop"), session.arm_unproven("x"))
+    node = (session.ready(7), session.node_command(STOP), session.node_command(UNPROVEN))
     for change in (session.proposal_call(GOOD), *node):
         with pytest.raises(InputError, match="read-only; nothing was changed"):
             await change
@@ -172,14 +184,14 @@ async def test_an_unproven_release_is_taken_with_a_reason_only(tmp_path: Path) -
     world = World(tmp_path, [])
     session = a_session(world)
     with pytest.raises(InputError, match="needs a reason"):
-        await session.arm_unproven(" ")
-    await session.arm_unproven(" the testnet is gone ")
-    assert world.control.asked == ["arm_unproven the testnet is gone"]
+        await session.node_command(NodeCommand(NodeVerb.ARM_UNPROVEN, " "))
+    await session.node_command(NodeCommand(NodeVerb.ARM_UNPROVEN, " the testnet is gone "))
+    assert world.control.asked == ["arm --unproven the testnet is gone"]
 
 
 async def test_without_a_node_its_actions_are_refused_and_its_log_is_empty(tmp_path: Path) -> None:
     session = a_session(World(tmp_path, [], node=False))
-    for change in (session.ready(7), session.node_action("stop"), session.arm_unproven("x")):
+    for change in (session.ready(7), session.node_command(STOP), session.node_command(UNPROVEN)):
         with pytest.raises(InputError, match="no node of network testnet"):
             await change
     assert [line async for line in session.log_lines()] == []
@@ -261,7 +273,7 @@ async def test_a_locked_session_shows_what_would_be_signed_and_signs_nothing(tmp
     world = World(tmp_path, [])
     session = a_session(world, locked=True)
     review = await session.review(CALL)
-    for change in (session.send(review), session.ready(7), session.node_action("stop"), session.arm_unproven("x")):
+    for change in (session.send(review), session.ready(7), session.node_command(STOP), session.node_command(UNPROVEN)):
         with pytest.raises(InputError, match="locked; nothing was changed; unlock it first"):
             await change
     assert (world.sent, world.control.asked, world.signals.said) == ([], [], [])
@@ -276,7 +288,7 @@ async def test_its_terminal_is_lent_to_the_signer_and_its_nodes_address_is_told(
     assert session.own_address == ""
     terminal = Lent()
     session.lend_terminal(terminal)
-    await session.node_action("stop")
+    await session.node_command(STOP)
     assert world.terminals == [terminal]
     assert session.own_address == a_node_settings(tmp_path).address
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from console.errors import RecordingError
-from console.model import Scene, Snapshot, Standing, Verdict, upgrade_of
+from console.model import Scene, Snapshot, Standing, upgrade_of
 from console.recording.file import RecordingFile, load
 from console.recording.format import FORMAT, STRETCH, Header, full_line, header_line, log_line, log_of
 from console.recording.history import MAX_STRETCHES, History, snapshot_line, tidied
@@ -284,10 +284,8 @@ async def test_a_file_that_is_cut_while_it_is_shown_is_told(tmp_path: Path) -> N
         timeline.scene(2)
 
 
-async def test_verdicts_and_states_are_events() -> None:
+async def test_what_happened_is_an_event_and_a_block_is_none() -> None:
     recorder = Recorder(None, pytest.fail, lambda: HEADER)
-    quiet = fakes.frozen(Verdict.CROSS)
-    await recorded(
-        recorder, [at(0, quiet), at(1, quiet), at(2, fakes.frozen(Verdict.ABORT)), at(3, fakes.chain_down())]
-    )
+    quiet = fakes.go()
+    await recorded(recorder, [at(0, quiet), at(1, quiet), at(2, fakes.frozen()), at(3, fakes.halted())])
     assert [each.moment.event for each in scenes(recorder.history)] == [True, False, True, True]
