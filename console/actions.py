@@ -77,7 +77,7 @@ _VIEWS: tuple[Action, ...] = (
         "2",
         "Proposals",
         "All proposals with their state: filter, sort, and open one in full.",
-        footer=("overview", "validators"),
+        footer=("overview",),
     ),
     Action(
         "show_validators",
@@ -122,18 +122,21 @@ _OF_LOGS: tuple[Action, ...] = (
     Action("save", "ctrl+s", "Save", "Write what is shown to a new file.", (*_LOGS, *_AUDIT), _AUDIT, local=True),
 )
 
+_LISTS = ("proposals", "validators")
+
 _OF_LISTS: tuple[Action, ...] = (
     Action(
         "filter",
         "slash",
         "Filter",
-        "Show only the lines that match a text or a pattern.",
-        ("logs", "proposals", "audit"),
-        ("logs", "proposals", "audit"),
+        "Show only what matches a text or a pattern; ! first shows the rest.",
+        ("logs", "proposals", "validators", "audit"),
+        ("logs", "proposals", "validators", "audit"),
         local=True,
     ),
-    Action("sort", "o", "Order", "List by number, state, height or name.", ("proposals",), ("proposals",), local=True),
-    Action("open", "enter", "Open", "Show the chosen proposal in full.", ("proposals",), ("proposals",), local=True),
+    Action("sort", "o", "Order", "The next order of the list.", _LISTS, _LISTS, local=True),
+    Action("reverse", "O", "Reverse", "The same order from its other end.", ("validators",), local=True),
+    Action("open", "enter", "Open", "Show the chosen one in full.", _LISTS, _LISTS, local=True),
 )
 
 _OF_UPGRADES: tuple[Action, ...] = (
@@ -155,7 +158,6 @@ _OF_VALIDATORS: tuple[Action, ...] = (
         "g",
         "Advertise",
         "Tell the network which release this validator runs.",
-        ("validators",),
         ("validators",),
         changes=True,
     ),

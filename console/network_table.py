@@ -88,6 +88,13 @@ NETWORK_ROWS = (
         " within this machine, and nowhere else.",
     ),
     NetworkRow("ipc_config", "`$IPC_CLI_CONFIG_PATH` or `~/.ipc/config.toml`", "Where that file is."),
+    NetworkRow(
+        "windows",
+        "none",
+        "When its operators are at hand, as they declared it to each other: lines as"
+        ' `"val-2: Sat,Sun 22:00..02:00 UTC"`. The propose form holds a moment against them. Your own stand under'
+        ' `[maintenance]`: `windows = ["Tue,Thu 02:00..04:00 Europe/Berlin"]`.',
+    ),
     NetworkRow("block_time_s", "none", "Expected seconds per block; a hint for polling, never for an ETA."),
 )
 

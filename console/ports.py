@@ -11,6 +11,7 @@ from typing import Protocol
 
 from console.hand_lock import HandLock
 from console.log_store import LogStore
+from console.maintenance import MaintenanceWindow
 from console.model import (
     AuditReading,
     CallOutcome,
@@ -33,8 +34,11 @@ from console.model import (
     ReleaseKind,
     Scene,
     ScheduleKind,
+    SigningRecord,
     Snapshot,
+    Stance,
     Standing,
+    Traffic,
     Verdict,
 )
 
@@ -392,6 +396,19 @@ class Session(Protocol):
         """Validate the propose form as typed: field name → one sentence; empty when all is well. No I/O."""
         ...
 
+    @property
+    def maintenance(self) -> tuple[MaintenanceWindow, ...]:
+        """When operators of this network are at hand, as they declared it; one's own first."""
+        ...
+
+    async def traffic(self) -> Traffic:
+        """How busy the chain was over the last hours, sampled; says itself why nothing is known.
+
+        Raises:
+            ConsoleError: There is no chain that could be asked.
+        """
+        ...
+
     def earliest_height(self, fields: dict[str, str], snapshot: Snapshot | None) -> int | None:
         """The first target height that a proposal as typed can have now, its vote included. No I/O.
 
@@ -422,6 +439,28 @@ class Session(Protocol):
 
     async def governance(self, proposal_id: int) -> Governance:
         """Votes, approvals and linked calls of a proposal: one reading. Raises ConsoleError."""
+        ...
+
+    async def signing(self, consensus_address: str) -> SigningRecord:
+        """Which of the last blocks a validator signed; says itself why nothing is known. At most one request each time.
+
+        Args:
+            consensus_address: 40 upper-case hex digits.
+
+        Raises:
+            ConsoleError: There is no chain that could be asked.
+        """
+        ...
+
+    async def stances(self, address: str) -> tuple[Stance, ...]:
+        """What a validator said of the newest proposals, newest first.
+
+        Args:
+            address: Checksummed.
+
+        Raises:
+            ConsoleError: The registry does not tell.
+        """
         ...
 
     async def linked_reviews(self, proposal_id: int) -> tuple[LinkedReview, ...]:

@@ -18,6 +18,7 @@ from console.addresses import prefix_of
 from console.console_settings import ConsoleSettings, parse_console
 from console.contract_settings import ContractSettings, parse_contracts
 from console.errors import SettingsError
+from console.maintenance import MaintenanceWindow, parse_maintenance
 from console.model import ACCENTS, Accent, Stage, Standing
 from console.network_table import BUILT_IN, DEVNET, merged
 from console.node_settings import NodeSettings
@@ -89,6 +90,8 @@ class NetworkSettings:
     """Whether nothing is signed on what only one endpoint says; contradictions block in any case."""
     releases: ReleaseSettings | None = None
     """As written; None for the defaults, which `demands` knows."""
+    windows: tuple[MaintenanceWindow, ...] = ()
+    """When its operators are at hand, as they declared it."""
     contracts: ContractSettings = field(default_factory=ContractSettings)
     """Where its contracts are."""
 
@@ -197,6 +200,19 @@ def load_console() -> ConsoleSettings:
     return parse_console(table.get("console", {}), table.get("keymap", {}))
 
 
+def load_maintenance() -> tuple[MaintenanceWindow, ...]:
+    """When this operator is at hand: `windows` of `[maintenance]` in the settings file; none without it.
+
+    Raises:
+        SettingsError: The file is unreadable, or a line is none.
+    """
+    path = config_file()
+    table = table_of(_read(path).get("maintenance", {}) if path.is_file() else {}, "maintenance")
+    if unknown := sorted(set(table) - {"windows"}):
+        raise SettingsError(f"maintenance: there is no setting {quoted(unknown[0])}", next_step="take the line out")
+    return _windows(dict(table), "maintenance")
+
+
 def theme_folder() -> Path:
     """Where the operator's own themes are: `themes/` beside the settings file."""
     return config_file().parent / "themes"
@@ -275,6 +291,7 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None, *, regi
         stage=stage,
         accent=_accent(table, where),
         releases=releases,
+        windows=_windows(table, where),
         contracts=parse_contracts(
             table_of(table.get("contracts", {}), f"{where}.contracts"), where, prefix_of(text(table, "chain_id", where))
         ),
@@ -288,6 +305,16 @@ def _stage(table: dict[str, Any], name: str, where: str) -> Stage:
     except ValueError as error:
         raise SettingsError(f"{where}: stage must be {error}") from error
     return found
+
+
+def _windows(table: dict[str, Any], where: str) -> tuple[MaintenanceWindow, ...]:
+    lines = table.get("windows", [])
+    if not isinstance(lines, list):
+        raise SettingsError(f"{where}: windows must be a list of lines")
+    try:
+        return tuple(parse_maintenance(line) for line in lines)
+    except ValueError as error:
+        raise SettingsError(f"{where}: each of windows must be {error}") from error
 
 
 def _accent(table: dict[str, Any], where: str) -> Accent | None:

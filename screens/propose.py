@@ -15,7 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Checkbox, Input, Static
 
 from console.errors import ConsoleError
-from console.model import RegistryRules, Snapshot
+from console.model import RegistryRules, Snapshot, Traffic
 from console.operations.propose_terms import has_calls, has_release
 from console.ports import Session
 from screens.addresses import prefix_of
@@ -31,6 +31,7 @@ from screens.propose_facts import (
     vote_facts,
 )
 from screens.propose_rows import ROWS, Fields, Row
+from screens.propose_window import Known, height_of_window, window_hint, window_problem
 from screens.review import ReviewScreen
 from widgets.choice_field import ChoiceField
 from widgets.drawn import BAD, GOOD, MUTED, WARN, Drawn, Grown, stacked
@@ -71,6 +72,7 @@ class ProposeScreen(ModalScreen[int | None]):
         self._refused: Fields = {}
         """The manifest that could not be used, and why; said until another one is named or it is read again."""
         self._sent: int | None = None
+        self._traffic: Traffic | None = None
 
     def compose(self) -> ComposeResult:
         yield Static(Content(f"Propose an upgrade on network {self._session.network}"), markup=False, classes="title")
@@ -104,6 +106,7 @@ class ProposeScreen(ModalScreen[int | None]):
             field.cursor_blink = False
         self._check()
         self.run_worker(self._ask_rules(), name="rules", exit_on_error=True)
+        self.run_worker(self._ask_traffic(), name="traffic", exit_on_error=True)
 
     async def _ask_rules(self) -> None:
         try:
@@ -111,6 +114,13 @@ class ProposeScreen(ModalScreen[int | None]):
         except ConsoleError:
             # The chain checks it all again; only what it usually asks for is not said.
             return
+        self._check()
+
+    async def _ask_traffic(self) -> None:
+        try:
+            self._traffic = await self._session.traffic()
+        except ConsoleError as error:
+            self._traffic = Traffic((), "", str(error))
         self._check()
 
     def watch_snapshot(self) -> None:
@@ -146,6 +156,8 @@ class ProposeScreen(ModalScreen[int | None]):
         """What is typed and chosen where it counts: a row that is not shown says nothing."""
         values = self._fields()
         said = {row.name: values[row.name] for row in ROWS if self._shown(row, values)}
+        # It only helps to find the height.
+        said.pop("clock", None)
         if said.pop("manifest", None) is not None:
             said |= {name: self._manifest.get(name, "") for name in ("migration", "migration_hash")}
         return said
@@ -160,7 +172,12 @@ class ProposeScreen(ModalScreen[int | None]):
     @on(Input.Changed)
     def typed(self, event: Input.Changed) -> None:
         """Check after each change."""
-        self._touched.add((event.input.id or "").removeprefix("field-"))
+        name = (event.input.id or "").removeprefix("field-")
+        self._touched.add(name)
+        height = height_of_window(event.value.strip(), self._known) if name == "clock" else None
+        if height is not None:
+            # Once, as it is typed: a height that went on moving could not be agreed on.
+            self.query_one("#field-height", Input).value = str(height)
         self._check()
 
     @on(Checkbox.Changed)
@@ -272,7 +289,13 @@ class ProposeScreen(ModalScreen[int | None]):
             problems["calls"] = "press Read… first: nobody proposes calls unread"
         if problem := self._manifest_problem(values):
             problems["manifest"] = problem
+        if "height" in self.fields() and (problem := window_problem(values["clock"], self.now)):
+            problems["clock"] = problem
         return problems
+
+    @property
+    def _known(self) -> Known:
+        return Known(self.snapshot, self._traffic, self._session.maintenance, self.now)
 
     def _draw_hints(self, values: Fields, problems: Fields) -> None:
         for row in ROWS:
@@ -284,6 +307,8 @@ class ProposeScreen(ModalScreen[int | None]):
 
     def _hint(self, row: Row, values: Fields, problem: str) -> Content:
         value = values[row.name]
+        if row.name == "clock":
+            return window_hint(value, values["height"], self._known)
         if row.name == "breaking":
             return Content.styled(problem or breaking_words(value), MUTED)
         if (

@@ -68,6 +68,7 @@ ROWS = (
         shown=lambda fields: _scheduled(fields, "height"),
         hint_rows=4,
     ),
+    Row("clock", "or a window", shown=lambda fields: _scheduled(fields, "height")),
     Row(
         "threshold",
         "Ready at",

@@ -9,6 +9,7 @@ from dataclasses import replace
 from console.errors import ConsoleError, InputError
 from console.hand_lock import READ_ONLY, HandLock
 from console.log_store import LogStore
+from console.maintenance import MaintenanceWindow
 from console.model import (
     Arming,
     Attempt,
@@ -40,9 +41,13 @@ from console.model import (
     ReleaseCheck,
     ReleaseKind,
     RoleCount,
+    Signed,
     SigningKey,
+    SigningRecord,
     Snapshot,
+    Stance,
     Standing,
+    Traffic,
     Validator,
     ValidatorReadiness,
     Verdict,
@@ -390,6 +395,15 @@ def a_release(**changes: object) -> KnownRelease:
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
+def a_signing_record(blocks: int = 40, newest: int = 1233) -> SigningRecord:
+    """One that missed a block and voted for nothing in another."""
+    marks = {newest - 9: Signed.ABSENT, newest - 4: Signed.NOTHING}
+    heights = range(newest - blocks + 1, newest + 1)
+    return SigningRecord(
+        tuple((height, marks.get(height, Signed.BLOCK)) for height in heights), "http://127.0.0.1:26657", ""
+    )
+
+
 def no_node() -> ConsoleError:
     """What a session without a node says."""
     return InputError("no node of network devnet is set up on this machine", safe="nothing was changed")
@@ -479,6 +493,12 @@ class FakeSession:
         self.registry_rules: RegistryRules | None = None
         self.governances: dict[int, Governance] = {}
         self.governance_asked: list[int] = []
+        self.records_asked: list[str] = []
+        self.signing_record = a_signing_record()
+        self.said_before: tuple[Stance, ...] = ()
+        self.maintenance: tuple[MaintenanceWindow, ...] = ()
+        self.known_traffic = Traffic((), "", "nobody was asked")
+        self.traffic_asked = 0
         self.reviewed: list[RegistryCall] = []
         self.warnings: tuple[str, ...] = ()
         self.sent: list[RegistryCall] = []
@@ -502,6 +522,12 @@ class FakeSession:
 
     def check_proposal(self, fields: dict[str, str], snapshot: Snapshot | None) -> dict[str, str]:
         return self._problems(fields)
+
+    async def traffic(self) -> Traffic:
+        self.traffic_asked += 1
+        if self.error is not None:
+            raise self.error
+        return self.known_traffic
 
     def earliest_height(self, fields: dict[str, str], snapshot: Snapshot | None) -> int | None:
         if snapshot is None or snapshot.chain is None or snapshot.height is None:
@@ -543,6 +569,15 @@ class FakeSession:
         from tests import governance_fakes
 
         return self.governances.get(proposal_id) or governance_fakes.governance(proposal_id)
+
+    async def signing(self, consensus_address: str) -> SigningRecord:
+        self.records_asked.append(consensus_address)
+        return self.signing_record
+
+    async def stances(self, address: str) -> tuple[Stance, ...]:
+        if self.error is not None:
+            raise self.error
+        return self.said_before
 
     async def linked_reviews(self, proposal_id: int) -> tuple[LinkedReview, ...]:
         if self.error is not None:

@@ -1,14 +1,18 @@
-"""Who is ready and who is not, as rows of the readiness dashboard. Pure; the table draws it."""
+"""Who is ready and who is not, as rows of the readiness dashboard: looked up once, made when looked at. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from console.model import NodeHeight, Proposal, Snapshot, ValidatorReadiness
+from console.model import NodeHeight, Proposal, Snapshot, Validator, ValidatorReadiness
 from console.text import duration, percent, shortened
 from widgets.moments import CLOCK_SIGN, LIVE_WITHIN_S, UNKNOWN, age_of, chain_age, count
-from widgets.readiness_rows import failure_words
+from widgets.narrowing import Narrowing
+from widgets.readiness_rows import failure_words, natural
+
+Form = Callable[[str], str]
+"""The spelling of an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,8 @@ class DashboardRow:
     name: str
     power: str
     share: str
+    weight: str
+    """Share of the registry's weights, which are not CometBFT's power; `—` while it counts nobody."""
     runs: str
     """What its node answers; else what the validator advertised, in brackets."""
     advertised: str
@@ -34,46 +40,191 @@ class DashboardRow:
     tone: str
 
 
-def dashboard_rows(
-    snapshot: Snapshot | None, now: float, form: Callable[[str], str] | None = None
-) -> tuple[DashboardRow, ...]:
-    """Ready validators first, then those that are not; each by power and name.
+class Dashboard:
+    """One Snapshot, looked up by address, so that any row can be made without looking at the others.
 
     Args:
-        snapshot: None before the first reading.
-        now: Unix seconds.
-        form: The other spelling of an address; None leaves it as it is.
+        snapshot: With a chain that answered.
     """
-    chain = snapshot.chain if snapshot is not None else None
-    if snapshot is None or chain is None:
-        return ()
-    proposal = snapshot.upgrade.proposal if snapshot.upgrade is not None else None
-    readiness = chain.readiness if proposal and chain.readiness and chain.readiness.proposal_id == proposal.id else None
-    total = sum(validator.power for validator in chain.validators)
-    nodes = {node.consensus_address: node for node in chain.nodes}
-    stale = chain_age(chain, snapshot.taken_at, now).stale
-    rows = []
-    for validator in chain.validators:
-        said = readiness.of(validator.address) if readiness is not None else None
-        node = nodes.get(validator.consensus_address)
-        state, tone = _state(said, proposal)
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        chain = snapshot.chain
+        assert chain is not None
+        self.chain = chain
+        self.taken_at = snapshot.taken_at
+        self.proposal: Proposal | None = snapshot.upgrade.proposal if snapshot.upgrade is not None else None
+        about_it = self.proposal and chain.readiness and chain.readiness.proposal_id == self.proposal.id
+        entries = chain.readiness.validators if about_it and chain.readiness is not None else ()
+        self.said = {entry.address: entry for entry in entries}
+        self.nodes = {node.consensus_address: node for node in chain.nodes}
+        self.by_address = {validator.address: validator for validator in chain.validators}
+        self.total = sum(validator.power for validator in chain.validators)
+        self.total_weight = sum(entry.power for entry in entries)
+        self.ready_count = sum(1 for entry in entries if entry.ready and entry.address in self.by_address)
+
+    @property
+    def what_orders(self) -> tuple[object, ...]:
+        """What order and filter look at: an order holds for as long as this is the same."""
+        heard = tuple((node.consensus_address, node.version, node.reachable) for node in self.chain.nodes)
+        return self.chain.validators, self.chain.readiness, self.proposal and self.proposal.id, heard
+
+    def row(self, validator: Validator, now: float, form: Form | None = None) -> DashboardRow:
+        """One validator's row.
+
+        Args:
+            validator: Of this Snapshot's chain.
+            now: Unix seconds.
+            form: The other spelling of an address; None leaves it as it is.
+        """
+        said = self.said.get(validator.address)
+        node = self.nodes.get(validator.consensus_address)
+        state, tone = _state(said, self.proposal)
+        stale = chain_age(self.chain, self.taken_at, now).stale
         ready = said is not None and said.ready
-        row = DashboardRow(
+        return DashboardRow(
             key=validator.address,
             name=f"{'✓' if ready else '·'} {validator.moniker or shortened(validator.address, 12)}",
             power=count(validator.power),
-            share=percent(validator.power, total),
+            share=fine_percent(validator.power, self.total),
+            weight=fine_percent(said.power, self.total_weight) if said is not None else UNKNOWN,
             runs=_runs(said, node),
-            advertised=_advertised(said, now),
-            release=str(proposal.name) if ready and proposal is not None else UNKNOWN,
+            advertised=advertised_words(said, now),
+            release=str(self.proposal.name) if ready and self.proposal is not None else UNKNOWN,
             since=duration(now - said.ready_time) if ready and said is not None and said.ready_time else UNKNOWN,
-            seen=_seen(node, said, snapshot.taken_at, now),
+            seen=_seen(node, said, self.taken_at, now),
             state=f"{CLOCK_SIGN} {state}" if stale else state,
             address=validator.address if form is None else form(validator.address),
             tone="warn" if stale and tone != "bad" else tone,
         )
-        rows.append((not ready, -validator.power, str(validator.moniker), validator.address, row))
-    return tuple(entry[-1] for entry in sorted(rows, key=lambda entry: entry[:-1]))
+
+    def searched(self, validator: Validator) -> str:
+        """What a filter looks through: names, addresses, versions, state, each a line."""
+        said = self.said.get(validator.address)
+        node = self.nodes.get(validator.consensus_address)
+        state, _tone = _state(said, self.proposal)
+        return "\n".join(
+            (
+                str(validator.moniker),
+                validator.address,
+                validator.consensus_address,
+                _runs(said, node),
+                said.operator if said is not None else "",
+                str(said.version) if said is not None else "",
+                "ready" if said is not None and said.ready else "not ready",
+                state,
+                # What nobody's node tells is looked for as well.
+                "" if node is None else "reachable" if node.reachable else "silent",
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order of the table."""
+
+    field: str
+    """The column that it is by."""
+    words: str
+    key: Callable[[Dashboard, Validator], tuple[object, ...]]
+
+
+def _by_readiness(dashboard: Dashboard, validator: Validator) -> tuple[object, ...]:
+    said = dashboard.said.get(validator.address)
+    return said is None or not said.ready, -validator.power
+
+
+def _by_state(dashboard: Dashboard, validator: Validator) -> tuple[object, ...]:
+    return _state(dashboard.said.get(validator.address), dashboard.proposal)[0], -validator.power
+
+
+def _by_version(dashboard: Dashboard, validator: Validator) -> tuple[object, ...]:
+    said, node = dashboard.said.get(validator.address), dashboard.nodes.get(validator.consensus_address)
+    return tuple(natural(_runs(said, node))), -validator.power
+
+
+def _by_silence(dashboard: Dashboard, validator: Validator) -> tuple[object, ...]:
+    """Those longest unheard first; of whom nothing was ever heard, before all."""
+    said, node = dashboard.said.get(validator.address), dashboard.nodes.get(validator.consensus_address)
+    if node is not None:
+        # Whoever answers is heard now: how many tenths of a second ago is no order.
+        return (dashboard.taken_at if node.reachable else dashboard.taken_at - node.age_s,)
+    return (float(_heard(said)),)
+
+
+ORDERS = (
+    Order("state", "ready first", _by_readiness),
+    Order("power", "power", lambda _dashboard, validator: (-validator.power,)),
+    Order("name", "name", lambda _dashboard, validator: ()),
+    Order("runs", "version", _by_version),
+    Order("since", "state", _by_state),
+    Order("seen", "silence", _by_silence),
+)
+"""In the turn of the key; the first is where it starts."""
+
+
+def ordered(
+    dashboard: Dashboard, order: Order, narrowing: Narrowing, *, reverse: bool = False
+) -> tuple[Validator, ...]:
+    """The validators that a filter keeps, in an order; within it by name as people count."""
+    validators = dashboard.chain.validators
+    if narrowing.active:
+        kept = narrowing.kept([dashboard.searched(validator) for validator in validators])
+        validators = tuple(validators[place] for place in kept)
+    return tuple(
+        sorted(
+            validators,
+            key=lambda each: (*order.key(dashboard, each), natural(each.moniker), each.address),
+            reverse=reverse,
+        )
+    )
+
+
+class DashboardRows:
+    """The rows of an order; one is made when it is asked for.
+
+    Args:
+        dashboard: The newest Snapshot.
+        validators: In their order, which may be that of an older Snapshot.
+        places: Where each stands, by address.
+        now: Unix seconds.
+        form: The other spelling of an address, or None.
+    """
+
+    def __init__(
+        self,
+        dashboard: Dashboard,
+        validators: Sequence[Validator],
+        places: dict[str, int],
+        now: float,
+        form: Form | None = None,
+    ) -> None:
+        self._dashboard, self._validators, self._places = dashboard, validators, places
+        self._now, self._form = now, form
+
+    def __len__(self) -> int:
+        return len(self._validators)
+
+    def __getitem__(self, place: int, /) -> DashboardRow:
+        old = self._validators[place]
+        return self._dashboard.row(self._dashboard.by_address.get(old.address, old), self._now, self._form)
+
+    def key_at(self, place: int) -> str:
+        """Address of a validator."""
+        return self._validators[place].address
+
+    def place_of(self, key: str) -> int | None:
+        """Where a validator stands; None when the filter leaves it out."""
+        return self._places.get(key)
+
+
+def fine_percent(part: int, whole: int) -> str:
+    """A share with a tenth of a percent, rounded down; `<0.1%` for what is less, because it is not nothing."""
+    if whole <= 0:
+        return UNKNOWN
+    if 0 < part * 1000 < whole:
+        return "<0.1%"
+    tenths = part * 1000 // whole
+    return percent(part, whole) if tenths % 10 == 0 else f"{tenths // 10}.{tenths % 10}%"
 
 
 def _runs(said: ValidatorReadiness | None, node: NodeHeight | None) -> str:
@@ -82,19 +233,24 @@ def _runs(said: ValidatorReadiness | None, node: NodeHeight | None) -> str:
     return f"({said.version})" if said is not None and said.version else UNKNOWN
 
 
-def _advertised(said: ValidatorReadiness | None, now: float) -> str:
+def advertised_words(said: ValidatorReadiness | None, now: float) -> str:
+    """What a validator said that it runs, and how long ago."""
     if said is None or not said.advertised_at:
         return UNKNOWN
     words = f"{said.version}, protocol {said.protocol}"
     return f"{words}, {duration(now - said.advertised_time)} ago" if said.advertised_time else words
 
 
+def _heard(said: ValidatorReadiness | None) -> int:
+    # Its node is none of our endpoints: what its key said last is all that is heard of it.
+    return max((said.ready_time, said.advertised_time), default=0) if said is not None else 0
+
+
 def _seen(node: NodeHeight | None, said: ValidatorReadiness | None, taken_at: float, now: float) -> str:
     if node is not None:
         age = age_of(node.age_s, taken_at, now).seconds or 0.0
         return "now" if node.reachable and age < LIVE_WITHIN_S else f"{duration(age)} ago"
-    # Its node is none of our endpoints: what its key said last is all that is heard of it.
-    heard = max((said.ready_time, said.advertised_time), default=0) if said is not None else 0
+    heard = _heard(said)
     return f"{duration(now - heard)} ago" if heard else UNKNOWN
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from console.model import (
@@ -12,6 +13,7 @@ from console.model import (
     Proposal,
     ProposalStatus,
     Snapshot,
+    Validator,
     ValidatorReadiness,
     Verdict,
 )
@@ -47,48 +49,68 @@ class Row:
         return self.address
 
 
-def readiness_rows(snapshot: Snapshot | None, now: float) -> tuple[Row, ...]:
-    """Rows by power and then by name; empty until a chain answered.
+class ReadinessRows:
+    """Every validator's row, made when it is asked for.
 
     Args:
-        snapshot: None before the first reading.
+        snapshot: With a chain that answered.
+        validators: Of that chain, `in_order`.
         now: Unix seconds.
     """
-    if snapshot is None or snapshot.chain is None:
-        return ()
-    chain = snapshot.chain
-    proposal = snapshot.upgrade.proposal if snapshot.upgrade is not None else None
-    readiness = chain.readiness if proposal and chain.readiness and chain.readiness.proposal_id == proposal.id else None
-    total = sum(validator.power for validator in chain.validators)
-    by_consensus = {node.consensus_address: node for node in chain.nodes}
-    stale = chain_age(chain, snapshot.taken_at, now).stale
-    rows = []
-    # Not by address, which is the chain's order within one power: nobody knows addresses by heart.
-    for validator in sorted(chain.validators, key=lambda each: (-each.power, _natural(each.moniker), each.address)):
-        said = readiness.of(validator.address) if readiness is not None else None
-        node = by_consensus.get(validator.consensus_address)
-        state, tone = _state(said, node, proposal, chain, snapshot.taken_at, now)
-        if stale and CLOCK_SIGN not in state:
-            state, tone = f"{CLOCK_SIGN} {state}", "bad" if tone == "bad" else "warn"
-        rows.append(
-            Row(
-                address=validator.address,
-                name=validator.moniker or shortened(validator.address, 12),
-                power=count(validator.power),
-                share=percent(validator.power, total),
-                version=node.version if node is not None and node.version else UNKNOWN,
-                ready=_ready(said)[:5],
-                ready_since=_ready(said),
-                armed="yes" if said is not None and said.armed else "no" if said is not None else UNKNOWN,
-                state=state,
-                tone=tone,
-            )
+
+    def __init__(self, snapshot: Snapshot, validators: Sequence[Validator], now: float) -> None:
+        chain = snapshot.chain
+        assert chain is not None
+        self._chain, self._validators, self._taken_at, self._now = chain, validators, snapshot.taken_at, now
+        self._proposal = proposal = snapshot.upgrade.proposal if snapshot.upgrade is not None else None
+        readiness = chain.readiness
+        about_it = proposal is not None and readiness is not None and readiness.proposal_id == proposal.id
+        self._said = (
+            {entry.address: entry for entry in readiness.validators} if about_it and readiness is not None else {}
         )
-    return tuple(rows)
+        self._total = sum(validator.power for validator in chain.validators)
+        self._nodes = {node.consensus_address: node for node in chain.nodes}
+        self._stale = chain_age(chain, snapshot.taken_at, now).stale
+
+    def __len__(self) -> int:
+        return len(self._validators)
+
+    def __getitem__(self, place: int, /) -> Row:
+        validator = self._validators[place]
+        said = self._said.get(validator.address)
+        node = self._nodes.get(validator.consensus_address)
+        state, tone = _state(said, node, self._proposal, self._chain, self._taken_at, self._now)
+        if self._stale and CLOCK_SIGN not in state:
+            state, tone = f"{CLOCK_SIGN} {state}", "bad" if tone == "bad" else "warn"
+        return Row(
+            address=validator.address,
+            name=validator.moniker or shortened(validator.address, 12),
+            power=count(validator.power),
+            share=percent(validator.power, self._total),
+            version=node.version if node is not None and node.version else UNKNOWN,
+            ready=_ready(said)[:5],
+            ready_since=_ready(said),
+            armed="yes" if said is not None and said.armed else "no" if said is not None else UNKNOWN,
+            state=state,
+            tone=tone,
+        )
+
+    def key_at(self, place: int) -> str:
+        """Address of a validator."""
+        return self._validators[place].address
+
+    def place_of(self, key: str) -> int | None:
+        """Where a validator stands."""
+        return next((place for place, each in enumerate(self._validators) if each.address == key), None)
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
-    """`node2` before `node10`."""
+def in_order(validators: Sequence[Validator]) -> tuple[Validator, ...]:
+    """By power and then by name; by address, which is the chain's order within one power, nobody knows them."""
+    return tuple(sorted(validators, key=lambda each: (-each.power, natural(each.moniker), each.address)))
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """A key that puts `node2` before `node10`."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]{1,9})", name)]
 
 

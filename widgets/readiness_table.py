@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from console.model import ProposalStatus, Snapshot
+from console.model import ProposalStatus, Snapshot, Validator
 from widgets.moments import CLOCK_SIGN, UNKNOWN, chain_age
-from widgets.readiness_rows import Row, readiness_rows
+from widgets.readiness_rows import ReadinessRows, Row, in_order
 from widgets.row_table import Column, RowTable
 
 _WIDE = 76
@@ -44,6 +44,8 @@ class ReadinessTable(RowTable[Row]):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(cursor=False, id=id)
+        self._validators: tuple[Validator, ...] = ()
+        self._ordered: tuple[Validator, ...] = ()
 
     def columns_for(self, width: int) -> tuple[Column, ...]:
         """See the function of that name."""
@@ -55,7 +57,13 @@ class ReadinessTable(RowTable[Row]):
         if snapshot is not None and chain_age(snapshot.chain, snapshot.taken_at, now).stale:
             heading = f"{heading} {CLOCK_SIGN}"
         self.head(heading)
-        self.show_rows(readiness_rows(snapshot, now))
+        if snapshot is None or snapshot.chain is None:
+            self.show_rows(())
+            return
+        if snapshot.chain.validators != self._validators:
+            self._validators = snapshot.chain.validators
+            self._ordered = in_order(self._validators)
+        self.show_rows(ReadinessRows(snapshot, self._ordered, now))
 
 
 def _heading(snapshot: Snapshot | None) -> str:

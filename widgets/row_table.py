@@ -167,6 +167,8 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
         """Rows as they were last drawn, by place."""
         self._layout: tuple[Column, ...] = ()
         self._cursor = 0
+        self._wanted: str | None = None
+        """Key of the row on which the operator put the cursor; it goes back there when a filter lets the row in."""
         self._highlighted: str | None = None
         self._heading = ""
 
@@ -198,7 +200,7 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
     def show_rows(self, rows: Sequence[R] | Rows[R]) -> None:
         """Draw these rows in this order, touching only lines that changed."""
         shown: Rows[R] = MadeRows(rows) if isinstance(rows, tuple | list) else rows  # type: ignore[assignment]
-        chosen = self.chosen
+        chosen = self._wanted if self._wanted is not None else self.chosen
         self._rows = shown
         if chosen is None or self._cursor >= len(shown) or shown.key_at(self._cursor) != chosen:
             place = None if chosen is None else shown.place_of(chosen)
@@ -218,6 +220,7 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
             self._refresh_row(self._cursor)
             self._cursor = row
             self._refresh_row(row)
+        self._wanted = self.chosen
         self._keep_in_sight()
         self._tell_cursor()
 

@@ -140,6 +140,12 @@ class GovernanceReader:
         replies, where = await self._ask(_governance_views(proposal_id))
         return _governance(proposal_id, replies[0], replies[2:], where)
 
+    async def sayings(self, proposal_id: int) -> tuple[tuple[ValidatorVote, ...], Readiness]:
+        """What every validator voted and said of a proposal, in one request. Raises as `read`."""
+        page = (proposal_id, 0, MAX_VALIDATORS)
+        replies, where = await self._ask([("votes", page), ("readiness", page)])
+        return decode_votes(replies[2], where=where), decode_readiness(replies[3], proposal_id=proposal_id, where=where)
+
     async def close(self) -> None:
         """Close the connections."""
         await self._rpc.close()

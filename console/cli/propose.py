@@ -42,15 +42,21 @@ def run(arguments: argparse.Namespace) -> int:
         from console.cli.contracts.linking import linked_file
 
         arguments.calls = asyncio.run(linked_file(arguments, network))
+    chosen = None
+    if arguments.window is not None and arguments.when_ready is None:
+        from console.cli.propose_window import height_of
+
+        chosen = asyncio.run(height_of(arguments.window, network))
+        arguments.height, arguments.window = chosen.guess.height, None
     fields = _fields(arguments, network)
     _check_without_chain(fields)
     made = asyncio.run(_propose(arguments, network, fields))
     for warning in made.warnings:
         complain(warning)
     if arguments.json:
-        print_json(_document(made))
+        print_json(_document(made) | ({} if chosen is None else {"window": chosen.document}))
     else:
-        print("\n".join(_lines(made)))
+        print("\n".join([*(chosen.lines if chosen is not None else ()), *_lines(made)]))
     return 0
 
 

@@ -65,12 +65,12 @@ def incomplete(arguments: argparse.Namespace) -> str:
         return ""
     elif None in binary:
         return "a binary needs --name, --binary-url and --binary-hash; or give --manifest, --calls or --contracts"
-    if given != 1:
-        return "say when: --height H, --after-vote SPAN, or --when-ready SHARE"
+    if given != 1 and not (given == 0 and arguments.window is not None):
+        return "say when: --height H, --window on the wall, --after-vote SPAN, or --when-ready SHARE"
     if arguments.when_ready is not None and None in (arguments.deadline, arguments.window):
         return "--when-ready needs --deadline SPAN, and --window SPAN from enough readiness to H"
-    if arguments.when_ready is None and (arguments.deadline is not None or arguments.window is not None):
-        return "--deadline and --window go with --when-ready"
+    if arguments.when_ready is None and (arguments.deadline is not None or (given and arguments.window is not None)):
+        return "--deadline goes with --when-ready, and --window with that or alone"
     if calls is None and (arguments.undo is not None or arguments.contracts_first or arguments.allow_init):
         return "--undo, --contracts-first and --allow-init go with --calls or --contracts"
     return ""
@@ -107,7 +107,12 @@ def _when(propose: argparse.ArgumentParser) -> None:
     group.add_argument("--after-vote", metavar="SPAN", help="H comes so long after the vote is won")
     group.add_argument("--when-ready", metavar="SHARE", help="H comes when 67%%, 66.67%% or 6667bps of power is ready")
     group.add_argument("--deadline", metavar="SPAN", help="with --when-ready: how long it may wait for readiness")
-    group.add_argument("--window", metavar="SPAN", help="with --when-ready: from enough readiness to H")
+    group.add_argument(
+        "--window",
+        metavar="SPAN|WINDOW",
+        help="with --when-ready: SPAN from enough readiness to H. Alone: when on the wall H should come, as"
+        " '2026-12-01 14:00..16:00 Europe/Berlin', '14:00..16:00' or '5h..7h'; H is chosen by the block time",
+    )
 
 
 def _how(propose: argparse.ArgumentParser) -> None:

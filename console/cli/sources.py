@@ -16,6 +16,7 @@ from console.settings import (
     NodeSettings,
     default_devnet_folder,
     devnet_up_command,
+    load_maintenance,
     load_network,
 )
 
@@ -87,6 +88,8 @@ def connect(target: Target, terminal: Terminal | None = None) -> Connection:
     from console.chain.governance import GovernanceReader
     from console.chain.ipc import IpcChain
     from console.chain.plans import RegistryPlans
+    from console.chain.signing_record import SigningRecords
+    from console.chain.traffic import TrafficReader
     from console.chain.transactions import RegistrySignals
     from console.node.client import NodeClient
     from console.operations.registry_call import RegistryCalls
@@ -98,9 +101,12 @@ def connect(target: Target, terminal: Terminal | None = None) -> Connection:
     signals = None if node is None else RegistrySignals(network, node, terminal=terminal, by_hand=True)
     governance = GovernanceReader(network, (*(() if node is None else (node.ethereum_rpc,)), *network.ethereum_rpc))
     calls = RegistryCalls(network, node, terminal=terminal)
+    own = () if node is None else (node.cometbft_rpc,)
+    commits = SigningRecords(network, (*own, *network.cometbft_rpc))
+    traffic = TrafficReader(network, (*own, *network.cometbft_rpc))
 
     async def close() -> None:
-        for part in (chain, plans, signals, governance, calls):
+        for part in (chain, plans, signals, governance, calls, commits, traffic):
             if part is not None:
                 await part.close()
 
@@ -113,6 +119,9 @@ def connect(target: Target, terminal: Terminal | None = None) -> Connection:
         signals=signals,
         governance=governance,
         calls=calls,
+        commits=commits,
+        traffic=traffic,
+        own_windows=load_maintenance(),
         close=close,
     )
 

@@ -89,6 +89,8 @@ from console.model.proof import Proof, ProofReading, ProofState, crossing_of, pr
 from console.model.release import KnownRelease, ReleaseCheck, RoleCount
 from console.model.snapshot import ChainView, NodeHeight, Snapshot, Upgrade, upgrade_of
 from console.model.standing import ACCENTS, UNSAID, Accent, Stage, Standing
+from console.model.traffic import Traffic, TrafficSample
+from console.model.validator_record import Signed, SigningRecord, Stance
 
 __all__ = [
     "ACCENTS",
@@ -165,14 +167,19 @@ __all__ = [
     "RoleCount",
     "Scene",
     "ScheduleKind",
+    "Signed",
     "Selector",
     "SigningKey",
+    "SigningRecord",
     "Snapshot",
+    "Stance",
     "Stage",
     "Standing",
     "Trend",
     "UNSAID",
     "Upgradable",
+    "Traffic",
+    "TrafficSample",
     "Upgrade",
     "Validator",
     "ValidatorReadiness",

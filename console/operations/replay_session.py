@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 from console.errors import InputError
 from console.hand_lock import REPLAY, HandLock
 from console.log_store import LogStore
+from console.maintenance import MaintenanceWindow
 from console.model import (
     AuditReading,
     CallOutcome,
@@ -22,8 +23,11 @@ from console.model import (
     ProcessTree,
     RegistryCall,
     RegistryRules,
+    SigningRecord,
     Snapshot,
+    Stance,
     Standing,
+    Traffic,
 )
 from console.ports import Audit, Session, Terminal, Timeline
 
@@ -66,6 +70,23 @@ class SilentSession:
     def check_proposal(self, fields: dict[str, str], snapshot: Snapshot | None) -> dict[str, str]:
         """Nothing can be proposed."""
         return {"name": self._reason}
+
+    @property
+    def maintenance(self) -> tuple[MaintenanceWindow, ...]:
+        """None: nothing can be proposed."""
+        return ()
+
+    async def traffic(self) -> Traffic:
+        """Raises InputError."""
+        self._refuse()
+
+    async def signing(self, consensus_address: str) -> SigningRecord:
+        """Raises InputError."""
+        self._refuse()
+
+    async def stances(self, address: str) -> tuple[Stance, ...]:
+        """Raises InputError."""
+        self._refuse()
 
     def earliest_height(self, fields: dict[str, str], snapshot: Snapshot | None) -> int | None:
         """None: nothing can be proposed."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from console.errors import ConsoleError, InputError
 from console.hand_lock import HandLock
 from console.log_store import LogStore
+from console.maintenance import MaintenanceWindow
 from console.model import (
     UNSAID,
     CallOutcome,
@@ -28,8 +29,11 @@ from console.model import (
     ProcessTree,
     RegistryCall,
     RegistryRules,
+    SigningRecord,
     Snapshot,
+    Stance,
     Standing,
+    Traffic,
 )
 from console.operations import logs
 from console.operations.contract_export import read_export
@@ -40,6 +44,7 @@ from console.operations.propose import MANIFEST_KIND, check_fields, earliest_hei
 from console.operations.propose_terms import voting_blocks
 from console.operations.ready import signal_ready
 from console.operations.registry_call import export_call
+from console.operations.stances import SayingsSource, Stances
 from console.ports import Audit, PlanSource, Signals, Terminal, Timeline
 from console.settings import NetworkSettings, NodeSettings
 
@@ -50,11 +55,23 @@ LOG_LINES = 200
 """Lines of each log that are shown at once when the log is opened."""
 
 
-class GovernanceSource(Protocol):
+class GovernanceSource(SayingsSource, Protocol):
     """What a session reads of a registry beside its Snapshots: `console.chain.governance.GovernanceReader`."""
 
     async def rules(self) -> RegistryRules: ...
     async def read(self, proposal_id: int) -> Governance: ...
+
+
+class CommitSource(Protocol):
+    """Who signed the last blocks: `console.chain.signing_record.SigningRecords`."""
+
+    async def read(self, consensus_address: str, height: int | None) -> SigningRecord: ...
+
+
+class TrafficSource(Protocol):
+    """How busy the chain was: `console.chain.traffic.TrafficReader`."""
+
+    async def read(self, height: int, block_time_s: float) -> Traffic: ...
 
 
 class CallSender(Protocol):
@@ -87,6 +104,10 @@ class Connection:
     """Sends from the node's operator key; None when there is no node."""
     governance: GovernanceSource
     calls: CallSender
+    commits: CommitSource
+    traffic: TrafficSource
+    own_windows: tuple[MaintenanceWindow, ...]
+    """When this operator is at hand."""
     close: Callable[[], Awaitable[None]]
 
 
@@ -122,6 +143,7 @@ class ConsoleSession:
         self._connection: Connection | None = None
         self._latest: Snapshot | None = None
         self._rules: RegistryRules | None = None
+        self._stances: Stances | None = None
         self._terminal: Terminal | None = None
         self._inside: NodeInside | None = None
 
@@ -185,6 +207,20 @@ class ConsoleSession:
         """Check the propose form as typed; see `console.operations.propose.check_fields`."""
         return check_fields(fields, snapshot, self._rules)
 
+    @property
+    def maintenance(self) -> tuple[MaintenanceWindow, ...]:
+        """When operators of this network are at hand; one's own first."""
+        connection = self._connection
+        return () if connection is None else (*connection.own_windows, *connection.network.windows)
+
+    async def traffic(self) -> Traffic:
+        """How busy the chain was over the last hours, sampled; says itself why nothing is known."""
+        latest = self._latest
+        block_time_s = latest.chain.block_time_s if latest is not None and latest.chain is not None else None
+        if latest is None or latest.height is None or block_time_s is None:
+            return Traffic((), "", "the chain does not tell its block time")
+        return await self._connected().traffic.read(latest.height, block_time_s)
+
     def earliest_height(self, fields: dict[str, str], snapshot: Snapshot | None) -> int | None:
         """The first target height that a proposal as typed can have now; None while the chain does not tell."""
         if snapshot is None or snapshot.chain is None or snapshot.height is None:
@@ -232,6 +268,18 @@ class ConsoleSession:
     async def governance(self, proposal_id: int) -> Governance:
         """Votes, approvals and linked calls of a proposal. Raises ChainError."""
         return await self._connected().governance.read(proposal_id)
+
+    async def signing(self, consensus_address: str) -> SigningRecord:
+        """Which of the last blocks a validator signed; says itself why nothing is known."""
+        height = self._latest.height if self._latest is not None else None
+        return await self._connected().commits.read(consensus_address, height)
+
+    async def stances(self, address: str) -> tuple[Stance, ...]:
+        """What a validator said of the newest proposals, newest first. Raises ChainError."""
+        if self._stances is None:
+            self._stances = Stances(self._connected().governance)
+        chain = self._latest.chain if self._latest is not None else None
+        return await self._stances.of(address, () if chain is None else chain.proposals)
 
     async def linked_reviews(self, proposal_id: int) -> tuple[LinkedReview, ...]:
         """What the linked calls of a proposal change, from the chain as it is now. Raises ChainError."""

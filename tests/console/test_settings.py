@@ -10,7 +10,7 @@ import tomlkit
 
 from console.errors import SettingsError
 from console.ports import KeyReference
-from console.settings import load_network
+from console.settings import load_maintenance, load_network
 
 GOOD: dict[str, Any] = {
     "chain_id": "calibration-1",
@@ -80,6 +80,8 @@ def test_without_settings_only_what_is_built_in_is_known(config: Path) -> None:
         ({"cometbft_rpc": "http://a"}, "must be a list of texts"),
         ({"ethereum_rpc": ["ftp://a"]}, "not an http or https URL"),
         ({"block_time_s": 0}, "must be a positive number"),
+        ({"windows": "Tue 02:00..04:00 UTC"}, "windows must be a list of lines"),
+        ({"windows": ["Tue 02:00..04:00"]}, "each of windows must be a time of the week"),
         ({"nodes": {"a": 1}}, "must be a table"),
         ({"nodes": {"a": {}}}, "home must be a text"),
     ],
@@ -88,6 +90,20 @@ def test_a_wrong_value_is_one_sentence(config: Path, changes: dict[str, object],
     write(config, **changes)
     with pytest.raises(SettingsError, match=words):
         load_network("calibration")
+
+
+def test_maintenance_windows_are_ones_own_and_those_of_the_network(config: Path) -> None:
+    assert load_maintenance() == ()
+    network = {**GOOD, "windows": ["val-2: Sat,Sun 22:00..02:00 UTC"]}
+    own = {"windows": ["Tue,Thu 02:00..04:00 Europe/Berlin"]}
+    config.write_text(tomlkit.dumps({"networks": {"calibration": network}, "maintenance": own}))
+    (declared,) = load_network("calibration").windows
+    assert (declared.operator, declared.text) == ("val-2", "Sat,Sun 22:00..02:00 UTC")
+    assert [window.text for window in load_maintenance()] == ["Tue,Thu 02:00..04:00 Europe/Berlin"]
+    for wrong, words in (({"window": []}, "there is no setting"), ({"windows": [7]}, "a time of the week")):
+        config.write_text(tomlkit.dumps({"maintenance": wrong}))
+        with pytest.raises(SettingsError, match=words):
+            load_maintenance()
 
 
 def test_a_broken_file_is_named(config: Path) -> None:

@@ -24,6 +24,7 @@ from tests.fakes import HASH, URL, FakeSession
 from tests.hostile import hostile
 from tests.pilot import screen_text, settled, until
 from tests.screens.test_bring_up import BringingSession
+from tests.screens.test_validators import stances
 from widgets.choice_field import ChoiceField
 
 Compare = Callable[..., bool]
@@ -86,6 +87,7 @@ GOVERNED: dict[str, tuple[Snapshot, tuple[str, ...], tuple[int, int], str]] = {
     "waiting_for_readiness": (votes.waiting_for_readiness(), (), SMALL, "NOT YET"),
     "readiness": (votes.waiting_for_readiness(), ("3",), SMALL, "Ready: 2"),
     "readiness_large": (votes.waiting_for_readiness(), ("3",), LARGE, "protocol 3"),
+    "validator": (votes.voted_on(), ("3", "enter"), SMALL, "voted yes"),
     "readiness_addresses": (votes.waiting_for_readiness(), ("3", "a", "a"), SMALL, "t410f"),
     "vote": (votes.voted_on(), ("2", "enter", "t"), SMALL, "is signed"),
     "replace": (votes.shown(votes.scheduled()), ("2", "enter", "x"), SMALL, "arming stays"),
@@ -108,15 +110,16 @@ def test_governed(snap_compare: Compare, name: str) -> None:
         for key in keys:
             stack = len(pilot.app.screen_stack)
             await pilot.press(key)
-            if key in {"enter", "f9"}:
+            if key == "f9" or (key == "enter" and name != "validator"):
                 await until(pilot, lambda stack=stack: len(pilot.app.screen_stack) > stack, "the next screen")  # type: ignore[misc]
-            if key == "enter":
+            if key == "enter" and name != "validator":
                 await until(pilot, lambda: getattr(pilot.app.screen, "governance", None) is not None, "the votes")
             await pilot.pause()
         await until(pilot, lambda: words in screen_text(_app(pilot)), words)
         await pilot.pause()
 
     session = FakeSession(shown)
+    session.said_before = stances()
     session.governances[2] = votes.governance(rolled=name == "proposal_rollback")
     assert snap_compare(UpgradeConsoleApp(session), terminal_size=size, run_before=run)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from textual import events
 from textual.pilot import Pilot
@@ -9,6 +11,8 @@ from textual.widgets import Button, Checkbox, Input
 
 from console.app import UpgradeConsoleApp
 from console.errors import ChainError
+from console.maintenance import parse_maintenance
+from console.model import Traffic, TrafficSample
 from screens.cuts import CutsScreen
 from screens.overview import OverviewScreen
 from screens.propose import ProposeScreen
@@ -152,7 +156,8 @@ async def test_only_what_counts_is_asked_and_sent(what: str, schedule: str, show
         always = {"what", "name", "voting", "expedited"} | ({"schedule"} if what != "contracts" else set())
         assert set(form.fields()) == always | shown
         rows = {row.name for row in ROWS if form.query_one(f"#row-{row.name}").display}
-        assert rows == always | shown
+        # A window only helps to find the height.
+        assert rows == always | shown | ({"clock"} if "height" in shown else set())
 
 
 async def test_where_no_vote_is_needed_none_is_asked_for() -> None:
@@ -340,3 +345,39 @@ def test_height_facts_without_or_with_an_old_chain() -> None:
     assert "not known" in height_facts("1400", None, NOW)
     assert "not known" in height_facts("1400", fakes.chain_down(), NOW)
     assert height_facts("1400", fakes.stale(), NOW) == "◷ the chain's height is old: 1,277"
+
+
+async def test_a_window_on_the_wall_gives_the_height_and_says_what_may_go_wrong() -> None:
+    session = FakeSession(fakes.go())
+    session.maintenance = (parse_maintenance("Thu 09:00..10:00 UTC"), parse_maintenance("val-2: Mon 02:00..04:00 UTC"))
+    session.known_traffic = Traffic(
+        tuple(TrafficSample(1277 - 60 * ago, fakes.NOW - 60 * ago, 20, 10 + ago) for ago in range(12, -1, -1)),
+        "http://a",
+    )
+    app = UpgradeConsoleApp(session)
+    async with app.run_test(size=(100, 60)) as pilot:
+        form = await _open(pilot)
+        await until(pilot, lambda: "0.8 transactions a block over 12m 00s" in screen_text(app), "the traffic")
+        await _fill(pilot, form, {**FILLED, "clock": "2025-10-09 09:00..09:20 UTC"})
+        # A second a block, 17 minutes to the middle of the window.
+        assert form.query_one("#field-height", Input).value == "2277"
+        text = screen_text(app)
+        for piece in ("H = 2,277 ≈ Thu 09 Oct 09:09 UTC ± 1s", "✓ inside the window", "blocks decide, not clocks"):
+            assert piece in text
+        assert "✓ inside your own Thu 09:00..10:00 UTC" in text
+        assert "! outside val-2's Mon 02:00..04:00 UTC" in text
+        assert not form.query_one("#submit", Button).disabled
+        await _fill(pilot, form, {"height": "9000"})
+        assert "! outside the window: 1h" in screen_text(app)
+        # H stays as it was typed while blocks come.
+        assert session.feed is not None
+        session.feed.put_nowait(replace(fakes.go(), height=1278))
+        await until(pilot, lambda: form.snapshot is not None and form.snapshot.height == 1278, "the next block")
+        assert form.query_one("#field-height", Input).value == "9000"
+        await _fill(pilot, form, {"clock": "noon"})
+        assert "✗ the window must be as" in screen_text(app)
+        assert form.query_one("#submit", Button).disabled
+        await _fill(pilot, form, {"clock": ""})
+        assert not form.query_one("#submit", Button).disabled
+        assert session.traffic_asked == 1
+        assert "clock" not in form.fields()

@@ -128,6 +128,9 @@ async def test_the_cursor_stays_on_its_row() -> None:
         table.show_rows(Many(20, first=200))
         await pilot.pause()
         assert (table.chosen, table.scroll_offset.y) == ("row219", 14)
+        # Back again, and so is the cursor.
+        table.show_rows(Many(100))
+        assert table.chosen == "row92"
         table.show_rows(())
         await pilot.pause()
         assert table.chosen is None

@@ -15,6 +15,7 @@ from console.model import (
     Fetching,
     Preparation,
     ProposalStatus,
+    Snapshot,
     Standing,
     Verdict,
 )
@@ -24,9 +25,16 @@ from tests.fakes import NOW
 from widgets.go_panel import crossing_terms, power_terms, verdict_words
 from widgets.node_panel import node_note
 from widgets.notice_line import notice
-from widgets.readiness_rows import readiness_rows
+from widgets.readiness_rows import ReadinessRows, Row, in_order
 from widgets.readiness_table import columns_for
 from widgets.status_line import fit, status_parts
+
+
+def readiness_rows(snapshot: Snapshot, now: float) -> list[Row]:
+    assert snapshot.chain is not None
+    rows = ReadinessRows(snapshot, in_order(snapshot.chain.validators), now)
+    assert [rows.place_of(rows.key_at(place)) for place in range(len(rows))] == list(range(len(rows)))
+    return [rows[place] for place in range(len(rows))]
 
 
 def test_rows_say_the_state_in_words() -> None:

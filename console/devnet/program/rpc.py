@@ -22,6 +22,8 @@ Params = Mapping[str, object]
 Handler = Callable[[Params], Awaitable[dict[str, object]]]
 MAX_BODY = 1024 * 1024
 _MAX_BATCH = 100
+_MAX_HEADERS = 20
+"""Of one `blockchain`, as CometBFT limits it."""
 _NO_TIME = "0001-01-01T00:00:00Z"
 
 
@@ -61,6 +63,7 @@ class CometPort:
             "validators": self._validators,
             "net_info": self._net_info,
             "block": self._block,
+            "blockchain": self._blockchain,
             "commit": self._commit,
             "genesis": self._genesis,
             "dump_consensus_state": self._dump,
@@ -179,6 +182,27 @@ class CometPort:
     async def _block(self, params: Params) -> dict[str, object]:
         stored = self._stored(params)
         return {"block_id": block_id(stored.block.hash), "block": stored.block.to_json()}
+
+    async def _blockchain(self, params: Params) -> dict[str, object]:
+        latest = self._node.store.height
+        newest = min(latest, _int(params, "maxHeight") or latest)
+        oldest = max(1, _int(params, "minHeight") or 1, newest - _MAX_HEADERS + 1)
+        if oldest > newest:
+            raise _internal(f"min height {oldest} can't be greater than max height {newest}")
+        stored = (self._node.store.load(height) for height in range(newest, oldest - 1, -1))
+        return {
+            "last_height": str(latest),
+            "block_metas": [
+                {
+                    "block_id": block_id(each.block.hash),
+                    "block_size": str(len(json.dumps(each.block.to_json()))),
+                    "header": each.block.header.to_json(),
+                    "num_txs": str(len(each.block.txs)),
+                }
+                for each in stored
+                if each is not None
+            ],
+        }
 
     async def _commit(self, params: Params) -> dict[str, object]:
         stored = self._stored(params)

@@ -44,6 +44,21 @@ async def test_bad_input_is_refused_before_anything_is_asked(
 
 
 @pytest.mark.anyio
+async def test_a_window_is_read_before_anything_is_asked(cli_beside: RunAsync, tmp_path: Path) -> None:
+    seen: list[str] = []
+    rest = [part for part in line() if part not in {"--height", "900"}]
+    async with endpoint(answering({}, seen)) as url:
+        write_settings(url, url, node=tmp_path)
+        for window, words in (
+            ("noon", "the window must be as"),
+            ("2020-01-01 14:00..16:00 UTC", "the window is over"),
+            ("14:00..16:00 Mars/Base", "none"),
+        ):
+            (await cli_beside(*rest, "--window", window)).refused_with(words, "nothing was sent")
+    assert seen == []
+
+
+@pytest.mark.anyio
 async def test_with_the_rpc_down_nothing_is_sent(cli_beside: RunAsync, tmp_path: Path) -> None:
     async with closed_port() as url:
         write_settings(url, url, node=tmp_path)

@@ -165,6 +165,9 @@ async def test_a_cut_is_proposed_voted_made_verified_and_the_diamond_handed_back
         with pytest.raises(ContractRefused):
             await execute(subnet, tmp_path, number)
         await vote(subnet, number, tmp_path)
+        votes, readiness = await reader.sayings(number)
+        assert sorted(each.choice.name for each in votes) == ["NONE", "YES", "YES", "YES"]
+        assert {each.address for each in votes} == {each.address for each in readiness.validators}
         (before,) = await check_cuts(network, stored.calls)
         await execute(subnet, tmp_path, number)
         (after,) = await check_cuts(network, stored.calls)

@@ -12,16 +12,23 @@ import pytest
 
 from console.errors import DevnetError, InputError
 from console.hand_lock import READ_ONLY, HandLock
+from console.maintenance import parse_maintenance
 from console.model import (
     CallOutcome,
     CallReview,
+    Choice,
     Governance,
     NodeCommand,
     NodeVerb,
+    Readiness,
     RegistryCall,
     RegistryRules,
+    Signed,
     SigningKey,
+    SigningRecord,
     Snapshot,
+    Traffic,
+    ValidatorVote,
 )
 from console.operations.contract_export import read_export
 from console.operations.propose import NOTICE_BLOCKS
@@ -52,6 +59,16 @@ class Source:
         await asyncio.Event().wait()
 
 
+class FakeCommits:
+    async def read(self, consensus_address: str, height: int | None) -> SigningRecord:
+        return SigningRecord(((height or 0, Signed.BLOCK),), f"for {consensus_address[-1]}", "")
+
+
+class FakeTraffic:
+    async def read(self, height: int, block_time_s: float) -> Traffic:
+        return Traffic((), f"at {height}, {block_time_s:g}s a block")
+
+
 @dataclass
 class World:
     """A connection made of fakes, and what was done with it."""
@@ -63,6 +80,7 @@ class World:
     closed: int = 0
     terminals: list[Terminal | None] = field(default_factory=list)
     sent: list[CallReview] = field(default_factory=list)
+    sayings_asked: list[int] = field(default_factory=list)
     control: FakeControl = field(default_factory=FakeControl)
     signals: FakeSignals = field(default_factory=FakeSignals)
 
@@ -78,6 +96,9 @@ class World:
             signals=self.signals if self.node else None,
             governance=self,
             calls=self,
+            commits=FakeCommits(),
+            traffic=FakeTraffic(),
+            own_windows=(parse_maintenance("Tue 02:00..04:00 UTC"),),
             close=self.close,
         )
 
@@ -86,6 +107,10 @@ class World:
 
     async def read(self, proposal_id: int) -> Governance:
         return Governance(proposal_id, 120, (), (), (), (), (), ())
+
+    async def sayings(self, proposal_id: int) -> tuple[tuple[ValidatorVote, ...], Readiness]:
+        self.sayings_asked.append(proposal_id)
+        return (ValidatorVote(ADDRESS, 10, Choice.YES, 115),), Readiness(proposal_id, ())
 
     async def review(self, call: RegistryCall) -> CallReview:
         return CallReview(call, f"{call.function}()", ADDRESS, 31337, ADDRESS, 0, 100_000, 10**9, "0x1234")
@@ -303,3 +328,23 @@ async def test_a_cut_file_that_is_none_is_refused(tmp_path: Path) -> None:
     session = a_session(World(tmp_path, []))
     with pytest.raises(InputError):
         await session.cut_file_reviews(str(tmp_path / "missing.json"))
+
+
+async def test_records_of_validators_are_of_the_newest_snapshot_and_read_once(tmp_path: Path) -> None:
+    proposal = a_proposal()
+    world = World(tmp_path, [a_snapshot(a_chain(120, proposals=(proposal,))), a_snapshot(a_chain(121))])
+    session = a_session(world)
+    assert not session.maintenance
+    assert "block time" in (await session.traffic()).problem
+    assert await session.stances(ADDRESS) == ()
+    assert (await session.signing("A1")).blocks == ((0, Signed.BLOCK),)
+    async with aclosing(session.snapshots()) as snapshots:
+        await anext(snapshots)
+        (stance,) = await session.stances(ADDRESS)
+        assert (stance.proposal_id, stance.choice, stance.voted_at, stance.said) == (proposal.id, Choice.YES, 115, None)
+        (other,) = await session.stances("0x" + "2" * 40)
+        assert (other.choice, other.voted_at) == (Choice.NONE, 0)
+        assert world.sayings_asked == [proposal.id]
+        assert (await session.signing("A1")).blocks == ((120, Signed.BLOCK),)
+        assert (await session.traffic()).source == "at 120, 1s a block"
+        assert [window.text for window in session.maintenance] == ["Tue 02:00..04:00 UTC"]

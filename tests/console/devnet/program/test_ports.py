@@ -110,6 +110,16 @@ def test_errors_of_the_comet_port(node: TestNode) -> None:
     assert "page should be within" in node.rpc("validators?page=2")["error"]["data"]
 
 
+def test_headers_of_the_last_blocks(node: TestNode) -> None:
+    answer = node.rpc("blockchain?minHeight=2&maxHeight=4")["result"]
+    assert [meta["header"]["height"] for meta in answer["block_metas"]] == ["4", "3", "2"]
+    assert {meta["num_txs"] for meta in answer["block_metas"]} == {"0"}
+    assert answer["block_metas"][0]["block_id"] == node.rpc("block?height=4")["result"]["block_id"]
+    assert int(answer["last_height"]) >= 4
+    assert node.rpc("blockchain")["result"]["block_metas"][-1]["header"]["height"] == "1"
+    assert "can't be greater than max height" in node.rpc("blockchain?minHeight=4&maxHeight=3")["error"]["data"]
+
+
 def test_comet_batch(node: TestNode) -> None:
     calls = [
         {"jsonrpc": "2.0", "id": 1, "method": "status"},
