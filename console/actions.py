@@ -353,15 +353,31 @@ def actions_of(mode: str) -> tuple[Action, ...]:
 
 def key_names(entry: Action) -> str:
     """The action's keys as an operator reads them: `?`, `Ctrl+Q`, `Space`."""
-    spelled = {"question_mark": "?", "slash": "/", "escape": "Esc", "space": "Space", "enter": "Enter", "end": "End"}
-    spelled |= {"comma": ",", "full_stop": ".", "semicolon": ";", "minus": "-", "plus": "+", "equals_sign": "="}
-    spelled |= {"less_than_sign": "<", "greater_than_sign": ">"}
-    names = []
-    for key in entry.key.split(","):
-        if key.startswith("ctrl+"):
-            names.append("Ctrl+" + key[5:].upper())
-        elif key[0] == "f" and key[1:].isdigit():
-            names.append(key.upper())
-        else:
-            names.append(spelled.get(key, key))
-    return " ".join(names)
+    return " ".join(key_name(key) for key in entry.key.split(","))
+
+
+def key_name(key: str) -> str:
+    """One key in Textual's spelling as an operator reads it; ASCII alone."""
+    if key.startswith("ctrl+"):
+        return "Ctrl+" + key[5:].upper()
+    if key[0] == "f" and key[1:].isdigit():
+        return key.upper()
+    return _SPELLED.get(key, key)
+
+
+_SPELLED = {
+    "question_mark": "?",
+    "slash": "/",
+    "escape": "Esc",
+    "space": "Space",
+    "enter": "Enter",
+    "end": "End",
+    "comma": ",",
+    "full_stop": ".",
+    "semicolon": ";",
+    "minus": "-",
+    "plus": "+",
+    "equals_sign": "=",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+}

@@ -17,11 +17,13 @@ from rich.text import Text
 from textual import events
 from textual.actions import ActionParseResult
 from textual.app import App, SystemCommand
+from textual.binding import Binding
+from textual.content import Content
 from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.screen import Screen
 
-from console.actions import ACTIONS, PALETTE
+from console.actions import ACTIONS, PALETTE, key_name
 from console.console_settings import ConsoleSettings
 from screens.driver import TerminalDriver
 from screens.quiet import Quiet
@@ -76,6 +78,8 @@ class DressedApp(App[int]):
         for name in foreign:
             self.unregister_theme(name)
         self.settings = settings
+        self.badge = Content("")
+        """The network and what is at stake there, for the titles of dialogs; empty where nothing is."""
         self._walls: list[LineFilter] = [SecondWall(), *([AsciiAlone()] if settings.ascii else [])]
         self.quiet = Quiet()
         """When a person last pressed something; dialogs ask it."""
@@ -102,6 +106,10 @@ class DressedApp(App[int]):
     def get_line_filters(self) -> Sequence[LineFilter]:
         """The second wall before all others, then what the terminal cannot draw."""
         return [*self._walls, *super().get_line_filters()]
+
+    def get_key_display(self, binding: Binding) -> str:
+        """The footer names a key as help, palette and documentation do."""
+        return key_name(binding.key)
 
     def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
         """The screen as SVG; who opens the picture fetches nothing, so it names no foreign host."""

@@ -8,13 +8,16 @@ import pytest
 from textual.widgets import Footer
 
 from console.actions import ACTIONS, MODE_NAMES, VIEW_NAMES, action
-from console.app import UpgradeConsoleApp
+from console.app import REDUCED_TICK_S, UpgradeConsoleApp
+from console.console_settings import ConsoleSettings
 from console.hand_lock import READ_ONLY
+from console.model import Standing
 from screens.bindings import refusal
 from screens.help import HelpScreen
 from screens.logs import LogsScreen
 from screens.mode import ModeScreen
 from screens.overview import OverviewScreen
+from screens.plan import PlanScreen
 from screens.proposal import ProposalScreen
 from screens.propose import ProposeScreen
 from tests import fakes
@@ -182,3 +185,27 @@ async def test_a_notice_moves_no_panel_above_it(size: tuple[int, int]) -> None:
         await pilot.pause()
         assert {name: app.screen.query_one(f"#{name}").region for name in names} == before
         assert "exit code" in screen_text(app)
+
+
+async def test_a_mainnet_is_told_apart_on_views_and_dialogs() -> None:
+    session = FakeSession(fakes.go(), network="hub")
+    session.standing = Standing("mainnet")
+    app = UpgradeConsoleApp(session)
+    async with app.run_test() as pilot:
+        await settled(pilot)
+        for keys, where in (((), " MAINNET hub "), (("f9",), "EMERGENCY on MAINNET hub"), (("p",), "on MAINNET hub")):
+            await pilot.press(*keys)
+            await until(pilot, lambda where=where: where in screen_text(app), where)  # type: ignore[misc]
+            await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, OverviewScreen), "the overview")
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, PlanScreen), "the plan")
+        await until(pilot, lambda: screen_text(app).count(" MAINNET hub ") == 2, "the badge in its title as well")
+
+
+async def test_reduced_motion_moves_the_clocks_seldom() -> None:
+    for reduced, seconds in ((True, REDUCED_TICK_S), (False, 1.0)):
+        app = UpgradeConsoleApp(FakeSession(fakes.go()), ConsoleSettings(reduced_motion=reduced))
+        async with app.run_test() as pilot:
+            await settled(pilot)
+            assert [timer._interval for timer in app._timers if timer.name == "tick"] == [seconds]
