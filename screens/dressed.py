@@ -13,8 +13,10 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.console import RenderableType
 from rich.text import Text
 from textual import events
+from textual._compositor import ChopsUpdate
 from textual.actions import ActionParseResult
 from textual.app import App, SystemCommand
 from textual.binding import Binding
@@ -25,12 +27,14 @@ from textual.screen import Screen
 
 from console.actions import ACTIONS, PALETTE, key_name
 from console.console_settings import ConsoleSettings
+from screens.cropped import CroppedUpdate
 from screens.driver import TerminalDriver
 from screens.quiet import Quiet
 from screens.theme import textual_theme
 from themes import DEFAULT_THEME, FEW_COLOURS_THEME, load_themes
 from widgets.ascii_alone import AsciiAlone
 from widgets.second_wall import SecondWall
+from widgets.too_small import LEAST_COLUMNS
 
 EXIT_HANGUP = 128 + signal.SIGHUP
 EXIT_TERMINATED = 128 + signal.SIGTERM
@@ -67,7 +71,7 @@ class DressedApp(App[int]):
         chosen, problem = loaded.choose(wanted)
         super().__init__(driver_class=TerminalDriver, ansi_color=True if chosen.ansi else None)
         self.animation_level = "none"
-        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (LEAST_COLUMNS, "-narrow"), (100, "-wide")]
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]
         self.theme_problems = (*loaded.problems, *([problem] if problem else []))
         """Sentences about themes that could not be used; to be told once."""
@@ -140,6 +144,9 @@ class DressedApp(App[int]):
             size=(self.size.width, self.size.height),
             pressed=tuple((now - at, name) for at, name in self._pressed),
         )
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        super()._display(screen, CroppedUpdate.of(renderable) if isinstance(renderable, ChopsUpdate) else renderable)
 
     def _fatal_error(self) -> None:
         # Textual prints the traceback with local variables, which may hold what nobody should read (facts/tui.md §0.7).

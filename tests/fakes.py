@@ -41,6 +41,7 @@ from console.model import (
     ReleaseCheck,
     ReleaseKind,
     RoleCount,
+    RoundVotes,
     Signed,
     SigningKey,
     SigningRecord,
@@ -314,6 +315,53 @@ def waiting_for_quorum() -> Snapshot:
         TARGET, mine, version=UntrustedText("v0.2.0"), generation="v0.2.0", last_exit_code=2, pid=41_301, halt_height=0
     )
     return snapshot(chain(TARGET, (entry,), ALL_READY, nodes), status)
+
+
+def voting_on_the_next_block() -> Snapshot:
+    """The same, while a round of votes on H+1 goes on and nobody of the others can be asked."""
+    before = waiting_for_quorum()
+    assert before.chain is not None
+    named = tuple(
+        replace(each, consensus_address=f"{number:012X}{each.consensus_address[12:]}")
+        for number, each in enumerate(before.chain.validators)
+    )
+    own = replace(before.chain.nodes[0], consensus_address=named[0].consensus_address)
+    votes = RoundVotes(TARGET + 1, 2, ("000000000000", "000000000002"), ("000000000000",))
+    return replace(before, chain=replace(before.chain, validators=named, nodes=(own,), votes=votes))
+
+
+def aborted_at_the_halt() -> Snapshot:
+    """The verdict was ABORT, and everybody stopped all the same."""
+    entry = proposal(ALL_READY, verdict=Verdict.ABORT, status=ProposalStatus.ABORTED, frozen_at=1295)
+    view = chain(TARGET, (entry,), ALL_READY, node_heights(TARGET, (TARGET - 1,) * 4))
+    mine = attempt(crossing=Crossing.HALTED)
+    return snapshot(view, node(TARGET, mine, app_height=TARGET - 1, pid=None, last_exit_code=2))
+
+
+def verifying() -> Snapshot:
+    """Three blocks past H: two of four have confirmed, our node is on probation."""
+    entries = (*(said(index, confirmed=True) for index in (1, 2)), said(0), said(3))
+    entry = proposal(entries, verdict=Verdict.CROSS, frozen_at=1295)
+    mine = attempt(crossing=Crossing.PROBATION)
+    status = node(
+        1303, mine, version=UntrustedText("v0.2.0"), generation="v0.2.0", last_exit_code=2, pid=41_301, halt_height=0
+    )
+    return snapshot(chain(1303, (entry,), entries, node_heights(1303, (1303,) * 4)), status)
+
+
+def parked() -> Snapshot:
+    """The network went on; our node came back with the old binary and is stopped."""
+    entry = proposal(ALL_READY, verdict=Verdict.CROSS, frozen_at=1295)
+    view = chain(1342, (entry,), ALL_READY, node_heights(1342, (TARGET - 1, 1342, 1342, 1342), down=(0,)))
+    status = node(
+        TARGET - 1,
+        attempt(crossing=Crossing.PARKED),
+        pid=None,
+        halt_height=0,
+        last_exit_code=1,
+        alarm="v0.2.0 did not start in 3 tries; the old binary is in place and the node is stopped",
+    )
+    return snapshot(view, status)
 
 
 def committed() -> Snapshot:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 from textual.content import Content
 
 from console.model import Crossing, NodeState, NodeStatus, Snapshot
-from console.text import shortened
+from console.text import with_short_hashes
 from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, Drawn, stacked
 from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, count
 from widgets.readiness_rows import failure_words
-
-_HASH = re.compile(r"[0-9a-fA-F]{64}")
-"""The ends of a hash are enough for a sentence; whole it stands in the log and the proposal."""
 
 BAD_STATES = {
     NodeState.NEEDS_OPERATOR.value,
@@ -36,17 +31,13 @@ def node_note(node: NodeStatus) -> str:
         # The next try is newer than what the last one failed for.
         return node.fetching.sentence
     if failure and node.note in {"", of_attempt}:
-        return _HASH.sub(_ends, ": ".join(part for part in (failure, of_attempt) if part))
-    return _HASH.sub(_ends, node.note or of_attempt)
+        return with_short_hashes(": ".join(part for part in (failure, of_attempt) if part))
+    return with_short_hashes(node.note or of_attempt)
 
 
 def node_alarm(node: NodeStatus) -> str:
     """Why the operator is called, hashes by their ends; empty when nobody is."""
-    return _HASH.sub(_ends, node.alarm)
-
-
-def _ends(match: re.Match[str]) -> str:
-    return shortened(match.group(), 17)
+    return with_short_hashes(node.alarm)
 
 
 class NodePanel(Drawn):

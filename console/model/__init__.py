@@ -20,6 +20,7 @@ from console.model.contracts import (
     Upgradable,
 )
 from console.model.course import Course, Trend
+from console.model.crossing import Back, RoundVotes, missed_its_halt, power_back
 from console.model.events import Event, events_between, remembered
 from console.model.fetching import Fetching
 from console.model.go import GoTerm, Reckoning, reckon
@@ -105,6 +106,7 @@ __all__ = [
     "AuditEntry",
     "AuditKind",
     "AuditReading",
+    "Back",
     "CallOutcome",
     "CallReview",
     "ChainView",
@@ -165,6 +167,7 @@ __all__ = [
     "ReleaseCheck",
     "ReleaseKind",
     "RoleCount",
+    "RoundVotes",
     "Scene",
     "ScheduleKind",
     "Signed",
@@ -188,8 +191,10 @@ __all__ = [
     "crossing_of",
     "events_between",
     "minimum_lead",
+    "missed_its_halt",
     "more_than_two_thirds",
     "plan_without_votes",
+    "power_back",
     "power_may_fail",
     "power_needed",
     "proof_of",

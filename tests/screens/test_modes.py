@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from textual.widgets import Footer
+from textual.widgets import Button, Footer
 
 from console.actions import ACTIONS, MODE_NAMES, VIEW_NAMES, action
 from console.app import REDUCED_TICK_S, UpgradeConsoleApp
@@ -61,8 +61,22 @@ async def test_any_size_is_survived(size: tuple[int, int]) -> None:
     app = UpgradeConsoleApp(FakeSession(fakes.partly_ready()))
     async with app.run_test(size=size) as pilot:
         await settled(pilot, lines=False)
+        if size == (20, 5):
+            shown = screen_text(app).splitlines()
+            for line, words in zip(shown, ("20×5 is too small", "Needs 60×16.", "F9 HALT · q Quit"), strict=False):
+                assert line.strip().startswith(words)
+            await pilot.press("f9")
+            await until_screen(pilot, "EmergencyScreen")
+            await until(pilot, lambda: not app.screen.query_one("#stop", Button).disabled, "what is known")
+            await pilot.press("right", "right")
+            await until(pilot, lambda: "[ Stop my node…" in screen_text(app), "the choice that has the focus")
+            await pilot.press("escape")
+        # A storm of sizes, as a tiling terminal makes them.
+        for columns in (1, 300, 20, 79, 61, 2):
+            await pilot.resize_terminal(columns, max(1, columns // 4))
         await pilot.resize_terminal(80, 24)
         await pilot.pause()
+        await until(pilot, lambda: "too small" not in screen_text(app), "the view")
         text = screen_text(app)
         for word in ("NO-GO", "ready 20 of 40 power, 27 needed", "blocks", "node4", "hash does not match", "pid"):
             assert word in text
