@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import NewType
 
@@ -10,6 +11,8 @@ UntrustedText = NewType("UntrustedText", str)
 
 MAX_SHOWN = 256
 """Characters shown of a foreign string."""
+
+_HASH = re.compile(r"[0-9a-fA-F]{64}")
 
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
@@ -48,6 +51,11 @@ def shortened(text: str, width: int) -> str:
     left = (width - 1 + 1) // 2
     right = width - 1 - left
     return f"{text[:left]}…{text[-right:]}"
+
+
+def with_short_hashes(text: str, width: int = 17) -> str:
+    """A sentence with its hashes shortened to their ends: whole they stand in the log and the proposal."""
+    return _HASH.sub(lambda found: shortened(found.group(), width), text)
 
 
 def duration(seconds: float | None) -> str:

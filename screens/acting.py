@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import BindingType
 from textual.command import Provider
+from textual.content import Content
 from textual.reactive import var
 from textual.screen import Screen
 
@@ -45,6 +46,7 @@ from screens.terminal import DrawnTerminal
 from screens.unlock import UnlockScreen
 from widgets.emergency_words import stoppable
 from widgets.log_tail import LogLine
+from widgets.status_line import named
 from widgets.travel_line import Past
 
 if TYPE_CHECKING:
@@ -99,6 +101,9 @@ class ActingApp(DressedApp):
         self.keys = dict(settings.keymap)
         """Keys of the operator's own, by action."""
         self.set_keymap(self.keys)
+        if session.standing.role != "none":
+            at_stake = named(session.network, session.standing)
+            self.badge = Content.assemble("  ", (at_stake.text, at_stake.style))
         self._draft: dict[str, str] = {}
         self._opened_at = monotonic()
         session.lend_terminal(DrawnTerminal(self))
@@ -134,6 +139,10 @@ class ActingApp(DressedApp):
     def action_show_logs(self) -> None:
         """Switch to the logs."""
         self.switch_mode("logs")
+
+    def action_show_audit(self) -> None:
+        """Switch to the audit."""
+        self.switch_mode("audit")
 
     def on_proposals_screen_opened(self, event: ProposalsScreen.Opened) -> None:
         """Open one proposal in full."""

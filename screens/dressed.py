@@ -13,22 +13,28 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.console import RenderableType
 from rich.text import Text
 from textual import events
+from textual._compositor import ChopsUpdate
 from textual.actions import ActionParseResult
 from textual.app import App, SystemCommand
+from textual.binding import Binding
+from textual.content import Content
 from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.screen import Screen
 
-from console.actions import ACTIONS, PALETTE
+from console.actions import ACTIONS, PALETTE, key_name
 from console.console_settings import ConsoleSettings
+from screens.cropped import CroppedUpdate
 from screens.driver import TerminalDriver
 from screens.quiet import Quiet
 from screens.theme import textual_theme
 from themes import DEFAULT_THEME, FEW_COLOURS_THEME, load_themes
 from widgets.ascii_alone import AsciiAlone
 from widgets.second_wall import SecondWall
+from widgets.too_small import LEAST_COLUMNS
 
 EXIT_HANGUP = 128 + signal.SIGHUP
 EXIT_TERMINATED = 128 + signal.SIGTERM
@@ -65,7 +71,7 @@ class DressedApp(App[int]):
         chosen, problem = loaded.choose(wanted)
         super().__init__(driver_class=TerminalDriver, ansi_color=True if chosen.ansi else None)
         self.animation_level = "none"
-        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (LEAST_COLUMNS, "-narrow"), (100, "-wide")]
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]
         self.theme_problems = (*loaded.problems, *([problem] if problem else []))
         """Sentences about themes that could not be used; to be told once."""
@@ -76,6 +82,8 @@ class DressedApp(App[int]):
         for name in foreign:
             self.unregister_theme(name)
         self.settings = settings
+        self.badge = Content("")
+        """The network and what is at stake there, for the titles of dialogs; empty where nothing is."""
         self._walls: list[LineFilter] = [SecondWall(), *([AsciiAlone()] if settings.ascii else [])]
         self.quiet = Quiet()
         """When a person last pressed something; dialogs ask it."""
@@ -102,6 +110,10 @@ class DressedApp(App[int]):
     def get_line_filters(self) -> Sequence[LineFilter]:
         """The second wall before all others, then what the terminal cannot draw."""
         return [*self._walls, *super().get_line_filters()]
+
+    def get_key_display(self, binding: Binding) -> str:
+        """The footer names a key as help, palette and documentation do."""
+        return key_name(binding.key)
 
     def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
         """The screen as SVG; who opens the picture fetches nothing, so it names no foreign host."""
@@ -132,6 +144,9 @@ class DressedApp(App[int]):
             size=(self.size.width, self.size.height),
             pressed=tuple((now - at, name) for at, name in self._pressed),
         )
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        super()._display(screen, CroppedUpdate.of(renderable) if isinstance(renderable, ChopsUpdate) else renderable)
 
     def _fatal_error(self) -> None:
         # Textual prints the traceback with local variables, which may hold what nobody should read (facts/tui.md §0.7).

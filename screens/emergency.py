@@ -58,7 +58,7 @@ class EmergencyScreen(ModalScreen[EmergencyChoice | None]):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="box", can_focus=False) as box:
-            box.border_title = Content(f"EMERGENCY on {self._session.network}")
+            box.border_title = Content(f"EMERGENCY on {self._session.standing.badge(self._session.network)}")
             yield Grown(id="choices", classes="body")
             with Horizontal(classes="buttons"):
                 yield button("Back", "cancel")

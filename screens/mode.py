@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from textual import events
+from textual import events, on
 from textual.reactive import var
 from textual.screen import Screen
 
-from console.actions import Action, action, actions_of
+from console.actions import Action, action, actions_of, key_names
 from console.keymap import with_key
 from console.model import Course, Snapshot
 from console.ports import Session
@@ -17,6 +17,7 @@ from screens.bindings import refusal
 from widgets.copyable import Copyable, copyable_of
 from widgets.log_tail import LogLine
 from widgets.status_line import StatusLine
+from widgets.too_small import TooSmall, too_small
 from widgets.travel_line import Past, TravelKeys, TravelLine
 
 _WAYS: tuple[tuple[tuple[str, ...], str], ...] = (
@@ -42,6 +43,7 @@ class ModeScreen(Screen[None]):
     """
 
     DEFAULT_CSS = """
+    ModeScreen { layers: default above; }
     ModeScreen.-past {
         StatusLine, Footer { display: none; }
         TravelLine, TravelKeys { display: block; }
@@ -93,6 +95,19 @@ class ModeScreen(Screen[None]):
         if hasattr(self.app, "past"):
             self.watch(self.app, "past", self._past_changed)
         self.redraw()
+
+    @on(events.Resize)
+    def cover_when_small(self, event: events.Resize) -> None:
+        """Say how much room is needed rather than hide what matters."""
+        small = too_small(event.size.width, event.size.height)
+        if small and not self.query(TooSmall):
+            self.mount(TooSmall(self._keys_everywhere()))
+        for cover in self.query(TooSmall):
+            cover.display = small
+
+    def _keys_everywhere(self) -> str:
+        entries = (with_key(entry, self.keymap) for entry in self.actions if entry.id in {"emergency", "quit_console"})
+        return " · ".join(f"{key_names(entry).split()[0]} {entry.label}" for entry in entries)
 
     def _lock_changed(self, locked: bool) -> None:
         for line in self.query(StatusLine):
@@ -146,7 +161,8 @@ class ModeScreen(Screen[None]):
 
     def redraw(self) -> None:
         """Draw snapshot and time; widgets write only what changed."""
-        if self.is_mounted:
+        # What is read elsewhere may come when the view has been taken down already.
+        if self.is_mounted and self.children:
             self.draw()
             self._draw_past()
 

@@ -35,11 +35,14 @@ class ConsoleCommands(Provider):
             # Letters strewn over a whole sentence would find anything; a name may be typed in part.
             score = matcher.match(command.name) or (0.1 if query.casefold() in command.help.casefold() else 0.0)
             if score > 0:
-                yield Hit(score, Content(command.name), command.run, text=command.name, help=command.help)
+                shown = Content(command.name)
+                yield Hit(score, shown, command.run, text=command.name, help=Content(command.help))  # type: ignore[arg-type]
 
     async def discover(self) -> Hits:
         for command in self._commands():
-            yield DiscoveryHit(Content(command.name), command.run, text=command.name, help=command.help)
+            # As Content: the palette reads a `str` as markup, and a reason may hold a stranger's words.
+            shown = Content(command.name)
+            yield DiscoveryHit(shown, command.run, text=command.name, help=Content(command.help))  # type: ignore[arg-type]
 
     def _commands(self) -> list[Command]:
         screen = self.screen

@@ -82,7 +82,8 @@ class PlanScreen(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="box", can_focus=False) as box:
-            box.border_title = Content(self._plan.title)
+            badge = self.app.badge if isinstance(self.app, DressedApp) else Content("")
+            box.border_title = Content.assemble(self._plan.title, badge)
             with VerticalScroll(id="asked", can_focus=False):
                 yield Static(self.body(), markup=False, classes="body")
             yield from self._fields()

@@ -75,7 +75,11 @@ class ProposeScreen(ModalScreen[int | None]):
         self._traffic: Traffic | None = None
 
     def compose(self) -> ComposeResult:
-        yield Static(Content(f"Propose an upgrade on network {self._session.network}"), markup=False, classes="title")
+        yield Static(
+            Content(f"Propose an upgrade on {self._session.standing.badge(self._session.network)}"),
+            markup=False,
+            classes="title",
+        )
         with VerticalScroll(id="form", can_focus=False):
             for row in ROWS:
                 with Vertical(id=f"row-{row.name}", classes="group"):

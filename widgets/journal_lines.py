@@ -6,7 +6,7 @@ from textual import events
 from textual.content import Content
 
 from console.model import Arming, Crossing, JournalEntry, Preparation
-from console.text import shortened
+from console.text import with_short_hashes
 from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, Drawn, stacked
 from widgets.moments import time_of_day
 
@@ -57,10 +57,6 @@ def journal_line(entry: JournalEntry) -> Content:
     entered = all(word in _STATES for word in words)
     style = BAD if not _BAD.isdisjoint(words) else GOOD if not _GOOD.isdisjoint(words) else STRONG if entered else ""
     kind = " ".join(word.upper() for word in words) if entered else entry.kind
-    return Content.assemble((f"{time_of_day(entry.at)}  ", MUTED), (kind, style), f"  {_short(entry.detail)}")
-
-
-def _short(detail: str) -> str:
-    return " ".join(
-        shortened(word, _HASH_SHOWN) if len(word) >= 64 and word.isalnum() else word for word in detail.split(" ")
+    return Content.assemble(
+        (f"{time_of_day(entry.at)}  ", MUTED), (kind, style), f"  {with_short_hashes(entry.detail, _HASH_SHOWN)}"
     )

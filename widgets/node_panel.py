@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
+from textual import events
 from textual.content import Content
 
 from console.model import Crossing, NodeState, NodeStatus, Snapshot
-from console.text import shortened
+from console.text import with_short_hashes
 from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, Drawn, stacked
 from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, count
 from widgets.readiness_rows import failure_words
-
-_HASH = re.compile(r"[0-9a-fA-F]{64}")
-"""The ends of a hash are enough for a sentence; whole it stands in the log and the proposal."""
 
 BAD_STATES = {
     NodeState.NEEDS_OPERATOR.value,
@@ -36,17 +32,13 @@ def node_note(node: NodeStatus) -> str:
         # The next try is newer than what the last one failed for.
         return node.fetching.sentence
     if failure and node.note in {"", of_attempt}:
-        return _HASH.sub(_ends, ": ".join(part for part in (failure, of_attempt) if part))
-    return _HASH.sub(_ends, node.note or of_attempt)
+        return with_short_hashes(": ".join(part for part in (failure, of_attempt) if part))
+    return with_short_hashes(node.note or of_attempt)
 
 
 def node_alarm(node: NodeStatus) -> str:
     """Why the operator is called, hashes by their ends; empty when nobody is."""
-    return _HASH.sub(_ends, node.alarm)
-
-
-def _ends(match: re.Match[str]) -> str:
-    return shortened(match.group(), 17)
+    return with_short_hashes(node.alarm)
 
 
 class NodePanel(Drawn):
@@ -63,18 +55,31 @@ class NodePanel(Drawn):
     }
     """
 
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._lines: list[Content] = []
+
     def show(self, snapshot: Snapshot | None, now: float) -> None:
         """Draw the node at `now`, Unix seconds."""
         node = snapshot.node if snapshot is not None else None
         if snapshot is None or node is None:
             self.head(Content("This node"))
             words = "not known yet" if snapshot is None else "no controller"
-            self.draw(stacked(Content.styled(UNKNOWN, STRONG), Content.styled(words, MUTED)))
+            self._lines = [Content.styled(UNKNOWN, STRONG), Content.styled(words, MUTED)]
+            self._redraw()
             return
         journalled = bool(snapshot.node_problem)
         self.head(Content(f"Journal of {node.name} {CLOCK_SIGN}" if journalled else f"This node: {node.name}"))
         lines = _lines(node, snapshot.taken_at, now, journalled=journalled)
-        self.draw(stacked(*lines[: self.content_size.height or None]))
+        self._lines = lines
+        self._redraw()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._redraw()
+
+    def _redraw(self) -> None:
+        # Where there is no room for all, the last ones are left out whole.
+        self.draw(stacked(*self._lines[: self.content_size.height or None]))
 
 
 def _lines(node: NodeStatus, taken_at: float, now: float, *, journalled: bool) -> list[Content]:

@@ -165,7 +165,11 @@ def _name_of(pid: int) -> str:
 
     try:
         process = psutil.Process(pid)
-        # The interpreter that is kept ready for the next start.
-        return "shim, waiting" if STANDBY in process.cmdline() else process.name()
+        words = process.cmdline()
+        if STANDBY in words:
+            # The interpreter that is kept ready for the next start.
+            return "shim, waiting"
+        # One of our own modules says more than `python3`.
+        return words[words.index("-m") + 1] if "-m" in words[:-1] else process.name()
     except psutil.Error:
         return "?"

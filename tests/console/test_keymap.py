@@ -21,9 +21,9 @@ from tests.pilot import screen_text, settled, until
 
 
 def test_a_keymap_is_taken() -> None:
-    keymap = checked_keymap({"emergency": "f8", "propose": "N, ctrl+n"})
-    assert keymap == {"emergency": "f8", "propose": "N,ctrl+n"}
-    assert with_key(action("propose"), keymap).key == "N,ctrl+n"
+    keymap = checked_keymap({"emergency": "f8", "propose": "P, ctrl+n"})
+    assert keymap == {"emergency": "f8", "propose": "P,ctrl+n"}
+    assert with_key(action("propose"), keymap).key == "P,ctrl+n"
     assert with_key(action("help"), keymap) == action("help")
 
 
@@ -64,7 +64,7 @@ async def test_a_remapped_emergency_opens_everywhere_and_help_names_its_key() ->
     app = UpgradeConsoleApp(FakeSession(fakes.go()), ConsoleSettings(keymap={"emergency": "f8"}))
     async with app.run_test(size=(80, 40)) as pilot:
         await settled(pilot)
-        assert "f8 HALT" in screen_text(app).splitlines()[-1]
+        assert "F8 HALT" in screen_text(app).splitlines()[-1]
         await pilot.press("f9")
         await pilot.pause()
         assert isinstance(app.screen, OverviewScreen)

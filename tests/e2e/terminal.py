@@ -14,6 +14,8 @@ import pytest
 
 from tests.e2e.devnet import COMMAND
 
+MAX_RAW = 1 << 16
+
 
 class Terminal:
     """One console in a terminal of its own.
@@ -28,6 +30,8 @@ class Terminal:
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self.bytes_read = 0
+        self.raw = b""
+        """The last bytes that were read, at most MAX_RAW."""
         self.hung_up = False
         """Whether the console closed its end."""
         environment = {**os.environ, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
@@ -48,6 +52,7 @@ class Terminal:
                 self.hung_up = True
                 return
             self.bytes_read += len(data)
+            self.raw = (self.raw + data)[-MAX_RAW:]
             # pyte does not know every private sequence; it must not stop the test for one.
             with contextlib.suppress(TypeError, ValueError, IndexError):
                 self._stream.feed(data)
@@ -73,6 +78,11 @@ class Terminal:
             if word not in self.text:
                 return
         pytest.fail(f"still on the screen: {word}\n{self.text}")
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Make the terminal another size."""
+        self.screen.resize(rows, columns)
+        self.process.setwinsize(rows, columns)
 
     def press(self, keys: str) -> None:
         self.process.send(keys)

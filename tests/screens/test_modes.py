@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
-from textual.widgets import Footer
+from textual.widgets import Button, Footer
 
 from console.actions import ACTIONS, MODE_NAMES, VIEW_NAMES, action
-from console.app import UpgradeConsoleApp
+from console.app import REDUCED_TICK_S, UpgradeConsoleApp
+from console.console_settings import ConsoleSettings
 from console.hand_lock import READ_ONLY
+from console.model import Standing
 from screens.bindings import refusal
 from screens.help import HelpScreen
 from screens.logs import LogsScreen
 from screens.mode import ModeScreen
 from screens.overview import OverviewScreen
+from screens.plan import PlanScreen
 from screens.proposal import ProposalScreen
 from screens.propose import ProposeScreen
 from tests import fakes
@@ -38,19 +42,25 @@ async def test_keys_switch_views_and_escape_goes_back() -> None:
         assert isinstance(app.screen, OverviewScreen)
 
 
-@pytest.mark.parametrize("mode", MODE_NAMES)
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-async def test_the_footer_shows_all_its_keys(mode: str, size: tuple[int, int]) -> None:
+async def test_the_footer_shows_all_its_keys(size: tuple[int, int]) -> None:
     app = UpgradeConsoleApp(FakeSession(fakes.go()))
     async with app.run_test(size=size) as pilot:
         await settled(pilot)
-        await app.switch_mode(mode)
-        await until(pilot, lambda: app.screen.query(Footer).first().children, "the footer's keys")
-        await pilot.pause()
-        footer = app.screen.query_one(Footer)
-        assert footer.max_scroll_x == 0
-        labels = [entry.label for entry in ACTIONS if mode in entry.footer]
-        await until(pilot, lambda: all(label in screen_text(app).splitlines()[-1] for label in labels), str(labels))
+        for mode in MODE_NAMES:
+            await app.switch_mode(mode)
+            await until(pilot, lambda: app.screen.query(Footer).first().children, "the footer's keys")
+            await pilot.pause()
+            footer = app.screen.query_one(Footer)
+            assert footer.max_scroll_x == 0, mode
+            labels = [entry.label for entry in ACTIONS if mode in entry.footer]
+            shown = partial(_all_in_the_last_line, app, labels)
+            await until(pilot, shown, f"{mode}: {labels}")
+
+
+def _all_in_the_last_line(app: UpgradeConsoleApp, labels: list[str]) -> bool:
+    last = screen_text(app).splitlines()[-1]
+    return all(label in last for label in labels)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (160, 48), (60, 16), (20, 5), (1, 1)])
@@ -58,8 +68,22 @@ async def test_any_size_is_survived(size: tuple[int, int]) -> None:
     app = UpgradeConsoleApp(FakeSession(fakes.partly_ready()))
     async with app.run_test(size=size) as pilot:
         await settled(pilot, lines=False)
+        if size == (20, 5):
+            shown = screen_text(app).splitlines()
+            for line, words in zip(shown, ("20×5 is too small", "Needs 60×16.", "F9 HALT · q Quit"), strict=False):
+                assert line.strip().startswith(words)
+            await pilot.press("f9")
+            await until_screen(pilot, "EmergencyScreen")
+            await until(pilot, lambda: not app.screen.query_one("#stop", Button).disabled, "what is known")
+            await pilot.press("right", "right")
+            await until(pilot, lambda: "[ Stop my node…" in screen_text(app), "the choice that has the focus")
+            await pilot.press("escape")
+        # A storm of sizes, as a tiling terminal makes them.
+        for columns in (1, 300, 20, 79, 61, 2):
+            await pilot.resize_terminal(columns, max(1, columns // 4))
         await pilot.resize_terminal(80, 24)
         await pilot.pause()
+        await until(pilot, lambda: "too small" not in screen_text(app), "the view")
         text = screen_text(app)
         for word in ("NO-GO", "ready 20 of 40 power, 27 needed", "blocks", "node4", "hash does not match", "pid"):
             assert word in text
@@ -182,3 +206,27 @@ async def test_a_notice_moves_no_panel_above_it(size: tuple[int, int]) -> None:
         await pilot.pause()
         assert {name: app.screen.query_one(f"#{name}").region for name in names} == before
         assert "exit code" in screen_text(app)
+
+
+async def test_a_mainnet_is_told_apart_on_views_and_dialogs() -> None:
+    session = FakeSession(fakes.go(), network="hub")
+    session.standing = Standing("mainnet")
+    app = UpgradeConsoleApp(session)
+    async with app.run_test() as pilot:
+        await settled(pilot)
+        for keys, where in (((), " MAINNET hub "), (("f9",), "EMERGENCY on MAINNET hub"), (("p",), "on MAINNET hub")):
+            await pilot.press(*keys)
+            await until(pilot, lambda where=where: where in screen_text(app), where)  # type: ignore[misc]
+            await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, OverviewScreen), "the overview")
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, PlanScreen), "the plan")
+        await until(pilot, lambda: screen_text(app).count(" MAINNET hub ") == 2, "the badge in its title as well")
+
+
+async def test_reduced_motion_moves_the_clocks_seldom() -> None:
+    for reduced, seconds in ((True, REDUCED_TICK_S), (False, 1.0)):
+        app = UpgradeConsoleApp(FakeSession(fakes.go()), ConsoleSettings(reduced_motion=reduced))
+        async with app.run_test() as pilot:
+            await settled(pilot)
+            assert [timer._interval for timer in app._timers if timer.name == "tick"] == [seconds]

@@ -164,6 +164,21 @@ async def test_what_is_chosen_is_told_in_full_and_stays_chosen() -> None:
 
 
 @pytest.mark.anyio
+async def test_of_the_past_nothing_inside_the_node_is_known() -> None:
+    session = FakeSession(fakes.idle(), fakes.go())
+    app = UpgradeConsoleApp(session)
+    async with app.run_test() as pilot:
+        await settled(pilot)
+        await pilot.press("4")
+        await until(pilot, lambda: "hash recorded" in screen_text(app), "the generations")
+        await pilot.press("comma")
+        await until(pilot, lambda: "Not recorded: what is inside the node" in screen_text(app), "why nothing is there")
+        assert "hash recorded" not in screen_text(app)
+        assert "65536" not in screen_text(app)
+        assert app.screen.check_action("command", ("stop",)) is None
+
+
+@pytest.mark.anyio
 async def test_a_journal_that_cannot_be_read_is_told_where_it_would_stand() -> None:
     session = FakeSession(fakes.go(), error=JournalError("the journal is damaged"))
     app = UpgradeConsoleApp(session)

@@ -8,12 +8,21 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = sorted([*(ROOT / "screens").glob("*.py"), *(ROOT / "widgets").glob("*.py"), ROOT / "console" / "app.py"])
-MARKUP_FALSE = {"Static", "Label", "notify"}
+SOURCES = sorted(
+    [
+        *(ROOT / "screens").rglob("*.py"),
+        *(ROOT / "widgets").rglob("*.py"),
+        ROOT / "console" / "app.py",
+        ROOT / "console" / "welcome_app.py",
+    ]
+)
+MARKUP_FALSE = {"Static", "Label", "notify", "OptionList", "from_text"}
 """Calls that parse a `str` as markup unless told otherwise."""
-CONTENT_ONLY = {"Button", "Checkbox"}
+CONTENT_ONLY = {"Button", "Checkbox", "RadioButton", "Tab", "TabPane", "Collapsible"}
 """Calls whose label must be a Content."""
-TITLES = {"border_title", "border_subtitle"}
+HELPED = {"Hit", "DiscoveryHit"}
+"""Lines of the palette, whose help must be a Content."""
+TITLES = {"border_title", "border_subtitle", "tooltip"}
 FORBIDDEN = {"from_markup", "from_ansi", "escape"}
 CELLS = {"add_row", "add_column", "update_cell"}
 
@@ -34,14 +43,18 @@ def findings(source: str) -> list[str]:
 def _call(node: ast.Call) -> list[str]:
     name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
     keywords = {keyword.arg: keyword.value for keyword in node.keywords}
-    if name in FORBIDDEN:
+    owner = node.func.value.id if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) else ""
+    if name in FORBIDDEN and owner not in {"re", "regex"}:
         return [f"line {node.lineno}: {name}"]
-    if name in MARKUP_FALSE:
+    # A condition's `notify` says nothing to anybody.
+    if name in MARKUP_FALSE and (name != "notify" or node.args):
         markup = keywords.get("markup")
         if not (isinstance(markup, ast.Constant) and markup.value is False):
             return [f"line {node.lineno}: {name} without markup=False"]
     if name in CONTENT_ONLY and node.args and not _is_content(node.args[0]):
         return [f"line {node.lineno}: {name} with a label that is not a Content"]
+    if name in HELPED and not _is_content(keywords.get("help", node)):
+        return [f"line {node.lineno}: {name} with a help that is not a Content"]
     if name in CELLS and any(isinstance(argument, ast.Constant | ast.JoinedStr) for argument in node.args[2:3]):
         return [f"line {node.lineno}: {name} with a str cell"]
     return []
@@ -72,6 +85,11 @@ def test_no_markup_sink(path: Path) -> None:
         "box.border_title = name",
         "box.border_title = f'[b]{name}[/b]'",
         "Button(name)",
+        "OptionList(*options)",
+        "widget.tooltip = name",
+        "Content.from_text(name)",
+        "Hit(1, Content(name), run, help=reason)",
+        "DiscoveryHit(Content(name), run)",
         "Content.from_markup(name)",
         "table.update_cell(row, column, f'{name}')",
     ],

@@ -75,6 +75,26 @@ def test_a_process_that_is_gone_and_one_of_a_container_say_why_nothing_is_seen()
     assert "\x1b" not in tree.remarks[2]
 
 
+def test_a_module_of_an_interpreter_is_called_by_its_name() -> None:
+    shell = subprocess.Popen(
+        ["sh", "-c", f"{sys.executable} -m http.server 0 --bind 127.0.0.1 >/dev/null 2>&1 & echo $!; wait"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert shell.stdout is not None
+    child = psutil.Process(int(shell.stdout.readline()))
+    try:
+        while "-m" not in child.cmdline():
+            pass
+        tree = ProcessSampler().sample([KnownProcess(shell.pid, "controller", 0)])
+        assert [(each.name, each.depth) for each in tree.processes] == [("controller", 0), ("http.server", 1)]
+    finally:
+        child.kill()
+        shell.kill()
+        shell.wait()
+        shell.stdout.close()
+
+
 def test_another_users_descriptors_are_not_counted_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(process: psutil.Process) -> int:
         raise psutil.AccessDenied(process.pid)
