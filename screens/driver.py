@@ -59,7 +59,7 @@ class Output:
                 self._left_out = True
                 return
             self._waiting += data
-            self._changed.notify()
+            self._changed.notify_all()
 
     def begin_last_words(self) -> None:
         """Drop what waits: only what comes from now on matters."""
@@ -73,7 +73,7 @@ class Output:
         """Write what waits, for this many seconds; returns whether the terminal took it."""
         with self._changed:
             self._closed = True
-            self._changed.notify()
+            self._changed.notify_all()
         # A thread that the terminal holds is left to the end of the process.
         self._thread.join(patience_s)
         return not self._thread.is_alive() and not self._waiting
