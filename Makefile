@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_DIR ?=
 
+# What is compiled is kept, whatever the environment says: a network alone starts a hundred processes.
+export PYTHONDONTWRITEBYTECODE :=
+
 # Where the tests are that bring up whole networks: to collect all others costs half a minute.
 NETWORKS := tests/e2e tests/test_wheel.py tests/console/cli tests/console/devnet
 

@@ -149,6 +149,7 @@ async def execute(subnet: Subnet, folder: Path, number: int) -> None:
     await sent(subnet, key_file(folder, ADMIN), "executeContracts", (number,))
 
 
+@pytest.mark.soak
 async def test_a_cut_is_proposed_voted_made_verified_and_the_diamond_handed_back(tmp_path: Path) -> None:
     async with subnet_in(tmp_path) as subnet:
         network, key = subnet.network, key_file(tmp_path, ADMIN)
