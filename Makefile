@@ -23,7 +23,7 @@ test: $(VENV)/.dev
 
 # A thousand more fault runs and every planted bug (docs/faults.md), the longest stories of whole networks, wide sweeps.
 soak: $(VENV)/.dev
-	$(BIN)/pytest -q -m soak tests/faults
+	$(BIN)/pytest -q -m soak tests/faults tests/console/log_store
 	$(BIN)/pytest -q -n 2 --dist loadfile -m soak --ignore tests/faults
 
 check: $(VENV)/.dev

@@ -13,6 +13,9 @@ from console.maintenance import MaintenanceWindow
 from console.model import (
     Arming,
     Attempt,
+    AuditEntry,
+    AuditKind,
+    AuditReading,
     CallOutcome,
     CallReview,
     ChainView,
@@ -46,6 +49,7 @@ from console.model import (
     Stance,
     Standing,
     Traffic,
+    TrafficSample,
     Validator,
     ValidatorReadiness,
     Verdict,
@@ -454,6 +458,58 @@ def no_node() -> ConsoleError:
     return InputError("no node of network devnet is set up on this machine", safe="nothing was changed")
 
 
+def a_day_of_traffic() -> Traffic:
+    """Busy by day, quiet at four in the morning, a second a block."""
+    busy = (6, 9, 14, 18, 22, 24, 25, 24, 22, 20, 18, 15, 12, 10, 8, 6, 4, 3, 2, 1, 2, 3, 4, 5)
+    samples = (
+        TrafficSample(100_000 + 3600 * hour, NOW - 3600 * (24 - hour), 20, transactions)
+        for hour, transactions in enumerate(busy)
+    )
+    return Traffic(tuple(samples), "http://127.0.0.1:26657")
+
+
+def audit_entries() -> tuple[AuditEntry, ...]:
+    """A ready signal that was first refused, an operator's word, and a vote that was signed here."""
+    sent = (
+        ("call", "vote(id=1, support=true)"),
+        ("effect", "Votes yes on proposal 1."),
+        ("signed by", PROPOSER),
+        ("hash", "0x" + HASH),
+        ("outcome", "in block 1205"),
+    )
+    rows = (
+        (AuditKind.STATE, 1, "planned: proposal 1, height 1300", (("journal row", "1"), ("height", "1300")), True),
+        (AuditKind.SENT, None, "vote(id=1, support=true): in block 1205", sent, True),
+        (AuditKind.ERROR, 1, "refused ready: reason no gas", (("journal row", "2"), ("reason", "no gas")), False),
+        (AuditKind.OPERATOR, None, "asked: method pause, who op", (("journal row", "3"), ("who", "op")), True),
+        (AuditKind.OTHER, None, "points pruned: names crossing-1", (("journal row", "4"),), True),
+        (AuditKind.VERDICT, 1, "verdict: verdict CROSS", (("journal row", "5"), ("verdict", "CROSS")), True),
+    )
+    return tuple(
+        AuditEntry(
+            f"e{number}",
+            NOW - 600 + number * 60,
+            "console" if kind is AuditKind.SENT else "controller",
+            kind,
+            attempt,
+            words,
+            detail,
+            good,
+        )
+        for number, (kind, attempt, words, detail, good) in enumerate(rows)
+    )
+
+
+class FakeAudit:
+    """An audit from memory."""
+
+    def __init__(self) -> None:
+        self.reading = AuditReading(audit_entries(), ())
+
+    def read(self) -> AuditReading:
+        return self.reading
+
+
 class FakeSession:
     """A session that answers from memory and records what it was asked to do."""
 
@@ -500,7 +556,7 @@ class FakeSession:
         self.signing_record = a_signing_record()
         self.said_before: tuple[Stance, ...] = ()
         self.maintenance: tuple[MaintenanceWindow, ...] = ()
-        self.known_traffic = Traffic((), "", "nobody was asked")
+        self.known_traffic = a_day_of_traffic()
         self.traffic_asked = 0
         self.reviewed: list[RegistryCall] = []
         self.warnings: tuple[str, ...] = ()
@@ -514,6 +570,7 @@ class FakeSession:
         for source, text in self._log:
             self.store.add(source, text)
         self.saved: dict[str, list[str]] = {}
+        self.audited = FakeAudit()
         self.answer = asyncio.Event()
         self.answer.set()
         self.review_answer = asyncio.Event()
@@ -673,6 +730,9 @@ class FakeSession:
 
     def logs(self) -> LogStore | None:
         return self.store
+
+    def audit(self) -> FakeAudit:
+        return self.audited
 
     async def save_lines(self, name: str, lines: Iterable[str]) -> tuple[str, int]:
         if self.error is not None:

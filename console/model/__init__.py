@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from console.model.agreement import Agreement, AgreementState
+from console.model.audit import AuditCheck, AuditEntry, AuditKind, AuditReading
 from console.model.contracts import (
     NOBODY,
     CodeVerdict,
@@ -101,6 +102,10 @@ __all__ = [
     "ApprovalKind",
     "Arming",
     "Attempt",
+    "AuditCheck",
+    "AuditEntry",
+    "AuditKind",
+    "AuditReading",
     "Back",
     "CallOutcome",
     "CallReview",

@@ -208,7 +208,7 @@ def test_taking_an_unproven_release(snap_compare: Compare) -> None:
 
 @pytest.mark.parametrize(
     ("name", "keys"),
-    [("logs", "5"), ("quit", "q"), ("node_menu", "n"), ("copy", "y")],
+    [("logs", "5"), ("audit", "6"), ("quit", "q"), ("node_menu", "n"), ("copy", "y")],
 )
 def test_screen_of_a_key(snap_compare: Compare, name: str, keys: str) -> None:
     assert snap_compare(UpgradeConsoleApp(FakeSession(fakes.go())), run_before=after(keys))
