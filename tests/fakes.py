@@ -49,6 +49,7 @@ from console.model import (
     Stance,
     Standing,
     Traffic,
+    TrafficSample,
     Validator,
     ValidatorReadiness,
     Verdict,
@@ -457,6 +458,16 @@ def no_node() -> ConsoleError:
     return InputError("no node of network devnet is set up on this machine", safe="nothing was changed")
 
 
+def a_day_of_traffic() -> Traffic:
+    """Busy by day, quiet at four in the morning, a second a block."""
+    busy = (6, 9, 14, 18, 22, 24, 25, 24, 22, 20, 18, 15, 12, 10, 8, 6, 4, 3, 2, 1, 2, 3, 4, 5)
+    samples = (
+        TrafficSample(100_000 + 3600 * hour, NOW - 3600 * (24 - hour), 20, transactions)
+        for hour, transactions in enumerate(busy)
+    )
+    return Traffic(tuple(samples), "http://127.0.0.1:26657")
+
+
 def audit_entries() -> tuple[AuditEntry, ...]:
     """A ready signal that was first refused, an operator's word, and a vote that was signed here."""
     sent = (
@@ -545,7 +556,7 @@ class FakeSession:
         self.signing_record = a_signing_record()
         self.said_before: tuple[Stance, ...] = ()
         self.maintenance: tuple[MaintenanceWindow, ...] = ()
-        self.known_traffic = Traffic((), "", "nobody was asked")
+        self.known_traffic = a_day_of_traffic()
         self.traffic_asked = 0
         self.reviewed: list[RegistryCall] = []
         self.warnings: tuple[str, ...] = ()
