@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_DIR ?=
 
+# What is compiled is kept, whatever the environment says: a network alone starts a hundred processes.
+export PYTHONDONTWRITEBYTECODE :=
+
 # Where the tests are that bring up whole networks: to collect all others costs half a minute.
 NETWORKS := tests/e2e tests/test_wheel.py tests/console/cli tests/console/devnet
 
@@ -20,7 +23,7 @@ test: $(VENV)/.dev
 
 # A thousand more fault runs and every planted bug (docs/faults.md), the longest stories of whole networks, wide sweeps.
 soak: $(VENV)/.dev
-	$(BIN)/pytest -q -m soak tests/faults
+	$(BIN)/pytest -q -m soak tests/faults tests/console/log_store
 	$(BIN)/pytest -q -n 2 --dist loadfile -m soak --ignore tests/faults
 
 check: $(VENV)/.dev

@@ -24,6 +24,8 @@ class IdleBytes:
     """A block every second."""
     moving_blocks: int
     """Blocks within the window."""
+    truecolor_bytes_per_s: float
+    """The same on a terminal of all colours, which takes longer sequences."""
     paused_bytes_per_s: float
     """No new block; chain, nodes and controllers go on answering, and the last block's age is counted in seconds."""
 
@@ -32,6 +34,7 @@ class IdleBytes:
         return [
             f"{COLUMNS}x{ROWS}, overview, over {self.window_s:g} s each",
             f"a block every second  {self.moving_bytes_per_s:7.0f} bytes/s ({self.moving_blocks} blocks)",
+            f"the same, truecolor   {self.truecolor_bytes_per_s:7.0f} bytes/s",
             f"no new block          {self.paused_bytes_per_s:7.0f} bytes/s",
         ]
 
@@ -43,15 +46,16 @@ def measure() -> IdleBytes:
         BenchmarkError: The chain stood still where it should move, or moved where it should not.
     """
     moving, moving_blocks = _watched("1s")
+    coloured, _ = _watched("1s", truecolor=True)
     paused, paused_blocks = _watched(PAUSE)
     if moving_blocks < WINDOW_S / 2 or paused_blocks:
         raise BenchmarkError(f"{moving_blocks} blocks came while moving and {paused_blocks} while paused")
-    return IdleBytes(WINDOW_S, moving / WINDOW_S, moving_blocks, paused / WINDOW_S)
+    return IdleBytes(WINDOW_S, moving / WINDOW_S, moving_blocks, coloured / WINDOW_S, paused / WINDOW_S)
 
 
-def _watched(block_time: str) -> tuple[int, int]:
+def _watched(block_time: str, *, truecolor: bool = False) -> tuple[int, int]:
     """Bytes and blocks within the window."""
-    with devnet(block_time) as network, CountingTerminal(network.console()) as terminal:
+    with devnet(block_time) as network, CountingTerminal(network.console(), truecolor=truecolor) as terminal:
         terminal.seconds_to(DATA_MARKER)
         terminal.count(SETTLE_S)
         before = int(network.status()["height"])

@@ -24,12 +24,15 @@ class CountingTerminal:
 
     Args:
         command: The program and its arguments.
+        truecolor: Whether the terminal says that it has all colours.
     """
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], *, truecolor: bool = False) -> None:
         environment = {**os.environ, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
         # sshd forwards no COLORTERM, so 256 colours are what most operators see (facts/tui.md C3).
         environment.pop("COLORTERM", None)
+        if truecolor:
+            environment["COLORTERM"] = "truecolor"
         self._written = b""
         self.started = time.perf_counter()
         """Seconds of the performance counter just before the program was executed."""

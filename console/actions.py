@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from console.model import NodeVerb
 
-MODE_NAMES = ("overview", "proposals", "validators", "node", "logs")
+MODE_NAMES = ("overview", "proposals", "validators", "node", "logs", "audit")
 """The top-level views, in the order of their number keys."""
 
 VIEW_NAMES = (*MODE_NAMES, "proposal")
@@ -93,9 +93,11 @@ _VIEWS: tuple[Action, ...] = (
         "This machine's node from inside: processes, disk, generations, rollback points, journal.",
     ),
     Action("show_logs", "5", "Logs", "The node's and the controller's log."),
+    Action("show_audit", "6", "Audit", "What was decided and done: the journal, and what was signed here."),
 )
 
 _LOGS = ("logs",)
+_AUDIT = ("audit",)
 
 _OF_LOGS: tuple[Action, ...] = (
     Action("toggle_pause", "space", "Pause", "Hold the log still, or follow it again.", _LOGS, _LOGS, local=True),
@@ -115,8 +117,9 @@ _OF_LOGS: tuple[Action, ...] = (
     Action("go_to", "g", "Go to", "Go to a time: 14:32, or 90m for 90 minutes ago.", _LOGS, local=True),
     Action("wrap", "w", "Wrap", "Break long lines, or let them run out of the screen.", _LOGS, local=True),
     Action("moments", "t", "Times", "Show each line's time, or spend no columns on it.", _LOGS, local=True),
-    Action("whole_line", "enter", "Whole", "Show the chosen line whole.", _LOGS, local=True),
-    Action("save", "ctrl+s", "Save", "Write the lines that pass filter and level to a new file.", _LOGS, local=True),
+    Action("kinds", "l", "Kinds", "Show all kinds of entries, or one after the other.", _AUDIT, _AUDIT, local=True),
+    Action("whole_line", "enter", "Whole", "Show the chosen line whole.", (*_LOGS, *_AUDIT), local=True),
+    Action("save", "ctrl+s", "Save", "Write what is shown to a new file.", (*_LOGS, *_AUDIT), _AUDIT, local=True),
 )
 
 _LISTS = ("proposals", "validators")
@@ -127,8 +130,8 @@ _OF_LISTS: tuple[Action, ...] = (
         "slash",
         "Filter",
         "Show only what matches a text or a pattern; ! first shows the rest.",
-        ("logs", "proposals", "validators"),
-        ("logs", "proposals", "validators"),
+        ("logs", "proposals", "validators", "audit"),
+        ("logs", "proposals", "validators", "audit"),
         local=True,
     ),
     Action("sort", "o", "Order", "The next order of the list.", _LISTS, _LISTS, local=True),

@@ -18,6 +18,7 @@ from console.errors import ConsoleError
 from console.model import Snapshot
 from console.ports import Session, Timeline
 from screens.acting import EXIT_KEPT
+from screens.audit import AuditScreen
 from screens.bindings import refusal
 from screens.bring_up import BringUp, BringUpScreen
 from screens.logs import LogsScreen
@@ -39,7 +40,14 @@ REDUCED_TICK_S = 5.0
 LOG_BATCH_S = 0.25
 """Seconds for which log lines are gathered before they are drawn at once (facts/tui.md C4)."""
 
-VIEWS: tuple[type[ModeScreen], ...] = (OverviewScreen, ProposalsScreen, ValidatorsScreen, NodeScreen, LogsScreen)
+VIEWS: tuple[type[ModeScreen], ...] = (
+    OverviewScreen,
+    ProposalsScreen,
+    ValidatorsScreen,
+    NodeScreen,
+    LogsScreen,
+    AuditScreen,
+)
 """The views in the order of their keys."""
 
 

@@ -13,6 +13,7 @@ from console.hand_lock import HandLock
 from console.log_store import LogStore
 from console.maintenance import MaintenanceWindow
 from console.model import (
+    AuditReading,
     CallOutcome,
     CallReview,
     Governance,
@@ -343,6 +344,14 @@ class Timeline(Protocol):
         ...
 
 
+class Audit(Protocol):
+    """What was decided and done."""
+
+    def read(self) -> AuditReading:
+        """Read what is new; what cannot be read is told in it."""
+        ...
+
+
 class Session(Protocol):
     """What a screen gets: operations, read-only flag, clock. Screens never import the application."""
 
@@ -508,6 +517,10 @@ class Session(Protocol):
 
     def logs(self) -> LogStore | None:
         """Both logs whole, each line with its moment, to be read in a thread; None where there is no node."""
+        ...
+
+    def audit(self) -> Audit:
+        """What was decided and done, to be read in a thread."""
         ...
 
     async def save_lines(self, name: str, lines: Iterable[str]) -> tuple[str, int]:

@@ -140,6 +140,10 @@ class ActingApp(DressedApp):
         """Switch to the logs."""
         self.switch_mode("logs")
 
+    def action_show_audit(self) -> None:
+        """Switch to the audit."""
+        self.switch_mode("audit")
+
     def on_proposals_screen_opened(self, event: ProposalsScreen.Opened) -> None:
         """Open one proposal in full."""
         if self._is_open(ProposalScreen):

@@ -13,8 +13,10 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.console import RenderableType
 from rich.text import Text
 from textual import events
+from textual._compositor import ChopsUpdate
 from textual.actions import ActionParseResult
 from textual.app import App, SystemCommand
 from textual.binding import Binding
@@ -25,6 +27,7 @@ from textual.screen import Screen
 
 from console.actions import ACTIONS, PALETTE, key_name
 from console.console_settings import ConsoleSettings
+from screens.cropped import CroppedUpdate
 from screens.driver import TerminalDriver
 from screens.quiet import Quiet
 from screens.theme import textual_theme
@@ -141,6 +144,9 @@ class DressedApp(App[int]):
             size=(self.size.width, self.size.height),
             pressed=tuple((now - at, name) for at, name in self._pressed),
         )
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        super()._display(screen, CroppedUpdate.of(renderable) if isinstance(renderable, ChopsUpdate) else renderable)
 
     def _fatal_error(self) -> None:
         # Textual prints the traceback with local variables, which may hold what nobody should read (facts/tui.md §0.7).

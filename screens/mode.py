@@ -165,7 +165,8 @@ class ModeScreen(Screen[None]):
 
     def redraw(self) -> None:
         """Draw snapshot and time; widgets write only what changed."""
-        if self.is_mounted:
+        # What is read elsewhere may come when the view has been taken down already.
+        if self.is_mounted and self.children:
             self.draw()
             self._draw_past()
 

@@ -145,10 +145,8 @@ class NodeScreen(ModeScreen):
         self.query_one(StatusLine).show(snapshot, self.now)
         self.query_one(NodeNow).show(snapshot, self.now)
         self.query_one(NoticeLine).show(snapshot)
-        then = self.past is not None
-        tree, storage, journal = (None, None, ()) if then else (self._tree, self._storage, self._journal)
-        problem = "Not recorded: what is inside the node is shown of the present alone." if then else self._problem
-        self._draw_processes(tree)
+        self._draw_processes()
+        storage = self._storage
         attempt = snapshot.node.attempt if snapshot is not None and snapshot.node is not None else None
         going_on = attempt is not None and not attempt.crossing.ended
         generations = () if storage is None else storage.generations
@@ -160,20 +158,20 @@ class NodeScreen(ModeScreen):
         self.query_one(GenerationTable).head("Generations")
         self.query_one(PointTable).head("Rollback points" if points or storage is None else "Rollback points: none")
         self.query_one(DiskLine).show(None if storage is None else storage.disk)
-        self.query_one(JournalLines).show(journal, problem)
+        self.query_one(JournalLines).show(self._journal, self._problem)
         self.draw_detail()
 
-    def _draw_processes(self, tree: ProcessTree | None) -> None:
+    def _draw_processes(self) -> None:
         table = self.query_one(ProcessTable)
-        table.show_rows(process_rows(tree))
-        remarks = " ".join(tree.remarks) if tree is not None else ""
+        table.show_rows(process_rows(self._tree))
+        remarks = " ".join(self._tree.remarks) if self._tree is not None else ""
         table.head(f"Processes: {remarks}" if remarks else "Processes")
 
     @on(RowTable.Highlighted)
     def draw_detail(self) -> None:
         """Say all that is known of what is chosen in the table that has the keys."""
         if isinstance(self.focused, ProcessTable):
-            content = process_detail(None if self.past is not None else self._tree)
+            content = process_detail(self._tree)
         elif isinstance(self.focused, PointTable):
             point = self.chosen_point
             content = Content.styled("There is no rollback point.", MUTED) if point is None else point_detail(point)
@@ -243,12 +241,12 @@ class NodeScreen(ModeScreen):
     def chosen_generation(self) -> GenerationOnDisk | None:
         """The generation under the cursor of its table."""
         chosen = self.query_one(GenerationTable).chosen
-        found = () if self._storage is None or self.past is not None else self._storage.generations
+        found = () if self._storage is None else self._storage.generations
         return next((each for each in found if each.name == chosen), None)
 
     @property
     def chosen_point(self) -> PointOnDisk | None:
         """The rollback point under the cursor of its table."""
         chosen = self.query_one(PointTable).chosen
-        found = () if self._storage is None or self.past is not None else self._storage.points
+        found = () if self._storage is None else self._storage.points
         return next((each for each in found if each.name == chosen), None)

@@ -9,16 +9,23 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.widgets import Footer
 
+from console.ports import Session
 from screens.bindings import bindings_for
 from screens.mode import ModeScreen
 from widgets.countdown import Countdown
+from widgets.crossing_list import CrossingList
 from widgets.event_tail import EventTail
+from widgets.face import Face, face_of
 from widgets.go_panel import GoPanel
 from widgets.log_tail import LogTail
 from widgets.node_panel import NodePanel
+from widgets.node_steps import NodeSteps
 from widgets.notice_line import NoticeLine
+from widgets.quorum_panel import QuorumPanel
 from widgets.readiness_table import ReadinessTable
 from widgets.status_line import StatusLine
+from widgets.trend_lines import TrendLines
+from widgets.verification import VerificationPanel
 
 
 class OverviewScreen(ModeScreen):
@@ -28,35 +35,66 @@ class OverviewScreen(ModeScreen):
     EXPLANATION = (
         "The large number counts the blocks until H, the first block that the new binary executes. "
         "GO needs more than two thirds of the voting power ready and armed. Ready: the release is downloaded, verified "
-        "and staged. Armed: the running node has loaded H and will stop there. A clock sign ◷ marks what is old."
+        "and staged. Armed: the running node has loaded H and will stop there. A clock sign ◷ marks what is old. "
+        "During the crossing it shows who is back at H+1 by power, and afterwards what proves it."
     )
     CSS_PATH = "overview.tcss"
     BINDINGS: ClassVar[list[BindingType]] = list(bindings_for("overview"))
     AUTO_FOCUS = ""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._face = Face.CALM
 
     def compose(self) -> ComposeResult:
         yield self.status_line()
         with Horizontal(id="top"):
             yield Countdown(id="countdown")
             yield GoPanel(id="go")
+            yield QuorumPanel(id="quorum")
+            yield VerificationPanel(id="verification")
         with Horizontal(id="middle"):
             yield ReadinessTable(id="readiness")
+            yield CrossingList(id="crossing")
             yield NodePanel(id="node")
+            yield NodeSteps(id="steps")
         yield NoticeLine(id="notice")
-        yield EventTail(id="events")
+        with Horizontal(id="lower"):
+            yield EventTail(id="events")
+            yield TrendLines(id="trends")
         yield LogTail(id="log")
         yield Footer(show_command_palette=False)
 
     def draw(self) -> None:
         snapshot, now = self.snapshot, self.now
         self.query_one(StatusLine).show(snapshot, now)
-        self.query_one(Countdown).show(snapshot, now)
-        self.query_one(GoPanel).show(snapshot, now)
-        self.query_one(ReadinessTable).show(snapshot, now)
-        self.query_one(NodePanel).show(snapshot, now)
+        view = self.query_one(Countdown).show(snapshot, now)
+        self._turn(face_of(snapshot, view.phase))
+        if self._face is Face.CROSSING:
+            self.query_one(QuorumPanel).show(snapshot, now)
+            crossing = self.query_one(CrossingList)
+            crossing.own_address = self.session.own_address
+            crossing.show(snapshot, now)
+        else:
+            self.query_one(ReadinessTable).show(snapshot, now)
+        if self._face is Face.VERIFYING:
+            self.query_one(VerificationPanel).show(snapshot, now)
+        if self._face is Face.CALM:
+            self.query_one(GoPanel).show(snapshot, now)
+            self.query_one(NodePanel).show(snapshot, now)
+        else:
+            self.query_one(NodeSteps).show(snapshot, self.course.events)
         self.query_one(NoticeLine).show(snapshot)
         self.query_one(EventTail).show(self.course.events)
+        self.query_one(TrendLines).show(self.course)
         self.draw_log()
+
+    def _turn(self, face: Face) -> None:
+        """Show other panels in the same places; nothing here has the focus, so nobody loses it."""
+        if face is not self._face:
+            self._face = face
+            for each in Face:
+                self.set_class(each is face and face is not Face.CALM, f"-{each.value}")
 
     def draw_log(self) -> None:
         self.query_one(LogTail).show(self.log_lines)

@@ -13,6 +13,9 @@ from console.maintenance import MaintenanceWindow
 from console.model import (
     Arming,
     Attempt,
+    AuditEntry,
+    AuditKind,
+    AuditReading,
     CallOutcome,
     CallReview,
     ChainView,
@@ -38,6 +41,7 @@ from console.model import (
     ReleaseCheck,
     ReleaseKind,
     RoleCount,
+    RoundVotes,
     Signed,
     SigningKey,
     SigningRecord,
@@ -45,6 +49,7 @@ from console.model import (
     Stance,
     Standing,
     Traffic,
+    TrafficSample,
     Validator,
     ValidatorReadiness,
     Verdict,
@@ -313,6 +318,53 @@ def waiting_for_quorum() -> Snapshot:
     return snapshot(chain(TARGET, (entry,), ALL_READY, nodes), status)
 
 
+def voting_on_the_next_block() -> Snapshot:
+    """The same, while a round of votes on H+1 goes on and nobody of the others can be asked."""
+    before = waiting_for_quorum()
+    assert before.chain is not None
+    named = tuple(
+        replace(each, consensus_address=f"{number:012X}{each.consensus_address[12:]}")
+        for number, each in enumerate(before.chain.validators)
+    )
+    own = replace(before.chain.nodes[0], consensus_address=named[0].consensus_address)
+    votes = RoundVotes(TARGET + 1, 2, ("000000000000", "000000000002"), ("000000000000",))
+    return replace(before, chain=replace(before.chain, validators=named, nodes=(own,), votes=votes))
+
+
+def aborted_at_the_halt() -> Snapshot:
+    """The verdict was ABORT, and everybody stopped all the same."""
+    entry = proposal(ALL_READY, verdict=Verdict.ABORT, status=ProposalStatus.ABORTED, frozen_at=1295)
+    view = chain(TARGET, (entry,), ALL_READY, node_heights(TARGET, (TARGET - 1,) * 4))
+    mine = attempt(crossing=Crossing.HALTED)
+    return snapshot(view, node(TARGET, mine, app_height=TARGET - 1, pid=None, last_exit_code=2))
+
+
+def verifying() -> Snapshot:
+    """Three blocks past H: two of four have confirmed, our node is on probation."""
+    entries = (*(said(index, confirmed=True) for index in (1, 2)), said(0), said(3))
+    entry = proposal(entries, verdict=Verdict.CROSS, frozen_at=1295)
+    mine = attempt(crossing=Crossing.PROBATION)
+    status = node(
+        1303, mine, version=UntrustedText("v0.2.0"), generation="v0.2.0", last_exit_code=2, pid=41_301, halt_height=0
+    )
+    return snapshot(chain(1303, (entry,), entries, node_heights(1303, (1303,) * 4)), status)
+
+
+def parked() -> Snapshot:
+    """The network went on; our node came back with the old binary and is stopped."""
+    entry = proposal(ALL_READY, verdict=Verdict.CROSS, frozen_at=1295)
+    view = chain(1342, (entry,), ALL_READY, node_heights(1342, (TARGET - 1, 1342, 1342, 1342), down=(0,)))
+    status = node(
+        TARGET - 1,
+        attempt(crossing=Crossing.PARKED),
+        pid=None,
+        halt_height=0,
+        last_exit_code=1,
+        alarm="v0.2.0 did not start in 3 tries; the old binary is in place and the node is stopped",
+    )
+    return snapshot(view, status)
+
+
 def committed() -> Snapshot:
     """More than two thirds confirmed."""
     entries = tuple(said(index, confirmed=True) for index in range(4))
@@ -406,6 +458,58 @@ def no_node() -> ConsoleError:
     return InputError("no node of network devnet is set up on this machine", safe="nothing was changed")
 
 
+def a_day_of_traffic() -> Traffic:
+    """Busy by day, quiet at four in the morning, a second a block."""
+    busy = (6, 9, 14, 18, 22, 24, 25, 24, 22, 20, 18, 15, 12, 10, 8, 6, 4, 3, 2, 1, 2, 3, 4, 5)
+    samples = (
+        TrafficSample(100_000 + 3600 * hour, NOW - 3600 * (24 - hour), 20, transactions)
+        for hour, transactions in enumerate(busy)
+    )
+    return Traffic(tuple(samples), "http://127.0.0.1:26657")
+
+
+def audit_entries() -> tuple[AuditEntry, ...]:
+    """A ready signal that was first refused, an operator's word, and a vote that was signed here."""
+    sent = (
+        ("call", "vote(id=1, support=true)"),
+        ("effect", "Votes yes on proposal 1."),
+        ("signed by", PROPOSER),
+        ("hash", "0x" + HASH),
+        ("outcome", "in block 1205"),
+    )
+    rows = (
+        (AuditKind.STATE, 1, "planned: proposal 1, height 1300", (("journal row", "1"), ("height", "1300")), True),
+        (AuditKind.SENT, None, "vote(id=1, support=true): in block 1205", sent, True),
+        (AuditKind.ERROR, 1, "refused ready: reason no gas", (("journal row", "2"), ("reason", "no gas")), False),
+        (AuditKind.OPERATOR, None, "asked: method pause, who op", (("journal row", "3"), ("who", "op")), True),
+        (AuditKind.OTHER, None, "points pruned: names crossing-1", (("journal row", "4"),), True),
+        (AuditKind.VERDICT, 1, "verdict: verdict CROSS", (("journal row", "5"), ("verdict", "CROSS")), True),
+    )
+    return tuple(
+        AuditEntry(
+            f"e{number}",
+            NOW - 600 + number * 60,
+            "console" if kind is AuditKind.SENT else "controller",
+            kind,
+            attempt,
+            words,
+            detail,
+            good,
+        )
+        for number, (kind, attempt, words, detail, good) in enumerate(rows)
+    )
+
+
+class FakeAudit:
+    """An audit from memory."""
+
+    def __init__(self) -> None:
+        self.reading = AuditReading(audit_entries(), ())
+
+    def read(self) -> AuditReading:
+        return self.reading
+
+
 class FakeSession:
     """A session that answers from memory and records what it was asked to do."""
 
@@ -452,7 +556,7 @@ class FakeSession:
         self.signing_record = a_signing_record()
         self.said_before: tuple[Stance, ...] = ()
         self.maintenance: tuple[MaintenanceWindow, ...] = ()
-        self.known_traffic = Traffic((), "", "nobody was asked")
+        self.known_traffic = a_day_of_traffic()
         self.traffic_asked = 0
         self.reviewed: list[RegistryCall] = []
         self.warnings: tuple[str, ...] = ()
@@ -466,6 +570,7 @@ class FakeSession:
         for source, text in self._log:
             self.store.add(source, text)
         self.saved: dict[str, list[str]] = {}
+        self.audited = FakeAudit()
         self.answer = asyncio.Event()
         self.answer.set()
         self.review_answer = asyncio.Event()
@@ -625,6 +730,9 @@ class FakeSession:
 
     def logs(self) -> LogStore | None:
         return self.store
+
+    def audit(self) -> FakeAudit:
+        return self.audited
 
     async def save_lines(self, name: str, lines: Iterable[str]) -> tuple[str, int]:
         if self.error is not None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import takewhile
 
 from rich.cells import cell_len
+from rich.segment import Segment
 from textual.content import Content
 from textual.geometry import Region
 from textual.strip import Strip
@@ -20,7 +22,7 @@ STRONG = "bold"
 
 
 class Drawn(Widget):
-    """A text of fixed size. `draw` writes only those rows to the terminal that changed (facts/tui.md C3)."""
+    """A text of fixed size. `draw` writes to the terminal only what changed of each row (facts/tui.md C3)."""
 
     DEFAULT_CSS = "Drawn { height: auto; }"
 
@@ -57,7 +59,7 @@ class Drawn(Widget):
             self.border_title = title
 
     def _changed_rows(self, before: Content, after: Content) -> list[Region] | None:
-        """The part of each row that differs, up to its last difference; None while nothing was drawn yet."""
+        """The part of each row from its first to its last difference; None while nothing was drawn yet."""
         width, height = self.size
         if not self.is_mounted or not width or not height:
             return None
@@ -69,21 +71,30 @@ class Drawn(Widget):
         regions: list[Region] = []
         for row, (was, now) in enumerate(zip(old, new, strict=True)):
             if was != now:
-                regions.append(Region(0, row, _differ_until(was, now, width), 1))
+                regions.append(_difference(was, now, row, width))
         return regions
 
 
-def _differ_until(was: Strip, now: Strip, width: int) -> int:
-    """Columns from the left after which two rows are the same."""
+def _difference(was: Strip, now: Strip, row: int, width: int) -> Region:
+    """From the first to the last column in which two rows differ."""
     old, new = list(was), list(now)
-    same = 0
-    while old and new and old[-1] == new[-1]:
-        same += cell_len(old.pop().text)
-        new.pop()
-    if old and new and old[-1].style == new[-1].style:
-        alike = takewhile(lambda pair: pair[0] == pair[1], zip(reversed(old[-1].text), reversed(new[-1].text)))  # noqa: B905
-        same += cell_len("".join(character for character, _ in alike))
-    return max(1, width - same)
+    right = _alike(old[::-1], new[::-1], lambda text: text[::-1])
+    left = _alike(old, new, lambda text: text)
+    return Region(left, row, max(1, width - right - left), 1) if left < width else Region(0, row, width, 1)
+
+
+def _alike(old: list[Segment], new: list[Segment], read: Callable[[str], str]) -> int:
+    """Columns that two rows have in common from where they are read."""
+    columns = 0
+    for was, now in zip(old, new, strict=False):
+        if was == now:
+            columns += cell_len(was.text)
+            continue
+        if was.style == now.style:
+            same = takewhile(lambda pair: pair[0] == pair[1], zip(read(was.text), read(now.text), strict=False))
+            columns += cell_len("".join(character for character, _ in same))
+        break
+    return columns
 
 
 class Grown(Drawn):

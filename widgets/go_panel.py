@@ -16,11 +16,11 @@ from console.model import (
     Upgrade,
     Verdict,
     more_than_two_thirds,
+    power_back,
 )
 from console.text import duration
 from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, Drawn, stacked
 from widgets.moments import CLOCK_SIGN, chain_age, count
-from widgets.outlook import power_back
 from widgets.proposal_words import readiness_words, vote_words
 
 
@@ -154,7 +154,7 @@ class GoPanel(Drawn):
     def _terms(self, chain: ChainView, upgrade: Upgrade) -> list[Content]:
         proposal = upgrade.proposal
         if proposal.status.open and not proposal.has_height:
-            return [_line(term) for term in waiting_terms(proposal)]
+            return [term_line(term) for term in waiting_terms(proposal)]
         crossing = upgrade.blocks_left is not None and upgrade.blocks_left <= 0 and proposal.verdict is Verdict.CROSS
         if proposal.status is ProposalStatus.SCHEDULED and not crossing:
             told = chain.agreement.sentence if chain.agreement is not None and chain.agreement.blocks else ""
@@ -164,8 +164,9 @@ class GoPanel(Drawn):
             terms = [term for term in power_terms(upgrade) if "power" in term.text]
         else:
             terms = crossing_terms(chain, proposal)
-        return [_line(term) for term in terms]
+        return [term_line(term) for term in terms]
 
 
-def _line(term: Term) -> Content:
+def term_line(term: Term) -> Content:
+    """A term with its mark."""
     return Content.assemble((term.mark, _STYLES[term.mark]), " ", term.text)

@@ -73,7 +73,7 @@ class LogTail(Drawn):
 
     def show(self, lines: tuple[LogLine, ...]) -> None:
         """Draw the tail of these lines, oldest first."""
-        self.head(Content("Log (3 shows all)"))
+        self.head(Content("Log (5 shows all)"))
         rows = self.size.height
         if rows <= 0:
             return

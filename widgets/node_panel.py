@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textual import events
 from textual.content import Content
 
 from console.model import Crossing, NodeState, NodeStatus, Snapshot
@@ -54,18 +55,31 @@ class NodePanel(Drawn):
     }
     """
 
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._lines: list[Content] = []
+
     def show(self, snapshot: Snapshot | None, now: float) -> None:
         """Draw the node at `now`, Unix seconds."""
         node = snapshot.node if snapshot is not None else None
         if snapshot is None or node is None:
             self.head(Content("This node"))
             words = "not known yet" if snapshot is None else "no controller"
-            self.draw(stacked(Content.styled(UNKNOWN, STRONG), Content.styled(words, MUTED)))
+            self._lines = [Content.styled(UNKNOWN, STRONG), Content.styled(words, MUTED)]
+            self._redraw()
             return
         journalled = bool(snapshot.node_problem)
         self.head(Content(f"Journal of {node.name} {CLOCK_SIGN}" if journalled else f"This node: {node.name}"))
         lines = _lines(node, snapshot.taken_at, now, journalled=journalled)
-        self.draw(stacked(*lines[: self.content_size.height or None]))
+        self._lines = lines
+        self._redraw()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._redraw()
+
+    def _redraw(self) -> None:
+        # Where there is no room for all, the last ones are left out whole.
+        self.draw(stacked(*self._lines[: self.content_size.height or None]))
 
 
 def _lines(node: NodeStatus, taken_at: float, now: float, *, journalled: bool) -> list[Content]:

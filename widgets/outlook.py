@@ -2,49 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from console.model import ChainView, Crossing, Proposal, ProposalStatus, ReleaseKind, Snapshot, Upgrade, Verdict
+from console.model import (
+    ChainView,
+    Crossing,
+    Proposal,
+    ProposalStatus,
+    ReleaseKind,
+    Snapshot,
+    Upgrade,
+    Verdict,
+    power_back,
+)
 from console.text import duration
 from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, block_silence, count, local_clock, wall_clock
 from widgets.phases import Outlook, Phase
 from widgets.waiting import waiting
-
-
-@dataclass(frozen=True, slots=True)
-class Back:
-    """Voting power whose application has executed H with the new binary, by the heights that nodes tell."""
-
-    power: int
-    total: int
-    needed: int
-
-
-def power_back(chain: ChainView, target_height: int, proposal: Proposal | None = None) -> Back:
-    """The power that is back and can vote on H+1.
-
-    Args:
-        chain: What nodes and registry tell.
-        target_height: H.
-        proposal: Given, a node that was not armed for it does not count: it executed H under old rules.
-    """
-    there = {node.consensus_address for node in chain.nodes if node.reachable and node.app_height >= target_height}
-    total = sum(validator.power for validator in chain.validators)
-    part = sum(
-        validator.power
-        for validator in chain.validators
-        if validator.consensus_address in there and not missed_its_halt(chain, proposal, validator.address)
-    )
-    return Back(part, total, 2 * total // 3 + 1)
-
-
-def missed_its_halt(chain: ChainView, proposal: Proposal | None, address: str) -> bool:
-    """Whether a node past H can only be there under old rules: its validator never said that it was armed."""
-    readiness = chain.readiness
-    if proposal is None or not proposal.breaking or readiness is None or readiness.proposal_id != proposal.id:
-        return False
-    said = readiness.of(address)
-    return said is not None and not said.armed and not said.confirmed_at
 
 
 def outlook(snapshot: Snapshot | None, now: float) -> Outlook:

@@ -16,10 +16,10 @@ from console.model import (
     Validator,
     ValidatorReadiness,
     Verdict,
+    missed_its_halt,
 )
 from console.text import duration, percent, shortened
 from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, chain_age, count, time_of_day
-from widgets.outlook import missed_its_halt
 
 DOWN_AFTER_S = 10.0
 """Seconds of silence after which a node is called silent; before that it may just be restarting."""

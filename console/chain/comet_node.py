@@ -19,9 +19,10 @@ from console.chain.cometbft import (
     parse_validator_set,
     validator_calls,
 )
-from console.chain.rpc import JsonRpc, Reply, endpoint_name
+from console.chain.round_votes import LARGE, SMALL, parse_round_votes
+from console.chain.rpc import Call, JsonRpc, Reply, endpoint_name
 from console.errors import BadAnswer, ChainError
-from console.model import NodeHeight
+from console.model import NodeHeight, RoundVotes
 from console.text import UntrustedText
 
 INTERVAL_S = 1.0
@@ -49,6 +50,8 @@ class CometNode:
         self.validators_problem: ChainError | None = None
         self.headers: tuple[Header, ...] = ()
         """From the newest request that asked for some."""
+        self.votes: RoundVotes | None = None
+        """From the newest request, where it asked for them and they were told."""
         self.answer_s: float | None = None
         """Seconds that the newest answer took."""
         self._rpc = rpc
@@ -56,6 +59,7 @@ class CometNode:
         self._clock = clock
         self._app: AppInfo | None = None
         self._peers = 0
+        self._votes_method = SMALL
         self._made_at = clock()
         self._asked_at: float | None = None
         self._answered_at: float | None = None
@@ -67,6 +71,11 @@ class CometNode:
         return self.status is not None and self.failure is None
 
     @property
+    def app_height(self) -> int:
+        """Last height that its application executed, as it said last; 0 before."""
+        return 0 if self._app is None else self._app.height
+
+    @property
     def trusted_to_answer(self) -> bool:
         """Whether it is worth waiting for: never asked, or answered the last time."""
         return self.failure is None
@@ -76,11 +85,14 @@ class CometNode:
         """Seconds since its newest answer, None when there was none."""
         return None if self._answered_at is None else max(0.0, self._clock() - self._answered_at)
 
-    def ask(self, *, validators: bool = False, headers: Sequence[int] = ()) -> asyncio.Task[None] | None:
+    def ask(
+        self, *, validators: bool = False, votes: bool = False, headers: Sequence[int] = ()
+    ) -> asyncio.Task[None] | None:
         """Start one request unless one is under way or the last is younger than `INTERVAL_S`.
 
         Args:
             validators: Also read the validator set.
+            votes: Also read the votes on the height that is being decided.
             headers: Heights whose headers are also read.
 
         Returns:
@@ -96,7 +108,7 @@ class CometNode:
         if self._asked_at is not None and now - self._asked_at < INTERVAL_S:
             return None
         self._asked_at = now
-        self._task = asyncio.create_task(self._ask(validators, tuple(headers)))
+        self._task = asyncio.create_task(self._ask(validators, votes, tuple(headers)))
         return self._task
 
     async def close(self) -> None:
@@ -116,27 +128,30 @@ class CometNode:
             consensus_address="" if status is None else status.consensus_address,
             version=UntrustedText("") if app is None else app.version,
             height=0 if status is None else status.height,
-            app_height=0 if app is None else app.height,
+            app_height=self.app_height,
             peers=self._peers,
             age_s=self._clock() - self._made_at if age is None else age,
             reachable=self.reachable,
         )
 
-    async def _ask(self, validators: bool, headers: tuple[int, ...]) -> None:
+    async def _ask(self, validators: bool, votes: bool, headers: tuple[int, ...]) -> None:
         calls = [*overview_calls()]
         extra = len(calls)
         if validators:
             calls.extend(validator_calls())
         first_header = len(calls)
         calls.extend(commit_call(height) for height in headers)
+        if votes:
+            calls.append(Call(self._votes_method, {}))
         try:
-            replies = await self._rpc.batch(self.url, calls)
+            replies = list(await self._rpc.batch(self.url, calls))
             self.answer_s = self._clock() - (self._asked_at or 0.0)
             self._take_overview(replies[:extra])
         except ChainError as error:
-            self.failure = error
+            self.failure, self.votes = error, None
             return
         self.failure = None
+        self.votes = self._read_votes(replies.pop()) if votes else None
         if validators:
             self._take_validators(replies[extra:first_header])
         self._take_headers(replies[first_header:], headers)
@@ -154,6 +169,17 @@ class CometNode:
         # Only a whole answer replaces the one before.
         self.status, self._app, self._peers = status, app, peers
         self._answered_at = self._clock()
+
+    def _read_votes(self, reply: Reply) -> RoundVotes | None:
+        if reply.error is not None:
+            # The small answer is not everywhere; some nodes give neither.
+            self._votes_method = LARGE if self._votes_method == SMALL else SMALL
+            return None
+        try:
+            return parse_round_votes(reply.result)
+        except BadAnswer:
+            # What else this node says is no worse for it.
+            return None
 
     def _take_validators(self, replies: Sequence[Reply]) -> None:
         try:

@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterable
 from console.chain.agreement import LAG_BLOCKS, Witnesses, hear
 from console.chain.comet_node import CometNode
 from console.chain.cometbft import HeaderTimes, ValidatorSet
+from console.chain.cut_watch import CutWatcher
 from console.chain.fields import data as read_data
 from console.chain.peers import CometPeers
 from console.chain.plans import RegistryPlans, RegistryReader, RegistryReading, check_chain
-from console.chain.registry import NoRegistry, no_registry
+from console.chain.registry import NoRegistry, current_proposal, no_registry
 from console.chain.rpc import Call, JsonRpc, endpoint_name
 from console.errors import BadAnswer, ChainError, ContractRefused, EndpointDown
-from console.model import ChainView, Validator
+from console.model import ChainView, Proposal, Validator
 from console.settings import NetworkSettings
 from console.text import UntrustedText, duration
 
@@ -76,6 +77,7 @@ class IpcChain:
         self._validators: ValidatorSet | None = None
         self._validators_key: tuple[int, tuple[tuple[str, int], ...]] | None = None
         self._validators_problem = ""
+        self._cuts = CutWatcher(network, self._rpc, clock)
 
     async def view(self) -> ChainView:
         """Read the chain once.
@@ -94,6 +96,7 @@ class IpcChain:
                 # enough for a block time.
                 await asyncio.wait({registry}, timeout=FIRST_WAIT_S)
             tasks.create_task(self._ask_nodes())
+        await self._look_at_cuts()
         if self._registry_failure is not None and not any(node.reachable for node in self._nodes):
             raise self._all_down()
         return self._view()
@@ -127,7 +130,18 @@ class IpcChain:
             self._asked_second[1].cancel()
             await asyncio.gather(self._asked_second[1], return_exceptions=True)
         await asyncio.gather(*(node.close() for node in self._nodes))
+        await self._cuts.close()
         await self._rpc.close()
+
+    async def _look_at_cuts(self) -> None:
+        proposal = self._current()
+        look = self._cuts.look(proposal)
+        if look is not None and self._cuts.of(proposal) is None:
+            # GO depends on them: a first view waits for a first look, later ones take what was seen last.
+            await asyncio.wait({look}, timeout=FIRST_WAIT_S)
+
+    def _current(self) -> Proposal | None:
+        return None if self._reading is None else current_proposal(self._reading.proposals)
 
     async def _read_registry(self) -> None:
         self._ask_second()
@@ -217,11 +231,12 @@ class IpcChain:
             self._header_tries += bool(headers)
         chosen = self._asked_for_more(height)
         stale = self._validators_are_stale(height)
+        voting = self._asked_for_votes(height)
         expected: set[asyncio.Task[None]] = set()
         doubtful: set[asyncio.Task[None]] = set()
         for node in self._nodes:
             more = node in chosen
-            task = node.ask(validators=more and stale, headers=headers if more else ())
+            task = node.ask(validators=more and stale, votes=node is voting, headers=headers if more else ())
             if task is not None:
                 (expected if node.trusted_to_answer else doubtful).add(task)
         if expected:
@@ -236,6 +251,15 @@ class IpcChain:
         if self._validators is None or not reachable:
             return list(self._nodes[:_NODES_ASKED_FOR_VALIDATORS])
         return [max(reachable, key=lambda node: 0 if node.status is None else node.status.height)]
+
+    def _asked_for_votes(self, height: int) -> CometNode | None:
+        """The node that is asked for the votes on H+1: while a plan's height is reached and not left behind."""
+        proposals = () if self._reading is None else self._reading.proposals
+        if not any(entry.has_height and entry.target_height == height for entry in proposals):
+            return None
+        # Who has executed most has also begun the newest height.
+        reachable = [node for node in self._nodes if node.reachable]
+        return max(reachable, key=lambda node: node.app_height, default=None)
 
     def _validators_are_stale(self, height: int) -> bool:
         if self._validators is None or self._validators_key is None:
@@ -286,6 +310,8 @@ class IpcChain:
             age_s=min(ages),
             problem="; ".join(self._problems()),
             agreement=None if reading is None else self._witnesses.agreement(self._binding()),
+            cuts=self._cuts.of(self._current()),
+            votes=next((node.votes for node in self._nodes if node.reachable and node.votes is not None), None),
             answer_s=min(
                 (node.answer_s for node in self._nodes if node.reachable and node.answer_s is not None), default=None
             ),

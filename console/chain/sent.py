@@ -17,9 +17,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from console import strict_json
+from console.chain.signed_record import RECORD_NAME, SignedRecord
 from console.errors import ChainError
 from console.files import sync_folder, write_durably
 from console.settings import NetworkSettings, NodeSettings, state_folder
+
+_FOLDER = "sent"
 
 LOCK_POLL_S = 0.05
 """Seconds between two tries for the lock of a sender."""
@@ -62,10 +65,12 @@ class SentBook:
 
     Args:
         folder: Where the records are; made when it is first needed.
+        by: Who sends, for the record: `controller` or `hand`.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, by: str = "hand") -> None:
         self._folder = folder
+        self._record = SignedRecord(folder / RECORD_NAME, by)
 
     @asynccontextmanager
     async def held(self, chain_id: int, sender: str, deadline_s: float) -> AsyncIterator[SenderBook]:
@@ -97,7 +102,7 @@ class SentBook:
                     )
                 await asyncio.sleep(LOCK_POLL_S)
                 waited += LOCK_POLL_S
-            yield SenderBook(self._folder / f"{name}.json")
+            yield SenderBook(self._folder / f"{name}.json", self._record)
         finally:
             os.close(descriptor)
 
@@ -109,21 +114,32 @@ class SentBook:
         )
 
 
-def sent_by_node(node: NodeSettings) -> SentBook:
-    """What a node's operator key has on its way: by its controller, and by hand."""
-    return SentBook(node.state_dir / "sent")
+def sent_by_node(node: NodeSettings, by: str = "hand") -> SentBook:
+    """What a node's operator key has on its way: by its `controller`, or by `hand`."""
+    return SentBook(node.state_dir / _FOLDER, by)
 
 
 def sent_by_hand(network: NetworkSettings) -> SentBook:
     """What this user's other keys have on their way; a devnet's goes with its folder."""
-    return SentBook((network.folder or state_folder()) / "sent")
+    return SentBook((network.folder or state_folder()) / _FOLDER)
+
+
+def record_by_node(node: NodeSettings) -> Path:
+    """Where everything is recorded that a node's operator key ever sent."""
+    return node.state_dir / _FOLDER / RECORD_NAME
+
+
+def record_by_hand(network: NetworkSettings) -> Path:
+    """Where everything is recorded that this user's other keys ever signed."""
+    return (network.folder or state_folder()) / _FOLDER / RECORD_NAME
 
 
 class SenderBook:
     """The record of one sender, while it is held."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, record: SignedRecord) -> None:
         self._path = path
+        self._record = record
 
     def read(self) -> SentTransaction | None:
         """The transaction on its way; None when there is none.
@@ -159,15 +175,44 @@ class SenderBook:
             raise self._broken("a field is not what it should be")
         return entry
 
-    def write(self, entry: SentTransaction) -> None:
-        """Keep a transaction, durably, before it is sent. Raises SentBookError: nothing may be sent."""
+    def write(self, entry: SentTransaction, effect: str = "") -> None:
+        """Keep a transaction, durably, before it is sent, and record it for good.
+
+        Args:
+            entry: The transaction.
+            effect: What the operator was told that it does.
+
+        Raises:
+            ChainError: Nothing may be sent.
+        """
+        self._record.begun(
+            entry.hash,
+            what="transaction",
+            chain_id=entry.chain_id,
+            sender=entry.sender,
+            target=entry.target,
+            words=entry.words,
+            data=entry.data,
+            nonce=entry.nonce,
+            effect=effect,
+        )
         try:
             write_durably(self._path, json.dumps(asdict(entry)).encode())
         except OSError as error:
             raise self._broken(str(error)) from error
 
-    def close(self) -> None:
-        """Forget the transaction: it is in a block, or can never be in one. Raises SentBookError."""
+    def close(self, entry: SentTransaction, outcome: str, *, block: int = 0) -> None:
+        """Forget the transaction: it is in a block, or can never be in one; the record says which.
+
+        Args:
+            entry: The transaction.
+            outcome: In a few words.
+            block: Where it did what it was for; 0 where it did not.
+
+        Raises:
+            SentBookError: The record of it on its way cannot be removed.
+        """
+        self._record.ended(entry.hash, outcome, good=block > 0, block=block)
         try:
             self._path.unlink(missing_ok=True)
             sync_folder(self._path.parent)

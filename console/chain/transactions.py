@@ -57,7 +57,8 @@ class RegistrySignals:
         self._node = node
         self._registry = network.registry
         urls = (node.ethereum_rpc, *network.ethereum_rpc)
-        self._writer = RegistryWriter(network, urls, sent_by_node(node), deadline_s=deadline_s, terminal=terminal)
+        book = sent_by_node(node, "hand" if by_hand else "controller")
+        self._writer = RegistryWriter(network, urls, book, deadline_s=deadline_s, terminal=terminal)
 
     async def prepare(self) -> None:
         """Start the next signer now, so that the next signal need not wait for it. Raises SignerError."""

@@ -41,6 +41,9 @@ RECEIPT_DEADLINE_S = 60.0
 REQUEST_DEADLINE_S = 10.0
 """Seconds for one request here: an estimate runs the call several times."""
 
+IN_BLOCK = "in block"
+"""What the record says of a transaction that did what it was for; its block follows."""
+
 NONCE_TRIES = 3
 """How often a transaction is built anew when another one took its nonce."""
 
@@ -251,12 +254,13 @@ class RegistryWriter:
             next_step="find out who else uses this key",
         )
 
-    async def send_reviewed(self, key: KeyReference, transaction: Transaction) -> Receipt:
+    async def send_reviewed(self, key: KeyReference, transaction: Transaction, effect: str = "") -> Receipt:
         """Sign and send exactly what was reviewed.
 
         Args:
             key: Where the signer finds the key.
             transaction: What `build` made and the operator saw.
+            effect: What the operator was told that it does, for the record.
 
         Raises:
             ChainError: Another transaction of the sender is on its way or took the nonce, or as `send`.
@@ -269,7 +273,7 @@ class RegistryWriter:
         ):
             receipt = await self._settle(book, (transaction.registry, transaction.data))
             if receipt is None:
-                receipt = await self._sign_and_deliver(book, key, transaction, hurried=False)
+                receipt = await self._sign_and_deliver(book, key, transaction, hurried=False, effect=effect)
         if receipt is None:
             raise ChainError(
                 f"another transaction of {sender} took nonce {transaction.nonce}",
@@ -290,8 +294,8 @@ class RegistryWriter:
         same = wanted is not None and earlier.is_for(*wanted)
         try:
             receipt = await self._delivery.deliver(earlier)
-        except (NeverMined, NotTaken, ContractRefused):
-            book.close()
+        except (NeverMined, NotTaken, ContractRefused) as error:
+            book.close(earlier, _unmade(error))
             return None
         except ChainError as error:
             if same:
@@ -302,11 +306,11 @@ class RegistryWriter:
                 safe="nothing else was sent",
                 next_step="try again when it is in a block",
             ) from error
-        book.close()
+        book.close(earlier, IN_BLOCK, block=receipt.block)
         return receipt if same else None
 
     async def _sign_and_deliver(
-        self, book: SenderBook, key: KeyReference, transaction: Transaction, hurried: bool
+        self, book: SenderBook, key: KeyReference, transaction: Transaction, hurried: bool, effect: str = ""
     ) -> Receipt | None:
         """None when another transaction took the nonce for good."""
         signed = await self._signer.sign(key, transaction.fields)
@@ -321,20 +325,20 @@ class RegistryWriter:
             data=transaction.data,
             words=transaction.words,
         )
-        await asyncio.to_thread(book.write, entry)
+        await asyncio.to_thread(book.write, entry, effect)
         height = _height_argument(transaction.function, transaction.args)
         try:
             receipt = await self._delivery.deliver(entry, hurried=hurried, height=height)
-        except NeverMined:
-            book.close()
+        except NeverMined as error:
+            book.close(entry, _unmade(error))
             return None
         except NotTaken as refused:
-            book.close()
+            book.close(entry, _unmade(refused))
             raise refused.why from None
-        except ContractRefused:
-            book.close()
+        except ContractRefused as refused:
+            book.close(entry, _unmade(refused))
             raise
-        book.close()
+        book.close(entry, IN_BLOCK, block=receipt.block)
         return receipt
 
     async def balance(self, sender: str) -> int:
@@ -420,6 +424,15 @@ class RegistryWriter:
     def _check_signed(self, signed: Signed, sender: str) -> None:
         if signed.sender != sender or "0x" + keccak(bytes.fromhex(signed.raw[2:])).hex() != signed.hash:
             raise SignerError("the signer's answer does not fit what it was asked", safe="nothing was sent")
+
+
+def _unmade(error: NeverMined | NotTaken | ContractRefused) -> str:
+    """Why a transaction did nothing, in a few words for the record."""
+    if isinstance(error, NeverMined):
+        return "never in a block: another transaction took its nonce"
+    if isinstance(error, NotTaken):
+        return f"not taken by any endpoint: {error.why.what}"
+    return f"refused by the contract: {error.what}"
 
 
 def _height_argument(function: str, args: Sequence[object]) -> int | None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from console import __version__
-from console.cli.groups import Run, Verbs
+from console.cli.groups import Run, Verbs, count
 from console.errors import SettingsError
 from console.network_table import BUILT_IN
 from console.settings import DEVNET, config_file, default_devnet_folder
@@ -121,6 +121,7 @@ def build_parser() -> argparse.ArgumentParser:
     shared = _shared()
     _add_status(verbs, shared)
     _add_report(verbs, shared)
+    _add_audit(verbs, shared)
     _add_propose(verbs, shared)
     _add_ready(verbs, shared)
     _add_governance(verbs, shared)
@@ -249,6 +250,18 @@ def _add_report(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
         allow_abbrev=False,
     )
     report.set_defaults(run=_verb("console.cli.report"))
+
+
+def _add_audit(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
+    words = "what was decided and done: the controller's journal and what was signed here"
+    audit = verbs.add_parser("audit", parents=[shared], help=words, description=words, allow_abbrev=False)
+    audit.add_argument("--since", metavar="TIME", help="only from then on: 2026-11-20, 14:32, or 90m (ago)")
+    audit.add_argument(
+        "--kind", action="append", metavar="KIND", help="only this kind: state, operator, sent …; may be given again"
+    )
+    audit.add_argument("--lines", type=count, default=0, metavar="N", help="only the newest N (default: all)")
+    audit.add_argument("--verify", action="store_true", help="look whether journal and record are whole")
+    audit.set_defaults(run=_verb("console.cli.audit"))
 
 
 def _add_propose(verbs: Verbs, shared: argparse.ArgumentParser) -> None:

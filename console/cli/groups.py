@@ -35,3 +35,11 @@ def adder(
         return parser
 
     return add
+
+
+def count(value: str) -> int:
+    """A number of things as an argument; 0 is none or all."""
+    number = int(value)
+    if number < 0:
+        raise argparse.ArgumentTypeError("must be 0 or more")
+    return number

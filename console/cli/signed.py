@@ -12,7 +12,13 @@ from console.cli.printing import print_json
 from console.cli.sources import Target, load_target
 from console.errors import InputError
 from console.model import RegistryCall, SigningKey
-from console.operations.signed_message import SignedMessage, read_signed, relay_call, to_document
+from console.operations.signed_message import (
+    SignedMessage,
+    read_signed,
+    record_message,
+    relay_call,
+    to_document,
+)
 from console.ports import KeyReference
 
 COUNTS_FOR_BLOCKS = 20_000
@@ -95,7 +101,9 @@ async def _signed(arguments: argparse.Namespace, target: Target, key: SigningKey
             nonce, height = await reader.nonce(address), await reader.height()
         message = await make(nonce, height, address)
         await require_agreement(target.network)
-        return SignedMessage(message, (await signer.sign_typed(reference, message)).signature)
+        signed = SignedMessage(message, (await signer.sign_typed(reference, message)).signature)
+        record_message(target.network, signed, address)
+        return signed
     finally:
         await signer.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from console.model.agreement import Agreement, AgreementState
+from console.model.audit import AuditCheck, AuditEntry, AuditKind, AuditReading
 from console.model.contracts import (
     NOBODY,
     CodeVerdict,
@@ -19,6 +20,7 @@ from console.model.contracts import (
     Upgradable,
 )
 from console.model.course import Course, Trend
+from console.model.crossing import Back, RoundVotes, missed_its_halt, power_back
 from console.model.events import Event, events_between, remembered
 from console.model.fetching import Fetching
 from console.model.go import GoTerm, Reckoning, reckon
@@ -100,6 +102,11 @@ __all__ = [
     "ApprovalKind",
     "Arming",
     "Attempt",
+    "AuditCheck",
+    "AuditEntry",
+    "AuditKind",
+    "AuditReading",
+    "Back",
     "CallOutcome",
     "CallReview",
     "ChainView",
@@ -160,6 +167,7 @@ __all__ = [
     "ReleaseCheck",
     "ReleaseKind",
     "RoleCount",
+    "RoundVotes",
     "Scene",
     "ScheduleKind",
     "Signed",
@@ -183,8 +191,10 @@ __all__ = [
     "crossing_of",
     "events_between",
     "minimum_lead",
+    "missed_its_halt",
     "more_than_two_thirds",
     "plan_without_votes",
+    "power_back",
     "power_may_fail",
     "power_needed",
     "proof_of",

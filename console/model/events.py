@@ -103,7 +103,7 @@ def _recorded(key: tuple[str | int, ...], words: str, height: int, tone: str = "
 def _of_proposal(proposal: Proposal) -> Iterator[Event]:
     number, name = proposal.id, proposal.name
     yield _recorded(("proposed", number), f"proposal {number} {name} was made", proposal.proposed_at)
-    if proposal.approved_at:
+    if proposal.approved_at and proposal.voting_power:
         yield _recorded(("approved", number), f"{name} was approved", proposal.approved_at, "good")
     if proposal.scheduled_at and proposal.has_height:
         text = f"{name} is scheduled for block {proposal.target_height:,}"
@@ -215,7 +215,9 @@ def _of_own_node(node: NodeStatus) -> Iterator[Event]:
         yield Event(("alarm", _without_digits(node.alarm)), f"needs you: {node.alarm}", name, tone="bad")
     if node.paused:
         yield Event(("paused", node.paused), f"automation paused: {node.paused}", name, tone="warn")
-    if node.state in _STATES:
+    # Around arming and a crossing a node is down as planned; one that should not be raises an alarm.
+    planned = node.state == NodeState.STOPPED.value and node.attempt is not None and not node.alarm
+    if node.state in _STATES and not planned:
         words, tone = _STATES[node.state]
         yield Event(("state", node.state), words, name, tone=tone)
     if node.attempt is not None:

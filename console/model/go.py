@@ -117,8 +117,10 @@ def _cut_terms(proposal: Proposal, chain: ChainView) -> Iterator[GoTerm]:
         yield GoTerm(f"{named} {'is' if one else 'are'} not made yet", False)
         return
     watch = chain.cuts
-    if watch is not None and watch.proposal_id == proposal.id:
-        yield GoTerm(watch.sentence, watch.verified)
+    if watch is None or watch.proposal_id != proposal.id:
+        yield GoTerm(f"{calls} contract call{'' if calls == 1 else 's'} made, not verified yet", False)
+        return
+    yield GoTerm(watch.sentence, watch.verified)
 
 
 def _consensus_power(proposal: Proposal, chain: ChainView) -> tuple[int, int] | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from console.model.agreement import Agreement
 from console.model.contracts import CutWatch
+from console.model.crossing import RoundVotes
 from console.model.go import Reckoning, reckon
 from console.model.network import NetworkIdentity, Validator
 from console.model.node import NodeStatus
@@ -56,6 +57,8 @@ class ChainView:
     """What its endpoints say of each other; None where nothing of the kind is known."""
     cuts: CutWatch | None = None
     """Of the current proposal's linked cuts; None where there are none, and before they were looked at."""
+    votes: RoundVotes | None = None
+    """On the height that is being decided; None where nobody asked, and where no node tells."""
     answer_s: float | None = None
     """Seconds that the quickest of its nodes took to answer; None while none does."""
 

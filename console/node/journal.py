@@ -389,6 +389,26 @@ class Journal(JournalStore):
         )
         return [{**dict(row), "detail": json.loads(row["detail"])} for row in rows]
 
+    def newest_seq(self) -> int:
+        """Sequence number of the newest event; 0 when there is none."""
+        rows = self.rows("SELECT coalesce(max(seq), 0) AS newest FROM event")
+        return int(rows[0]["newest"]) if rows else 0
+
+    def check_events(self) -> tuple[int, tuple[str, ...]]:
+        """How many events there are, and what is wrong with the database or their numbers. Reads everything."""
+        wrong = [f"SQLite finds {row[0]}" for row in self.rows("PRAGMA integrity_check(5)") if row[0] != "ok"]
+        (found,) = self.rows("SELECT count(*) AS rows, coalesce(max(seq), 0) AS newest FROM event")
+        if found["rows"] != found["newest"]:
+            # Events are never removed, and their numbers count up by one.
+            wrong.append(f"{found['newest'] - found['rows']} of {found['newest']} rows are missing")
+        turned = self.rows(
+            "SELECT count(*) AS turned FROM event AS later JOIN event AS earlier ON earlier.seq = later.seq - 1 "
+            "WHERE later.at < earlier.at - 60"
+        )
+        if turned[0]["turned"]:
+            wrong.append(f"{turned[0]['turned']} rows are more than a minute older than the row before")
+        return int(found["rows"]), tuple(wrong)
+
     def newest_events(self, limit: int) -> list[dict[str, Any]]:
         """The newest events, newest first."""
         rows = self.rows("SELECT seq, at, attempt, kind, detail FROM event ORDER BY seq DESC LIMIT ?", (limit,))

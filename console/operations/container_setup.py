@@ -19,9 +19,10 @@ from console.node.images import reference_files
 from console.node.journalled import journalled_status
 from console.node.runtimes import engine_of, generations_of, services_of
 from console.node.shape import APP, shape_of
-from console.operations.node_alone import alone, this_user
+from console.operations.node_alone import alone
 from console.settings import NodeSettings
 from console.text import untrusted
+from console.this_user import this_user
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from console import strict_json
 from console.addresses import checked_address, checksummed
+from console.chain.cut_check import check_cut
 from console.chain.cuts import Cut, decode_cut
 from console.chain.diamond import Place, read_diamond, told
 from console.chain.receipts import parse_receipt
@@ -19,7 +20,6 @@ from console.chain.selectors import selector_of
 from console.errors import ChainError, InputError
 from console.files import write_durably
 from console.model import CutCheck, CutReview
-from console.operations.contract_upgrade import check_cut
 from console.settings import NetworkSettings
 from console.text import untrusted
 

@@ -10,15 +10,16 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from console.addresses import ZERO_ADDRESS, checksummed, keccak
+from console.addresses import ZERO_ADDRESS, checksummed
 from console.chain.artefact_file import compare_code
+from console.chain.cut_check import check_cut, codes_hash_of, misrouted
 from console.chain.cut_plan import CutPlan, ProposedFacet, plan_cut, with_addresses
 from console.chain.cut_review import review_cut
 from console.chain.cuts import Cut, decode_cut, encode_cut
 from console.chain.diamond import Diamond, Place, read_codes, read_diamond
 from console.chain.rpc import JsonRpc
 from console.errors import ConsoleError, InputError
-from console.model import CutAction, CutCheck, CutReview, LinkedCall, LinkedReview, Upgradable
+from console.model import CutCheck, CutReview, LinkedCall, LinkedReview, Upgradable
 from console.operations.contract_places import place_of
 from console.operations.linked_words import described
 from console.settings import NetworkSettings
@@ -198,41 +199,6 @@ async def check_cuts(network: NetworkSettings, calls: Sequence[LinkedCall]) -> t
     return tuple(found)
 
 
-async def check_cut(place: Place, cut: Cut, rpc: JsonRpc, *, codes_hash: str = "") -> CutCheck:
-    """Whether a cut is in force.
-
-    Args:
-        place: The diamond.
-        cut: The cut.
-        rpc: The client.
-        codes_hash: What the registry recorded of the code at proposal time, 64 hex digits; empty when nothing is.
-
-    Raises:
-        ChainError: No usable answer.
-    """
-    diamond = await read_diamond(rpc, place)
-    problems = _misrouted(diamond, cut)
-    if codes_hash and int(codes_hash, 16):
-        codes = await read_codes(rpc, place, [*cut.facets, *([cut.init] if cut.init != ZERO_ADDRESS else [])])
-        if codes_hash_of(cut, codes) != codes_hash:
-            problems.append("the code of a facet is not what it was when the cut was proposed")
-    return CutCheck(place.address, diamond.view.height, not problems, tuple(problems))
-
-
-def codes_hash_of(cut: Cut, codes: Mapping[str, bytes]) -> str:
-    """What the registry records of a cut: keccak over the code hash of each change, then of the initialiser.
-
-    Args:
-        cut: The cut.
-        codes: By address; a removal and no initialiser count as zero.
-    """
-    hashed = (
-        keccak(codes.get(address, b"")) if address != ZERO_ADDRESS else bytes(_WORD)
-        for address in (*(change.facet for change in cut.changes), cut.init)
-    )
-    return keccak(b"".join(hashed)).hex()
-
-
 async def _prepare(network: NetworkSettings, request: CutRequest, rpc: JsonRpc, *, allow_core: bool) -> PreparedCut:
     place = await place_of(network, request.contract, rpc)
     diamond = await read_diamond(rpc, place)
@@ -282,27 +248,13 @@ async def _linked_review(network: NetworkSettings, call: LinkedCall, rpc: JsonRp
         diamond = await read_diamond(rpc, place)
         wanted = [address for address in (*cut.facets, cut.init) if address != ZERO_ADDRESS]
         codes = await read_codes(rpc, place, wanted)
-        if not _misrouted(diamond, cut):
+        if not misrouted(diamond, cut):
             return LinkedReview(call.target, said, None, untrusted("the cut is in force: the diamond is as it says"))
         agree = codes_hash_of(cut, codes) == call.codes_hash if call.codes_hash else None
         review = review_cut(diamond, cut, codes, codes_agree=agree)
     except ConsoleError as error:
         return LinkedReview(call.target, said, None, untrusted(str(error), 400))
     return LinkedReview(call.target, said, review)
-
-
-def _misrouted(diamond: Diamond, cut: Cut) -> list[str]:
-    """Functions that are not where a cut puts them, one sentence each."""
-    routes = diamond.view.routes
-    problems: list[str] = []
-    for change in cut.changes:
-        for selector in change.selectors:
-            there = routes.get(selector)
-            if change.action is CutAction.REMOVE and there is not None:
-                problems.append(f"{selector} is still answered by {there}")
-            elif change.action is not CutAction.REMOVE and there != change.facet:
-                problems.append(f"{selector} is answered by {there or 'nobody'}, not by {change.facet}")
-    return problems
 
 
 def _call(target: str, cut: Cut, codes: Mapping[str, bytes]) -> LinkedCall:

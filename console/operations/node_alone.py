@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import getpass
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,18 +11,10 @@ from pathlib import Path
 from console.errors import HeldByOther, NodeError
 from console.node.journal import Journal
 from console.settings import NodeSettings
-from console.text import untrusted
+from console.this_user import this_user
 
 LOCK_NAME = "controller.lock"
 JOURNAL_NAME = "journal.db"
-
-
-def this_user() -> str:
-    """Who runs this command, for journal and files."""
-    try:
-        return str(untrusted(getpass.getuser(), 64))
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"
 
 
 def controller_holds(node: NodeSettings) -> bool:

@@ -11,10 +11,11 @@ from console.errors import ControllerDown, InputError
 from console.node.journal import Journal
 from console.node.live_settings import LiveSettings
 from console.node.protocol import settings_to_json
-from console.operations.node_alone import alone, controller_holds, this_user
+from console.operations.node_alone import alone, controller_holds
 from console.operations.orchestrator_import import imported_changes, read_orchestrator_config
 from console.settings import NodeSettings
 from console.settings_table import SettingChange
+from console.this_user import this_user
 
 
 class ConfigControl(Protocol):

@@ -30,10 +30,11 @@ from console.operations.container_setup import (
     plan_containers,
     set_up_containers,
 )
-from console.operations.node_alone import alone, this_user
+from console.operations.node_alone import alone
 from console.operations.node_stage import known_height
 from console.settings import NodeSettings
 from console.text import untrusted
+from console.this_user import this_user
 
 _NOTHING = "nothing was changed"
 

@@ -29,10 +29,11 @@ from console.node.release.bundle import read_bundle
 from console.node.release.verification import verify_release
 from console.node.runtimes import engine_of
 from console.operations.node import check_binary
-from console.operations.node_alone import alone, controller_holds, reading, this_user
+from console.operations.node_alone import alone, controller_holds, reading
 from console.operations.release_verify import AgainstWhat, expected_of
 from console.settings import NetworkSettings, NodeSettings
 from console.text import untrusted
+from console.this_user import this_user
 
 _MAX_BATCH_FILE = 1 << 20
 

@@ -113,7 +113,7 @@ class RegistryCalls:
         transaction, key, _ = found
         # Once more: a person may have looked at it for minutes.
         await self._check_agreement()
-        receipt = await self._writer(review.call.key).send_reviewed(key, transaction)
+        receipt = await self._writer(review.call.key).send_reviewed(key, transaction, review.call.effect)
         number = review.call.proposal_id
         if review.call.function == "propose":
             from console.chain.receipts import created_proposal

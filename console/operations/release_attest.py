@@ -19,8 +19,8 @@ from console.node.release.attestation import (
 from console.node.release.roles import Role
 from console.node.release.signing import sign
 from console.node.release.verification import Verification
-from console.operations.node_alone import this_user
 from console.settings import NetworkSettings
+from console.this_user import this_user
 
 
 @dataclass(frozen=True, slots=True)

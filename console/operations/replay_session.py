@@ -10,6 +10,7 @@ from console.hand_lock import REPLAY, HandLock
 from console.log_store import LogStore
 from console.maintenance import MaintenanceWindow
 from console.model import (
+    AuditReading,
     CallOutcome,
     CallReview,
     Governance,
@@ -28,7 +29,7 @@ from console.model import (
     Standing,
     Traffic,
 )
-from console.ports import Session, Terminal, Timeline
+from console.ports import Audit, Session, Terminal, Timeline
 
 if TYPE_CHECKING:
     from console.recording.file import Recording
@@ -36,6 +37,21 @@ if TYPE_CHECKING:
 
 IN_A_REPLAY = "this is a replay: nobody is asked"
 IN_THE_PAST = "it is not known of the past; End returns to the present"
+
+
+class _NoAudit:
+    """An audit of which nothing is known.
+
+    Args:
+        reason: Why, in one sentence.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def read(self) -> AuditReading:
+        """Nothing but the reason."""
+        return AuditReading((), (f"{self._reason}.",))
 
 
 class SilentSession:
@@ -147,6 +163,10 @@ class SilentSession:
     def logs(self) -> LogStore | None:
         """None: there are the newest lines of each moment, which the views are given."""
         return None
+
+    def audit(self) -> Audit:
+        """Says why there is none."""
+        return _NoAudit(self._reason)
 
     async def save_lines(self, name: str, lines: Iterable[str]) -> tuple[str, int]:
         """Raises InputError."""

@@ -45,7 +45,7 @@ from console.operations.propose_terms import voting_blocks
 from console.operations.ready import signal_ready
 from console.operations.registry_call import export_call
 from console.operations.stances import SayingsSource, Stances
-from console.ports import PlanSource, Signals, Terminal, Timeline
+from console.ports import Audit, PlanSource, Signals, Terminal, Timeline
 from console.settings import NetworkSettings, NodeSettings
 
 if TYPE_CHECKING:
@@ -370,6 +370,13 @@ class ConsoleSession:
         """Both logs whole; None where there is no node."""
         node = self._connected().node
         return None if node is None else LogStore(logs.log_files(node), self._clock)
+
+    def audit(self) -> Audit:
+        """What was decided and done on this machine."""
+        from console.operations.audit import AuditTrail
+
+        connection = self._connected()
+        return AuditTrail(connection.network, connection.node)
 
     async def save_lines(self, name: str, lines: Iterable[str]) -> tuple[str, int]:
         """Write lines to a new file; raises as `console.operations.logs.save_lines`."""

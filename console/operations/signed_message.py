@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from dataclasses import dataclass
@@ -37,6 +38,25 @@ def to_document(signed: SignedMessage) -> dict[str, object]:
         "typed_data": document(signed.message),
         "signature": signed.signature,
     }
+
+
+def record_message(network: NetworkSettings, signed: SignedMessage, signer: str) -> None:
+    """Record, before it is handed out, that a message was signed. Raises RecordError: it must not be."""
+    from console.chain.sent import record_by_hand
+    from console.chain.signed_record import SignedRecord
+
+    message = signed.message
+    SignedRecord(record_by_hand(network)).begun(
+        "0x" + hashlib.sha256(bytes.fromhex(signed.signature[2:])).hexdigest(),
+        what="message",
+        chain_id=message.chain_id,
+        sender=signer,
+        target=message.registry,
+        words=describe(message),
+        data=signed.signature,
+        nonce=message.nonce,
+        effect="It was printed, for somebody else to send.",
+    )
 
 
 def read_signed(path: Path) -> SignedMessage:

@@ -21,6 +21,8 @@ MAX_TEXT = 8192
 """Characters of one text."""
 MAX_ITEMS = 100_000
 """Values in one row."""
+MAX_NUMBER = 1e12
+"""Numbers with decimals, all of them seconds, are smaller than this, either way."""
 MAX_WHOLE = 1 << 256
 """Whole numbers are smaller than this, either way."""
 
@@ -91,7 +93,7 @@ class _Number(Kind):
         return round(float(value), 3)
 
     def decode(self, document: Json) -> float:
-        if type(document) not in {int, float} or not math.isfinite(document):
+        if type(document) not in {int, float} or not -MAX_NUMBER < document < MAX_NUMBER:
             raise Misfit("it is not a finite number")
         return float(document)
 

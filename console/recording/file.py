@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO
 
 from console.errors import RecordingError
@@ -34,6 +36,7 @@ class RecordingFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._size = 0
+        self._turn = Lock()
         try:
             self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except FileExistsError:
@@ -49,25 +52,37 @@ class RecordingFile:
         Raises:
             RecordingError: It could not be written whole; the file ends after the last whole line, and is closed.
         """
-        rest = memoryview(line)
         try:
-            while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
+            # Who closes it meanwhile waits for the whole line: its descriptor may be another file's afterwards.
+            with self._turn:
+                self._append(line)
         except OSError as error:
-            try:
-                os.ftruncate(self._descriptor, self._size)
-            except OSError:
-                pass  # a reader drops a line that is torn
             self.close()
             raise RecordingError(
                 f"the recording {self.path} has ended: {error.strerror}",
                 safe="what was recorded until now can be shown, and the console goes on",
             ) from None
+
+    def _append(self, line: bytes) -> None:
+        rest = memoryview(line)
+        try:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except OSError:
+            # Where this fails too, a reader drops the line that is torn.
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, self._size)
+            raise
         self._size += len(line)
 
     def close(self) -> None:
-        """Close it; closing twice is well."""
-        if self._descriptor >= 0:
+        """Close it, and remove it if nothing was written; closing twice is well."""
+        with self._turn:
+            if self._descriptor < 0:
+                return
+            if not self._size:
+                with suppress(OSError):
+                    self.path.unlink()
             os.close(self._descriptor)
             self._descriptor = -1
 

@@ -36,6 +36,9 @@ MAX_LOG_LINE = 400
 STRETCH = 256
 """Snapshots from one whole one to the next: more of them make a file smaller, fewer make looking back quicker."""
 
+END_OF_TIME = 253_370_764_800.0
+"""Unix seconds: the year 9999, the last that a calendar here knows."""
+
 LogLine = tuple[str, str]
 
 _HEAD = re.compile(rb'\{"t":(-?[0-9]{1,12}(?:\.[0-9]{1,6})?),(?:"event":(true),)?"([a-z_]{1,20})":')
@@ -115,7 +118,10 @@ def head_of(line: bytes) -> LineHead:
     found = _HEAD.match(line)
     if found is None:
         raise RecordingError("it is not a line of a recording")
-    return LineHead(float(found[1]), found[3].decode(), found[2] is not None)
+    time = float(found[1])
+    if not 0 <= time < END_OF_TIME:
+        raise RecordingError("it is of no time that there is")
+    return LineHead(time, found[3].decode(), found[2] is not None)
 
 
 def is_whole(line: bytes) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from threading import Lock
 
 from console.model import Moment, Snapshot
 from console.recording.format import STRETCH, LogLine, delta_line, full_line, log_line, log_of, moment_of, snapshots_of
@@ -32,6 +33,7 @@ class History(Timeline):
         self._open: list[bytes] = []
         self._moments: list[Moment] = []
         self._growing: Stretch | None = None
+        self._growth = Lock()
         self._count = 0
 
     @property
@@ -44,18 +46,20 @@ class History(Timeline):
         self._count += 1
         moment = moment_of(line, self._count)
         assert moment is not None  # the recorder encoded it
-        if self.wants_whole and self._moments:
-            self._stretches = [*self._stretches, Stretch(tuple(self._moments), Loose(tuple(self._open)))]
-            self._open, self._moments = [], []
-        self._open.append(line)
-        self._moments.append(moment)
-        self._growing = None
+        with self._growth:
+            if self.wants_whole and self._moments:
+                self._stretches = [*self._stretches, Stretch(tuple(self._moments), Loose(tuple(self._open)))]
+                self._open, self._moments = [], []
+            self._open.append(line)
+            self._moments.append(moment)
+            self._growing = None
         return moment
 
     def add_lines(self, line: bytes) -> None:
         """Take a batch of log lines."""
-        self._open.append(line)
-        self._growing = None
+        with self._growth:
+            self._open.append(line)
+            self._growing = None
 
     def untidy(self) -> tuple[Stretch, ...]:
         """Stretches that should be packed, or thinned into one; empty when all is in order."""
@@ -81,9 +85,10 @@ class History(Timeline):
         ]
 
     def _all(self) -> list[Stretch]:
-        if self._moments and self._growing is None:
-            self._growing = Stretch(tuple(self._moments), Loose(tuple(self._open)))
-        return self._stretches if self._growing is None else [*self._stretches, self._growing]
+        with self._growth:
+            if self._moments and self._growing is None:
+                self._growing = Stretch(tuple(self._moments), Loose(tuple(self._open)))
+            return self._stretches if self._growing is None else [*self._stretches, self._growing]
 
 
 def snapshot_line(before: Snapshot | None, snapshot: Snapshot, *, event: bool) -> bytes:

@@ -213,7 +213,8 @@ async def test_hostile_text_neither_crashes_nor_reaches_the_terminal(first_wall:
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await settled(pilot)
         assert session.feed is not None
-        for text in HOSTILE:
+        # Behind the first wall, which has tests of its own, a few are enough.
+        for text in HOSTILE[:: 4 if first_wall else 1]:
             shown = hostile(text, first_wall=first_wall)
             session.feed.put_nowait(shown)
             await _drawn(pilot, app, shown)
@@ -243,7 +244,7 @@ async def test_hostile_text_neither_crashes_nor_reaches_the_terminal(first_wall:
 
 
 @given(text=st.text(st.characters(), max_size=300))
-@settings(derandomize=True, deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(derandomize=True, deadline=None, max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_text_is_drawn_harmlessly(text: str) -> None:
     async def draw() -> None:
         app = UpgradeConsoleApp(FakeSession(hostile(text, first_wall=False), log=[("node", text)]))

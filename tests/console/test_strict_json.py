@@ -63,7 +63,7 @@ def test_depth_up_to_the_limit(depth: int) -> None:
     assert loads(b'{"a":' * depth + b"1" + b"}" * depth) is not None
 
 
-@pytest.mark.parametrize("depth", [MAX_DEPTH + 1, 10_000, 2_000_000])
+@pytest.mark.parametrize("depth", [MAX_DEPTH + 1, 10_000, 500_000])
 def test_depth_beyond_the_limit(depth: int) -> None:
     for body in (b"[" * depth + b"]" * depth, b"[" * depth, b'[{"a":' * depth + b"1" + b"}]" * depth):
         with pytest.raises(NotStrictJson, match="deeper"):
@@ -78,10 +78,10 @@ def test_brackets_in_strings_are_not_depth() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"[" * 100 + b'"' + b'\\"' * 2_000_000,
-        b"[" * 100 + b'"\\' * 2_000_000,
-        b"[" + b"[],{}," * 1_000_000 + b"1]",
-        (b"[" * 50 + b"]" * 50) * 40_000,
+        b"[" * 100 + b'"' + b'\\"' * 500_000,
+        b"[" * 100 + b'"\\' * 500_000,
+        b"[" + b"[],{}," * 250_000 + b"1]",
+        (b"[" * 50 + b"]" * 50) * 10_000,
     ],
     ids=["escaped quotes", "backslashes", "wide", "many towers"],
 )
@@ -91,4 +91,4 @@ def test_hostile_megabytes_take_no_quadratic_time(body: bytes) -> None:
         loads(body)
     except NotStrictJson:
         pass
-    assert time.process_time() - began < 5
+    assert time.process_time() - began < 2

@@ -364,7 +364,7 @@ class RegistryMachine(RuleBasedStateMachine):
 
 TestRegistryMachine = RegistryMachine.TestCase
 TestRegistryMachine.settings = settings(
-    max_examples=16, stateful_step_count=6, derandomize=True, deadline=None, database=None
+    max_examples=6, stateful_step_count=6, derandomize=True, deadline=None, database=None
 )
 
 

@@ -69,8 +69,11 @@ class Devnet:
 
     def lead(self, blocks: int) -> int:
         """A lead for this machine: more blocks where it is slow or busy, since blocks do not wait for it."""
+        return int(blocks * self._patience())
+
+    def _patience(self) -> float:
         busy = os.getloadavg()[0] / (2 * (os.cpu_count() or 1))
-        return int(blocks * min(4.0, max(self._slowness, busy)))
+        return min(4.0, max(self._slowness, busy))
 
     def verb(self, *arguments: str, environment: dict[str, str] | None = None) -> Ran:
         return run("devnet", *arguments, "--dir", str(self.folder), environment=environment)
@@ -160,10 +163,10 @@ class Devnet:
         return self.folder / "nodes" / name / "state"
 
     def propose(self, lead: int = LEAD, **changes: str) -> int:
-        """Propose v0.2.0; returns H."""
+        """Propose v0.2.0, with a lead for this machine; returns H."""
         status = self.status()
         release = status["releases"][1]
-        height = int(status["height"]) + lead
+        height = int(status["height"]) + self.lead(lead)
         fields = {
             "name": "v0.2.0",
             "height": str(height),
@@ -176,8 +179,8 @@ class Devnet:
         return height
 
     def eventually(self, what: str, condition: Callable[[], bool], deadline_s: float = 90.0) -> None:
-        """Wait for a condition; gives up with every log of the network."""
-        end = time.monotonic() + deadline_s
+        """Wait for a condition, on a busy machine for longer; gives up with every log of the network."""
+        end = time.monotonic() + deadline_s * self._patience()
         while time.monotonic() < end:
             if condition():
                 return

@@ -7,6 +7,9 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+# Loaded before a story is in a hurry: the first transaction would wait for it while blocks go by.
+import eth_account  # noqa: F401
+
 from console.chain.cometbft import commit_call, parse_signed_header, parse_validator_set, validator_calls
 from console.chain.contracts import artefact
 from console.chain.interface import Interface

@@ -82,7 +82,7 @@ def test_a_release_that_fails_behind_h_is_aborted_by_the_network_and_the_registr
     registry = Registry(network)
     before = {node["version"] for node in network.status()["nodes"]}
     build = network.add_release("v0.6.0", 4)
-    target = network.propose_build(build, network.lead(100))
+    target = network.propose_build(build, 100)
     number = registry.newest()
     names = [node["name"] for node in network.status()["nodes"]]
     network.eventually("every operator is called", network.all_are("NEEDS_OPERATOR"), deadline_s=300)

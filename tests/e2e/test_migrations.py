@@ -29,7 +29,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devnet]:
 
 def test_a_standard_migration_is_there_on_every_node(network: Devnet) -> None:
     names = [node["name"] for node in network.status()["nodes"]]
-    height = network.propose(network.lead(LEAD))
+    height = network.propose(LEAD)
     network.eventually("all are committed", network.all_are("COMMITTED"), deadline_s=180)
     for name in names:
         assert {version for version, _ in judge.executed(network, name)[height]} == {"v0.2.0"}
@@ -52,7 +52,7 @@ def test_a_module_writes_what_its_dry_run_said(network: Devnet, tmp_path: Path) 
     assert len(writes) == WASM_SLOTS
 
     build = network.add_release("v0.3.0", 3, made.carried)
-    height = network.propose_build(build, network.lead(LEAD))
+    height = network.propose_build(build, LEAD)
     # They are committed to the upgrade before this one until they have seen it.
     network.eventually("all executed it", lambda: all(height in judge.executed(network, name) for name in names), 180)
     network.eventually("all are committed", network.all_are("COMMITTED"), deadline_s=180)
@@ -76,7 +76,7 @@ def test_a_migration_that_fails_parks_every_node_and_more_than_two_thirds_go_bac
     # A release migrates a state of other rules than its own.
     rules = {"v0.2.0": 3, "v0.3.0": 2}[before]
     build = network.add_release("v0.4.0", rules, release_migration("failing", registry(network)).carried)
-    height = network.propose_build(build, network.lead(LEAD))
+    height = network.propose_build(build, LEAD)
     network.eventually("every node is parked", network.all_are("PARKED"), deadline_s=180)
 
     for name in names:

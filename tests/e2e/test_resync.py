@@ -35,7 +35,7 @@ def test_two_nodes_that_missed_their_halt_cross_it_later_and_sign_again(network:
     """node4's controller was off; node5 was disarmed by its operator."""
     network.does("node4", "backup", "before")
     assert network.verb("stop-controller", "node4").code == 0
-    height = network.propose(network.lead(80))
+    height = network.propose(80)
     network.eventually("the others are armed", network.all_are("ARMED", *MAJORITY, "node5"))
     unreasoned = network.asks("node5", "disarm")
     assert unreasoned.code == 1
@@ -80,10 +80,10 @@ def test_two_nodes_that_missed_their_halt_cross_it_later_and_sign_again(network:
 
 def test_a_fresh_full_node_crosses_the_upgrades_of_the_past_in_order(network: Devnet, tmp_path: Path) -> None:
     if network.node("node1")["version"] == "v0.1.5":
-        network.propose(network.lead(80))
+        network.propose(80)
         network.eventually("all are committed", network.all_are("COMMITTED"))
     build = network.add_release("v0.3.0", rules=3)
-    second = network.propose_build(build, network.lead(75))
+    second = network.propose_build(build, 75)
     network.eventually("the second one begins", lambda: judge.last_run(network, "node1")["generation"] == "v0.3.0")
     network.eventually("all are committed", network.all_are("COMMITTED"))
     begins = judge.first_heights(network, "node1")

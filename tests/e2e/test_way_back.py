@@ -31,7 +31,7 @@ def test_one_start_fails_one_node_is_paused_and_one_controller_dies_on_the_same_
     holder = (network.state_dir("node1") / "controller.lock").read_text().strip()
     assert f"another controller of this node runs already, pid {holder}" in second.err
 
-    height = network.propose(network.lead(85))
+    height = network.propose(85)
     network.eventually("all are armed", network.all_are("ARMED"))
     a_point_is_taken_and_put_back_while_armed(network, "node1", height)
     network.does("node2", "config", "set", "max_downtime=3s", "--reason", "a short night")
@@ -120,7 +120,7 @@ def test_a_release_that_starts_nowhere_is_aborted_by_more_than_two_thirds(networ
     assert len(before) == 1, f"the story before has left {before}"
     (old,) = before
     build = network.add_release("v0.3.0", UNKNOWN_RULES)
-    height = network.propose_build(build, network.lead(75))
+    height = network.propose_build(build, 75)
     network.eventually("every node is parked", network.all_are("PARKED"), deadline_s=120)
 
     guide = network.asks("node1", "abort")

@@ -41,6 +41,10 @@ OVERVIEWS: dict[str, tuple[Snapshot, tuple[int, int]]] = {
     "abort": (fakes.frozen(Verdict.ABORT), SMALL),
     "halted": (fakes.halted(), SMALL),
     "quorum": (fakes.waiting_for_quorum(), SMALL),
+    "quorum_middle": (fakes.voting_on_the_next_block(), MIDDLE),
+    "aborted_halt": (fakes.aborted_at_the_halt(), SMALL),
+    "verifying": (fakes.verifying(), SMALL),
+    "parked": (fakes.parked(), SMALL),
     "committed": (fakes.committed(), SMALL),
     "stale": (fakes.stale(), SMALL),
     "chain_down": (fakes.chain_down(), SMALL),
@@ -204,7 +208,7 @@ def test_taking_an_unproven_release(snap_compare: Compare) -> None:
 
 @pytest.mark.parametrize(
     ("name", "keys"),
-    [("logs", "5"), ("quit", "q"), ("node_menu", "n"), ("copy", "y")],
+    [("logs", "5"), ("audit", "6"), ("quit", "q"), ("node_menu", "n"), ("copy", "y")],
 )
 def test_screen_of_a_key(snap_compare: Compare, name: str, keys: str) -> None:
     assert snap_compare(UpgradeConsoleApp(FakeSession(fakes.go())), run_before=after(keys))

@@ -151,7 +151,13 @@ def test_what_can_be_done_at_each_station(name: str) -> None:
     assert all(refusal.endswith(".") for refusal in refusals.values() if refusal)
 
 
-@pytest.mark.parametrize("name", STATIONS)
+SHORT, LONG = "frozen", ("lost", "ready", "scheduled", "crossed, calls after")
+"""Stations with nothing to do and with the most; what is possible at each is a pure table, tested above."""
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in {SHORT, *LONG} else pytest.param(name, marks=pytest.mark.soak) for name in STATIONS]
+)
 async def test_the_footer_offers_what_can_be_done_and_shows_all_of_it(name: str) -> None:
     proposal, height, possible = STATIONS[name]
     app = UpgradeConsoleApp(FakeSession(votes.shown(proposal, height=height)))

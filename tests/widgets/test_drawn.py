@@ -45,7 +45,7 @@ async def test_only_what_changed_is_painted() -> None:
         assert not text.draw(stacked("height 1,234", "all is well", Content.styled("[b]not markup", "bold")))
         assert text.painted == []
         assert text.draw(stacked("height 1,239", "all is well", Content.styled("[b]not markup", "bold")))
-        assert text.painted == [(Region(0, 0, 12, 1),)]
+        assert text.painted == [(Region(11, 0, 1, 1),)]
         text.painted.clear()
         text.draw(stacked("height 1,239", "all is well", Content.styled("[b]not markup", "dim")))
         assert [(region.y, region.height) for region in text.painted[0]] == [(2, 1)]

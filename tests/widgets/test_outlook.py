@@ -9,7 +9,7 @@ import pytest
 from console.model import ProposalStatus, Snapshot, Verdict
 from tests import fakes
 from tests.fakes import NOW, TARGET
-from widgets.outlook import outlook, power_back
+from widgets.outlook import outlook
 from widgets.phases import Phase
 
 PHASES = [
@@ -60,16 +60,6 @@ def test_an_aborted_plan_still_counts_down_to_the_stop_of_the_armed_nodes() -> N
     after = outlook(fakes.snapshot(fakes.chain(1301, (entry,), fakes.ALL_READY), None), NOW)
     assert after.phase is Phase.ABORTED
     assert "the old binary goes on" in after.sentence
-
-
-def test_quorum_is_counted_by_power_that_executed_h_and_answers() -> None:
-    chain = fakes.waiting_for_quorum().chain
-    assert chain is not None
-    heavy = replace(chain, validators=fakes.validators((25, 1, 7, 7)))
-    back = power_back(heavy, TARGET)
-    assert (back.power, back.total, back.needed) == (26, 40, 27)
-    silent = replace(heavy, nodes=fakes.node_heights(TARGET, (TARGET,) * 4, down=(0, 1)))
-    assert power_back(silent, TARGET).power == 14
 
 
 def test_a_halt_is_seen_when_no_rpc_answers_any_more() -> None:
@@ -133,17 +123,3 @@ def test_absurd_heights_are_shown_and_do_not_crash(target: int) -> None:
     for height in (1, 1250):
         entry = fakes.proposal(fakes.ALL_READY, target_height=target)
         outlook(fakes.snapshot(fakes.chain(height, (entry,), fakes.ALL_READY), None), NOW)
-
-
-def test_a_node_past_h_that_was_never_armed_is_not_back() -> None:
-    chain = fakes.waiting_for_quorum().chain
-    upgrade = fakes.waiting_for_quorum().upgrade
-    assert chain is not None
-    assert upgrade is not None
-    assert chain.readiness is not None
-    first = chain.readiness.validators[0]
-    readiness = replace(
-        chain.readiness, validators=(replace(first, armed_at=0, confirmed_at=0), *chain.readiness.validators[1:])
-    )
-    before = power_back(chain, TARGET, upgrade.proposal).power
-    assert power_back(replace(chain, readiness=readiness), TARGET, upgrade.proposal).power == before - 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from console.cli.groups import AddVerb, MakeRun, Verbs, adder
+from console.cli.groups import AddVerb, MakeRun, Verbs, adder, count
 
 
 def register(verbs: Verbs, shared: argparse.ArgumentParser, verb: MakeRun) -> None:
@@ -71,10 +71,10 @@ def _look(add: AddVerb) -> None:
     logs = add("logs", "looking", "logs", "the node's or the controller's log")
     logs.add_argument("-f", "--follow", action="store_true", help="go on as the log grows")
     logs.add_argument("--source", choices=("node", "controller"), help="only this log (default: both)")
-    logs.add_argument("--lines", type=_count, default=100, metavar="N", help="lines of each log (default: 100)")
+    logs.add_argument("--lines", type=count, default=100, metavar="N", help="lines of each log (default: 100)")
     events = add("events", "looking", "events", "the controller's journal as a timeline")
-    events.add_argument("--since", type=_count, default=0, metavar="SEQ", help="only after this number")
-    events.add_argument("--lines", type=_count, default=100, metavar="N", help="the newest N (default: 100)")
+    events.add_argument("--since", type=count, default=0, metavar="SEQ", help="only after this number")
+    events.add_argument("--lines", type=count, default=100, metavar="N", help="the newest N (default: 100)")
 
 
 def _act(add: AddVerb) -> None:
@@ -134,7 +134,7 @@ def _cross(add: AddVerb) -> None:
     prepare = add(
         "prepare-upgrade", "asking", "prepare", "follow the open plan until it is staged, or say why it is not"
     )
-    prepare.add_argument("--wait", type=_count, default=600, metavar="S", help="seconds to wait (default: 600)")
+    prepare.add_argument("--wait", type=count, default=600, metavar="S", help="seconds to wait (default: 600)")
     swap = _reason(add("swap", "asking", "command", "switch to another staged generation"))
     swap.add_argument("name", metavar="NAME", help="its folder's name, as `node list` shows it")
     _reason(add("rollback", "asking", "command", "back to the old binary where that is still possible; ends PARKED"))
@@ -190,13 +190,6 @@ def _cosmovisor_config(parser: argparse.ArgumentParser) -> None:
 
 def _folder(value: str) -> Path:
     return Path(value).expanduser()
-
-
-def _count(value: str) -> int:
-    number = int(value)
-    if number < 0:
-        raise argparse.ArgumentTypeError("must be 0 or more")
-    return number
 
 
 def _height(value: str) -> int:

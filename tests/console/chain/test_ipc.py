@@ -16,7 +16,7 @@ from aiohttp import web
 from console.chain.ipc import IpcChain
 from console.chain.registry import NoRegistry
 from console.errors import BadAnswer, EndpointDown
-from console.model import ProposalStatus
+from console.model import ProposalStatus, RoundVotes
 from tests.console.chain import servers
 from tests.console.chain.network_double import EVM_CHAIN_ID, KEYS, REGISTRY, START_NS, NetworkDouble, proposal_row
 from tests.console.chain.network_servers import Clock, Served, serving
@@ -114,6 +114,33 @@ class TestRequests:
         async with serving() as served, reading(served) as chain:
             await chain.view()
         assert all(len(request) <= 10 for server in served.comet for request in server.requests)
+
+    async def test_votes_are_asked_for_at_a_plans_height_of_one_node_and_in_its_own_way(self) -> None:
+        clock = Clock()
+        voter = KEYS[2].consensus_address[:12]
+        vote = f"Vote{{2:{voter} 101/00/SIGNED_MSG_TYPE_PREVOTE(Prevote) 634ADAF1F402 7BB974E1BA40 000000000000 @ x}}"
+        rounds = [{"round": 0, "prevotes": ["nil-Vote", vote], "precommits": ["nil-Vote", "nil-Vote"]}]
+        told = {"round_state": {"height": "101", "round": 0, "step": 4, "votes": rounds}}
+        network = NetworkDouble(proposals=[proposal_row(targetHeight=100)])
+        async with serving(network) as served, reading(served, clock) as chain:
+            for node in served.nodes[1:]:
+                node.app_behind = 1
+            served.nodes[0]._dump_consensus_state = lambda params: told  # type: ignore[attr-defined]
+            views = []
+            for _ in range(4):
+                served.forget()
+                views.append(await chain.view())
+                clock.now += 1.0
+            assert views[-1].votes == RoundVotes(101, 0, (voter,), ())
+            assert [len(server.requests) for server in served.comet] == [1, 1, 1, 1]
+            assert served.comet[0].requests == [[*OVERVIEW, "dump_consensus_state"]]
+            assert all(node.reachable for node in views[-1].nodes)
+            network.height += 1
+            await chain.view()
+            clock.now += 1.0
+            served.forget()
+            assert (await chain.view()).votes is None
+            assert served.comet[0].requests == [OVERVIEW]
 
     async def test_validators_are_read_again_after_fifty_blocks_and_at_a_change(self) -> None:
         clock = Clock()

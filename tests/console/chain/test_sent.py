@@ -190,8 +190,8 @@ async def test_a_record_reads_back_as_it_was_written(tmp_path: Path) -> None:
         assert book.read() is None
         book.write(ENTRY)
         assert book.read() == ENTRY
-        book.close()
-        book.close()
+        book.close(ENTRY, "in block", block=9)
+        book.close(ENTRY, "in block", block=9)
         assert book.read() is None
 
 

@@ -122,6 +122,7 @@ async def test_a_release_is_replaced_frozen_and_rolled_back(cli_beside: RunAsync
         assert [entry["text"] for entry in found["rollbacks"]] == ["the state is wrong"] * 3
 
 
+@pytest.mark.soak
 async def test_calls_are_undone_and_what_runs_out_is_stored(cli_beside: RunAsync, tmp_path: Path) -> None:
     async with network(tmp_path, cli_beside) as bench:
         key = ("--key", bench.key(OPERATORS[0]))

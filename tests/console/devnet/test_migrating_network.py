@@ -53,6 +53,7 @@ def says_why(node: TestNode) -> bool:
     return "the migration failed: operation 1: slot" in node.stderr
 
 
+@pytest.mark.soak
 def test_three_migrate_and_the_one_that_did_not_halt_is_left_behind(
     network: TestNetwork, evm: Server, tmp_path: Path
 ) -> None:

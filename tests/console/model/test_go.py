@@ -115,6 +115,7 @@ def test_cuts_that_come_first_must_be_made_and_verified() -> None:
     plan = replace(FULL, contracts_first=True, linked_calls=1)
     assert upgrade(plan).no_go_reasons == ("1 contract call that comes before the freeze is not made yet",)
     made = replace(plan, contracts_at=70)
+    assert upgrade(made).no_go_reasons == ("1 contract call made, not verified yet",)
 
     def watched(watch: CutWatch) -> Upgrade:
         found = upgrade_of(replace(chain(made), cuts=watch), None, 80)

@@ -17,6 +17,7 @@ from console.addresses import ZERO_ADDRESS, checksummed, keccak
 from console.chain.artefact_file import shipped
 from console.chain.contract_sender import created_address
 from console.chain.contracts import artefact
+from console.chain.cut_check import check_cut, codes_hash_of
 from console.chain.cut_plan import ProposedFacet
 from console.chain.cuts import Cut, decode_cut
 from console.chain.rpc import JsonRpc
@@ -28,9 +29,7 @@ from console.operations.contract_export import exported_cut, read_export, write_
 from console.operations.contract_places import place_of
 from console.operations.contract_upgrade import (
     CutRequest,
-    check_cut,
     check_cuts,
-    codes_hash_of,
     linked,
     linked_calls,
     prepare_cuts,

@@ -11,9 +11,9 @@ import pytest
 from console.errors import ControllerDown, InputError
 from console.node.journal import Journal
 from console.node.live_settings import LiveSettings
-from console.operations.node_alone import this_user
 from console.operations.node_config import assignments, changed, imported, shown, unset
 from console.settings_table import SettingChange
+from console.this_user import this_user
 from tests.console.operations.homes import a_node
 
 pytestmark = pytest.mark.anyio

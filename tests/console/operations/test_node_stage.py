@@ -18,7 +18,7 @@ from console.node.cosmovisor.upgrade_info import PlanFile, read_plan
 from console.node.generation import Generations
 from console.node.journal import Journal
 from console.node.plan_file import written_ahead
-from console.operations.node_alone import alone, controller_holds, this_user
+from console.operations.node_alone import alone, controller_holds
 from console.operations.node_stage import (
     known_height,
     read_batch_file,
@@ -28,6 +28,7 @@ from console.operations.node_stage import (
 )
 from console.settings import NodeSettings
 from console.text import untrusted
+from console.this_user import this_user
 from tests.console.node import nodes
 from tests.console.operations.examples import RELEASE_URL, a_node_status
 from tests.console.operations.homes import a_cosmos_node, a_node

@@ -11,7 +11,9 @@ from console.addresses import ZERO_ADDRESS, checksummed
 from console.chain.artefact_file import shipped
 from console.chain.contracts import artefact
 from console.chain.cut_plan import ProposedFacet
+from console.chain.cut_watch import CutWatcher
 from console.chain.governance import GovernanceReader
+from console.chain.rpc import JsonRpc
 from console.chain.sent import sent_by_hand
 from console.chain.writer import RegistryWriter
 from console.errors import ContractRefused, InputError
@@ -147,6 +149,7 @@ async def execute(subnet: Subnet, folder: Path, number: int) -> None:
     await sent(subnet, key_file(folder, ADMIN), "executeContracts", (number,))
 
 
+@pytest.mark.soak
 async def test_a_cut_is_proposed_voted_made_verified_and_the_diamond_handed_back(tmp_path: Path) -> None:
     async with subnet_in(tmp_path) as subnet:
         network, key = subnet.network, key_file(tmp_path, ADMIN)
@@ -172,6 +175,21 @@ async def test_a_cut_is_proposed_voted_made_verified_and_the_diamond_handed_back
         await execute(subnet, tmp_path, number)
         (after,) = await check_cuts(network, stored.calls)
         assert (before.in_force, after.in_force, after.problems) == (False, True, ())
+        rpc = JsonRpc()
+        watcher = CutWatcher(network, rpc, clock=lambda: 0.0)
+        made = await reader.proposal(number)
+        look = watcher.look(made)
+        assert look is not None
+        assert watcher.look(made) is look
+        await look
+        watch = watcher.of(made)
+        assert watch is not None
+        assert (watch.verified, len(watch.checks)) == (True, 1)
+        # The next look is half a minute away, and nothing is said of another proposal.
+        assert watcher.look(made) is None
+        assert watcher.of(replace(made, id=number + 1)) is None
+        await watcher.close()
+        await rpc.close()
         (told,) = await review_linked(network, stored.calls)
         assert "in force" in told.problem
 

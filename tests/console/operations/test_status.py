@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from console.model import FailureCode, ProposalStatus, ScheduleKind, Verdict
+from console.model import CutCheck, CutWatch, FailureCode, ProposalStatus, ScheduleKind, Verdict
 from console.operations.status import failure_words, status_document
 from console.text import untrusted
 from tests.console.operations.examples import (
@@ -98,8 +98,10 @@ def test_calls_that_come_first_and_are_not_made_are_a_reason_against() -> None:
     upgrade = status_document(a_snapshot(an_upgrading_chain(proposals=(linked,))))["upgrade"]
     assert upgrade["go"] is False
     assert upgrade["no_go_reasons"] == ["2 contract calls that come before the freeze are not made yet"]
-    made = replace(linked, contracts_at=130)
-    assert status_document(a_snapshot(an_upgrading_chain(proposals=(made,))))["upgrade"]["go"] is True
+    made = an_upgrading_chain(proposals=(replace(linked, contracts_at=130),))
+    assert status_document(a_snapshot(made))["upgrade"]["go"] is False
+    verified = replace(made, cuts=CutWatch(linked.id, (CutCheck(ADDRESSES[0], 131, True, ()),)))
+    assert status_document(a_snapshot(verified))["upgrade"]["go"] is True
 
 
 def test_a_verdict_and_a_status_are_lower_case_words() -> None:

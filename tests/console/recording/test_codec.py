@@ -107,6 +107,7 @@ BROKEN: list[tuple[tuple[Any, ...], Any, str]] = [
     (("height",), True, "Snapshot.height is not a whole number"),
     (("height",), 1 << 256, "Snapshot.height is not a whole number"),
     (("taken_at",), None, "Snapshot.taken_at is not a finite number"),
+    (("taken_at",), 1e300, "Snapshot.taken_at is not a finite number"),
     (("chain",), [], "Snapshot.chain is no object"),
     (("chain", "validators"), {}, "Snapshot.chain.validators is no list"),
     (("chain", "validators", 1), 7, "Snapshot.chain.validators.1 is no object"),

@@ -151,6 +151,13 @@ async def test_no_file_is_ever_replaced(tmp_path: Path) -> None:
     assert not (tmp_path / "elsewhere").exists()
 
 
+async def test_a_session_that_showed_nothing_leaves_no_file(tmp_path: Path) -> None:
+    file = RecordingFile(tmp_path / "r")
+    file.close()
+    file.close()
+    assert not (tmp_path / "r").exists()
+
+
 async def test_a_full_disk_is_told_once_and_the_session_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -223,6 +230,8 @@ HOSTILE_FILES = {
     "nothing": (HEAD, "holds no Snapshot"),
     "garbage line": (HEAD + full_line(at(0)) + b"garbage\n" + full_line(at(1)), "line 3 of the recording is broken"),
     "binary middle": (HEAD + b"\xff\xfe" + full_line(at(1)) + full_line(at(2)), "line 2 of the recording is broken"),
+    "no such time": (HEAD + b'{"t":999999999999,"full":{}}\n', "line 2 of the recording is broken"),
+    "before all time": (HEAD + b'{"t":-1,"full":{}}\n', "line 2 of the recording is broken"),
     "change of nothing": (HEAD + b'{"t":1,"delta":{"~":{}}}\n', "line 2 of the recording changes"),
 }
 

@@ -72,6 +72,24 @@ class TestConstants:
         assert caught.value.need == 4
 
 
+BAD_PARAMS: list[tuple[str, list[Any]]] = [
+    ("eth_call", []),
+    ("eth_call", ["x"]),
+    ("eth_call", [{"to": "0x12"}]),
+    ("eth_call", [{"data": "zz"}]),
+    ("eth_call", [{"value": "-0x1"}]),
+    ("eth_getBalance", [5]),
+    ("eth_getBalance", ["0x" + "zz" * 20]),
+    ("eth_getBalance", [TARGET, "newest"]),
+    ("eth_getBalance", [TARGET, {}]),
+    ("eth_getBlockByNumber", []),
+    ("eth_getBlockByHash", ["0x12"]),
+    ("eth_getLogs", [{"topics": [None] * 5}]),
+    ("eth_getLogs", [{"address": "0x1"}]),
+    ("eth_feeHistory", ["0x1"]),
+]
+
+
 class TestState:
     def test_balance(self, world: World) -> None:
         assert [world.result("eth_getBalance", TARGET, "latest", height=h) for h in (0, 1, 3)] == ["0x0", "0x7", "0x7"]
@@ -153,28 +171,11 @@ class TestState:
         (result,) = world.mine(sign(ADMIN, FIRST + 2, data=STORE, gas=estimate)).results
         assert result.ok
 
-    @pytest.mark.parametrize(
-        ("method", "params"),
-        [
-            ("eth_call", []),
-            ("eth_call", ["x"]),
-            ("eth_call", [{"to": "0x12"}]),
-            ("eth_call", [{"data": "zz"}]),
-            ("eth_call", [{"value": "-0x1"}]),
-            ("eth_getBalance", [5]),
-            ("eth_getBalance", ["0x" + "zz" * 20]),
-            ("eth_getBalance", [TARGET, "newest"]),
-            ("eth_getBalance", [TARGET, {}]),
-            ("eth_getBlockByNumber", []),
-            ("eth_getBlockByHash", ["0x12"]),
-            ("eth_getLogs", [{"topics": [None] * 5}]),
-            ("eth_getLogs", [{"address": "0x1"}]),
-            ("eth_feeHistory", ["0x1"]),
-        ],
-    )
-    def test_bad_params(self, world: World, method: str, params: list[Any]) -> None:
-        assert world.error(method, *params)["code"] == -32602
-        assert world.ethereum.answer(3, {"method": method, "params": {"a": 1}})["error"]["code"] == -32602
+    def test_bad_params(self, world: World) -> None:
+        for method, params in BAD_PARAMS:
+            assert world.error(method, *params)["code"] == -32602, (method, params)
+            answer = world.ethereum.answer(3, {"method": method, "params": {"a": 1}})
+            assert answer["error"]["code"] == -32602, method
 
 
 class TestBlocks:

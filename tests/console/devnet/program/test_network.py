@@ -60,6 +60,7 @@ def _assert_halted(node: TestNode, halt: int) -> None:
     assert (_store_height(node), node.app_height()) == (halt, halt - 1)
 
 
+@pytest.mark.soak
 def test_all_halt_and_the_next_release_crosses(network: TestNetwork, evm: FakeEvm, tmp_path: Path) -> None:
     nodes, halt = network.nodes, 8
     for node in nodes:
@@ -217,6 +218,7 @@ def test_transactions_and_a_lost_evm(network: TestNetwork, evm: FakeEvm) -> None
     assert json.loads((nodes[0].home / "fendermint/data/app.json").read_text())["evm_root"].startswith("0x")
 
 
+@pytest.mark.soak
 def test_the_gateway_changes_who_decides(tmp_path: Path) -> None:
     """A fifth joins with more than a third of the power: without it no block; then one leaves, and only follows."""
     network = lay_out(tmp_path, powers=(10, 10, 10, 10, 0))

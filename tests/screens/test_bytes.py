@@ -1,0 +1,73 @@
+"""What the overview writes to a slow line: nothing when nothing changed, and little for a block (facts/tui.md C3)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from rich.color import ColorSystem
+from textual._compositor import ChopsUpdate, CompositorUpdate
+from textual.screen import Screen
+
+from console.app import UpgradeConsoleApp
+from console.model import Snapshot
+from screens.cropped import CroppedUpdate
+from tests import fakes
+from tests.fakes import NOW, FakeSession
+from tests.pilot import screen_text, settled, until
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Bytes of each update that would go to the terminal, in its colours."""
+    sizes: list[int] = []
+
+    def display(self: UpgradeConsoleApp, screen: Screen[None], update: object) -> None:
+        if isinstance(update, ChopsUpdate):
+            update = CroppedUpdate.of(update)
+        if isinstance(update, CompositorUpdate):
+            sizes.append(len(update.render_segments(self.console).encode()))
+
+    monkeypatch.setattr(UpgradeConsoleApp, "_display", display)
+    return sizes
+
+
+def a_block_later(shown: Snapshot, blocks: int) -> Snapshot:
+    """The chain and our node, some blocks later; a block takes a second."""
+    chain, node = shown.chain, shown.node
+    assert chain is not None
+    assert node is not None
+    height = chain.height + blocks
+    nodes = tuple(replace(each, height=height, app_height=height) for each in chain.nodes)
+    moved = replace(chain, height=height, nodes=nodes, block_time_unix=NOW + blocks - 0.5)
+    status = replace(node, height=height, app_height=height)
+    return replace(fakes.snapshot(moved, status), taken_at=NOW + blocks)
+
+
+@pytest.mark.parametrize("shown", [fakes.go(), fakes.idle()], ids=["go", "idle"])
+async def test_a_block_costs_less_than_500_bytes_and_no_news_costs_none(shown: Snapshot, written: list[int]) -> None:
+    session = FakeSession(shown)
+    app = UpgradeConsoleApp(session)
+    app.console._color_system = ColorSystem.TRUECOLOR
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await pilot.pause(0.2)
+        assert session.feed is not None
+        seconds = 5
+        costs = []
+        for blocks in range(1, seconds + 1):
+            written.clear()
+            session.clock = NOW + blocks
+            later = a_block_later(shown, blocks)
+            session.feed.put_nowait(later)
+            await until(pilot, lambda later=later: app.snapshot is later, "the block")  # type: ignore[misc]
+            await pilot.pause(0.1)
+            costs.append(sum(written))
+        assert f"{shown.chain.height + seconds:,}" in screen_text(app) if shown.chain else False
+        assert 50 < sum(costs) / seconds < 500, costs
+        written.clear()
+        session.feed.put_nowait(replace(later, taken_at=later.taken_at))
+        await pilot.pause(0.2)
+        assert sum(written) == 0
