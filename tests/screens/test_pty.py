@@ -78,7 +78,7 @@ def test_hands_that_are_too_fast_change_nothing_and_a_split_key_is_one_key(opene
     terminal.press("\x1b")
     terminal.read(0.15)
     terminal.press("[20~\x1b[20~\x1b[20~")
-    terminal.until("EMERGENCY on calibration")
+    terminal.until("EMERGENCY on")
     terminal.press("\x1b")
     terminal.until_not("EMERGENCY")
     # Ctrl+C stops nothing, and a paste is no key.
@@ -99,7 +99,7 @@ def test_hands_that_are_too_fast_change_nothing_and_a_split_key_is_one_key(opene
 def test_q_leaves_while_an_endpoint_never_answers(opened: Opening) -> None:
     console = opened("hang")
     console.terminal.press("\x1b[20~")
-    console.terminal.until("EMERGENCY on calibration")
+    console.terminal.until("EMERGENCY on")
     console.terminal.press("\x11")
     assert console.terminal.ended() == 0
     assert console.restored()
@@ -121,7 +121,7 @@ def test_a_crash_puts_the_terminal_back_exits_1_and_names_its_report(opened: Ope
 
 
 def test_a_terminal_that_is_too_small_opens_it_too_and_a_hang_up_ends_it(opened: Opening) -> None:
-    console = opened(columns=20, rows=5, words="too small")
+    console = opened(columns=20, rows=5, words="F9 HALT")
     console.terminal.press("\x1b[20~")
     console.terminal.until("EMERGENCY", "[ Back ]")
     assert console.terminal.hang_up() == 129
