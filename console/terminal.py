@@ -24,6 +24,9 @@ def prepare_environment(environment: MutableMapping[str, str]) -> None:
     """
     environment["TEXTUAL_ANIMATIONS"] = "none"
     environment["TEXTUAL_SMOOTH_SCROLL"] = "0"
+    # Exported by some shells and wrappers: they would count for more than the terminal's own size, for ever.
+    for name in ("COLUMNS", "LINES"):
+        environment.pop(name, None)
     # A split F9 over SSH otherwise arrives as five keys that may close a modal (facts/tui.md C6).
     if environment.get("SSH_CONNECTION"):
         environment.setdefault("ESCDELAY", "300")

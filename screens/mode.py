@@ -94,12 +94,16 @@ class ModeScreen(Screen[None]):
         # Watched, not bound: no view may show the past and not say so because somebody forgot to bind it.
         if hasattr(self.app, "past"):
             self.watch(self.app, "past", self._past_changed)
+        self.cover_when_small()
         self.redraw()
 
     @on(events.Resize)
-    def cover_when_small(self, event: events.Resize) -> None:
+    def cover_when_small(self) -> None:
         """Say how much room is needed rather than hide what matters."""
-        small = too_small(event.size.width, event.size.height)
+        if not self.is_mounted:
+            # A busy machine tells the size before the view is there.
+            return
+        small = too_small(*self.app.size)
         if small and not self.query(TooSmall):
             self.mount(TooSmall(self._keys_everywhere()))
         for cover in self.query(TooSmall):

@@ -58,7 +58,7 @@ def power_bar(shares: tuple[Share, ...], needed: int, total: int, width: int) ->
         if share.power and not count:
             # A vote that is there is seen.
             count = 0 if number == 0 else 1
-        glyphs += [(share.glyph, share.style)] * min(count, cells - len(glyphs))
+        glyphs += [(share.glyph, share.style)] * max(0, min(count, cells - len(glyphs)))
     glyphs += [("·", MUTED)] * (cells - len(glyphs))
     if needed:
         glyphs.insert(line_at(needed, total, cells), (LINE, STRONG))

@@ -25,7 +25,8 @@ class TooSmall(Drawn):
     """
 
     DEFAULT_CSS = """
-    TooSmall { layer: above; width: 100%; height: 100%; background: $background; }
+    /* Docked, so that a view which is scrolled does not take it along. */
+    TooSmall { layer: above; dock: top; width: 100%; height: 100%; background: $background; }
     """
 
     def __init__(self, keys: str) -> None:

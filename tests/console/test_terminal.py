@@ -6,7 +6,7 @@ from console.terminal import prepare_environment
 
 
 def test_it_is_quiet_and_leaves_the_terminal_type_alone() -> None:
-    environment = {"TERM": "xterm", "HOME": "/root"}
+    environment = {"TERM": "xterm", "HOME": "/root", "COLUMNS": "80", "LINES": "24"}
     prepare_environment(environment)
     assert environment == {"TERM": "xterm", "HOME": "/root", "TEXTUAL_ANIMATIONS": "none", "TEXTUAL_SMOOTH_SCROLL": "0"}
 

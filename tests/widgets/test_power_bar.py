@@ -41,3 +41,9 @@ def test_the_bar_has_its_width_and_shows_every_vote(data: st.DataObject) -> None
 def test_without_power_there_is_no_bar() -> None:
     assert power_bar((), 1, 0, 40).plain == ""
     assert power_bar((), 1, 10, 2).plain == ""
+
+
+def test_powers_that_no_network_has_are_drawn_all_the_same() -> None:
+    # A recording is a file: it may say anything.
+    for power in (-(1 << 200), 1 << 200):
+        assert len(power_bar((Share(power, "█", ""), Share(power, "▒", "")), 27, 40, 20).plain) == 20

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from console.errors import InputError
 from console.log_store import MAX_LINE, safe_text
-from console.operations.logs import LogTail, follow, last_lines
+from console.operations.logs import LogTail, follow, last_lines, save_lines
+from tests.console.operations.examples import a_network
 
 
 @pytest.fixture
@@ -111,3 +115,17 @@ async def test_both_logs_are_followed_and_closed(tmp_path: Path) -> None:
         assert await anext(lines) == ("controller", "armed")
         append(files["node"], "block 2\n")
         assert await anext(lines) == ("node", "block 2")
+
+
+def test_lines_are_written_to_a_new_file_that_only_its_owner_reads(tmp_path: Path) -> None:
+    network = replace(a_network(tmp_path), folder=tmp_path)
+    first, count = save_lines(network, "log", iter(["one", "two"]), 1_760_000_000.0)
+    assert (Path(first).read_text(), count) == ("one\ntwo\n", 2)
+    assert stat.S_IMODE(Path(first).stat().st_mode) == 0o600
+    second, _count = save_lines(network, "log", ["other"], 1_760_000_000.0)
+    assert second != first
+    assert Path(first).read_text() == "one\ntwo\n"
+    blocked = replace(network, folder=tmp_path / "file")
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(InputError, match="cannot be written"):
+        save_lines(blocked, "log", ["x"], 1.0)
