@@ -133,7 +133,7 @@ class AuditScreen(FilteredScreen):
 
     def _draw_title(self, shown: _Shown) -> None:
         words = ["Audit", f"{len(shown.rows):,} of {shown.total:,}" if len(shown.rows) != shown.total else ""]
-        words[1] = words[1] or f"{shown.total:,} entries"
+        words[1] = words[1] or ("1 entry" if shown.total == 1 else f"{shown.total:,} entries")
         if self._kind is not None:
             words.append(f"{self._kind.value} only (l)")
         if self._narrowing.wanted:

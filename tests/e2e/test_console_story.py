@@ -43,9 +43,10 @@ def test_an_upgrade_from_the_form_to_the_new_binary(devnet: Devnet) -> None:
         release = status["releases"][1]
         height = status["height"] + 45
         fill_form(terminal, name="v0.2.0", height=height, url=release["url"], sha256=release["sha256"])
-        # This registry asks for no vote: after the height comes the way on.
-        terminal.press(TAB)
-        terminal.read(0.3)
+        # This registry asks for no vote: after the height and its window comes the way on.
+        for _field in range(2):
+            terminal.press(TAB)
+            terminal.read(0.3)
         terminal.press(ENTER)
         terminal.until("Review and sign", "y signs and sends")
         terminal.press("y")
