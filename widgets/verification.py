@@ -39,10 +39,22 @@ def verification_terms(snapshot: Snapshot) -> list[Term]:
     chain, upgrade = snapshot.chain, snapshot.upgrade
     if chain is None or upgrade is None:
         return []
-    return list(_terms(chain, upgrade.proposal, snapshot.node, snapshot.height or chain.height))
+    terms = list(_terms(chain, upgrade.proposal, snapshot.height or chain.height))
+    own = None if snapshot.node is None else _own_term(snapshot.node, upgrade.proposal, snapshot.node_problem)
+    return terms if own is None else [*terms, own]
 
 
-def _terms(chain: ChainView, proposal: Proposal, node: NodeStatus | None, height: int) -> Iterator[Term]:
+def _own_term(node: NodeStatus, proposal: Proposal, problem: str) -> Term | None:
+    attempt = node.attempt
+    if attempt is None or attempt.proposal_id != proposal.id or attempt.crossing not in _LEFT:
+        return None
+    if problem:
+        # A journal's word may be old: it proves nothing of now.
+        return Term("·", f"its journal {CLOCK_SIGN} says {attempt.crossing.value}")
+    return Term("✓" if attempt.crossing is Crossing.COMMITTED else "·", _LEFT[attempt.crossing])
+
+
+def _terms(chain: ChainView, proposal: Proposal, height: int) -> Iterator[Term]:
     target = proposal.target_height
     past = max(0, height - target)
     yield Term("✓" if past > 0 else "·", f"{count(past)} block{'' if past == 1 else 's'} since {count(target)}")
@@ -58,9 +70,6 @@ def _terms(chain: ChainView, proposal: Proposal, node: NodeStatus | None, height
         yield Term("✓" if watch.verified else "✗", watch.sentence)
     elif proposal.linked_calls and not proposal.contracts_at:
         yield Term("·", "contract calls not made yet")
-    attempt = node.attempt if node is not None else None
-    if attempt is not None and attempt.proposal_id == proposal.id and attempt.crossing in _LEFT:
-        yield Term("✓" if attempt.crossing is Crossing.COMMITTED else "·", _LEFT[attempt.crossing])
 
 
 def _hash_terms(chain: ChainView, proposal: Proposal) -> Iterator[Term]:

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from console.recording.file import Recording
 
 
-IN_A_REPLAY = "this is a replay: nobody is asked"
-IN_THE_PAST = "it is not known of the past; End returns to the present"
+IN_A_REPLAY = "it is not in the recording, and in a replay nobody is asked"
+IN_THE_PAST = "it was not recorded, so it is not known of the past; End returns to the present"
 
 
 class _NoAudit:

@@ -172,7 +172,7 @@ async def test_of_the_past_nothing_inside_the_node_is_known() -> None:
         await pilot.press("4")
         await until(pilot, lambda: "hash recorded" in screen_text(app), "the generations")
         await pilot.press("comma")
-        await until(pilot, lambda: "Not recorded: what is inside the node" in screen_text(app), "why nothing is there")
+        await until(pilot, lambda: "is not known of the past" in screen_text(app), "why nothing is there")
         assert "hash recorded" not in screen_text(app)
         assert "65536" not in screen_text(app)
         assert app.screen.check_action("command", ("stop",)) is None
