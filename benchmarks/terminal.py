@@ -25,9 +25,13 @@ class CountingTerminal:
     Args:
         command: The program and its arguments.
         truecolor: Whether the terminal says that it has all colours.
+        columns: Its width.
+        rows: Its height.
     """
 
-    def __init__(self, command: Sequence[str], *, truecolor: bool = False) -> None:
+    def __init__(
+        self, command: Sequence[str], *, truecolor: bool = False, columns: int = COLUMNS, rows: int = ROWS
+    ) -> None:
         environment = {**os.environ, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
         # sshd forwards no COLORTERM, so 256 colours are what most operators see (facts/tui.md C3).
         environment.pop("COLORTERM", None)
@@ -37,8 +41,11 @@ class CountingTerminal:
         self.started = time.perf_counter()
         """Seconds of the performance counter just before the program was executed."""
         self._process = pexpect.spawn(
-            command[0], list(command[1:]), dimensions=(ROWS, COLUMNS), env=environment, timeout=5
+            command[0], list(command[1:]), dimensions=(rows, columns), env=environment, timeout=5
         )
+
+        # pexpect would wait before each key.
+        self._process.delaybeforesend = None
 
     def __enter__(self) -> CountingTerminal:
         return self
@@ -77,6 +84,28 @@ class CountingTerminal:
         while (left := end - time.monotonic()) > 0:
             self._read(left)
         return len(self._written) - before
+
+    def seconds_to_answer(self, keys: str) -> float:
+        """Seconds from keys that are pressed until the first byte comes back. Raises BenchmarkError: none came."""
+        self.count(0.3)
+        before, started = len(self._written), time.perf_counter()
+        self._process.send(keys)
+        end = time.monotonic() + 5
+        while len(self._written) == before:
+            if time.monotonic() > end:
+                raise BenchmarkError("a key was not answered")
+            self._read(0.5)
+        return time.perf_counter() - started
+
+    def seconds_to_end(self, keys: str) -> float:
+        """Seconds from keys that are pressed until the program has ended. Raises BenchmarkError: it did not."""
+        started = time.perf_counter()
+        self._process.send(keys)
+        while self._process.isalive():
+            if time.perf_counter() - started > 30:
+                raise BenchmarkError("the console did not end")
+            self._read(0.005)
+        return time.perf_counter() - started
 
     def _read(self, seconds: float) -> None:
         try:
