@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from console.devnet.evm.genesis import Genesis
-from console.ports import KeyReference
+from console.ports.keys import KeyReference
 from console.settings import NetworkSettings, NodeSettings
 from tests.console.chain.servers import Refusal
 from tests.console.devnet.evm.world import CHAIN_ID, OPERATORS, START, VALIDATORS, block_hash, genesis
