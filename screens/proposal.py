@@ -15,7 +15,7 @@ from textual.widgets import Footer
 from console.actions import Action, action
 from console.errors import ConsoleError
 from console.model import Governance, Proposal, RegistryRules
-from console.ports import Session
+from console.ports.session import Session
 from screens.addresses import filecoin_form, prefix_of
 from screens.bindings import bindings_for
 from screens.mode import ModeScreen

@@ -36,7 +36,7 @@ from console.errors import (
     SignerError,
 )
 from console.model import FailureCode, ProofState, ProposalStatus, Verdict, proof_of
-from console.ports import KeyReference
+from console.ports.keys import KeyReference
 from console.settings import NetworkSettings
 from tests.console.chain.evm_facade import EvmFacade, facade, key_file, network_of, node_of
 from tests.console.chain.network_double import CometDouble, NetworkDouble
