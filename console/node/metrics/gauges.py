@@ -9,7 +9,7 @@ from console.metrics import STATES, VERDICTS, ReleaseGroup
 from console.model import Arming, Attempt, NodeStatus, Preparation, Proposal, Verdict
 from console.node.metrics.counts import JournalCounts
 from console.node.next_plan import same_plan
-from console.ports import ConsensusReading, PlanReading
+from console.ports.chain import ConsensusReading, PlanReading
 
 Values = dict[str, float]
 """A metric's values by its label's value; an empty one for a metric without a label."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from console.model import Attempt, NodeStatus, Proposal, Readiness
 from console.node.metrics.gauges import Known
-from console.ports import ConsensusReading, PlanReading
+from console.ports.chain import ConsensusReading, PlanReading
 from console.text import untrusted
 from tests.console.node.fakes import OTHERS, OWN
 

@@ -33,9 +33,12 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     journal.close()
 
 
-def counted(journal: Journal, counts: JournalCounts | None = None, **moments: float) -> JournalCounts:
+def counted(journal: Journal, **moments: float) -> JournalCounts:
     """The rows of the journal, each with the moment that is given for its kind."""
-    counts = counts or JournalCounts()
+    return counted_on(JournalCounts(), journal, **moments)
+
+
+def counted_on(counts: JournalCounts, journal: Journal, **moments: float) -> JournalCounts:
     for row in journal.events(counts.newest):
         at = next((at for word, at in moments.items() if word in row["kind"].replace("-", "_").split("+")), row["at"])
         counts.take({**row, "at": at})
@@ -50,7 +53,7 @@ def prepared(journal: Journal, number: int = 1) -> Attempt:
     return journal.change(attempt, arming=Arming.ARMED)
 
 
-def through(journal: Journal, attempt: Attempt, *states: Crossing, **changes: object) -> Attempt:
+def through(journal: Journal, attempt: Attempt, *states: Crossing, **changes: Any) -> Attempt:
     for state in states:
         attempt = journal.change(attempt, crossing=state, **changes)
     return attempt
@@ -69,7 +72,8 @@ def observed(counts: JournalCounts, name: str, value: str = "") -> tuple[int, fl
 def test_before_anything_happened_every_label_is_there_at_zero() -> None:
     counts = JournalCounts()
     expected = {entry.name: set(entry.values or ("",)) for entry in METRICS if entry.source is Source.JOURNAL}
-    born = {name: set(values) for name, values in {**counts.counters, **counts.histograms}.items()}
+    born = {name: set(values) for name, values in counts.counters.items()}
+    born |= {name: set(values) for name, values in counts.histograms.items()}
     gauges = {entry.name for entry in METRICS if entry.kind is MetricKind.GAUGE}
     assert born == {name: values for name, values in expected.items() if name not in gauges}
     assert not nonzero(counts)
@@ -107,7 +111,7 @@ def test_counting_goes_on_where_it_stopped(journal: Journal) -> None:
     attempt = prepared(journal)
     counts = counted(journal)
     through(journal, attempt, *CROSSED)
-    assert counted(journal, counts).counters == counted(journal).counters
+    assert counted_on(counts, journal).counters == counted(journal).counters
     assert nonzero(counts)["ipc_upgrade_commits_total"] == {"": 1}
 
 

@@ -86,8 +86,8 @@ def test_an_upgrade_in_hand(attempt: Attempt) -> None:
     now = known(plan, proposal(id=7, total_power=1), readiness=readiness, attempt=ready, state="ARMED")
     names = ("open", "node_ready", "node_armed", "breaking", "target_height", "validators", "ready_validators")
     assert one(now, *(f"ipc_upgrade_{name}" for name in names)) == (1, 1, 1, 1, 100, 5, 2)
-    names = ("total", "needed", "ready", "armed", "go", "confirmed")
-    assert one(now, *(f"ipc_upgrade_{name}_power" for name in names)) == (40, 27, 20, 10, 10, 0)
+    powers = ("total", "needed", "ready", "armed", "go", "confirmed")
+    assert one(now, *(f"ipc_upgrade_{name}_power" for name in powers)) == (40, 27, 20, 10, 10, 0)
     found = values(now)
     assert found["ipc_upgrade_validators_by_release"] == {"planned": 1, "current": 2, "other": 1, "unknown": 1}
     assert found["ipc_upgrade_proposals_total"] == {"": 7.0}
