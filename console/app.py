@@ -16,7 +16,7 @@ from console.actions import MODE_NAMES, actions_of
 from console.console_settings import DEFAULTS, ConsoleSettings
 from console.errors import ConsoleError
 from console.model import Snapshot
-from console.ports import Session, Timeline
+from console.ports.session import Session, Timeline
 from screens.acting import EXIT_KEPT
 from screens.audit import AuditScreen
 from screens.bindings import refusal

@@ -33,7 +33,7 @@ from console.node.parts import parts_of
 from console.node.rollout import NOTHING_DEMANDED, ProofDemand
 from console.node.service import ControllerService
 from console.node.unit import NEEDS_OPERATOR_EXIT
-from console.ports import PeerView, PlanSource, Signals, StateReader
+from console.ports.chain import PeerView, PlanSource, Signals, StateReader
 from console.settings import NetworkSettings, NodeSettings, proving_network
 from console.text import untrusted
 

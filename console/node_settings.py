@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from console.ports import KeyReference
+from console.ports.keys import KeyReference
 
 Shape = Literal["embedded", "fendermint", "docker", "cosmos"]
 Runtime = Literal["shim", "docker", "systemd"]

@@ -20,7 +20,7 @@ from console.actions import action as registered
 from console.console_settings import ConsoleSettings
 from console.model import Course, NodeVerb, Snapshot
 from console.operations.node_rules import NOTHING, Chosen
-from console.ports import Session
+from console.ports.session import Session
 from console.settings import DEVNET
 from screens.addresses import prefix_of
 from screens.bindings import LOCKED_REASON, bindings_everywhere, refusal, refusal_of_hands

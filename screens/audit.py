@@ -19,7 +19,7 @@ from textual.worker import Worker
 
 from console.errors import ConsoleError
 from console.model import AuditEntry, AuditKind
-from console.ports import Audit, Session
+from console.ports.session import Audit, Session
 from screens.bindings import bindings_for
 from screens.filtered import FilteredScreen, filter_field
 from screens.whole_text import WholeTextScreen

@@ -15,7 +15,7 @@ from textual.widgets import Button
 
 from console.errors import ConsoleError
 from console.model import NodeCommand, NodeStatus, NodeVerb, Snapshot
-from console.ports import Session
+from console.ports.session import Session
 from screens.buttons import button
 from screens.node_plan import power_check
 from screens.plan import PlanScreen

@@ -19,7 +19,7 @@ from textual.worker import Worker
 from console.errors import ConsoleError
 from console.log_store import Level, LineFilter, LogEntry, Place, Selection
 from console.log_store.reading import Found, Jump, Wanted
-from console.ports import Session
+from console.ports.session import Session
 from console.typed_moment import EXAMPLES, read_moment
 from screens.bindings import bindings_for
 from screens.log_reader import LogReader

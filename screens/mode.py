@@ -12,7 +12,7 @@ from textual.screen import Screen
 from console.actions import Action, action, actions_of, key_names
 from console.keymap import with_key
 from console.model import Course, Snapshot
-from console.ports import Session
+from console.ports.session import Session
 from screens.bindings import refusal
 from widgets.copyable import Copyable, copyable_of
 from widgets.log_tail import LogLine

@@ -17,7 +17,7 @@ from console.actions import Action, node_action_id
 from console.errors import ConsoleError
 from console.model import GenerationOnDisk, JournalEntry, NodeStorage, NodeVerb, PointOnDisk, ProcessTree
 from console.operations.node_rules import Chosen, refusal_of
-from console.ports import Session
+from console.ports.session import Session
 from screens.bindings import bindings_for
 from screens.mode import ModeScreen
 from widgets.disk_line import DiskLine

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 
-from console.ports import Session
+from console.ports.session import Session
 from screens.bindings import bindings_for
 from screens.mode import ModeScreen
 from widgets.countdown import Countdown

@@ -14,7 +14,7 @@ from textual.message import Message
 from console.actions import Action, action
 from console.errors import ConsoleError
 from console.model import Governance, Proposal, RegistryRules
-from console.ports import Session
+from console.ports.session import Session
 from screens.addresses import filecoin_form, prefix_of
 from screens.bindings import bindings_for
 from screens.mode import ModeScreen

@@ -17,7 +17,7 @@ from textual.widgets import Button, Checkbox, Input, Static
 from console.errors import ConsoleError
 from console.model import RegistryRules, Snapshot, Traffic
 from console.operations.propose_terms import has_calls, has_release
-from console.ports import Session
+from console.ports.session import Session
 from screens.addresses import prefix_of
 from screens.buttons import button
 from screens.cuts import CutsScreen

@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from console.errors import ConsoleError
 from console.model import KnownRelease, Snapshot
-from console.ports import Session
+from console.ports.session import Session
 from widgets.drawn import BAD, MUTED
 from widgets.known_release import release_content
 from widgets.working import begin

@@ -14,7 +14,7 @@ from textual.widgets import Button, Static
 
 from console.errors import ConsoleError
 from console.model import CallOutcome, CallReview, RegistryCall
-from console.ports import Session
+from console.ports.session import Session
 from screens.addresses import filecoin_form
 from screens.buttons import button
 from screens.plan import PlanScreen

@@ -12,7 +12,7 @@ from textual.widgets import Input
 
 from console.errors import ConsoleError
 from console.model import Course, Moment, Scene
-from console.ports import Timeline
+from console.ports.session import Timeline
 from screens.acting import ActingApp
 from widgets.travel_line import Past
 from widgets.working import begin

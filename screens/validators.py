@@ -12,7 +12,7 @@ from textual.containers import Horizontal, Vertical
 
 from console.errors import ConsoleError
 from console.model import SigningRecord, Validator
-from console.ports import Session
+from console.ports.session import Session
 from screens.addresses import filecoin_form, prefix_of
 from screens.bindings import bindings_for
 from screens.filtered import FilteredScreen, filter_field

@@ -13,7 +13,7 @@ _SLOT_BYTES = 32
 
 
 class EvmState:
-    """`console.ports.StateReader` on Ethereum endpoints; the first that tells its height is read from then on.
+    """`console.ports.chain.StateReader` on Ethereum endpoints; the first that tells its height is read from then on.
 
     Args:
         urls: Ethereum endpoints, in order.

@@ -1,4 +1,4 @@
-"""What another IPC network has executed, and its block times: `console.ports.ProvingNetwork` on registry and CometBFT.
+"""What another IPC network has executed, and its block times: `ProvingNetwork` of `console.ports.chain`, over RPC.
 
 Each endpoint is asked in turn until one answers as it should: an operator names endpoints of the proving network that
 he trusts as he trusts those of his own.
@@ -27,7 +27,7 @@ _T = TypeVar("_T")
 
 
 class RegistryProof:
-    """`console.ports.ProvingNetwork` on an IPC network.
+    """`console.ports.chain.ProvingNetwork` on an IPC network.
 
     Args:
         network: The network that proves.

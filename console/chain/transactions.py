@@ -15,7 +15,7 @@ from console.chain.signing import own_key_warning
 from console.chain.writer import RECEIPT_DEADLINE_S, RegistryWriter, Transaction, describe_call
 from console.errors import ContractRefused, InputError, SettingsError, SignerError
 from console.model import Verdict
-from console.ports import Terminal
+from console.ports.keys import Terminal
 from console.settings import NetworkSettings, NodeSettings
 from console.text import untrusted
 
@@ -32,7 +32,7 @@ _HEX = re.compile(r"(?:[0-9a-fA-F]{2}){1,64}", re.ASCII)
 
 
 class RegistrySignals:
-    """`console.ports.Signals` on the registry; what was said already counts as said.
+    """`console.ports.chain.Signals` on the registry; what was said already counts as said.
 
     Args:
         network: The network.

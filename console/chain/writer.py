@@ -31,7 +31,7 @@ from console.chain.sent import SenderBook, SentBook, SentTransaction
 from console.chain.signing import Signed, SignerProcess
 from console.errors import BadAnswer, ChainError, ContractRefused, EndpointDown, SignerError
 from console.model import Verdict
-from console.ports import KeyDescription, KeyReference, Terminal
+from console.ports.keys import KeyDescription, KeyReference, Terminal
 from console.settings import NetworkSettings
 from console.text import shortened, untrusted
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from console.chain.ipc import IpcChain
     from console.observer import Observer
     from console.operations.session import Connection
-    from console.ports import Terminal
+    from console.ports.keys import Terminal
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ from console.node.rollout import NOTHING_DEMANDED, ProofDemand, Rollout
 from console.node.runs import HAND_OVER_LOOK_S, NodeRuns
 from console.node.speaker import Speaker
 from console.node.status import NEAR_BLOCKS, StatusTeller
-from console.ports import ConsensusReading, PeerView, PlanReading, PlanSource, Signals
+from console.ports.chain import ConsensusReading, PeerView, PlanReading, PlanSource, Signals
 from console.settings import NodeSettings
 
 _LOG = logging.getLogger(__name__)

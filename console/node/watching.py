@@ -17,7 +17,7 @@ from console.node.key_elsewhere import REMEDY, KeyWatch
 from console.node.late import LateUpgrader
 from console.node.runs import NodeRuns
 from console.node.shape import NodeShape
-from console.ports import ConsensusReading, PeerView
+from console.ports.chain import ConsensusReading, PeerView
 from console.settings import NodeSettings
 from console.text import duration
 

@@ -16,7 +16,7 @@ from console.chain.sent import sent_by_hand
 from console.chain.writer import RECEIPT_DEADLINE_S, RegistryWriter
 from console.errors import ChainError, InputError
 from console.operations.deployment_journal import Deployment, DeploymentJournal, code_id, deployments_of
-from console.ports import KeyReference, Terminal
+from console.ports.keys import KeyReference, Terminal
 from console.settings import NetworkSettings
 
 

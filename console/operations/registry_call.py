@@ -15,7 +15,7 @@ from console.addresses import ZERO_ADDRESS, prefix_of, read_address
 from console.errors import ChainError, InputError, SettingsError
 from console.model import CallOutcome, CallReview, RegistryCall, SigningKey
 from console.operations.contract_export import ExportedCall, write_export
-from console.ports import KeyReference, Terminal
+from console.ports.keys import KeyReference, Terminal
 from console.settings import NetworkSettings, NodeSettings, state_folder
 
 if TYPE_CHECKING:
