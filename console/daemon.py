@@ -241,7 +241,7 @@ async def _chain_of(network: NetworkSettings, node: NodeSettings, journal: Journ
         return _Chain(upgrades, peers, SilentSignals(), (upgrades.close, peers.close))
     from console.chain.evm_state import EvmState
     from console.chain.plans import RegistryPlans
-    from console.chain.transactions import RegistrySignals
+    from console.chain.signals import RegistrySignals
 
     plans, signals = RegistryPlans(network, node), RegistrySignals(network, node)
     state = EvmState((node.ethereum_rpc,), network.tokens)

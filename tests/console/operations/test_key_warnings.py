@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from console.chain.transactions import RegistrySignals
+from console.chain.signals import RegistrySignals
 from console.daemon import warn_of_key
 from console.model import SigningKey
 from console.operations.registry_call import RegistryCalls
