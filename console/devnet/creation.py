@@ -65,7 +65,7 @@ def choose(layout: Layout, options: UpOptions, book: PortBook) -> Record:
     if real:
         keep_cometbft(find_cometbft(options.cometbft), layout.cometbft)
     powers = options.wanted_powers or (DEFAULT_POWER,) * DEFAULT_VALIDATORS
-    evm_port, release_port, *rest = book.reserve(2 + (4 if real else 3) * len(powers), layout.folder)
+    evm_port, release_port, *rest = book.reserve(2 + (5 if real else 4) * len(powers), layout.folder)
     ports = iter(rest)
     block_time_ms = options.block_time_ms or DEFAULT_BLOCK_TIME_MS
     return Record(
@@ -87,6 +87,7 @@ def choose(layout: Layout, options: UpOptions, book: PortBook) -> Record:
                 p2p_port=next(ports),
                 cometbft_port=next(ports),
                 ethereum_port=next(ports),
+                metrics_port=next(ports),
                 abci_port=next(ports) if real else 0,
             )
             for number, power in enumerate(powers, start=1)
@@ -182,6 +183,7 @@ def node_settings(layout: Layout, record: Record, validator: ValidatorRecord) ->
         "address": validator.address,
         "cometbft_rpc": validator.cometbft_rpc,
         "ethereum_rpc": validator.ethereum_rpc,
+        "metrics_port": validator.metrics_port,
         "voter_key": str(layout.voter_key(validator.name)),
         "operator_key": str(layout.operator_key(validator.name)),
         # The devnet's releases are scripts for this machine's Python (console.devnet.build).

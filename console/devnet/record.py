@@ -40,6 +40,8 @@ class ValidatorRecord:
     p2p_port: int
     cometbft_port: int
     ethereum_port: int
+    metrics_port: int = 0
+    """Of its controller; 0 in devnets from before it had one."""
     abci_port: int = 0
     """Where the application waits for CometBFT; 0 where both are one process."""
 
@@ -123,6 +125,8 @@ class Record:
             found[validator.p2p_port] = f"{validator.name}'s peers"
             found[validator.cometbft_port] = f"{validator.name}'s CometBFT RPC"
             found[validator.ethereum_port] = f"{validator.name}'s Ethereum RPC"
+            if validator.metrics_port:
+                found[validator.metrics_port] = f"{validator.name}'s metrics"
             if validator.abci_port:
                 found[validator.abci_port] = f"{validator.name}'s application"
         return found
@@ -198,6 +202,7 @@ class Record:
                         "p2p": each.p2p_port,
                         "cometbft": each.cometbft_port,
                         "ethereum": each.ethereum_port,
+                        "metrics": each.metrics_port,
                         "abci": each.abci_port,
                     },
                 }
@@ -285,6 +290,7 @@ def _parse(document: dict[str, Any]) -> Record:
                 p2p_port=int(each["ports"]["p2p"]),
                 cometbft_port=int(each["ports"]["cometbft"]),
                 ethereum_port=int(each["ports"]["ethereum"]),
+                metrics_port=int(each["ports"].get("metrics", 0)),
                 abci_port=int(each["ports"].get("abci", 0)),
             )
             for each in document["validators"]
