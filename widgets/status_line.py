@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rich.cells import cell_len
-from textual import events
 from textual.content import Content
 
 from console.model import UNSAID, AgreementState, Snapshot, Standing
@@ -113,9 +112,6 @@ class StatusLine(Drawn):
             now=now,
             locked=self._locked,
         )
-        self._redraw()
-
-    def on_resize(self, event: events.Resize) -> None:
         self._redraw()
 
     def _redraw(self) -> None:

@@ -43,7 +43,7 @@ from tests.console.chain.network_double import CometDouble, NetworkDouble
 from tests.console.chain.servers import Answer, JsonRpcServer, Refusal, json_rpc
 from tests.console.devnet.evm.world import ADMIN, OPERATORS, POOR, VALIDATORS, call_data, sign
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("signer_here")]
 
 HASH = bytes.fromhex("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")
 URL = "http://127.0.0.1:23456/v0.2.0/subnetd"

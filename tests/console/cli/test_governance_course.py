@@ -20,7 +20,7 @@ from tests.console.cli.test_contracts import FACET
 from tests.console.cli.test_governance import BY_READINESS, COUNCIL, HASH, Bench, network
 from tests.console.devnet.evm.world import ADMIN, CHAIN_ID, FREEZE, OPERATORS, POOR, VALIDATORS, genesis
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("signer_here")]
 GATEWAY = checksummed(genesis().gateway)
 OTHER_HASH = "sha256:" + "cd" * 32
 

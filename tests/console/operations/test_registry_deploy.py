@@ -37,7 +37,7 @@ from tests.console.chain.evm_facade import key_file
 from tests.console.devnet.evm.world import ADMIN, POOR, VALIDATORS, genesis
 from tests.console.operations.test_contract_upgrade import Subnet, subnet_in
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("signer_here")]
 COUNCIL = tuple(checksummed(bytes((number,)) * 20) for number in range(1, 6))
 CONFIG = RegistryConfig(
     power_kind="GatewayPowerSource",
