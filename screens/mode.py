@@ -69,6 +69,10 @@ class ModeScreen(Screen[None]):
         self.keymap: Mapping[str, str] = {}
         """Keys of the operator's own, by action; set by the application."""
         self._past: Past | None = None
+        self._due = False
+        """Whether a value has changed that is not drawn yet."""
+        self._logged: tuple[LogLine, ...] | None = None
+        """The log lines that are drawn."""
 
     @property
     def actions(self) -> tuple[Action, ...]:
@@ -134,13 +138,40 @@ class ModeScreen(Screen[None]):
             self.query_one(TravelKeys).show(ways)
 
     def watch_snapshot(self) -> None:
-        self.redraw()
+        self._changed()
 
     def watch_now(self) -> None:
-        self.redraw()
+        self._changed()
 
     def watch_log_lines(self) -> None:
-        if self.is_mounted:
+        # They come apart from the rest, and oftener.
+        if self.in_sight:
+            self._draw_lines()
+
+    def on_screen_resume(self) -> None:
+        """Draw what changed while another view was shown."""
+        self._draw_due()
+        if self.in_sight:
+            self._draw_lines()
+
+    @property
+    def in_sight(self) -> bool:
+        """Whether somebody can see it; a view of another mode is drawn when it is shown again."""
+        return self.is_mounted and self in self.app.screen_stack
+
+    def _changed(self) -> None:
+        # Snapshot and time come one after the other: they are drawn at once.
+        if not self._due:
+            self._due = True
+            self.call_next(self._draw_due)
+
+    def _draw_due(self) -> None:
+        if self._due and self.in_sight:
+            self.redraw()
+
+    def _draw_lines(self) -> None:
+        if self._logged is not self.log_lines:
+            self._logged = self.log_lines
             self.draw_log()
 
     def nearest(self) -> tuple[Copyable, ...]:
@@ -167,7 +198,9 @@ class ModeScreen(Screen[None]):
         """Draw snapshot and time; widgets write only what changed."""
         # What is read elsewhere may come when the view has been taken down already.
         if self.is_mounted and self.children:
+            self._due = False
             self.draw()
+            self._draw_lines()
             self._draw_past()
 
     def draw(self) -> None:

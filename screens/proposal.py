@@ -83,7 +83,7 @@ class ProposalScreen(ModeScreen):
             found = next((entry for entry in chain.proposals if entry.id == self.proposal_id), None)
             if found is not None and found != self._proposal:
                 self._proposal = found
-                self.run_worker(self._ask(), name="governance", exclusive=True, exit_on_error=True)
+                self.run_worker(self._ask, name="governance", exclusive=True, exit_on_error=True)
                 self.refresh_bindings()
         self._draw_report()
 

@@ -66,13 +66,12 @@ class ValidatorsScreen(FilteredScreen):
         yield filter_field("a name, an address, a state, a pattern; ! first for the others; Esc ends it")
         yield Footer(show_command_palette=False)
 
-    def watch_snapshot(self) -> None:
-        snapshot = self.snapshot
-        known = snapshot is not None and snapshot.chain is not None
-        self._dashboard = Dashboard(snapshot) if snapshot is not None and known else None
-        super().watch_snapshot()
-
     def draw(self) -> None:
+        snapshot = self.snapshot
+        if snapshot is None or snapshot.chain is None:
+            self._dashboard = None
+        elif self._dashboard is None or self._dashboard.chain is not snapshot.chain:
+            self._dashboard = Dashboard(snapshot)
         self.query_one(StatusLine).show(self.snapshot, self.now)
         self.query_one(ReadinessPanel).show(self.snapshot, self.now)
         form = (None, str, self._filecoin)[self._addresses]

@@ -1,4 +1,4 @@
-"""GET requests of REST endpoints over the hardened HTTP of `console.chain.http`, with JSON read strictly."""
+"""GET requests of REST endpoints over the hardened HTTP of `console.http`, with JSON read strictly."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from console import strict_json
-from console.chain.http import Http
 from console.chain.rpc import DEADLINE_S, MAX_ANSWER_BYTES, endpoint_name
 from console.errors import BadAnswer
+from console.http import Http
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""JSON-RPC over the hardened HTTP of `console.chain.http`: JSON is read strictly, and ids must match."""
+"""JSON-RPC over the hardened HTTP of `console.http`: JSON is read strictly, and ids must match."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from console import strict_json
 from console.chain.fields import text
-from console.chain.http import Http
 from console.errors import BadAnswer
+from console.http import Http
 from console.text import UntrustedText, untrusted
 
 DEADLINE_S = 2.0

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from console.chain.http import Http
 from console.errors import BadAnswer, EndpointDown
+from console.http import Http
 from tests.console.chain import servers
 
 pytestmark = pytest.mark.anyio
