@@ -7,40 +7,40 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from console.hand_lock import HandLock
-from console.log_store import LogStore
-from console.maintenance import MaintenanceWindow
-from console.model import (
-    AuditReading,
-    CallOutcome,
-    CallReview,
-    Governance,
-    JournalEntry,
-    KnownRelease,
-    LinkedReview,
-    MigrationKind,
-    Moment,
-    NodeCommand,
-    NodeStatus,
-    NodeStorage,
-    ProcessTree,
-    ProofReading,
-    Proposal,
-    Readiness,
-    RegistryCall,
-    RegistryRules,
-    ReleaseKind,
-    Scene,
-    ScheduleKind,
-    SigningRecord,
-    Snapshot,
-    Stance,
-    Standing,
-    Traffic,
-    Verdict,
-)
+from console.model import MigrationKind, ReleaseKind, ScheduleKind
+
+if TYPE_CHECKING:
+    from console.hand_lock import HandLock
+    from console.log_store import LogStore
+    from console.maintenance import MaintenanceWindow
+    from console.model import (
+        AuditReading,
+        CallOutcome,
+        CallReview,
+        Governance,
+        JournalEntry,
+        KnownRelease,
+        LinkedReview,
+        Moment,
+        NodeCommand,
+        NodeStatus,
+        NodeStorage,
+        ProcessTree,
+        ProofReading,
+        Proposal,
+        Readiness,
+        RegistryCall,
+        RegistryRules,
+        Scene,
+        SigningRecord,
+        Snapshot,
+        Stance,
+        Standing,
+        Traffic,
+        Verdict,
+    )
 
 
 class KeyKind(StrEnum):

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from textual.timer import Timer
 from textual.widgets import Input
 
 from console.errors import ConsoleError
-from console.model import Course, Moment, Scene
-from console.ports import Timeline
+from console.model import Course
 from screens.acting import ActingApp
-from widgets.travel_line import Past
+
+if TYPE_CHECKING:
+    from console.model import Moment, Scene
+    from console.ports import Timeline
 
 SPEEDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 """Seconds of then in a second of now."""
@@ -55,6 +58,8 @@ class TravellingApp(ActingApp):
     def on_mount(self) -> None:
         recording = self.session.recording
         if recording is not None and recording.first is not None:
+            from widgets.travel_line import Past
+
             # Its first frame already looks like no present.
             self.past = Past(recording.first.time, 0, len(recording), held=True, speed=self.speed, replay=True)
 
@@ -188,6 +193,8 @@ class TravellingApp(ActingApp):
 
     def show_scene(self, scene: Scene, timeline: Timeline) -> None:
         """Draw what was known at a moment."""
+        from widgets.travel_line import Past
+
         replayed = self.session.recording is not None
         self.past = Past(
             time=scene.moment.time,
