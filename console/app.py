@@ -20,10 +20,11 @@ from screens.acting import EXIT_KEPT
 from screens.bindings import refusal
 from screens.travelling import TravellingApp
 from widgets.log_tail import TAIL_LINES, safe_line
+from widgets.working import begin
 
 if TYPE_CHECKING:
     from console.model import Snapshot
-    from console.ports import Session, Timeline
+    from console.ports.session import Session, Timeline
     from console.recording.file import RecordingFile
     from console.recording.format import Header
     from console.recording.recorder import Recorder
@@ -89,12 +90,10 @@ class UpgradeConsoleApp(TravellingApp):
 
     def _view(self, mode: str) -> ModeScreen:
         kind = view_class(mode)
-        # Bound in the application's own context: a view is first opened from another's key handler.
-        with self._context():
-            screen = kind(self.session)
-            screen.keymap = self.keys
-            screen.data_bind(UpgradeConsoleApp.snapshot, UpgradeConsoleApp.now, UpgradeConsoleApp.log_lines)
-            screen.data_bind(UpgradeConsoleApp.course)
+        screen = kind(self.session)
+        screen.keymap = self.keys
+        screen.data_bind(UpgradeConsoleApp.snapshot, UpgradeConsoleApp.now, UpgradeConsoleApp.log_lines)
+        screen.data_bind(UpgradeConsoleApp.course)
         self._screens[mode] = screen
         return screen
 
@@ -123,11 +122,11 @@ class UpgradeConsoleApp(TravellingApp):
         from console.recording.recorder import Recorder
 
         self._recorder = Recorder(self._file, partial(self.tell, severity="error"), self._header)
-        self.run_worker(self._recorder.run(), name="recorder", exit_on_error=True)
+        begin(self, self._recorder.run, name="recorder")
         if self._file is not None:
             self.tell(f"This session is recorded to {self._file.path}")
-        self.run_worker(self._follow_snapshots(), name="snapshots", exit_on_error=True)
-        self.run_worker(self._follow_logs(), name="logs", exit_on_error=True)
+        begin(self, self._follow_snapshots, name="snapshots")
+        begin(self, self._follow_logs, name="logs")
         self.set_interval(REDUCED_TICK_S if self.settings.reduced_motion else 1.0, self._tick, name="tick")
 
     async def _follow_snapshots(self) -> None:

@@ -20,8 +20,8 @@ from console.actions import action as registered
 from console.model import Course
 from console.network_table import DEVNET
 from screens.bindings import LOCKED_REASON, bindings_everywhere, refusal, refusal_of_hands
-from screens.dressed import DressedApp
 from screens.mode import ModeScreen
+from screens.switching import SwitchingApp
 from screens.terminal import DrawnTerminal
 from widgets.status_line import named
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from console.crash import Circumstances
     from console.model import NodeVerb, Snapshot
     from console.operations.node_rules import Chosen
-    from console.ports import Session
+    from console.ports.session import Session
     from screens.emergency import EmergencyChoice
     from screens.flows import Flows
     from screens.leave import Leaving
@@ -54,7 +54,7 @@ def _commands() -> type[Provider]:
     return ConsoleCommands
 
 
-class ActingApp(DressedApp):
+class ActingApp(SwitchingApp):
     """The console without its sources: what is known, and what each key does with it.
 
     Args:

@@ -11,7 +11,7 @@ from console.actions import ACTIONS, Action, action, actions_of, key_names
 
 if TYPE_CHECKING:
     from console.model import Snapshot
-    from console.ports import Session
+    from console.ports.session import Session
     from widgets.travel_line import Past
 
 LOCKED_REASON = f"The console is locked against changes: {key_names(action('lock'))} unlocks it."

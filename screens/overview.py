@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
-from textual.widgets import Footer
 
 from screens.bindings import bindings_for
 from screens.mode import ModeScreen
@@ -15,6 +14,7 @@ from widgets.countdown import Countdown
 from widgets.event_tail import EventTail
 from widgets.face import Face, face_of
 from widgets.go_panel import GoPanel
+from widgets.key_line import KeyLine
 from widgets.log_tail import LogTail
 from widgets.node_panel import NodePanel
 from widgets.notice_line import NoticeLine
@@ -24,7 +24,7 @@ from widgets.trend_lines import TrendLines
 
 if TYPE_CHECKING:
     from console.model import Snapshot
-    from console.ports import Session
+    from console.ports.session import Session
 
 
 class OverviewScreen(ModeScreen):
@@ -58,7 +58,7 @@ class OverviewScreen(ModeScreen):
             yield EventTail(id="events")
             yield TrendLines(id="trends")
         yield LogTail(id="log")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def draw(self) -> None:
         snapshot, now = self.snapshot, self.now

@@ -29,7 +29,6 @@ class Drawn(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes, markup=False)
         self._drawn = Content("")
-        self._headed: Content | None = None
 
     @property
     def content(self) -> Content:
@@ -52,11 +51,11 @@ class Drawn(Widget):
             self.refresh(*rows)
         return True
 
-    def head(self, title: Content) -> None:
-        """Show this title in the rule above."""
-        if self._headed is None or not self._headed.is_same(title):
-            self._headed = title
-            self.border_title = title
+    def on_resize(self) -> None:
+        self._redraw()
+
+    def _redraw(self) -> None:
+        """Draw what was given for the size of now; for texts that depend on it."""
 
     def _changed_rows(self, before: Content, after: Content) -> list[Region] | None:
         """The part of each row from its first to its last difference; None while nothing was drawn yet."""

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from console import model
-from console.text import duration
-from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, Drawn, stacked
-from widgets.moments import CLOCK_SIGN, chain_age, count
+from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, stacked
+from widgets.moments import chain_age, count
+from widgets.panel import Panel
 
 if TYPE_CHECKING:
     from console.model import ChainView, Proposal, Reckoning, Snapshot, Upgrade
@@ -102,17 +102,8 @@ def verdict_words(upgrade: Upgrade) -> tuple[str, str, str]:
 _STYLES = {"✓": GOOD, "✗": BAD, "·": MUTED}
 
 
-class GoPanel(Drawn):
+class GoPanel(Panel):
     """GO or NO-GO with numbers. Shows nothing that is stale as if it were current."""
-
-    DEFAULT_CSS = """
-    GoPanel {
-        border-top: solid $border-blurred;
-        border-title-style: bold;
-        border-title-color: $foreground;
-        padding: 0 1;
-    }
-    """
 
     def show(self, snapshot: Snapshot | None, now: float) -> None:
         """Draw the reckoning at `now`, Unix seconds."""
@@ -133,7 +124,7 @@ class GoPanel(Drawn):
             # A decided verdict stays true when old; a reckoning does not.
             if upgrade.proposal.verdict is model.Verdict.NONE:
                 lines = [Content.assemble((" — ", f"{STRONG} reverse {WARN}"), " not known now")]
-            lines.append(Content.styled(f"{CLOCK_SIGN} read {duration(age.seconds)} ago:", WARN))
+            lines.append(Content.styled(f"{age.read_ago}:", WARN))
         agreement = snapshot.chain.agreement
         if agreement is not None and agreement.blocks:
             # First of all: none of the numbers below may be true.

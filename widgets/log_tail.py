@@ -7,7 +7,8 @@ import re
 from textual.content import Content
 
 from console.text import untrusted
-from widgets.drawn import MUTED, Drawn, stacked
+from widgets.drawn import MUTED, stacked
+from widgets.panel import RowsPanel
 
 TAIL_LINES = 200
 """Lines that are kept for the tail; the log itself is read from its files."""
@@ -58,19 +59,8 @@ def newest(lines: tuple[LogLine, ...], rows: int) -> list[LogLine]:
     return kept[::-1]
 
 
-class LogTail(Drawn):
+class LogTail(RowsPanel):
     """The newest lines, as many as fit; no scrolling, and what repeats itself stands there once."""
-
-    DEFAULT_CSS = """
-    LogTail {
-        border-top: solid $border-blurred;
-        border-title-style: bold;
-        border-title-color: $foreground;
-        padding: 0 1;
-        text-wrap: nowrap;
-        text-overflow: ellipsis;
-    }
-    """
 
     def show(self, lines: tuple[LogLine, ...]) -> None:
         """Draw the tail of these lines, oldest first."""

@@ -37,6 +37,11 @@ class Age:
             return f"{CLOCK_SIGN} stale {duration(self.seconds)}"
         return "live" if self.seconds < LIVE_WITHIN_S else f"{duration(self.seconds)} old"
 
+    @property
+    def read_ago(self) -> str:
+        """`◷ read 34s ago` of a stale reading; empty while it may pass as current, and where there is none."""
+        return f"{CLOCK_SIGN} read {duration(self.seconds)} ago" if self.stale and self.seconds is not None else ""
+
 
 def age_of(age_s: float | None, taken_at: float, now: float, block_time_s: float | None = None) -> Age:
     """The age that a reading has now.

@@ -6,24 +6,19 @@ from textual.content import Content
 
 from console.model import NodeStatus, Snapshot
 from console.text import duration, shortened
-from widgets.drawn import MUTED, STRONG, WARN, Drawn, stacked
+from widgets.drawn import MUTED, STRONG, WARN, stacked
 from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, count
 from widgets.node_course import NodeCourse, course_of
 from widgets.node_panel import state_style
+from widgets.panel import RowsPanel
 
 
-class NodeNow(Drawn):
+class NodeNow(RowsPanel):
     """Its state in the rule above, and three rows, whatever happens."""
 
     DEFAULT_CSS = """
     NodeNow {
         height: 4;
-        border-top: solid $border-blurred;
-        border-title-style: bold;
-        border-title-color: $foreground;
-        padding: 0 1;
-        text-wrap: nowrap;
-        text-overflow: ellipsis;
     }
     """
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from textual import events
 from textual.content import Content
 
 from console import model
 from console.text import with_short_hashes
-from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, Drawn, stacked
+from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, stacked
 from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, count
+from widgets.panel import RowsPanel
 
 if TYPE_CHECKING:
     from console.model import NodeStatus, Snapshot
@@ -46,19 +46,8 @@ def node_alarm(node: NodeStatus) -> str:
     return with_short_hashes(node.alarm)
 
 
-class NodePanel(Drawn):
+class NodePanel(RowsPanel):
     """State, whether automation is paused, generation, version, process, height, halt and last exit code."""
-
-    DEFAULT_CSS = """
-    NodePanel {
-        border-top: solid $border-blurred;
-        border-title-style: bold;
-        border-title-color: $foreground;
-        padding: 0 1;
-        text-wrap: nowrap;
-        text-overflow: ellipsis;
-    }
-    """
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -77,9 +66,6 @@ class NodePanel(Drawn):
         self.head(Content(f"Journal of {node.name} {CLOCK_SIGN}" if journalled else f"This node: {node.name}"))
         lines = _lines(node, snapshot.taken_at, now, journalled=journalled)
         self._lines = lines
-        self._redraw()
-
-    def on_resize(self, event: events.Resize) -> None:
         self._redraw()
 
     def _redraw(self) -> None:

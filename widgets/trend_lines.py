@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from textual import events
 from textual.content import Content
 
 from console import model
 from console.text import percent
-from widgets.drawn import MUTED, Drawn, stacked
+from widgets.drawn import MUTED, stacked
 from widgets.moments import UNKNOWN
+from widgets.panel import Panel
 
 if TYPE_CHECKING:
     from console.model import Course, Trend
@@ -40,15 +40,11 @@ def sparkline(values: tuple[float, ...], width: int, *, low: float | None = None
     return "".join(BARS[min(len(BARS) - 1, max(0, int((value - floor) / span * len(BARS))))] for value in shown)
 
 
-class TrendLines(Drawn):
+class TrendLines(Panel):
     """Block interval, the endpoint's answer, ready power and peers."""
 
     DEFAULT_CSS = """
     TrendLines {
-        border-top: solid $border-blurred;
-        border-title-style: bold;
-        border-title-color: $foreground;
-        padding: 0 1;
         text-wrap: nowrap;
     }
     """
@@ -60,9 +56,6 @@ class TrendLines(Drawn):
     def show(self, course: Course) -> None:
         """Draw the trends."""
         self._course = course
-        self._redraw()
-
-    def on_resize(self, event: events.Resize) -> None:
         self._redraw()
 
     def _redraw(self) -> None:

@@ -19,7 +19,7 @@ from console.model import (
 )
 from console.operations.node import NodeControl
 from console.operations.stances import SayingsSource
-from console.ports import PlanSource, Signals
+from console.ports.chain import PlanSource, Signals
 from console.settings import NetworkSettings, NodeSettings
 
 

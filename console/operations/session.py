@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from console.operations.connection import Connection
     from console.operations.node_inside import NodeInside
     from console.operations.stances import Stances
-    from console.ports import Audit, Terminal, Timeline
+    from console.ports.keys import Terminal
+    from console.ports.session import Audit, Timeline
     from console.settings import NodeSettings
 
 LOG_LINES = 200
@@ -48,7 +49,7 @@ LOG_LINES = 200
 
 
 class ConsoleSession:
-    """`console.ports.Session` on a real network. What an operation needs is imported when it is first asked for.
+    """`console.ports.session.Session` on a real network; what an operation needs is imported when it is asked for.
 
     Args:
         network: The network's name.

@@ -42,7 +42,7 @@ from tests.console.chain.evm_facade import EvmFacade, facade, key_file, network_
 from tests.console.chain.servers import json_rpc
 from tests.console.devnet.evm.world import ADMIN, CHAIN_ID, POOR, genesis
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("signer_here")]
 SECOND = ProposedFacet("GatewayGetterFacet", shipped(artefact("GatewayGetterFacetV2")))
 TRANSFER = bytes.fromhex("f2fde38b")
 

@@ -31,13 +31,13 @@ from console.operations.registry_deploy import (
     verify_registry,
     write_network,
 )
-from console.ports import KeyReference
+from console.ports.keys import KeyReference
 from console.settings import config_file, load_network
 from tests.console.chain.evm_facade import key_file
 from tests.console.devnet.evm.world import ADMIN, POOR, VALIDATORS, genesis
 from tests.console.operations.test_contract_upgrade import Subnet, subnet_in
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("signer_here")]
 COUNCIL = tuple(checksummed(bytes((number,)) * 20) for number in range(1, 6))
 CONFIG = RegistryConfig(
     power_kind="GatewayPowerSource",
