@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
 from textual.reactive import var
@@ -11,14 +11,17 @@ from textual.screen import Screen
 
 from console.actions import Action, action, actions_of, key_names
 from console.keymap import with_key
-from console.model import Course, Snapshot
-from console.ports import Session
+from console.model import Course
 from screens.bindings import refusal
-from widgets.copyable import Copyable, copyable_of
-from widgets.log_tail import LogLine
 from widgets.status_line import StatusLine
 from widgets.too_small import TooSmall, too_small
-from widgets.travel_line import Past, TravelKeys, TravelLine
+
+if TYPE_CHECKING:
+    from console.model import Snapshot
+    from console.ports.session import Session
+    from widgets.copyable import Copyable
+    from widgets.log_tail import LogLine
+    from widgets.travel_line import Past
 
 _WAYS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("emergency",), "HALT"),
@@ -45,7 +48,7 @@ class ModeScreen(Screen[None]):
     DEFAULT_CSS = """
     ModeScreen { layers: default above; }
     ModeScreen.-past {
-        StatusLine, Footer { display: none; }
+        StatusLine, KeyLine { display: none; }
         TravelLine, TravelKeys { display: block; }
     }
     """
@@ -69,10 +72,10 @@ class ModeScreen(Screen[None]):
         self.keymap: Mapping[str, str] = {}
         """Keys of the operator's own, by action; set by the application."""
         self._past: Past | None = None
+        self._behind = False
+        """Whether something came while this was not shown."""
         self._due = False
-        """Whether a value has changed that is not drawn yet."""
-        self._logged: tuple[LogLine, ...] | None = None
-        """The log lines that are drawn."""
+        """Whether something came that is drawn in the next turn of the loop."""
 
     @property
     def actions(self) -> tuple[Action, ...]:
@@ -117,6 +120,45 @@ class ModeScreen(Screen[None]):
         entries = (with_key(entry, self.keymap) for entry in self.actions if entry.id in {"emergency", "quit_console"})
         return " · ".join(f"{key_names(entry).split()[0]} {entry.label}" for entry in entries)
 
+    def _on_screen_resume(self, event: events.ScreenResume) -> None:
+        # In the place of Textual's own, which styles, lays out and draws all of it again, in several turns.
+        event.prevent_default()
+        if not self.is_active:
+            # A later key has led on already.
+            return
+        self.app._refresh_notifications()
+        self._update_auto_focus()
+        if self._css_update_count != self.app._css_update_count:
+            self.app.stylesheet.update(self)
+            self._css_update_count = self.app._css_update_count
+        self._catch_up()
+        self.stack_updates += 1
+        self._paint()
+
+    def _paint(self) -> None:
+        """Write the whole view to the terminal, now."""
+        if self.app._batch_count or not self.is_attached:
+            self.refresh()
+            return
+        compositor, size = self._compositor, self.app.size
+        # What has changed is in the frame: nobody needs to write it a second time.
+        compositor.update_widgets(set(compositor.visible_widgets))
+        compositor._dirty_regions.add(size.region)
+        laid_out = self._size == size and not self._layout_required
+        self._layout_required = self._repaint_required = False
+        self._dirty_widgets.clear()
+        if laid_out:
+            self._compositor_refresh()
+        else:
+            self._refresh_layout(size)
+
+    def _catch_up(self) -> None:
+        """Draw what came while something else was shown."""
+        if self._behind:
+            self._behind = False
+            self.redraw()
+            self.draw_log()
+
     def _lock_changed(self, locked: bool) -> None:
         for line in self.query(StatusLine):
             line.mark_locked(locked)
@@ -124,6 +166,10 @@ class ModeScreen(Screen[None]):
         self.refresh_bindings()
 
     def _past_changed(self, past: Past | None) -> None:
+        if past is None and self._past is None:
+            return
+        from widgets.travel_line import TravelKeys, TravelLine
+
         began, self._past = (self._past is None) != (past is None), past
         if began and past is not None and not self.query(TravelLine):
             self.mount(TravelLine(id="travel-line"), before=0)
@@ -138,41 +184,28 @@ class ModeScreen(Screen[None]):
             self.query_one(TravelKeys).show(ways)
 
     def watch_snapshot(self) -> None:
-        self._changed()
+        self.redraw_shown()
 
     def watch_now(self) -> None:
-        self._changed()
+        self.redraw_shown()
 
     def watch_log_lines(self) -> None:
-        # They come apart from the rest, and oftener.
-        if self.in_sight:
-            self._draw_lines()
-
-    def on_screen_resume(self) -> None:
-        """Draw what changed while another view was shown."""
-        self._draw_due()
-        if self.in_sight:
-            self._draw_lines()
-
-    @property
-    def in_sight(self) -> bool:
-        """Whether somebody can see it; a view of another mode is drawn when it is shown again."""
-        return self.is_mounted and self in self.app.screen_stack
-
-    def _changed(self) -> None:
-        # Snapshot and time come one after the other: they are drawn at once.
-        if not self._due:
-            self._due = True
-            self.call_next(self._draw_due)
-
-    def _draw_due(self) -> None:
-        if self._due and self.in_sight:
-            self.redraw()
-
-    def _draw_lines(self) -> None:
-        if self._logged is not self.log_lines:
-            self._logged = self.log_lines
+        if not self.is_current:
+            self._behind = True
+        elif self.is_mounted:
             self.draw_log()
+
+    def redraw_shown(self) -> None:
+        """Draw snapshot and time where this is shown, once for both; else it is done when it is."""
+        if not self.is_current:
+            self._behind = True
+        elif not self._due:
+            self._due = True
+            self.call_next(self._redraw_due)
+
+    def _redraw_due(self) -> None:
+        if self._due:
+            self.redraw()
 
     def nearest(self) -> tuple[Copyable, ...]:
         """What can be copied of what is under the cursor."""
@@ -180,6 +213,8 @@ class ModeScreen(Screen[None]):
 
     def copyable(self) -> tuple[Copyable, ...]:
         """What can be copied here, the nearest first."""
+        from widgets.copyable import copyable_of
+
         return copyable_of(self.snapshot, self.session.network, self.session.own_address, self.nearest())
 
     def status_line(self) -> StatusLine:
@@ -192,6 +227,8 @@ class ModeScreen(Screen[None]):
 
     def _draw_past(self) -> None:
         if self._past is not None:
+            from widgets.travel_line import TravelLine
+
             self.query_one(TravelLine).show(self._past, self.snapshot)
 
     def redraw(self) -> None:
@@ -200,7 +237,6 @@ class ModeScreen(Screen[None]):
         if self.is_mounted and self.children:
             self._due = False
             self.draw()
-            self._draw_lines()
             self._draw_past()
 
     def draw(self) -> None:
