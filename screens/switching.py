@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual import events
 from textual.app import UnknownModeError
@@ -16,9 +17,11 @@ from textual.cache import LRUCache
 from textual.screen import Screen
 from textual.widget import AwaitMount
 
-from console.console_settings import ConsoleSettings
 from screens.dressed import DressedApp
 from screens.mode import ModeScreen
+
+if TYPE_CHECKING:
+    from console.console_settings import ConsoleSettings
 
 _STYLE_SOURCES = 512
 """Most classes and files with styles that are parsed once; with more than that, each new one parses all of them."""
