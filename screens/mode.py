@@ -231,15 +231,15 @@ class ModeScreen(Screen[None]):
         else:
             self._behind = True
 
-    def nearest(self) -> tuple[Copyable, ...]:
-        """What can be copied of what is under the cursor."""
+    async def nearest(self) -> tuple[Copyable, ...]:
+        """What can be copied of what is under the cursor; some of it may have to be read."""
         return ()
 
-    def copyable(self) -> tuple[Copyable, ...]:
+    async def copyable(self) -> tuple[Copyable, ...]:
         """What can be copied here, the nearest first."""
         from widgets.copyable import copyable_of
 
-        return copyable_of(self.snapshot, self.session.network, self.session.own_address, self.nearest())
+        return copyable_of(self.snapshot, self.session.network, self.session.own_address, await self.nearest())
 
     def status_line(self) -> StatusLine:
         """The line at the top, which every view composes first."""
