@@ -121,6 +121,9 @@ class UpgradeConsoleApp(TravellingApp):
         self._recorder = Recorder(self._file, partial(self.tell, severity="error"), self._header)
         self.run_worker(self._recorder.run(), name="recorder", exit_on_error=True)
         if self._file is not None:
+            from console.recording.beside import Beside
+
+            self.run_worker(Beside(self.session, self._recorder).run(), name="beside", exit_on_error=True)
             self.tell(f"This session is recorded to {self._file.path}")
         self.run_worker(self._follow_snapshots(), name="snapshots", exit_on_error=True)
         self.run_worker(self._follow_logs(), name="logs", exit_on_error=True)

@@ -9,7 +9,7 @@ from datetime import datetime
 from textual.content import Content
 
 from console.actions import Action, key_names
-from console.model import Snapshot
+from console.model import InsideReading, Snapshot
 from console.text import duration
 from widgets.drawn import BAD, MUTED, STRONG, Drawn
 from widgets.moments import count
@@ -34,6 +34,8 @@ class Past:
     """Seconds before the present; None in a replay."""
     alarm: str = ""
     """Why the operator is called at present; empty when nobody is."""
+    inside: InsideReading | None = None
+    """The node from inside, as it was seen before that moment; None where nobody looked."""
 
     @property
     def word(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from console.model.node_inside import InsideReading
 from console.model.snapshot import Snapshot
 
 
@@ -27,3 +28,5 @@ class Scene:
     snapshot: Snapshot
     lines: tuple[tuple[str, str], ...]
     """The newest log lines of then as (source, text), oldest first."""
+    inside: InsideReading | None = None
+    """The node from inside; None where nobody looked."""
