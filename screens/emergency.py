@@ -22,6 +22,7 @@ from screens.plan import PlanScreen
 from widgets.drawn import MUTED, STRONG, WARN, Grown, stacked
 from widgets.emergency_words import halt_refusal, halt_words, stop_warning, stoppable
 from widgets.plan_rows import Plan
+from widgets.working import begin
 
 EmergencyChoice = Literal["halt", "stop"]
 
@@ -67,7 +68,7 @@ class EmergencyScreen(ModalScreen[EmergencyChoice | None]):
 
     def on_mount(self) -> None:
         self._draw()
-        self.run_worker(self._ask(), name="rules", exit_on_error=True)
+        begin(self, self._ask, name="rules")
 
     async def _ask(self) -> None:
         try:

@@ -78,6 +78,11 @@ class AfterUpgrade:
         self.report: HealthReport | None = None
         """The health of the run that goes on, None when none does."""
 
+    @property
+    def highest_peer(self) -> int | None:
+        """Highest height that any other endpoint told lately."""
+        return self._health.highest_peer
+
     # --- looking: in a task of its own, which no step waits for ---
 
     async def watch(
