@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
 from textual.reactive import var
@@ -11,14 +11,17 @@ from textual.screen import Screen
 
 from console.actions import Action, action, actions_of, key_names
 from console.keymap import with_key
-from console.model import Course, Snapshot
-from console.ports.session import Session
+from console.model import Course
 from screens.bindings import refusal
-from widgets.copyable import Copyable, copyable_of
-from widgets.log_tail import LogLine
 from widgets.status_line import StatusLine
 from widgets.too_small import TooSmall, too_small
-from widgets.travel_line import Past, TravelKeys, TravelLine
+
+if TYPE_CHECKING:
+    from console.model import Snapshot
+    from console.ports.session import Session
+    from widgets.copyable import Copyable
+    from widgets.log_tail import LogLine
+    from widgets.travel_line import Past
 
 _WAYS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("emergency",), "HALT"),
@@ -161,6 +164,10 @@ class ModeScreen(Screen[None]):
         self.refresh_bindings()
 
     def _past_changed(self, past: Past | None) -> None:
+        if past is None and self._past is None:
+            return
+        from widgets.travel_line import TravelKeys, TravelLine
+
         before, self._past = self._past, past
         began = (before is None) != (past is None)
         if began and past is not None and not self.query(TravelLine):
@@ -202,6 +209,8 @@ class ModeScreen(Screen[None]):
 
     def copyable(self) -> tuple[Copyable, ...]:
         """What can be copied here, the nearest first."""
+        from widgets.copyable import copyable_of
+
         return copyable_of(self.snapshot, self.session.network, self.session.own_address, self.nearest())
 
     def status_line(self) -> StatusLine:
@@ -214,6 +223,8 @@ class ModeScreen(Screen[None]):
 
     def _draw_past(self) -> None:
         if self._past is not None:
+            from widgets.travel_line import TravelLine
+
             self.query_one(TravelLine).show(self._past, self.snapshot)
 
     def redraw(self) -> None:

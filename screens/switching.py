@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual import events
 from textual.app import UnknownModeError
@@ -15,8 +16,10 @@ from textual.cache import LRUCache
 from textual.screen import Screen
 from textual.widget import AwaitMount
 
-from console.console_settings import ConsoleSettings
 from screens.dressed import DressedApp
+
+if TYPE_CHECKING:
+    from console.console_settings import ConsoleSettings
 
 _STYLE_SOURCES = 512
 """Most classes and files with styles that are parsed once; with more than that, each new one parses all of them."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from console.model import NodeStatus, Proposal, Snapshot, Validator
 from console.network_table import DEVNET
+
+if TYPE_CHECKING:
+    from console.model import NodeStatus, Proposal, Snapshot, Validator
 
 
 @dataclass(frozen=True, slots=True)

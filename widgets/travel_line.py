@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 
 from console.actions import Action, key_names
-from console.model import InsideReading, Snapshot
 from console.text import duration
 from widgets.drawn import BAD, MUTED, STRONG, Drawn
 from widgets.moments import count
+
+if TYPE_CHECKING:
+    from console.model import InsideReading, Snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from console.model.node_inside import InsideReading
 from console.model.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from console.model.node_inside import InsideReading
 
 
 @dataclass(frozen=True, slots=True)
