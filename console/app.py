@@ -35,6 +35,8 @@ REDUCED_TICK_S = 5.0
 """Seconds between two steps of the clocks on the screen, with reduced motion; else one."""
 LOG_BATCH_S = 0.25
 """Seconds for which log lines are gathered before they are drawn at once (facts/tui.md C4)."""
+VIEWS_AFTER_S = 0.5
+"""Seconds from the first frame until the other views are made, before anybody has pressed their keys."""
 
 VIEWS: Mapping[str, tuple[str, str]] = {
     "overview": ("screens.overview", "OverviewScreen"),
@@ -115,6 +117,8 @@ class UpgradeConsoleApp(TravellingApp):
         return None if self._recorder is None else self._recorder.history
 
     def _start_following(self) -> None:
+        if not self.is_headless:
+            self.set_timer(VIEWS_AFTER_S, partial(begin, self, self.make_views, name="views"), name="views")
         if self.session.recording is not None:
             self.run_on()
             return

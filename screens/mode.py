@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
+from textual.geometry import Size
 from textual.reactive import var
 from textual.screen import Screen
+from textual.widget import Widget
 
 from console.actions import Action, action, actions_of, key_names
 from console.keymap import with_key
@@ -103,11 +105,15 @@ class ModeScreen(Screen[None]):
         self.redraw()
 
     @on(events.Resize)
+    def resized(self) -> None:
+        """Cover what does not fit; what is drawn may depend on sizes and classes, which come after this."""
+        # A busy machine tells the size before the view is there.
+        if self.is_mounted:
+            self.cover_when_small()
+            self.call_after_refresh(self.redraw)
+
     def cover_when_small(self) -> None:
         """Say how much room is needed rather than hide what matters."""
-        if not self.is_mounted:
-            # A busy machine tells the size before the view is there.
-            return
         small = too_small(*self.app.size)
         if small and not self.query(TooSmall):
             self.mount(TooSmall(self._keys_everywhere()))
@@ -118,6 +124,28 @@ class ModeScreen(Screen[None]):
         entries = (with_key(entry, self.keymap) for entry in self.actions if entry.id in {"emergency", "quit_console"})
         return " · ".join(f"{key_names(entry).split()[0]} {entry.label}" for entry in entries)
 
+    def fit(self, size: Size) -> None:
+        """Take the classes of this size; nothing is styled for it."""
+        across = self.app.HORIZONTAL_BREAKPOINTS if self.HORIZONTAL_BREAKPOINTS is None else self.HORIZONTAL_BREAKPOINTS
+        along = self.app.VERTICAL_BREAKPOINTS if self.VERTICAL_BREAKPOINTS is None else self.VERTICAL_BREAKPOINTS
+        fitting: dict[str, bool] = {}
+        for cells, breakpoints in ((size.width, across or []), (size.height, along or [])):
+            taken = self._get_breakpoint_classes(cells, breakpoints)
+            fitting |= {name: name in taken for _, name in breakpoints}
+        self.update_classes(fitting, update=False)
+
+    def lay_out(self) -> None:
+        """Lay it out and draw it, though it is not shown yet."""
+        self._refresh_layout(self.app.size)
+
+    async def mount_composed_widgets(self, widgets: list[Widget]) -> None:
+        """Mount what it is composed of; unseen, one widget in a turn of the loop."""
+        if self.is_current:
+            await super().mount_composed_widgets(widgets)
+            return
+        for widget in widgets:
+            await self.mount(widget)
+
     def _on_screen_resume(self, event: events.ScreenResume) -> None:
         # In the place of Textual's own, which styles, lays out and draws all of it again, in several turns.
         event.prevent_default()
@@ -126,6 +154,9 @@ class ModeScreen(Screen[None]):
             return
         self.app._refresh_notifications()
         self._update_auto_focus()
+        if self._size != self.app.size:
+            self.fit(self.app.size)
+            self._css_update_count = -1
         if self._css_update_count != self.app._css_update_count:
             self.app.stylesheet.update(self)
             self._css_update_count = self.app._css_update_count

@@ -124,6 +124,3 @@ class OverviewScreen(ModeScreen):
 
     def draw_log(self) -> None:
         self.query_one(LogTail).show(self.log_lines)
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self.draw_log)
