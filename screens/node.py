@@ -114,13 +114,16 @@ class NodeScreen(ModeScreen):
     async def _look(self) -> None:
         while True:
             try:
-                self._tree = await self.answering.node_processes()
                 self._journal = await self.answering.node_timeline()
-                if self._has_to_read():
+                self._tree = await self.answering.node_processes()
+                if self.past is not None or self._has_to_read():
                     self._storage = await self.answering.node_storage()
                 self._problem = ""
             except ConsoleError as error:
                 self._problem = str(error)
+                if self.past is not None:
+                    # Of another moment.
+                    self._tree, self._storage = None, None
             if not self.query(StatusLine):
                 # The console is being left: what would be drawn on is gone already.
                 return
@@ -129,6 +132,10 @@ class NodeScreen(ModeScreen):
 
     def turned(self) -> None:
         self._tree, self._storage, self._journal, self._read_for = None, None, (), None
+        if self.looking:
+            self.look_again()
+
+    def moved(self) -> None:
         if self.looking:
             self.look_again()
 
@@ -166,7 +173,7 @@ class NodeScreen(ModeScreen):
     def _draw_processes(self) -> None:
         table = self.query_one(ProcessTable)
         table.show_rows(process_rows(self._tree))
-        remarks = " ".join(self._tree.remarks) if self._tree is not None else ""
+        remarks = " ".join(self._tree.remarks) if self._tree is not None else self._problem if self._journal else ""
         table.head(f"Processes: {remarks}" if remarks else "Processes")
 
     @on(RowTable.Highlighted)
