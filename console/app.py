@@ -130,6 +130,9 @@ class UpgradeConsoleApp(TravellingApp):
         self._recorder = Recorder(self._file, partial(self.tell, severity="error"), self._header)
         begin(self, self._recorder.run, name="recorder")
         if self._file is not None:
+            from console.recording.beside import Beside
+
+            self.run_worker(Beside(self.session, self._recorder).run(), name="beside", exit_on_error=True)
             self.tell(f"This session is recorded to {self._file.path}")
         begin(self, self._follow_snapshots, name="snapshots")
         begin(self, self._follow_logs, name="logs")

@@ -86,12 +86,12 @@ class ModeScreen(Screen[None]):
 
     @property
     def answering(self) -> Session:
-        """Who answers what is not in a Snapshot; over the past nobody does, and each question is refused."""
-        if self._past is None or self.session.recording is not None:
+        """Who answers what is not in a Snapshot; of the past what was recorded does, and all else is refused."""
+        if self._past is None:
             return self.session
         from console.operations.replay_session import PastSession
 
-        return PastSession(self.session)
+        return PastSession(self.session, self._past.time, self._past.inside)
 
     @property
     def past(self) -> Past | None:
@@ -201,7 +201,8 @@ class ModeScreen(Screen[None]):
             return
         from widgets.travel_line import TravelKeys, TravelLine
 
-        began, self._past = (self._past is None) != (past is None), past
+        before, self._past = self._past, past
+        began = (before is None) != (past is None)
         if began and past is not None and not self.query(TravelLine):
             self.mount(TravelLine(id="travel-line"), before=0)
             self.mount(TravelKeys(id="travel-keys"))
@@ -209,6 +210,8 @@ class ModeScreen(Screen[None]):
             self.set_class(past is not None, "-past")
             self.refresh_bindings()
             self.turned()
+        elif before is not None and past is not None and before.place != past.place:
+            self.moved()
         self._draw_past()
         if past is not None:
             ways = [(tuple(with_key(action(name), self.keymap) for name in group), word) for group, word in _WAYS]
@@ -238,15 +241,15 @@ class ModeScreen(Screen[None]):
         if self._due:
             self.redraw()
 
-    def nearest(self) -> tuple[Copyable, ...]:
-        """What can be copied of what is under the cursor."""
+    async def nearest(self) -> tuple[Copyable, ...]:
+        """What can be copied of what is under the cursor; some of it may have to be read."""
         return ()
 
-    def copyable(self) -> tuple[Copyable, ...]:
+    async def copyable(self) -> tuple[Copyable, ...]:
         """What can be copied here, the nearest first."""
         from widgets.copyable import copyable_of
 
-        return copyable_of(self.snapshot, self.session.network, self.session.own_address, self.nearest())
+        return copyable_of(self.snapshot, self.session.network, self.session.own_address, await self.nearest())
 
     def status_line(self) -> StatusLine:
         """The line at the top, which every view composes first."""
@@ -276,6 +279,9 @@ class ModeScreen(Screen[None]):
 
     def turned(self) -> None:
         """The view went into the past, or came back: what was asked for is of the other time."""
+
+    def moved(self) -> None:
+        """Another moment of the past is shown."""
 
     def draw_log(self) -> None:
         """Give log widgets their lines."""

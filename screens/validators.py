@@ -83,7 +83,7 @@ class ValidatorsScreen(FilteredScreen):
     def apply_filter(self, narrowing: Narrowing) -> None:
         self.query_one(DashboardTable).narrow(narrowing)
 
-    def nearest(self) -> tuple[Copyable, ...]:
+    async def nearest(self) -> tuple[Copyable, ...]:
         chosen = self.query_one(DashboardTable).chosen
         validators = self.snapshot.chain.validators if self.snapshot is not None and self.snapshot.chain else ()
         return next((of_validator(entry) for entry in validators if entry.address == chosen), ())
