@@ -14,6 +14,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 from urllib.parse import urlsplit
 
 import httpx
@@ -170,6 +171,12 @@ class JsonRpc:
         self._clients.clear()
         for client in clients:
             await client.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     async def _post(self, url: str, body: bytes, deadline_s: float) -> object:
         name = endpoint_name(url)
