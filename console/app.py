@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 REDUCED_TICK_S = 5.0
 """Seconds between two steps of the clocks on the screen, with reduced motion; else one."""
+TOLD_S = 0.95
+"""Seconds for which the time that a Snapshot brought is new enough: each second is drawn once, not twice."""
 LOG_BATCH_S = 0.25
 """Seconds for which log lines are gathered before they are drawn at once (facts/tui.md C4)."""
 VIEWS_AFTER_S = 0.5
@@ -169,10 +171,10 @@ class UpgradeConsoleApp(TravellingApp):
     def _tick(self) -> None:
         self.lock_when_idle()
         self.live_now = self.session.now()
-        if self.past is None:
-            self.now = self.live_now
-        else:
+        if self.past is not None:
             self.tell_present()
+        elif abs(self.live_now - self.now) >= TOLD_S:
+            self.now = self.live_now
 
     def _go_on(self) -> None:
         """Show what is new, unless the past is looked at."""

@@ -76,6 +76,8 @@ class ModeScreen(Screen[None]):
         self._past: Past | None = None
         self._behind = False
         """Whether something came while this was not shown."""
+        self._due = False
+        """Whether something came that is drawn in the next turn of the loop."""
 
     @property
     def actions(self) -> tuple[Action, ...]:
@@ -228,21 +230,26 @@ class ModeScreen(Screen[None]):
             self.draw_log()
 
     def redraw_shown(self) -> None:
-        """Draw snapshot and time where this is shown; else it is done when it is."""
-        if self.is_current:
-            self.redraw()
-        else:
+        """Draw snapshot and time where this is shown, once for both; else it is done when it is."""
+        if not self.is_current:
             self._behind = True
+        elif not self._due:
+            self._due = True
+            self.call_next(self._redraw_due)
 
-    def nearest(self) -> tuple[Copyable, ...]:
-        """What can be copied of what is under the cursor."""
+    def _redraw_due(self) -> None:
+        if self._due:
+            self.redraw()
+
+    async def nearest(self) -> tuple[Copyable, ...]:
+        """What can be copied of what is under the cursor; some of it may have to be read."""
         return ()
 
-    def copyable(self) -> tuple[Copyable, ...]:
+    async def copyable(self) -> tuple[Copyable, ...]:
         """What can be copied here, the nearest first."""
         from widgets.copyable import copyable_of
 
-        return copyable_of(self.snapshot, self.session.network, self.session.own_address, self.nearest())
+        return copyable_of(self.snapshot, self.session.network, self.session.own_address, await self.nearest())
 
     def status_line(self) -> StatusLine:
         """The line at the top, which every view composes first."""
@@ -262,6 +269,7 @@ class ModeScreen(Screen[None]):
         """Draw snapshot and time; widgets write only what changed."""
         # What is read elsewhere may come when the view has been taken down already.
         if self.is_mounted and self.children:
+            self._due = False
             self.draw()
             self._draw_past()
 

@@ -20,6 +20,7 @@ from console.operations.node_rules import Chosen, refusal_of
 from console.ports.session import Session
 from screens.bindings import bindings_for
 from screens.mode import ModeScreen
+from widgets.copyable import Copyable, of_generation, of_point
 from widgets.disk_line import DiskLine
 from widgets.drawn import MUTED, Drawn
 from widgets.generation_table import GenerationTable, generation_detail, generation_rows
@@ -239,6 +240,15 @@ class NodeScreen(ModeScreen):
             self.action_command(verb)
 
     # --- what is chosen ---
+
+    async def nearest(self) -> tuple[Copyable, ...]:
+        generation, point = self.chosen_generation, self.chosen_point
+        of_both = (
+            of_generation(generation) if generation is not None else (),
+            of_point(point) if point is not None else (),
+        )
+        # First of the table that has the keys.
+        return sum(of_both[:: -1 if isinstance(self.focused, PointTable) else 1], ())
 
     @property
     def chosen(self) -> Chosen:

@@ -134,7 +134,7 @@ class ProposalScreen(ModeScreen):
             self._problem,
         )
 
-    def nearest(self) -> tuple[Copyable, ...]:
+    async def nearest(self) -> tuple[Copyable, ...]:
         return of_proposal(self._proposal) if self._proposal is not None else ()
 
     # What can be done
