@@ -15,7 +15,7 @@ from textual.theme import Theme
 
 from console.actions import MODE_NAMES, actions_of
 from console.console_settings import DEFAULTS, ConsoleSettings
-from console.errors import ConsoleError
+from console.errors import ConsoleError, SettingsError
 from screens.acting import EXIT_KEPT
 from screens.bindings import refusal
 from screens.travelling import TravellingApp
@@ -84,6 +84,8 @@ class UpgradeConsoleApp(TravellingApp):
         self._screens: dict[str, ModeScreen] = {}
         self._pending_lines: list[LogLine] = []
         self._refused: frozenset[str] = frozenset()
+        self.refused_by: ConsoleError | None = None
+        """Why the console ended by itself; None where it did not."""
         self.now = self.live_now = session.now()
         for mode in MODE_NAMES:
             self.add_mode(mode, partial(self._view, mode))
@@ -138,6 +140,10 @@ class UpgradeConsoleApp(TravellingApp):
                 if self._recorder is not None:
                     self._recorder.snapshot(snapshot)
                 self._go_on()
+        except SettingsError as error:
+            # Only now all of them were read.
+            self.refused_by = error
+            self.leave(1)
         except ConsoleError as error:
             self.tell(f"No more news of chain and node: {error}", severity="error")
 
