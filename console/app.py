@@ -5,6 +5,7 @@ Call `console.terminal.prepare_environment` before this is imported: Textual rea
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from functools import partial
 from importlib import import_module
@@ -45,6 +46,13 @@ VIEWS: Mapping[str, tuple[str, str]] = {
     "audit": ("screens.audit", "AuditScreen"),
 }
 """Module and class of each view, in the order of their keys; imported when it is first shown, or in quiet before."""
+_OPENED = ("emergency", "help", "palette", "propose", "node_menu", "node_plan", "flows")
+"""Screens that keys open over a view, the most urgent first."""
+
+
+def _import_screens() -> None:
+    for module in (*(f"screens.{name}" for name in _OPENED), *(module for module, _name in VIEWS.values())):
+        import_module(module)
 
 
 def view_class(mode: str) -> type[ModeScreen]:
@@ -134,6 +142,9 @@ class UpgradeConsoleApp(TravellingApp):
     async def _follow_snapshots(self) -> None:
         try:
             async for snapshot in self.session.snapshots():
+                if self.live is None:
+                    # The first frame did not wait for them; the first key that needs one shall not either.
+                    begin(self, partial(asyncio.to_thread, _import_screens), name="imports")
                 self.live_now = self.session.now()
                 self.live_course = self.live_course.after(self.live, snapshot)
                 self.live = snapshot

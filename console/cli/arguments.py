@@ -52,6 +52,7 @@ class _ConsoleParser(argparse.ArgumentParser):
 def _console_alone() -> argparse.ArgumentParser:
     parser = _ConsoleParser(parents=[_shared()], add_help=False, allow_abbrev=False)
     _add_console(parser)
+    _open_by_default(parser)
     return parser
 
 
@@ -135,6 +136,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     _add_console(parser)
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
+    _open_by_default(parser)
     # Another one than above: setting a default reaches into the parent's actions.
     shared = _shared()
     _add_status(verbs, shared)
@@ -160,6 +162,10 @@ def _add_console(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--theme", metavar="T", help="the console's theme")
     parser.add_argument("--ascii", action="store_true", help="the console draws with ASCII alone")
     _add_recording(parser)
+
+
+def _open_by_default(parser: argparse.ArgumentParser) -> None:
+    # After the verbs, whose own default is none.
     parser.set_defaults(network=None, node=None, dir=None, json=False, verb="open", run=_verb("console.cli.open"))
 
 
