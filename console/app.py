@@ -34,8 +34,12 @@ if TYPE_CHECKING:
 
 REDUCED_TICK_S = 5.0
 """Seconds between two steps of the clocks on the screen, with reduced motion; else one."""
+TOLD_S = 0.95
+"""Seconds for which the time that a Snapshot brought is new enough: each second is drawn once, not twice."""
 LOG_BATCH_S = 0.25
 """Seconds for which log lines are gathered before they are drawn at once (facts/tui.md C4)."""
+VIEWS_AFTER_S = 0.5
+"""Seconds from the first frame until the other views are made, before anybody has pressed their keys."""
 
 VIEWS: Mapping[str, tuple[str, str]] = {
     "overview": ("screens.overview", "OverviewScreen"),
@@ -125,6 +129,8 @@ class UpgradeConsoleApp(TravellingApp):
         return None if self._recorder is None else self._recorder.history
 
     def _start_following(self) -> None:
+        if not self.is_headless:
+            self.set_timer(VIEWS_AFTER_S, partial(begin, self, self.make_views, name="views"), name="views")
         if self.session.recording is not None:
             self.run_on()
             return
@@ -134,6 +140,9 @@ class UpgradeConsoleApp(TravellingApp):
         self._recorder = Recorder(self._file, partial(self.tell, severity="error"), self._header)
         begin(self, self._recorder.run, name="recorder")
         if self._file is not None:
+            from console.recording.beside import Beside
+
+            self.run_worker(Beside(self.session, self._recorder).run(), name="beside", exit_on_error=True)
             self.tell(f"This session is recorded to {self._file.path}")
         begin(self, self._follow_snapshots, name="snapshots")
         begin(self, self._follow_logs, name="logs")
@@ -179,10 +188,10 @@ class UpgradeConsoleApp(TravellingApp):
     def _tick(self) -> None:
         self.lock_when_idle()
         self.live_now = self.session.now()
-        if self.past is None:
-            self.now = self.live_now
-        else:
+        if self.past is not None:
             self.tell_present()
+        elif abs(self.live_now - self.now) >= TOLD_S:
+            self.now = self.live_now
 
     def _go_on(self) -> None:
         """Show what is new, unless the past is looked at."""

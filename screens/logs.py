@@ -25,6 +25,7 @@ from screens.bindings import bindings_for
 from screens.log_reader import LogReader
 from screens.mode import ModeScreen
 from screens.whole_text import WholeTextScreen
+from widgets.copyable import Copyable
 from widgets.drawn import MUTED, WARN, Drawn
 from widgets.key_line import KeyLine
 from widgets.log_view import LogView
@@ -106,6 +107,13 @@ class LogsScreen(ModeScreen):
         # Of a recording there is what it holds of that moment; else the files are read.
         if self._reader is not None:
             self._reader.give(self.log_lines)
+
+    async def nearest(self) -> tuple[Copyable, ...]:
+        place = self._view.cursor_place
+        if place is None or self._reader is None:
+            return ()
+        entry, text = await asyncio.to_thread(self._reader.store.whole, place)
+        return (Copyable(f"line of the {entry.source} log", text),)
 
     def redraw_theme(self) -> None:
         self._view.redraw_theme()

@@ -151,6 +151,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_address(verbs, shared)
     _add_networks(verbs, shared)
     _add_doctor(verbs, shared)
+    _add_monitoring(verbs, shared)
     _add_contracts(verbs, shared)
     _add_devnet(verbs, shared)
     return parser
@@ -367,6 +368,16 @@ def _add_doctor(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     doctor.add_argument("--ipc-config", type=_folder, metavar="FILE", help="ipc-cli's config.toml")
     doctor.add_argument("--write", metavar="NETWORK", help="write the settings that are proposed for this network")
     doctor.set_defaults(run=_verb("console.cli.doctor"))
+
+
+def _add_monitoring(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
+    words = "files for Prometheus and Grafana: alert rules, a dashboard, and which controllers to scrape"
+    monitoring = verbs.add_parser("monitoring", parents=[shared], help=words, description=words, allow_abbrev=False)
+    actions = monitoring.add_subparsers(dest="action", metavar="ACTION", required=True)
+    writing = actions.add_parser("write", parents=[shared], help="write them into a folder", allow_abbrev=False)
+    writing.add_argument("folder", type=_folder, metavar="DIR")
+    writing.add_argument("--force", action="store_true", help="write over files that say something else")
+    writing.set_defaults(run=_verb("console.cli.monitoring", "write"), without_network=True)
 
 
 def _add_contracts(verbs: Verbs, shared: argparse.ArgumentParser) -> None:

@@ -66,6 +66,12 @@ async def join(
     require_devnet(layout)
     with FolderLock(layout):
         record = _require_up(layout)
+        if record.real:
+            raise DevnetError(
+                "a validator cannot join a devnet of real CometBFT nodes: it would need the state of one that runs",
+                safe="nothing was changed",
+                next_step="use a devnet with the embedded consensus",
+            )
         number = _next_number(layout, record)
         async with _gateway(record) as gateway:
             members = await gateway.members()
@@ -196,7 +202,7 @@ def _write_settings(layout: Layout, record: Record) -> None:
         nodes.remove(name)
     for name, validator in wanted.items():
         if name not in nodes:
-            nodes.add(name, tomlkit.item(node_settings(layout, validator)))
+            nodes.add(name, tomlkit.item(node_settings(layout, record, validator)))
     write_durably(layout.settings, tomlkit.dumps(document).encode(), 0o644)
 
 

@@ -120,6 +120,11 @@ class Layout:
         """The build of one version."""
         return self.releases / version / DAEMON
 
+    @property
+    def cometbft(self) -> Path:
+        """The devnet's own copy of a real CometBFT, where one decides its blocks."""
+        return self.folder / "cometbft"
+
     def node(self, name: str) -> NodeLayout:
         """One validator's folders."""
         return NodeLayout(self.nodes / name)

@@ -420,10 +420,22 @@ class Generations:
         return self._contents.is_here(sha256)
 
     def _carried(self) -> dict[str, tuple[Path, str]]:
-        """Companions of the current generation that the next one has too unless it brings its own."""
-        if not self._contents.carries_over:
+        """Companions of the current generation that the next one has too unless it brings its own.
+
+        Of files those alone that a generation is not complete without: a release that names only the app's binary
+        does not change them.
+        """
+        everything = self._contents.carries_over
+        if not everything and not self._companions:
             return {}
-        return {one.daemon: (one.path, one.sha256) for one in self.current().companions}
+        try:
+            current = self.current().companions
+        except NodeError:
+            if everything:
+                raise
+            # It lacks one itself: the operator gives them both.
+            return {}
+        return {one.daemon: (one.path, one.sha256) for one in current if everything or one.daemon in self._companions}
 
     def _holds(self, generation: Generation, hashes: Mapping[str, str]) -> bool:
         there = {entry.daemon: entry.sha256 for entry in generation.companions} | {self._daemon: generation.sha256}
