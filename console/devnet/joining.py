@@ -23,6 +23,7 @@ from console.devnet.membership import Gateway, Member
 from console.devnet.network import Step, stop_shims, stop_validators_controller
 from console.devnet.options import DEFAULT_POWER, MAX_POWER, MAX_VALIDATORS
 from console.devnet.ports import PortBook
+from console.devnet.process_identity import is_alive
 from console.devnet.ready import last_line
 from console.devnet.record import Record, ValidatorRecord, controller_of
 from console.devnet.status import heights_of
@@ -228,7 +229,7 @@ async def _caught_up(layout: Layout, record: Record, validator: ValidatorRecord)
         tip = max((each for each in others if each is not None), default=0)
         if own is not None and tip and own >= tip - 1:
             return
-        if not processes.is_alive(record.processes[process]):
+        if not is_alive(record.processes[process]):
             raise DevnetError(f"{process} ended at its start: {last_line(layout.log(process))}")
         if time.monotonic() > deadline:
             raise DevnetError(

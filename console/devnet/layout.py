@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+KIND = "upgrade-console devnet"
+SCHEMA = 1
+"""What the record of a devnet says it is, and its form."""
+
 DAEMON = "subnetd"
 """Name of the node program in every `bin/` folder and on the release server."""
 

@@ -7,15 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from console.devnet.layout import Layout
+from console.devnet.layout import KIND, SCHEMA, Layout
 from console.devnet.migrations import NONE
 from console.devnet.options import COMETBFT, DEFAULT_PROPOSER_POWER, EMBEDDED, UpOptions, duration_text
-from console.devnet.processes import ProcessIdentity
+from console.devnet.process_identity import ProcessIdentity
 from console.errors import DevnetError
 from console.files import write_durably
-
-KIND = "upgrade-console devnet"
-SCHEMA = 1
 
 EVM = "evm"
 RELEASES = "releases"

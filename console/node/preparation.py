@@ -13,7 +13,8 @@ from typing import Any
 from console.errors import JournalError, NodeError, ReleaseError
 from console.model import Attempt, Crossing, FailureCode, Fetching, Preparation, ReleaseKind
 from console.node.attempts import AttemptBook
-from console.node.generation import Generation, Generations
+from console.node.generation import Generations
+from console.node.generation_folders import Generation
 from console.node.manifests import Manifests, VerifiedRelease, holds
 from console.node.migration import WasmMigration
 from console.node.releases import BinaryReleases, Fetched, Releases

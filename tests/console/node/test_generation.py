@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from console.errors import NodeError
 from console.files import sha256_of
-from console.node.generation import GENESIS, Generations, folder_name
+from console.model import GENESIS
+from console.node.generation import Generations
+from console.node.generation_folders import folder_name
 from tests.console.node import nodes
 
 
