@@ -284,13 +284,15 @@ class ActingApp(SwitchingApp):
             return
         self.push_screen(node_plan(self.session, snapshot, snapshot.node, verb, chosen))
 
-    def action_copy(self) -> None:
+    async def action_copy(self) -> None:
         """List what can be copied in this view."""
         from screens.copy import CopyScreen
 
         screen = self.screen
         if isinstance(screen, ModeScreen):
-            self.push_screen(CopyScreen(screen.copyable()))
+            entries = await screen.copyable()
+            if not self._is_open(CopyScreen):
+                self.push_screen(CopyScreen(entries))
 
     def action_help(self) -> None:
         """Explain the current view."""

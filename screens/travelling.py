@@ -209,6 +209,7 @@ class TravellingApp(ActingApp):
             replay=replayed,
             ago_s=None if replayed else max(0.0, self.live_now - scene.moment.time),
             alarm=self._alarm(),
+            inside=scene.inside,
         )
         self.course = self._course_at(scene, replayed=replayed)
         self.now = scene.moment.time

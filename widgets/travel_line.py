@@ -15,7 +15,7 @@ from widgets.drawn import BAD, MUTED, STRONG, Drawn
 from widgets.moments import count
 
 if TYPE_CHECKING:
-    from console.model import Snapshot
+    from console.model import InsideReading, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ class Past:
     """Seconds before the present; None in a replay."""
     alarm: str = ""
     """Why the operator is called at present; empty when nobody is."""
+    inside: InsideReading | None = None
+    """The node from inside, as it was seen before that moment; None where nobody looked."""
 
     @property
     def word(self) -> str:

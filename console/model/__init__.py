@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from console.model.node_inside import DiskUse as DiskUse
     from console.model.node_inside import FolderSize as FolderSize
     from console.model.node_inside import GenerationOnDisk as GenerationOnDisk
+    from console.model.node_inside import InsideReading as InsideReading
     from console.model.node_inside import JournalEntry as JournalEntry
     from console.model.node_inside import NodeProcess as NodeProcess
     from console.model.node_inside import NodeStorage as NodeStorage
@@ -143,7 +144,8 @@ _PARTS = {
     ),
     "node_command": "NodeCommand NodeVerb",
     "node_inside": (
-        "LITTLE_BYTES DiskUse FolderSize GenerationOnDisk JournalEntry NodeProcess NodeStorage PointOnDisk ProcessTree"
+        "LITTLE_BYTES DiskUse FolderSize GenerationOnDisk InsideReading JournalEntry NodeProcess "
+        "NodeStorage PointOnDisk ProcessTree"
     ),
     "plan": (
         "FailureCode MigrationKind Proposal ProposalStatus Readiness ReleaseKind ScheduleKind "
