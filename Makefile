@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Where the tests are that bring up whole networks: to collect all others costs half a minute.
 NETWORKS := tests/e2e tests/test_wheel.py tests/console/cli tests/console/devnet
 
-.PHONY: demo test soak check format contracts contracts-test contracts-gas slither tables pictures bench clean
+.PHONY: demo test soak check format contracts contracts-test contracts-gas slither peers tables pictures bench clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/upgrade-console --network devnet $(if $(DEMO_DIR),--dir $(DEMO_DIR))
@@ -71,6 +71,10 @@ $(SLITHER)/.done: contracts/slither-requirements.txt
 	$(SLITHER)/bin/pip install -q --disable-pip-version-check -r contracts/slither-requirements.txt
 	touch $@
 
+# Real CometBFT and anvil for the tests that want them, as tests/peers pins them; needs Go and npm. Kept in .peers.
+peers: $(VENV)/.dev
+	$(BIN)/python -m tests.peers.build
+
 # What the documentation prints from the code.
 tables: $(VENV)/.dev
 	$(BIN)/python docs/tables.py
@@ -94,4 +98,4 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@ $(VENV)/.runtime
 
 clean:
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache contracts/node_modules contracts/out contracts/cache $(SLITHER)
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache contracts/node_modules contracts/out contracts/cache $(SLITHER) .peers

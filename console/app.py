@@ -16,7 +16,7 @@ from console.actions import MODE_NAMES, actions_of
 from console.console_settings import DEFAULTS, ConsoleSettings
 from console.errors import ConsoleError
 from console.model import Snapshot
-from console.ports import Session, Timeline
+from console.ports.session import Session, Timeline
 from screens.acting import EXIT_KEPT
 from screens.audit import AuditScreen
 from screens.bindings import refusal
@@ -29,6 +29,7 @@ from screens.proposals import ProposalsScreen
 from screens.travelling import TravellingApp
 from screens.validators import ValidatorsScreen
 from widgets.log_tail import TAIL_LINES, LogLine, safe_line
+from widgets.working import begin
 
 if TYPE_CHECKING:
     from console.recording.file import RecordingFile
@@ -119,11 +120,11 @@ class UpgradeConsoleApp(TravellingApp):
         from console.recording.recorder import Recorder
 
         self._recorder = Recorder(self._file, partial(self.tell, severity="error"), self._header)
-        self.run_worker(self._recorder.run(), name="recorder", exit_on_error=True)
+        begin(self, self._recorder.run, name="recorder")
         if self._file is not None:
             self.tell(f"This session is recorded to {self._file.path}")
-        self.run_worker(self._follow_snapshots(), name="snapshots", exit_on_error=True)
-        self.run_worker(self._follow_logs(), name="logs", exit_on_error=True)
+        begin(self, self._follow_snapshots, name="snapshots")
+        begin(self, self._follow_logs, name="logs")
         self.set_interval(REDUCED_TICK_S if self.settings.reduced_motion else 1.0, self._tick, name="tick")
 
     async def _follow_snapshots(self) -> None:

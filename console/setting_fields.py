@@ -10,7 +10,7 @@ from typing import Any
 from console.addresses import prefix_of, read_unhashed
 from console.errors import InputError, SettingsError
 from console.ipc_config import ipc_config_file, read_ipc_config, token_may_go_to
-from console.ports import KeyReference
+from console.ports.keys import KeyReference
 from console.setting_kinds import BOOLEAN, OPTIONAL_PATH, PERSONAL_KEY, http_url, texts_of
 
 

@@ -22,7 +22,7 @@ from console.maintenance import MaintenanceWindow, parse_maintenance
 from console.model import ACCENTS, Accent, Stage, Standing
 from console.network_table import BUILT_IN, DEVNET, merged
 from console.node_settings import NodeSettings
-from console.ports import KeyReference
+from console.ports.keys import KeyReference
 from console.release_settings import STAGE, ReleaseSettings, default_releases, parse_releases
 from console.setting_fields import (
     address,

@@ -116,6 +116,12 @@ SETTINGS: tuple[Setting, ...] = (
         " finality moves.",
     ),
     Setting(
+        "metrics_port",
+        kinds.whole(0, 65535),
+        _CONTROLLER,
+        "Port on 127.0.0.1 where the controller itself answers `GET /metrics` (docs/monitoring.md). 0: nowhere.",
+    ),
+    Setting(
         "operator_key",
         kinds.KEY,
         _CONTROLLER,

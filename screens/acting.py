@@ -20,14 +20,13 @@ from console.actions import action as registered
 from console.console_settings import ConsoleSettings
 from console.model import Course, NodeVerb, Snapshot
 from console.operations.node_rules import NOTHING, Chosen
-from console.ports import Session
+from console.ports.session import Session
 from console.settings import DEVNET
 from screens.addresses import prefix_of
 from screens.bindings import LOCKED_REASON, bindings_everywhere, refusal, refusal_of_hands
 from screens.bring_up import BringUpScreen
 from screens.copy import CopyScreen
 from screens.cuts import CutsScreen
-from screens.dressed import DressedApp
 from screens.emergency import EmergencyChoice, EmergencyScreen, confirm_stop
 from screens.flows import Flows
 from screens.help import HelpEntry, HelpScreen
@@ -42,6 +41,7 @@ from screens.proposal import ProposalScreen
 from screens.proposals import ProposalsScreen
 from screens.propose import ProposeScreen
 from screens.release import ReleaseScreen
+from screens.switching import SwitchingApp
 from screens.terminal import DrawnTerminal
 from screens.unlock import UnlockScreen
 from widgets.emergency_words import stoppable
@@ -58,7 +58,7 @@ EXIT_STOP_DEVNET = 10
 """Left, and the operator wants the devnet stopped: the command line does that."""
 
 
-class ActingApp(DressedApp):
+class ActingApp(SwitchingApp):
     """The console without its sources: what is known, and what each key does with it.
 
     Args:

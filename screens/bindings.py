@@ -6,7 +6,7 @@ from textual.binding import Binding
 
 from console.actions import ACTIONS, Action, action, actions_of, key_names
 from console.model import ProposalStatus, Snapshot
-from console.ports import Session
+from console.ports.session import Session
 from widgets.travel_line import Past
 
 LOCKED_REASON = f"The console is locked against changes: {key_names(action('lock'))} unlocks it."

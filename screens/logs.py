@@ -6,28 +6,31 @@ import asyncio
 import time
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
-from textual.widgets import Footer, Input
+from textual.widgets import Input
 from textual.worker import Worker
 
 from console.errors import ConsoleError
 from console.log_store import Level, LineFilter, LogEntry, Place, Selection
 from console.log_store.reading import Found, Jump, Wanted
-from console.ports import Session
+from console.ports.session import Session
 from console.typed_moment import EXAMPLES, read_moment
 from screens.bindings import bindings_for
 from screens.log_reader import LogReader
 from screens.mode import ModeScreen
 from screens.whole_text import WholeTextScreen
 from widgets.drawn import MUTED, WARN, Drawn
+from widgets.key_line import KeyLine
 from widgets.log_view import LogView
 from widgets.narrowing import NOTHING_TYPED, Narrowing
 from widgets.status_line import StatusLine
+from widgets.working import begin
 
 _LEVELS = {
     Level.DEBUG: "all levels",
@@ -79,7 +82,7 @@ class LogsScreen(ModeScreen):
         yield self._asked
         for name, guide in _FIELDS.items():
             yield Input(placeholder=guide, id=name, classes="typed", compact=True)
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         for field in self.query(Input):
@@ -89,7 +92,7 @@ class LogsScreen(ModeScreen):
 
     def on_screen_resume(self) -> None:
         """Read on; nothing is read while something else is shown."""
-        self._worker = self.run_worker(self._read, group="log", exclusive=True, exit_on_error=True)
+        self._worker = begin(self, self._read, group="log", exclusive=True)
 
     def on_screen_suspend(self) -> None:
         """Let the files be."""
@@ -298,7 +301,7 @@ class LogsScreen(ModeScreen):
         """Show the chosen line whole."""
         place = self._view.cursor_place
         if place is not None and self._reader is not None:
-            self.run_worker(self._show_whole(self._reader, place), group="whole", exclusive=True)
+            begin(self, partial(self._show_whole, self._reader, place), group="whole", exclusive=True)
 
     async def _show_whole(self, reader: LogReader, place: Place) -> None:
         entry, text = await asyncio.to_thread(reader.store.whole, place)
@@ -307,7 +310,7 @@ class LogsScreen(ModeScreen):
     def action_save(self) -> None:
         """Write what passes to a new file."""
         if self._reader is not None:
-            self.run_worker(self._save(self._reader, self._selection), group="save", exclusive=True)
+            begin(self, partial(self._save, self._reader, self._selection), group="save", exclusive=True)
 
     async def _save(self, reader: LogReader, selection: Selection) -> None:
         try:

@@ -12,7 +12,7 @@ from textual.screen import Screen
 from console.actions import Action, action, actions_of, key_names
 from console.keymap import with_key
 from console.model import Course, Snapshot
-from console.ports import Session
+from console.ports.session import Session
 from screens.bindings import refusal
 from widgets.copyable import Copyable, copyable_of
 from widgets.log_tail import LogLine
@@ -45,7 +45,7 @@ class ModeScreen(Screen[None]):
     DEFAULT_CSS = """
     ModeScreen { layers: default above; }
     ModeScreen.-past {
-        StatusLine, Footer { display: none; }
+        StatusLine, KeyLine { display: none; }
         TravelLine, TravelKeys { display: block; }
     }
     """
@@ -69,6 +69,8 @@ class ModeScreen(Screen[None]):
         self.keymap: Mapping[str, str] = {}
         """Keys of the operator's own, by action; set by the application."""
         self._past: Past | None = None
+        self._behind = False
+        """Whether something came while this was not shown."""
 
     @property
     def actions(self) -> tuple[Action, ...]:
@@ -113,6 +115,45 @@ class ModeScreen(Screen[None]):
         entries = (with_key(entry, self.keymap) for entry in self.actions if entry.id in {"emergency", "quit_console"})
         return " · ".join(f"{key_names(entry).split()[0]} {entry.label}" for entry in entries)
 
+    def _on_screen_resume(self, event: events.ScreenResume) -> None:
+        # In the place of Textual's own, which styles, lays out and draws all of it again, in several turns.
+        event.prevent_default()
+        if not self.is_active:
+            # A later key has led on already.
+            return
+        self.app._refresh_notifications()
+        self._update_auto_focus()
+        if self._css_update_count != self.app._css_update_count:
+            self.app.stylesheet.update(self)
+            self._css_update_count = self.app._css_update_count
+        self._catch_up()
+        self.stack_updates += 1
+        self._paint()
+
+    def _paint(self) -> None:
+        """Write the whole view to the terminal, now."""
+        if self.app._batch_count or not self.is_attached:
+            self.refresh()
+            return
+        compositor, size = self._compositor, self.app.size
+        # What has changed is in the frame: nobody needs to write it a second time.
+        compositor.update_widgets(set(compositor.visible_widgets))
+        compositor._dirty_regions.add(size.region)
+        laid_out = self._size == size and not self._layout_required
+        self._layout_required = self._repaint_required = False
+        self._dirty_widgets.clear()
+        if laid_out:
+            self._compositor_refresh()
+        else:
+            self._refresh_layout(size)
+
+    def _catch_up(self) -> None:
+        """Draw what came while something else was shown."""
+        if self._behind:
+            self._behind = False
+            self.redraw()
+            self.draw_log()
+
     def _lock_changed(self, locked: bool) -> None:
         for line in self.query(StatusLine):
             line.mark_locked(locked)
@@ -134,14 +175,23 @@ class ModeScreen(Screen[None]):
             self.query_one(TravelKeys).show(ways)
 
     def watch_snapshot(self) -> None:
-        self.redraw()
+        self.redraw_shown()
 
     def watch_now(self) -> None:
-        self.redraw()
+        self.redraw_shown()
 
     def watch_log_lines(self) -> None:
-        if self.is_mounted:
+        if not self.is_current:
+            self._behind = True
+        elif self.is_mounted:
             self.draw_log()
+
+    def redraw_shown(self) -> None:
+        """Draw snapshot and time where this is shown; else it is done when it is."""
+        if self.is_current:
+            self.redraw()
+        else:
+            self._behind = True
 
     def nearest(self) -> tuple[Copyable, ...]:
         """What can be copied of what is under the cursor."""

@@ -11,26 +11,27 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Footer
 from textual.worker import Worker
 
 from console.actions import Action, node_action_id
 from console.errors import ConsoleError
 from console.model import GenerationOnDisk, JournalEntry, NodeStorage, NodeVerb, PointOnDisk, ProcessTree
 from console.operations.node_rules import Chosen, refusal_of
-from console.ports import Session
+from console.ports.session import Session
 from screens.bindings import bindings_for
 from screens.mode import ModeScreen
 from widgets.disk_line import DiskLine
 from widgets.drawn import MUTED, Drawn
 from widgets.generation_table import GenerationTable, generation_detail, generation_rows
 from widgets.journal_lines import JournalLines
+from widgets.key_line import KeyLine
 from widgets.node_now import NodeNow
 from widgets.notice_line import NoticeLine
 from widgets.point_table import PointTable, point_detail, point_rows
 from widgets.process_table import ProcessTable, process_detail, process_rows
 from widgets.row_table import RowTable
 from widgets.status_line import StatusLine
+from widgets.working import begin
 
 VERBS = {node_action_id(verb): verb for verb in NodeVerb}
 """The commands by the ids of their actions."""
@@ -89,7 +90,7 @@ class NodeScreen(ModeScreen):
         yield Drawn(id="detail")
         yield JournalLines(id="journal")
         yield NoticeLine(id="notice")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     # --- looking ---
 
@@ -107,7 +108,7 @@ class NodeScreen(ModeScreen):
 
     def look_again(self) -> None:
         """Look now, and from now on every `LOOK_S`."""
-        self._looking = self.run_worker(self._look, name="node", group="node", exclusive=True, exit_on_error=True)
+        self._looking = begin(self, self._look, name="node", group="node", exclusive=True)
 
     async def _look(self) -> None:
         while True:

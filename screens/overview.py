@@ -7,9 +7,8 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
-from textual.widgets import Footer
 
-from console.ports import Session
+from console.ports.session import Session
 from screens.bindings import bindings_for
 from screens.mode import ModeScreen
 from widgets.countdown import Countdown
@@ -17,6 +16,7 @@ from widgets.crossing_list import CrossingList
 from widgets.event_tail import EventTail
 from widgets.face import Face, face_of
 from widgets.go_panel import GoPanel
+from widgets.key_line import KeyLine
 from widgets.log_tail import LogTail
 from widgets.node_panel import NodePanel
 from widgets.node_steps import NodeSteps
@@ -63,7 +63,7 @@ class OverviewScreen(ModeScreen):
             yield EventTail(id="events")
             yield TrendLines(id="trends")
         yield LogTail(id="log")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def draw(self) -> None:
         snapshot, now = self.snapshot, self.now

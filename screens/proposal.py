@@ -10,21 +10,22 @@ from textual.binding import BindingType
 from textual.containers import Container, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Footer
 
 from console.actions import Action, action
 from console.errors import ConsoleError
 from console.model import Governance, Proposal, RegistryRules
-from console.ports import Session
+from console.ports.session import Session
 from screens.addresses import filecoin_form, prefix_of
 from screens.bindings import bindings_for
 from screens.mode import ModeScreen
 from screens.proposal_verbs import VERBS, verb_refusal
 from widgets.copyable import Copyable, of_proposal
 from widgets.drawn import Grown, stacked
+from widgets.key_line import KeyLine
 from widgets.proposal_report import Reading, left_lines, report_lines, right_lines
 from widgets.proposal_words import Clock
 from widgets.status_line import StatusLine
+from widgets.working import begin
 
 
 class ProposalScreen(ModeScreen):
@@ -64,7 +65,7 @@ class ProposalScreen(ModeScreen):
             with Container(id="columns"):
                 yield Grown(id="left")
                 yield Grown(id="right")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     @property
     def proposal(self) -> Proposal | None:
@@ -83,7 +84,7 @@ class ProposalScreen(ModeScreen):
             found = next((entry for entry in chain.proposals if entry.id == self.proposal_id), None)
             if found is not None and found != self._proposal:
                 self._proposal = found
-                self.run_worker(self._ask(), name="governance", exclusive=True, exit_on_error=True)
+                begin(self, self._ask, name="governance", exclusive=True)
                 self.refresh_bindings()
         self._draw_report()
 

@@ -9,12 +9,12 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.message import Message
-from textual.widgets import Footer
 
 from console.model import Proposal
 from screens.bindings import bindings_for
 from screens.filtered import FilteredScreen, filter_field
 from widgets.copyable import Copyable, of_proposal
+from widgets.key_line import KeyLine
 from widgets.narrowing import Narrowing
 from widgets.proposal_detail import ProposalDetail
 from widgets.proposal_table import ProposalTable
@@ -51,7 +51,7 @@ class ProposalsScreen(FilteredScreen):
             yield ProposalTable(id="proposals")
             yield ProposalDetail(id="detail")
         yield filter_field("a name, a state, a hash, a pattern; ! first for the others; Enter keeps it, Esc ends it")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def draw(self) -> None:
         snapshot = self.snapshot

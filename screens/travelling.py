@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from dataclasses import replace
+from functools import partial
 
 from textual.timer import Timer
 from textual.widgets import Input
 
 from console.errors import ConsoleError
 from console.model import Course, Moment, Scene
-from console.ports import Timeline
+from console.ports.session import Timeline
 from screens.acting import ActingApp
 from widgets.travel_line import Past
+from widgets.working import begin
 
 SPEEDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 """Seconds of then in a second of now."""
@@ -173,7 +175,7 @@ class TravellingApp(ActingApp):
 
     def _go(self, timeline: Timeline, moment: Moment) -> None:
         self._wanted = moment.number
-        self.run_worker(self._show(timeline, moment), name="a moment")
+        begin(self, partial(self._show, timeline, moment), name="a moment")
 
     async def _show(self, timeline: Timeline, moment: Moment) -> None:
         try:

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Footer
 
 from console.errors import ConsoleError
 from console.model import SigningRecord, Validator
-from console.ports import Session
+from console.ports.session import Session
 from screens.addresses import filecoin_form, prefix_of
 from screens.bindings import bindings_for
 from screens.filtered import FilteredScreen, filter_field
 from widgets.copyable import Copyable, of_validator
 from widgets.dashboard import DashboardTable, ReadinessPanel
 from widgets.dashboard_rows import Dashboard
+from widgets.key_line import KeyLine
 from widgets.narrowing import Narrowing
 from widgets.row_table import RowTable
 from widgets.status_line import StatusLine
 from widgets.validator_detail import Record, ValidatorDetail
+from widgets.working import begin
 
 _NOT_KEPT = "what was read of it then is not kept; the present has it"
 OF_THE_PAST = Record(SigningRecord((), "", _NOT_KEPT), None, _NOT_KEPT)
@@ -64,7 +66,7 @@ class ValidatorsScreen(FilteredScreen):
                 yield DashboardTable(id="dashboard")
             yield ValidatorDetail(id="detail")
         yield filter_field("a name, an address, a state, a pattern; ! first for the others; Esc ends it")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def watch_snapshot(self) -> None:
         snapshot = self.snapshot
@@ -154,7 +156,7 @@ class ValidatorsScreen(FilteredScreen):
             # What is under way ends with another look.
             return
         self._read_for = wanted
-        self.run_worker(self._read(validator), name="record", exit_on_error=True)
+        begin(self, partial(self._read, validator), name="record")
 
     async def _read(self, validator: Validator) -> None:
         before = self._records.get(validator.address, Record())

@@ -19,6 +19,7 @@ from widgets.panel import Panel
 from widgets.power_bar import Share, power_bar
 from widgets.proposal_words import Clock, readiness_words, schedule_words, waits_for
 from widgets.row_table import Column, RowTable
+from widgets.working import begin
 
 ORDERED_AT_ONCE = 500
 """Validators that are put in order without a thread: some milliseconds."""
@@ -210,7 +211,7 @@ class DashboardTable(RowTable[DashboardRow]):
             self._take(self._in_order(dashboard), wanted)
         else:
             self._ordering = True
-            self.run_worker(self._order_in_thread(), name="order", exit_on_error=True)
+            begin(self, self._order_in_thread, name="order")
 
     def _in_order(self, dashboard: Dashboard) -> tuple[Validator, ...]:
         return ordered(dashboard, ORDERS[self._order], self._narrowing, reverse=self._reversed)

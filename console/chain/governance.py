@@ -13,6 +13,7 @@ from typing import Any
 
 from console.addresses import checksummed
 from console.chain.fields import quantity
+from console.chain.first_answer import first_answer
 from console.chain.plans import HEIGHT_MAX, check_chain
 from console.chain.registry import (
     MAX_VALIDATORS,
@@ -26,7 +27,7 @@ from console.chain.registry import (
     view_call,
 )
 from console.chain.rpc import Call, JsonRpc, Reply, endpoint_name
-from console.errors import BadAnswer, ChainError, ContractRefused
+from console.errors import BadAnswer, ContractRefused
 from console.model import (
     Approval,
     ApprovalKind,
@@ -156,20 +157,15 @@ class GovernanceReader:
         # The height first: it is never higher than the state that the rest was read from.
         calls = [Call("eth_blockNumber"), Call("eth_chainId")]
         calls += [view_call(self._network.registry, name, *arguments) for name, arguments in views]
-        problem: ChainError | None = None
-        for url in self._urls:
+
+        async def ask(url: str) -> tuple[list[Reply], str]:
             where = endpoint_name(url)
-            try:
-                replies = await self._rpc.batch(url, calls)
-                check_chain(replies[1], self._network, where)
-                view_answer(replies[2], views[0][0], where)
-            except ContractRefused:
-                raise
-            except ChainError as error:
-                problem = problem or error
-            else:
-                return list(replies), where
-        raise problem or BadAnswer(f"network {self._network.name} has no Ethereum endpoint")
+            replies = await self._rpc.batch(url, calls)
+            check_chain(replies[1], self._network, where)
+            view_answer(replies[2], views[0][0], where)
+            return list(replies), where
+
+        return await first_answer(self._urls, ask, final=(ContractRefused,))
 
 
 def _governance_views(proposal_id: int) -> list[tuple[str, tuple[object, ...]]]:

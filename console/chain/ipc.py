@@ -15,11 +15,12 @@ from console.chain.comet_node import CometNode
 from console.chain.cometbft import HeaderTimes, ValidatorSet
 from console.chain.cut_watch import CutWatcher
 from console.chain.fields import data as read_data
+from console.chain.first_answer import first_answer, telling
 from console.chain.peers import CometPeers
 from console.chain.plans import RegistryPlans, RegistryReader, RegistryReading, check_chain
 from console.chain.registry import NoRegistry, current_proposal, no_registry
 from console.chain.rpc import Call, JsonRpc, endpoint_name
-from console.errors import BadAnswer, ChainError, ContractRefused, EndpointDown
+from console.errors import ChainError, ContractRefused, EndpointDown
 from console.model import ChainView, Proposal, Validator
 from console.settings import NetworkSettings
 from console.text import UntrustedText, duration
@@ -107,22 +108,16 @@ class IpcChain:
         Raises:
             ChainError: There is none, no endpoint answers, or the endpoint belongs to another chain.
         """
-        failures: list[ChainError] = []
-        for url in self._ethereum:
+
+        async def ask(url: str) -> None:
             where = endpoint_name(url)
-            try:
-                chain, code = await self._rpc.batch(
-                    url, [Call("eth_chainId"), Call("eth_getCode", [self._network.registry, "latest"])]
-                )
-                check_chain(chain, self._network, where)
-                found = read_data(code.value(f"eth_getCode of {where}"), "the registry's code", most=_MOST_CODE)
-            except ChainError as error:
-                failures.append(error)
-                continue
-            if not found:
+            code_call = Call("eth_getCode", [self._network.registry, "latest"])
+            chain, code = await self._rpc.batch(url, [Call("eth_chainId"), code_call])
+            check_chain(chain, self._network, where)
+            if not read_data(code.value(f"eth_getCode of {where}"), "the registry's code", most=_MOST_CODE):
                 raise no_registry(where, self._network.registry)
-            return
-        raise _worst(failures)
+
+        await first_answer(self._ethereum, ask, final=(NoRegistry,))
 
     async def close(self) -> None:
         """Give up every request and close the connections."""
@@ -168,7 +163,7 @@ class IpcChain:
                 break
             # At once, because a caller in a hurry may give this refresh up: the next one begins elsewhere.
             self._preferred = turns[1 % count]
-        self._registry_failure = _worst(failures)
+        self._registry_failure = telling(failures)
 
     def _ask_second(self) -> None:
         """Ask a second endpoint at the same time, where our own node is not there to be believed."""
@@ -352,7 +347,7 @@ class IpcChain:
 
     def _all_down(self) -> ChainError:
         failures = [error for error in (self._registry_failure, *(node.failure for node in self._nodes)) if error]
-        worst = _worst(failures)
+        worst = telling(failures)
         if not isinstance(worst, EndpointDown):
             return worst
         return EndpointDown(
@@ -371,9 +366,3 @@ async def _read_one(reader: RegistryReader, url: str) -> RegistryReading | Chain
 def _node_name(node: CometNode) -> str:
     named = node.status is not None and node.status.moniker
     return str(node.status.moniker) if node.status is not None and named else endpoint_name(node.url)
-
-
-def _worst(failures: list[ChainError]) -> ChainError:
-    """The failure to tell: an answer that is wrong says more than silence."""
-    wrong = (error for error in failures if isinstance(error, BadAnswer | ContractRefused))
-    return next(wrong, failures[0] if failures else EndpointDown("no endpoint is in the settings"))

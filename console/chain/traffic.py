@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from console.chain.cometbft import MAX_BATCH
 from console.chain.fields import INT64_MAX, exact_text, integer, items, table, time_ns
+from console.chain.first_answer import first_answer
 from console.chain.rpc import Call, JsonRpc, Reply, endpoint_name
 from console.errors import BadAnswer, ChainError
 from console.model import Traffic, TrafficSample
@@ -42,19 +43,18 @@ class TrafficReader:
             block_time_s: Seconds per block, for the distance of the samples.
         """
         heights = sample_heights(height, block_time_s)
-        problem = "the chain is too young to tell" if not heights else "no endpoint tells"
-        for url in self._urls if heights else ():
-            try:
-                return Traffic(await self._sampled(url, heights), endpoint_name(url))
-            except ChainError as error:
-                problem = str(error)
-        return Traffic((), "", problem)
+        if not heights:
+            return Traffic((), "", "the chain is too young to tell")
+        try:
+            return await first_answer(self._urls, lambda url: self._sampled(url, heights))
+        except ChainError as error:
+            return Traffic((), "", str(error))
 
     async def close(self) -> None:
         """Close the connections."""
         await self._rpc.close()
 
-    async def _sampled(self, url: str, heights: Sequence[int]) -> tuple[TrafficSample, ...]:
+    async def _sampled(self, url: str, heights: Sequence[int]) -> Traffic:
         found: list[TrafficSample] = []
         refused = ""
         for start in range(0, len(heights), MAX_BATCH):
@@ -70,7 +70,7 @@ class TrafficReader:
                     refused = refused or str(reply.error)
         if not found:
             raise BadAnswer(f"{endpoint_name(url)} gives no blocks of the last hours: {refused}")
-        return tuple(sorted(found, key=lambda sample: sample.height))
+        return Traffic(tuple(sorted(found, key=lambda sample: sample.height)), endpoint_name(url))
 
     def _sample(self, height: int, reply: Reply) -> TrafficSample:
         metas = items(table(reply.result, "blockchain").get("block_metas"), "block_metas", most=BLOCKS)

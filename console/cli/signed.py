@@ -19,7 +19,7 @@ from console.operations.signed_message import (
     relay_call,
     to_document,
 )
-from console.ports import KeyReference
+from console.ports.keys import KeyReference
 
 COUNTS_FOR_BLOCKS = 20_000
 """Blocks that a signed message counts where nobody says otherwise: some hours to some days."""

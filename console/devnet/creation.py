@@ -58,7 +58,7 @@ def choose(layout: Layout, options: UpOptions, book: PortBook) -> Record:
         DevnetError: There are not enough free ports.
     """
     powers = options.wanted_powers or (DEFAULT_POWER,) * DEFAULT_VALIDATORS
-    evm_port, release_port, *rest = book.reserve(2 + 3 * len(powers), layout.folder)
+    evm_port, release_port, *rest = book.reserve(2 + 4 * len(powers), layout.folder)
     ports = iter(rest)
     block_time_ms = options.block_time_ms or DEFAULT_BLOCK_TIME_MS
     return Record(
@@ -80,6 +80,7 @@ def choose(layout: Layout, options: UpOptions, book: PortBook) -> Record:
                 p2p_port=next(ports),
                 cometbft_port=next(ports),
                 ethereum_port=next(ports),
+                metrics_port=next(ports),
             )
             for number, power in enumerate(powers, start=1)
         ),
@@ -168,6 +169,7 @@ def node_settings(layout: Layout, validator: ValidatorRecord) -> dict[str, objec
         "address": validator.address,
         "cometbft_rpc": validator.cometbft_rpc,
         "ethereum_rpc": validator.ethereum_rpc,
+        "metrics_port": validator.metrics_port,
         "voter_key": str(layout.voter_key(validator.name)),
         "operator_key": str(layout.operator_key(validator.name)),
         # The devnet's releases are scripts for this machine's Python (console.devnet.build).

@@ -165,9 +165,10 @@ def _next_number(layout: Layout, record: Record) -> int:
 
 def _write(layout: Layout, record: Record, number: int, power: int) -> tuple[Record, ValidatorRecord]:
     """Home, keys and settings of one more validator, which has no power yet."""
-    p2p, comet, ethereum = PortBook(state_folder()).reserve_more(3, layout.folder)
+    p2p, comet, ethereum, metrics = PortBook(state_folder()).reserve_more(4, layout.folder)
     name = f"node{number}"
-    validator = ValidatorRecord(name, number, power, keys.validator_key(number).address, p2p, comet, ethereum)
+    address = keys.validator_key(number).address
+    validator = ValidatorRecord(name, number, power, address, p2p, comet, ethereum, metrics)
     record = replace(record, validators=(*record.validators, replace(validator, power=0)))
     peer, node = layout.node(record.validators[0].name), layout.node(name)
     try:

@@ -28,7 +28,7 @@ class Key:
 
     @property
     def hex(self) -> str:
-        """The secret as 0x and 64 hex digits, the form of a key file (`console.ports.KeyReference`)."""
+        """The secret as 0x and 64 hex digits, the form of a key file (`console.ports.keys.KeyReference`)."""
         return f"0x{self.secret.hex()}"
 
 

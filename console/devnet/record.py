@@ -40,6 +40,8 @@ class ValidatorRecord:
     p2p_port: int
     cometbft_port: int
     ethereum_port: int
+    metrics_port: int = 0
+    """Of its controller; 0 in devnets from before it had one."""
 
     @property
     def cometbft_rpc(self) -> str:
@@ -119,6 +121,8 @@ class Record:
             found[validator.p2p_port] = f"{validator.name}'s peers"
             found[validator.cometbft_port] = f"{validator.name}'s CometBFT RPC"
             found[validator.ethereum_port] = f"{validator.name}'s Ethereum RPC"
+            if validator.metrics_port:
+                found[validator.metrics_port] = f"{validator.name}'s metrics"
         return found
 
     def validator(self, name: str) -> ValidatorRecord:
@@ -181,7 +185,12 @@ class Record:
                     "number": each.number,
                     "power": each.power,
                     "address": each.address,
-                    "ports": {"p2p": each.p2p_port, "cometbft": each.cometbft_port, "ethereum": each.ethereum_port},
+                    "ports": {
+                        "p2p": each.p2p_port,
+                        "cometbft": each.cometbft_port,
+                        "ethereum": each.ethereum_port,
+                        "metrics": each.metrics_port,
+                    },
                 }
                 for each in self.validators
             ],
@@ -266,6 +275,7 @@ def _parse(document: dict[str, Any]) -> Record:
                 p2p_port=int(each["ports"]["p2p"]),
                 cometbft_port=int(each["ports"]["cometbft"]),
                 ethereum_port=int(each["ports"]["ethereum"]),
+                metrics_port=int(each["ports"].get("metrics", 0)),
             )
             for each in document["validators"]
         ),

@@ -13,7 +13,7 @@ from console.node.attempts import AttemptBook
 from console.node.generation import GENESIS, Generation, Generations
 from console.node.journal import Journal
 from console.node.runs import NodeRuns
-from console.ports import ConsensusReading, PlanReading, Signals
+from console.ports.chain import ConsensusReading, PlanReading, Signals
 from console.settings import NodeSettings
 
 _LOG = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from console.node.runs import NodeRuns
 from console.node.runtime.command import RunCommand, run_command
 from console.node.shape import HALT_VARIABLE, NodeShape
 from console.node.turns import arming_turns, current_turn
-from console.ports import ConsensusReading, PlanReading
+from console.ports.chain import ConsensusReading, PlanReading
 from console.settings import NodeSettings
 
 _LOG = logging.getLogger(__name__)

@@ -26,7 +26,7 @@ from console.node.next_plan import (
     prepared,
     same_plan,
 )
-from console.ports import PlanReading
+from console.ports.chain import PlanReading
 
 _LOG = logging.getLogger(__name__)
 

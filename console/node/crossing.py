@@ -19,7 +19,7 @@ from console.node.rollback_point import RollbackPoints
 from console.node.runs import FOREIGN_S, HAND_OVER_LOOK_S, NodeRuns
 from console.node.shape import NodeShape
 from console.node.signer_guard import SignerStateError
-from console.ports import ConsensusReading, PeerView
+from console.ports.chain import ConsensusReading, PeerView
 from console.settings import NodeSettings
 
 _LOG = logging.getLogger(__name__)

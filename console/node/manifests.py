@@ -33,7 +33,7 @@ from console.node.releases import Releases, Told, fetch_file
 from console.node.shape import NodeShape
 from console.node.threads import to_the_end
 from console.node.wasm_migrations import WasmMigrations
-from console.ports import StateReader
+from console.ports.chain import StateReader
 from console.release_settings import ReleaseSettings
 from console.settings import NodeSettings
 from console.text import untrusted

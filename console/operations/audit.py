@@ -137,11 +137,11 @@ _OPERATOR = frozenset({"asked", "led-on", "setting", "setting-not-kept"})
 _SAYING = ("said-", "called-", "advertised")
 _WRONG = ("refused-", "key-elsewhere", "max-downtime", "left-behind", "late-upgrader", "release-given-up", "no-arming")
 _WRONG_STATES = frozenset({"failed", "missed_halt", "needs_operator", "rollback", "parked", "try"})
-_RUNS = frozenset({"run", "run-ended", "end-judged", "stopped"})
+_RUNS = frozenset({"controller-started", "run", "run-ended", "end-judged", "stopped"})
 _STATES = frozenset(
     {
         *(state.value.lower() for group in (Preparation, Arming, Crossing) for state in group if state.value),
-        *("planned", "scheduled", "replaced", "arming", "disarmed", "plan-written"),
+        *("planned", "scheduled", "replaced", "arming", "disarmed", "plan-written", "enough-ready"),
     }
 )
 

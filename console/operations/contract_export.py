@@ -13,8 +13,9 @@ from console import strict_json
 from console.addresses import checked_address, checksummed
 from console.chain.cut_check import check_cut
 from console.chain.cuts import Cut, decode_cut
-from console.chain.diamond import Place, read_diamond, told
-from console.chain.receipts import parse_receipt
+from console.chain.diamond import Place, read_diamond
+from console.chain.first_answer import first_answer
+from console.chain.receipts import Receipt, parse_receipt
 from console.chain.rpc import JsonRpc
 from console.chain.selectors import selector_of
 from console.errors import ChainError, InputError
@@ -210,20 +211,17 @@ async def _check_transaction(
 ) -> None:
     if not _HASH.fullmatch(transaction):
         raise InputError(f"{str(untrusted(transaction, 80))!r} is not a transaction's hash: 0x and 64 hex digits")
-    failures: list[ChainError] = []
-    for url in _place(network, calls[0]).endpoints:
-        try:
-            reply = await rpc.call(url, "eth_getTransactionReceipt", [transaction.lower()])
-            found = parse_receipt(reply, transaction.lower())
-        except ChainError as error:
-            failures.append(error)
-            continue
-        if found is None:
-            raise ChainError(f"transaction {transaction} is in no block yet", next_step="look again later")
-        if not found[1]:
-            raise ChainError(f"transaction {transaction} was reverted in block {found[0].block}")
-        return
-    raise told(failures)
+    wanted = transaction.lower()
+
+    async def ask(url: str) -> tuple[Receipt, bool] | None:
+        return parse_receipt(await rpc.call(url, "eth_getTransactionReceipt", [wanted]), wanted)
+
+    found = await first_answer(_place(network, calls[0]).endpoints, ask)
+    if found is None:
+        raise ChainError(f"transaction {transaction} is in no block yet", next_step="look again later")
+    receipt, good = found
+    if not good:
+        raise ChainError(f"transaction {transaction} was reverted in block {receipt.block}")
 
 
 def _place(network: NetworkSettings, call: ExportedCall) -> Place:

@@ -6,7 +6,7 @@ import asyncio
 
 from console.errors import InputError, NodeError
 from console.model import Proposal, ProposalStatus, Readiness, ReleaseKind
-from console.ports import PlanSource, Signals
+from console.ports.chain import PlanSource, Signals
 from console.settings import NodeSettings
 
 _NOTHING_SENT = "nothing was sent"

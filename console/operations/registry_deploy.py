@@ -162,7 +162,7 @@ async def plan_registry(deployer: Deployer, config: RegistryConfig) -> Deploymen
         cost = 0
         if not there:
             built = await deployer.estimate(contract)
-            cost = built.gas * built.fee_wei
+            cost = built.cost.most_wei
         rows.append((contract.name, there, cost))
     plan = DeploymentPlan(tuple(rows), await deployer.sender(), await deployer.balance())
     missing = sum(cost for _, _, cost in rows)

@@ -29,7 +29,8 @@ from console.model import (
     Standing,
     Traffic,
 )
-from console.ports import Audit, Session, Terminal, Timeline
+from console.ports.keys import Terminal
+from console.ports.session import Audit, Session, Timeline
 
 if TYPE_CHECKING:
     from console.recording.file import Recording
@@ -55,14 +56,31 @@ class _NoAudit:
 
 
 class SilentSession:
-    """The operations of a session of which none is possible.
+    """What sessions over the past have in common: nothing is asked, and nothing can be changed.
 
     Args:
-        reason: Why, in one sentence.
+        reason: Why nothing is asked, in one sentence.
+        forbidden: Why nothing can be changed, in one sentence.
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, forbidden: str) -> None:
         self._reason = reason
+        self._hands = HandLock(forbidden)
+
+    @property
+    def read_only(self) -> bool:
+        """True: there is nothing that could be changed."""
+        return True
+
+    @property
+    def hands(self) -> HandLock:
+        """Forbidden: there is nothing that could be changed."""
+        return self._hands
+
+    @property
+    def bringing_up_devnet(self) -> bool:
+        """False: nothing is started."""
+        return False
 
     def lend_terminal(self, terminal: Terminal) -> None:
         """Nothing is signed, so nobody asks."""
@@ -177,16 +195,15 @@ class SilentSession:
 
 
 class ReplaySession(SilentSession):
-    """`console.ports.Session` over a recording.
+    """`console.ports.session.Session` over a recording.
 
     Args:
         recording: Open; closed with the session.
     """
 
     def __init__(self, recording: Recording) -> None:
-        super().__init__(IN_A_REPLAY)
+        super().__init__(IN_A_REPLAY, REPLAY)
         self._recording = recording
-        self._hands = HandLock(REPLAY)
 
     @property
     def network(self) -> str:
@@ -197,21 +214,6 @@ class ReplaySession(SilentSession):
     def standing(self) -> Standing:
         """What was at stake there."""
         return self._recording.header.standing
-
-    @property
-    def read_only(self) -> bool:
-        """True: there is nothing that could be changed."""
-        return True
-
-    @property
-    def hands(self) -> HandLock:
-        """Forbidden: there is nothing that could be changed."""
-        return self._hands
-
-    @property
-    def bringing_up_devnet(self) -> bool:
-        """False: nothing is started."""
-        return False
 
     @property
     def own_address(self) -> str:
@@ -256,9 +258,8 @@ class PastSession(SilentSession):
     """
 
     def __init__(self, session: Session) -> None:
-        super().__init__(IN_THE_PAST)
+        super().__init__(IN_THE_PAST, IN_THE_PAST)
         self._session = session
-        self._hands = HandLock(IN_THE_PAST)
 
     @property
     def network(self) -> str:
@@ -269,21 +270,6 @@ class PastSession(SilentSession):
     def standing(self) -> Standing:
         """What is at stake there."""
         return self._session.standing
-
-    @property
-    def read_only(self) -> bool:
-        """True: the past cannot be changed."""
-        return True
-
-    @property
-    def hands(self) -> HandLock:
-        """Forbidden: the past cannot be changed."""
-        return self._hands
-
-    @property
-    def bringing_up_devnet(self) -> bool:
-        """False: nothing is started."""
-        return False
 
     @property
     def own_address(self) -> str:

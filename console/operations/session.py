@@ -45,7 +45,9 @@ from console.operations.propose_terms import voting_blocks
 from console.operations.ready import signal_ready
 from console.operations.registry_call import export_call
 from console.operations.stances import SayingsSource, Stances
-from console.ports import Audit, PlanSource, Signals, Terminal, Timeline
+from console.ports.chain import PlanSource, Signals
+from console.ports.keys import Terminal
+from console.ports.session import Audit, Timeline
 from console.settings import NetworkSettings, NodeSettings
 
 if TYPE_CHECKING:
@@ -112,7 +114,7 @@ class Connection:
 
 
 class ConsoleSession:
-    """`console.ports.Session` on a real network.
+    """`console.ports.session.Session` on a real network.
 
     Args:
         network: The network's name.

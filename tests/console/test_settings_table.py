@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from console.errors import InputError
 from console.node_settings import NodeSettings
-from console.ports import KeyReference
+from console.ports.keys import KeyReference
 from console.quantities import parse_duration
 from console.settings_table import SETTINGS, Effect, Setting, default_text, find_setting, parse_value
 from tests.console.operations.examples import a_node_settings

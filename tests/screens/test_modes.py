@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from textual.widgets import Button, Footer
+from textual.widgets import Button
 
 from console.actions import ACTIONS, MODE_NAMES, VIEW_NAMES, action
 from console.app import REDUCED_TICK_S, UpgradeConsoleApp
@@ -49,10 +49,6 @@ async def test_the_footer_shows_all_its_keys(size: tuple[int, int]) -> None:
         await settled(pilot)
         for mode in MODE_NAMES:
             await app.switch_mode(mode)
-            await until(pilot, lambda: app.screen.query(Footer).first().children, "the footer's keys")
-            await pilot.pause()
-            footer = app.screen.query_one(Footer)
-            assert footer.max_scroll_x == 0, mode
             labels = [entry.label for entry in ACTIONS if mode in entry.footer]
             shown = partial(_all_in_the_last_line, app, labels)
             await until(pilot, shown, f"{mode}: {labels}")
@@ -60,7 +56,8 @@ async def test_the_footer_shows_all_its_keys(size: tuple[int, int]) -> None:
 
 def _all_in_the_last_line(app: UpgradeConsoleApp, labels: list[str]) -> bool:
     last = screen_text(app).splitlines()[-1]
-    return all(label in last for label in labels)
+    # Whatever has the focus, HALT is at the left.
+    return last.startswith(" F9 HALT ") and all(f" {label} " in last for label in labels)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (160, 48), (60, 16), (20, 5), (1, 1)])

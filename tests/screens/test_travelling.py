@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Footer
 
 from console.app import UpgradeConsoleApp
 from console.hand_lock import REPLAY
@@ -25,6 +24,7 @@ from tests.console.recording.test_recorder import HEAD, at, written
 from tests.fakes import FakeSession
 from tests.pilot import alone, screen_text, settled, until
 from tests.recorded.record import HERE
+from widgets.key_line import KeyLine
 from widgets.log_view import LogView
 
 pytestmark = pytest.mark.anyio
@@ -76,7 +76,7 @@ async def test_the_past_of_a_session_is_seen_held_and_left_again() -> None:
         text = screen_text(app)
         assert text.startswith(" PAST  2025-10-09 08:53:23 UTC · 1s ago · held · 4 of 5 · devnet at 1,203")
         assert "End now" in text.splitlines()[-1]
-        assert not app.screen.query_one(Footer).display
+        assert not app.screen.query_one(KeyLine).display
         # Meanwhile the session goes on, and nothing of it is drawn but how long ago this was.
         alarm = at(60, fakes.called())
         await fed(pilot, session, alarm)
@@ -109,7 +109,7 @@ async def test_the_past_of_a_session_is_seen_held_and_left_again() -> None:
         await shown(pilot, alarm.height)
         assert app.past is None
         await until(pilot, lambda: "PAST" not in screen_text(app), "the present")
-        assert app.screen.query_one(Footer).display
+        assert app.screen.query_one(KeyLine).display
         # Stepping on past the newest leads to the present as well.
         await pilot.press("comma", "full_stop", "full_stop")
         await until(pilot, lambda: app.past is None, "the present")

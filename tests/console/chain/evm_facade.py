@@ -13,7 +13,7 @@ from typing import Any
 from console.devnet.evm.genesis import Genesis
 from console.devnet.evm.ledger import Ledger
 from console.devnet.evm.server import Operations
-from console.ports import KeyReference
+from console.ports.keys import KeyReference
 from console.settings import NetworkSettings, NodeSettings
 from tests.console.chain.servers import Refusal
 from tests.console.devnet.evm.world import CHAIN_ID, OPERATORS, START, VALIDATORS, block_hash, genesis

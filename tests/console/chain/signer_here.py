@@ -9,7 +9,7 @@ import asyncio
 import json
 
 from console import signer
-from console.ports import Terminal
+from console.ports.keys import Terminal
 
 __all__ = ["start"]
 

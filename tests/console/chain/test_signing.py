@@ -9,7 +9,7 @@ import pytest
 
 from console.chain import signing
 from console.chain.sent import SentBook
-from console.chain.transactions import RegistryWriter
+from console.chain.writer import RegistryWriter
 from tests.console.chain.evm_facade import facade, key_file, network_of
 from tests.console.chain.servers import json_rpc
 from tests.console.devnet.evm.world import VALIDATORS

@@ -16,16 +16,13 @@ from console.chain.agreement import EndpointsDisagree
 from console.chain.ipc import IpcChain
 from console.chain.plans import RegistryPlans
 from console.chain.proving import RegistryProof
-from console.chain.receipts import parse_receipt
+from console.chain.receipts import created_proposal, parse_receipt
 from console.chain.registry import NoRegistry, proposal_input, view_call
 from console.chain.rpc import Reply
 from console.chain.sent import SentBook
-from console.chain.transactions import (
-    RegistrySignals,
-    RegistryWriter,
-    created_proposal,
-    describe_call,
-)
+from console.chain.signals import RegistrySignals
+from console.chain.transaction import describe_call
+from console.chain.writer import RegistryWriter
 from console.errors import (
     BadAnswer,
     ChainError,
@@ -36,7 +33,7 @@ from console.errors import (
     SignerError,
 )
 from console.model import FailureCode, ProofState, ProposalStatus, Verdict, proof_of
-from console.ports import KeyReference
+from console.ports.keys import KeyReference
 from console.settings import NetworkSettings
 from tests.console.chain.evm_facade import EvmFacade, facade, key_file, network_of, node_of
 from tests.console.chain.network_double import CometDouble, NetworkDouble
@@ -224,7 +221,7 @@ async def test_what_the_operator_sees_before_signing(tmp_path: Path) -> None:
     assert lines[1] == f"to the UpgradeRegistry {subnet.network.registry} on chain 31337"
     assert lines[2].startswith(f"from {ADMIN.address}, nonce ")
     # Fendermint's rule: priority fee plus twice the base fee.
-    assert (transaction.priority_wei, transaction.fee_wei) == (100_000, 100_200)
+    assert (transaction.cost.priority_wei, transaction.cost.fee_wei) == (100_000, 100_200)
     assert transaction.fields["type"] == 2
 
 
@@ -455,7 +452,7 @@ async def test_chains_before_eip_1559(tmp_path: Path) -> None:
         )
         transaction = await writer.build(ADMIN.address, "freeze", (1,))
         await writer.close()
-    assert transaction.priority_wei is None
+    assert transaction.cost.priority_wei is None
     assert transaction.fields["gasPrice"] == 126
     assert "type" not in transaction.fields
 

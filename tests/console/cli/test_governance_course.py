@@ -9,7 +9,7 @@ import pytest
 
 from console.addresses import checksummed
 from console.chain.registry import registry_interface
-from console.chain.transactions import RegistrySignals
+from console.chain.signals import RegistrySignals
 from console.operations.contract_deploy import deploying
 from console.operations.contract_export import ExportedCall, write_export
 from console.operations.registry_deploy import RegistryConfig, deploy_registry

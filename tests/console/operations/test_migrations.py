@@ -111,7 +111,7 @@ async def test_what_cannot_be_run(tmp_path: Path, module: Path) -> None:
         await rehearse(NoMigration(), module, [])
     migration = read_migration(section(tmp_path, MADE.section))
     assert isinstance(migration, WasmMigration)
-    with pytest.raises(EndpointDown, match="no Ethereum endpoint"):
+    with pytest.raises(EndpointDown, match="no endpoint for this"):
         await rehearse(migration, module, [])
     module.write_bytes(MADE.module[:-1])
     async with json_rpc(lambda method, params: "0x1") as server:

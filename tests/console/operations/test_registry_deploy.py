@@ -31,7 +31,7 @@ from console.operations.registry_deploy import (
     verify_registry,
     write_network,
 )
-from console.ports import KeyReference
+from console.ports.keys import KeyReference
 from console.settings import config_file, load_network
 from tests.console.chain.evm_facade import key_file
 from tests.console.devnet.evm.world import ADMIN, POOR, VALIDATORS, genesis

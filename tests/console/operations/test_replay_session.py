@@ -8,7 +8,7 @@ import pytest
 
 from console.errors import InputError
 from console.operations.replay_session import IN_A_REPLAY, IN_THE_PAST, PastSession, ReplaySession
-from console.ports import Session
+from console.ports.session import Session
 from console.recording.file import load
 from tests import fakes
 from tests.console.recording.test_recorder import HEADER, WHOLE, at, written
