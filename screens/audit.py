@@ -24,7 +24,7 @@ from screens.bindings import bindings_for
 from screens.filtered import FilteredScreen, filter_field
 from screens.whole_text import WholeTextScreen
 from widgets.audit_table import AuditDetail, AuditRow, AuditTable, audit_rows, entry_lines
-from widgets.copyable import Copyable
+from widgets.copyable import Copyable, of_audit_entry
 from widgets.drawn import WARN, Drawn
 from widgets.key_line import KeyLine
 from widgets.narrowing import NOTHING_TYPED, Narrowing
@@ -109,9 +109,9 @@ class AuditScreen(FilteredScreen):
         if self._worker is not None:
             self._worker.cancel()
 
-    def nearest(self) -> tuple[Copyable, ...]:
+    async def nearest(self) -> tuple[Copyable, ...]:
         entry = self._chosen
-        return () if entry is None else tuple(Copyable(name, words) for name, words in entry.detail)
+        return () if entry is None else of_audit_entry(entry)
 
     # --- reading ---
 

@@ -106,9 +106,6 @@ class ProposalScreen(ModeScreen):
         self._proposal = self._governance = None
         self.redraw()
 
-    def on_resize(self) -> None:
-        self.call_after_refresh(self._draw_report)
-
     def _draw_report(self) -> None:
         proposal = self._proposal
         left, right = self.query_one("#left", Grown), self.query_one("#right", Grown)
@@ -137,7 +134,7 @@ class ProposalScreen(ModeScreen):
             self._problem,
         )
 
-    def nearest(self) -> tuple[Copyable, ...]:
+    async def nearest(self) -> tuple[Copyable, ...]:
         return of_proposal(self._proposal) if self._proposal is not None else ()
 
     # What can be done

@@ -66,7 +66,7 @@ class ProposalsScreen(FilteredScreen):
         self.query_one(ProposalTable).narrow(narrowing)
         self.draw_detail()
 
-    def nearest(self) -> tuple[Copyable, ...]:
+    async def nearest(self) -> tuple[Copyable, ...]:
         entry = self._chosen
         return of_proposal(entry) if entry is not None else ()
 

@@ -6,8 +6,10 @@ opened for the first time makes it parse every style again. The same steps are t
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual import events
 from textual.app import UnknownModeError
@@ -15,11 +17,16 @@ from textual.cache import LRUCache
 from textual.screen import Screen
 from textual.widget import AwaitMount
 
-from console.console_settings import ConsoleSettings
 from screens.dressed import DressedApp
+from screens.mode import ModeScreen
+
+if TYPE_CHECKING:
+    from console.console_settings import ConsoleSettings
 
 _STYLE_SOURCES = 512
 """Most classes and files with styles that are parsed once; with more than that, each new one parses all of them."""
+_REST_S = 0.02
+"""Seconds between two views that are made before anybody asked for them."""
 
 
 class SwitchingApp(DressedApp):
@@ -56,6 +63,19 @@ class SwitchingApp(DressedApp):
         self.screen.post_message(events.ScreenResume())
         return mounted
 
+    async def make_views(self) -> None:
+        """Make every view that nobody has opened yet, so that its first key is as quick as all others.
+
+        In small steps: whatever else is to be done has its turn between them.
+        """
+        for mode in tuple(self._modes):
+            if not self._screen_stacks.get(mode):
+                await self._made(mode)
+                screen = self._screen_stacks[mode][0]
+                if isinstance(screen, ModeScreen) and not screen.is_current:
+                    screen.lay_out()
+                await asyncio.sleep(_REST_S)
+
     def _init_mode(self, mode: str) -> AwaitMount:
         # What the application starts with.
         mounted = self._made(mode)
@@ -69,9 +89,12 @@ class SwitchingApp(DressedApp):
         # In the application's own context, where its reactives can be bound: a view is first opened by a screen's key.
         with self._context():
             made = self._modes[mode]
-            screen, mounted = self._get_screen(made() if callable(made) else made)
-            # Before it is styled for the first time.
+            screen = self.get_screen(made() if callable(made) else made)
+            # What its style depends on comes before it is styled for the first time.
             self._load_screen_css(screen)
+            if isinstance(screen, ModeScreen):
+                screen.fit(self.size)
+            screen, mounted = self._get_screen(screen)
         screen._css_update_count = self._css_update_count
         self._screen_stacks[mode] = [screen]
         return mounted

@@ -68,13 +68,12 @@ class ValidatorsScreen(FilteredScreen):
         yield filter_field("a name, an address, a state, a pattern; ! first for the others; Esc ends it")
         yield KeyLine()
 
-    def watch_snapshot(self) -> None:
-        snapshot = self.snapshot
-        known = snapshot is not None and snapshot.chain is not None
-        self._dashboard = Dashboard(snapshot) if snapshot is not None and known else None
-        super().watch_snapshot()
-
     def draw(self) -> None:
+        snapshot = self.snapshot
+        if snapshot is None or snapshot.chain is None:
+            self._dashboard = None
+        elif self._dashboard is None or self._dashboard.chain is not snapshot.chain:
+            self._dashboard = Dashboard(snapshot)
         self.query_one(StatusLine).show(self.snapshot, self.now)
         self.query_one(ReadinessPanel).show(self.snapshot, self.now)
         form = (None, str, self._filecoin)[self._addresses]
@@ -84,7 +83,7 @@ class ValidatorsScreen(FilteredScreen):
     def apply_filter(self, narrowing: Narrowing) -> None:
         self.query_one(DashboardTable).narrow(narrowing)
 
-    def nearest(self) -> tuple[Copyable, ...]:
+    async def nearest(self) -> tuple[Copyable, ...]:
         chosen = self.query_one(DashboardTable).chosen
         validators = self.snapshot.chain.validators if self.snapshot is not None and self.snapshot.chain else ()
         return next((of_validator(entry) for entry in validators if entry.address == chosen), ())

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from console.model import Event
 from widgets.drawn import BAD, GOOD, MUTED, WARN, stacked
 from widgets.moments import UNKNOWN, count, time_of_day
 from widgets.panel import RowsPanel
+
+if TYPE_CHECKING:
+    from console.model import Event
 
 _SIGNS = {"good": ("✓", GOOD), "bad": ("✗", BAD), "warn": ("!", WARN), "": ("·", MUTED)}
 _NAMED = 3

@@ -102,9 +102,6 @@ class KeyLine(Drawn):
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self._bindings_changed)
 
-    def on_resize(self) -> None:
-        self._redraw()
-
     def _bindings_changed(self, screen: Screen[object]) -> None:
         if screen.is_current and self.app.app_focus:
             self.look()

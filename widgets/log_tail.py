@@ -6,7 +6,6 @@ import re
 
 from textual.content import Content
 
-from console.log_store import MAX_LINE
 from console.text import untrusted
 from widgets.drawn import MUTED, stacked
 from widgets.panel import RowsPanel
@@ -27,6 +26,8 @@ def source_word(source: str) -> str:
 
 def safe_line(source: str, text: str) -> LogLine:
     """A line as it may be shown: a log is a file, so its text is foreign."""
+    from console.log_store import MAX_LINE
+
     return str(untrusted(source, 16)), str(untrusted(text.expandtabs(), MAX_LINE))
 
 

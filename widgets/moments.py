@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from console.model import ChainView
 from console.text import duration
+
+if TYPE_CHECKING:
+    from console.model import ChainView
 
 STALE_AFTER_S = 10.0
 """Seconds without an answer after which a reading is stale, or five blocks if that is longer."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.content import Content
 
-from console.model import Crossing, NodeStatus, Snapshot
+from console import model
 from widgets.drawn import WARN, Drawn
 from widgets.node_panel import node_alarm, node_note
+
+if TYPE_CHECKING:
+    from console.model import NodeStatus, Snapshot
 
 
 def notice(snapshot: Snapshot | None) -> str:
@@ -39,8 +44,8 @@ def notice(snapshot: Snapshot | None) -> str:
 
 
 def _crosses(node: NodeStatus) -> bool:
-    crossing = node.attempt.crossing if node.attempt is not None else Crossing.NONE
-    return crossing is not Crossing.NONE and not crossing.ended
+    crossing = node.attempt.crossing if node.attempt is not None else model.Crossing.NONE
+    return crossing is not model.Crossing.NONE and not crossing.ended
 
 
 class NoticeLine(Drawn):

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from console.model import Course, Trend
+from console import model
 from console.text import percent
 from widgets.drawn import MUTED, stacked
 from widgets.moments import UNKNOWN
 from widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from console.model import Course, Trend
 
 BARS = "▁▂▃▄▅▆▇█"
 _HEAD = 16
@@ -47,7 +51,7 @@ class TrendLines(Panel):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._course = Course()
+        self._course = model.Course()
 
     def show(self, course: Course) -> None:
         """Draw the trends."""

@@ -23,7 +23,7 @@ from console.settings import (
 if TYPE_CHECKING:
     from console.chain.ipc import IpcChain
     from console.observer import Observer
-    from console.operations.session import Connection
+    from console.operations.connection import Connection
     from console.ports.keys import Terminal
 
 
@@ -92,8 +92,8 @@ def connect(target: Target, terminal: Terminal | None = None) -> Connection:
     from console.chain.signing_record import SigningRecords
     from console.chain.traffic import TrafficReader
     from console.node.client import NodeClient
+    from console.operations.connection import Connection
     from console.operations.registry_call import RegistryCalls
-    from console.operations.session import Connection
 
     network, node = target.network, target.node
     chain = IpcChain(network)
