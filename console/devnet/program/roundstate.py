@@ -41,6 +41,7 @@ def dump_consensus_state(node: Node, peers: list[Peer]) -> dict[str, object]:
                 "pol_round": proposal.pol_round,
                 "block_id": block_id(proposal.block_hash),
                 "timestamp": format_time(proposal.time_ns),
+                "signature": base64.b64encode(proposal.signature).decode(),
             },
             "proposal_block": None,
             "proposal_block_parts": None,
