@@ -18,10 +18,13 @@ from console.errors import InputError
 from console.model import AuditKind, JournalEntry
 from console.node.journal import Journal
 from console.operations import audit
-from console.operations.audit import AuditTrail, event_entry, journal_entry, kind_of, narrowed, verify
+from console.operations.audit import AuditTrail, event_entry, journal_entry, kind_of, narrowed
+from console.operations.audit_check import verify
 from console.settings import NetworkSettings, NodeSettings
 from console.text import UntrustedText
 from tests.console.operations.examples import a_network
+
+NOTHING_ASKED = ("since", "until", "kind", "attempt", "text", "head", "against", "export", "verify_export")
 
 
 @pytest.fixture
@@ -176,7 +179,7 @@ def test_the_verb(
     monkeypatch.setattr(verb, "load_target", lambda _arguments: Target(network, node))
 
     def run(**given: object) -> int:
-        asked = {"since": None, "kind": None, "lines": 0, "verify": False, "json": False, **given}
+        asked = {**dict.fromkeys(NOTHING_ASKED), "lines": 0, "verify": False, "json": False, **given}
         return verb.run(argparse.Namespace(**asked))
 
     assert run() == 0
