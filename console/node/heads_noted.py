@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from console.errors import JournalError
 from console.hash_chain import Head
-from console.node.journal_events import HEAD_NOTED, JournalEvents
+from console.node.journal_events import JournalEvents
 
 NOTED_EVERY_S = 300.0
 """Seconds between two heads in the log while there are new rows."""
+
+_HEAD_NOTED = "journal head "
+_NOTED = re.compile(_HEAD_NOTED.encode() + rb"([0-9]{1,18}:[0-9a-f]{64})$")
 
 _LOG = logging.getLogger(__name__)
 
@@ -39,5 +44,16 @@ class HeadsNoted:
         except JournalError:
             return
         if head is not None and head != self._last:
-            _LOG.info("%s%s", HEAD_NOTED, head)
+            _LOG.info("%s%s", _HEAD_NOTED, head)
             self._last, self._at = head, self._clock()
+
+
+def heads_in_log(path: Path) -> Iterator[Head]:
+    """The heads in one file of a controller's log, oldest first; none of a file that cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            for line in stream:
+                if found := _NOTED.search(line.rstrip()):
+                    yield Head.read(found[1].decode())
+    except OSError:
+        return

@@ -12,9 +12,6 @@ from console.model import Attempt
 from console.node.journal_schema import CHAINED_SINCE
 from console.node.journal_store import JournalStore
 
-HEAD_NOTED = "journal head "
-"""Before a head in the controller's log, which holds what the journal was then."""
-
 
 class JournalEvents(JournalStore):
     """A journal's events. Opened as `JournalStore`."""

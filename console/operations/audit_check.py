@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ from console.chain.signed_record import RecordReading, read_record
 from console.errors import JournalError
 from console.hash_chain import Head
 from console.model import AuditCheck
-from console.node.journal_events import HEAD_NOTED
+from console.node.heads_noted import heads_in_log
 from console.operations.audit import records_of
 from console.operations.logs import log_files
 from console.operations.node_alone import reading
@@ -19,8 +18,6 @@ from console.text import untrusted
 
 _ROTATED = 10
 """Older files of a log that are looked for, at most."""
-
-_NOTED = re.compile(re.escape(HEAD_NOTED).encode() + rb"([0-9]{1,18}:[0-9a-f]{64})$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +81,7 @@ def _check_journal(node: NodeSettings, given: Marks, findings: list[str], proble
 def _noted_in_log(node: NodeSettings) -> Iterator[Head]:
     newest = log_files(node)["controller"]
     for path in (newest, *(newest.with_name(f"{newest.name}.{number}") for number in range(1, _ROTATED))):
-        try:
-            with path.open("rb") as stream:
-                for line in stream:
-                    if found := _NOTED.search(line.rstrip()):
-                        yield Head.read(found[1].decode())
-        except OSError:
-            continue
+        yield from heads_in_log(path)
 
 
 def check_record(where: str, record: RecordReading, findings: list[str], problems: list[str]) -> None:
