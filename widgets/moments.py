@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from console.model import ChainView
+from console.model import ChainView, Snapshot
 from console.text import duration
 
 STALE_AFTER_S = 10.0
@@ -33,6 +33,14 @@ class Age:
         if self.stale:
             return f"{CLOCK_SIGN} stale {duration(self.seconds)}"
         return "live" if self.seconds < LIVE_WITHIN_S else f"{duration(self.seconds)} old"
+
+
+def why_no_chain(snapshot: Snapshot | None) -> str:
+    """Why nothing of the chain is known: it has not answered yet, or it does not answer; one sentence."""
+    if snapshot is None:
+        return "Waiting for the first answer of the chain."
+    problem = snapshot.chain_problem.rstrip(".")
+    return f"The chain does not answer{f': {problem}' if problem else ''}."
 
 
 def age_of(age_s: float | None, taken_at: float, now: float, block_time_s: float | None = None) -> Age:
