@@ -10,16 +10,18 @@ export PYTHONDONTWRITEBYTECODE :=
 # Where the tests are that bring up whole networks: to collect all others costs half a minute.
 NETWORKS := tests/e2e tests/test_wheel.py tests/console/cli tests/console/devnet
 
-.PHONY: demo test soak check format contracts contracts-test contracts-gas slither tables pictures bench clean
+.PHONY: demo test soak check format contracts contracts-test contracts-gas slither peers tables pictures bench clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/upgrade-console --network devnet $(if $(DEMO_DIR),--dir $(DEMO_DIR))
 
-# What waits more than it works runs side by side, whole networks two at a time; fault runs are side by side already.
+# Four side by side, since they wait as long as they work; a worker without tests takes some of another's. Fault runs are
+# side by side already and fill two cores. Of whole networks three: with more, blocks would be made faster than two cores
+# get ready for them.
 test: $(VENV)/.dev
-	$(BIN)/pytest -q -n 3 --dist loadfile -m "not e2e and not soak" --ignore tests/faults
+	$(BIN)/pytest -q -n 4 --dist worksteal -m "not e2e and not soak" --ignore tests/faults
 	$(BIN)/pytest -q tests/faults
-	$(BIN)/pytest -q -n 2 --dist loadfile -m "e2e and not soak" $(NETWORKS)
+	$(BIN)/pytest -q -n 3 --dist loadgroup -m "e2e and not soak" $(NETWORKS)
 
 # A thousand more fault runs and every planted bug (docs/faults.md), the longest stories of whole networks, wide sweeps.
 soak: $(VENV)/.dev
@@ -71,6 +73,10 @@ $(SLITHER)/.done: contracts/slither-requirements.txt
 	$(SLITHER)/bin/pip install -q --disable-pip-version-check -r contracts/slither-requirements.txt
 	touch $@
 
+# Real CometBFT and anvil for the tests that want them, as tests/peers pins them; needs Go and npm. Kept in .peers.
+peers: $(VENV)/.dev
+	$(BIN)/python -m tests.peers.build
+
 # What the documentation prints from the code.
 tables: $(VENV)/.dev
 	$(BIN)/python docs/tables.py
@@ -94,4 +100,4 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@ $(VENV)/.runtime
 
 clean:
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache contracts/node_modules contracts/out contracts/cache $(SLITHER)
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache contracts/node_modules contracts/out contracts/cache $(SLITHER) .peers

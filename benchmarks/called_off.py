@@ -16,7 +16,7 @@ from console.chain.writer import RegistryWriter
 from console.devnet.layout import Layout
 from console.model import HaltCode
 from console.node.journal import Journal
-from console.ports import KeyReference
+from console.ports.keys import KeyReference
 from console.settings import NetworkSettings, load_network
 
 BLOCK_TIME = "1s"

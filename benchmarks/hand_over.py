@@ -208,7 +208,7 @@ async def _control(folder: Path, *, armed: bool) -> None:
     from console.node.journal import Journal
     from console.node.parts import parts_of
     from console.node.silence import SilentSignals
-    from console.ports import ConsensusReading, PlanReading
+    from console.ports.chain import ConsensusReading, PlanReading
     from console.settings import NodeSettings
 
     class Chain:

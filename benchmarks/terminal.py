@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from types import TracebackType
 
 import pexpect
+import psutil
 
 from benchmarks.devnet import BenchmarkError
 
@@ -77,6 +78,14 @@ class CountingTerminal:
             self._read(0.1)
         return time.perf_counter() - self.started
 
+    @property
+    def own_cpu_s(self) -> float:
+        """Seconds of processor time that the program took so far, in all its threads (Linux)."""
+        # The kernel's clock of another process; see clock_getcpuclockid(3).
+        pid = self._process.pid
+        assert pid is not None
+        return time.clock_gettime((~pid << 3) | 2)
+
     def count(self, seconds: float) -> int:
         """Bytes that come within some seconds."""
         before = len(self._written)
@@ -84,6 +93,12 @@ class CountingTerminal:
         while (left := end - time.monotonic()) > 0:
             self._read(left)
         return len(self._written) - before
+
+    def cpu_s(self) -> float:
+        """Seconds of CPU, user and system, that the program and what it has started have taken."""
+        program = psutil.Process(self._process.pid)
+        spent = [program.cpu_times(), *(child.cpu_times() for child in program.children(recursive=True))]
+        return float(sum(times.user + times.system for times in spent))
 
     def seconds_to_answer(self, keys: str) -> float:
         """Seconds from keys that are pressed until the first byte comes back. Raises BenchmarkError: none came."""

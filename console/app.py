@@ -5,8 +5,10 @@ Call `console.terminal.prepare_environment` before this is imported: Textual rea
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Mapping
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,41 +16,54 @@ from textual.theme import Theme
 
 from console.actions import MODE_NAMES, actions_of
 from console.console_settings import DEFAULTS, ConsoleSettings
-from console.errors import ConsoleError
-from console.model import Snapshot
-from console.ports import Session, Timeline
+from console.errors import ConsoleError, SettingsError
 from screens.acting import EXIT_KEPT
-from screens.audit import AuditScreen
 from screens.bindings import refusal
-from screens.bring_up import BringUp, BringUpScreen
-from screens.logs import LogsScreen
-from screens.mode import ModeScreen
-from screens.node import NodeScreen
-from screens.overview import OverviewScreen
-from screens.proposals import ProposalsScreen
 from screens.travelling import TravellingApp
-from screens.validators import ValidatorsScreen
-from widgets.log_tail import TAIL_LINES, LogLine, safe_line
+from widgets.log_tail import TAIL_LINES, safe_line
+from widgets.working import begin
 
 if TYPE_CHECKING:
+    from console.model import Snapshot
+    from console.ports.session import Session, Timeline
     from console.recording.file import RecordingFile
     from console.recording.format import Header
     from console.recording.recorder import Recorder
+    from screens.mode import ModeScreen
+    from widgets.log_tail import LogLine
 
 REDUCED_TICK_S = 5.0
 """Seconds between two steps of the clocks on the screen, with reduced motion; else one."""
+TOLD_S = 0.95
+"""Seconds for which the time that a Snapshot brought is new enough: each second is drawn once, not twice."""
 LOG_BATCH_S = 0.25
 """Seconds for which log lines are gathered before they are drawn at once (facts/tui.md C4)."""
+VIEWS_AFTER_S = 0.5
+"""Seconds from the first frame until the other views are made, before anybody has pressed their keys."""
 
-VIEWS: tuple[type[ModeScreen], ...] = (
-    OverviewScreen,
-    ProposalsScreen,
-    ValidatorsScreen,
-    NodeScreen,
-    LogsScreen,
-    AuditScreen,
-)
-"""The views in the order of their keys."""
+VIEWS: Mapping[str, tuple[str, str]] = {
+    "overview": ("screens.overview", "OverviewScreen"),
+    "proposals": ("screens.proposals", "ProposalsScreen"),
+    "validators": ("screens.validators", "ValidatorsScreen"),
+    "node": ("screens.node", "NodeScreen"),
+    "logs": ("screens.logs", "LogsScreen"),
+    "audit": ("screens.audit", "AuditScreen"),
+}
+"""Module and class of each view, in the order of their keys; imported when it is first shown, or in quiet before."""
+_OPENED = ("emergency", "help", "palette", "propose", "node_menu", "node_plan", "flows")
+"""Screens that keys open over a view, the most urgent first."""
+
+
+def _import_screens() -> None:
+    for module in (*(f"screens.{name}" for name in _OPENED), *(module for module, _name in VIEWS.values())):
+        import_module(module)
+
+
+def view_class(mode: str) -> type[ModeScreen]:
+    """The view of a mode."""
+    module, name = VIEWS[mode]
+    kind: type[ModeScreen] = getattr(import_module(module), name)
+    return kind
 
 
 class UpgradeConsoleApp(TravellingApp):
@@ -81,25 +96,27 @@ class UpgradeConsoleApp(TravellingApp):
         self._screens: dict[str, ModeScreen] = {}
         self._pending_lines: list[LogLine] = []
         self._refused: frozenset[str] = frozenset()
+        self.refused_by: ConsoleError | None = None
+        """Why the console ended by itself; None where it did not."""
         self.now = self.live_now = session.now()
         for mode in MODE_NAMES:
-            self.add_mode(mode, lambda mode=mode: self._screens[mode])  # type: ignore[misc]
+            self.add_mode(mode, partial(self._view, mode))
 
-    def on_load(self) -> None:
-        # Bound here, in the application's own context: a mode is first opened from a screen's key handler.
-        for kind in VIEWS:
-            screen = kind(self.session)
-            screen.keymap = self.keys
-            screen.data_bind(UpgradeConsoleApp.snapshot, UpgradeConsoleApp.now, UpgradeConsoleApp.log_lines)
-            screen.data_bind(UpgradeConsoleApp.course)
-            self._screens[screen.MODE] = screen
+    def _view(self, mode: str) -> ModeScreen:
+        kind = view_class(mode)
+        screen = kind(self.session)
+        screen.keymap = self.keys
+        screen.data_bind(UpgradeConsoleApp.snapshot, UpgradeConsoleApp.now, UpgradeConsoleApp.log_lines)
+        screen.data_bind(UpgradeConsoleApp.course)
+        self._screens[mode] = screen
+        return screen
 
     def on_mount(self) -> None:
         self.theme_changed_signal.subscribe(self, self._redraw_themes)
         for sentence in self.theme_problems:
             self.tell(sentence, severity="warning")
-        if self.session.bringing_up_devnet and isinstance(self.session, BringUp):
-            self.push_screen(BringUpScreen(self.session, self.session.network), self._brought_up)
+        if self.session.bringing_up_devnet:
+            self._bring_up()
         else:
             # The first frame comes before the first byte of network traffic.
             self.call_after_refresh(self._start_following)
@@ -112,18 +129,32 @@ class UpgradeConsoleApp(TravellingApp):
         return None if self._recorder is None else self._recorder.history
 
     def _start_following(self) -> None:
+        if not self.is_headless:
+            self.set_timer(VIEWS_AFTER_S, partial(begin, self, self._make_rest, name="views"), name="views")
         if self.session.recording is not None:
             self.run_on()
-            return
-        # Imported here: what looks back is not needed for the first frame.
+        else:
+            begin(self, self._follow, name="follow")
+
+    async def _make_rest(self) -> None:
+        """What the first frame did not wait for, so that the first key that needs it need not either."""
+        await asyncio.to_thread(_import_screens)
+        await self.make_views()
+
+    async def _follow(self) -> None:
+        # In a thread: keys and drawing go on.
+        await asyncio.to_thread(import_module, "console.recording.recorder")
         from console.recording.recorder import Recorder
 
         self._recorder = Recorder(self._file, partial(self.tell, severity="error"), self._header)
-        self.run_worker(self._recorder.run(), name="recorder", exit_on_error=True)
+        begin(self, self._recorder.run, name="recorder")
         if self._file is not None:
+            from console.recording.beside import Beside
+
+            begin(self, Beside(self.session, self._recorder).run, name="beside")
             self.tell(f"This session is recorded to {self._file.path}")
-        self.run_worker(self._follow_snapshots(), name="snapshots", exit_on_error=True)
-        self.run_worker(self._follow_logs(), name="logs", exit_on_error=True)
+        begin(self, self._follow_snapshots, name="snapshots")
+        begin(self, self._follow_logs, name="logs")
         self.set_interval(REDUCED_TICK_S if self.settings.reduced_motion else 1.0, self._tick, name="tick")
 
     async def _follow_snapshots(self) -> None:
@@ -135,6 +166,10 @@ class UpgradeConsoleApp(TravellingApp):
                 if self._recorder is not None:
                     self._recorder.snapshot(snapshot)
                 self._go_on()
+        except SettingsError as error:
+            # Only now all of them were read.
+            self.refused_by = error
+            self.leave(1)
         except ConsoleError as error:
             self.tell(f"No more news of chain and node: {error}", severity="error")
 
@@ -159,10 +194,10 @@ class UpgradeConsoleApp(TravellingApp):
     def _tick(self) -> None:
         self.lock_when_idle()
         self.live_now = self.session.now()
-        if self.past is None:
-            self.now = self.live_now
-        else:
+        if self.past is not None:
             self.tell_present()
+        elif abs(self.live_now - self.now) >= TOLD_S:
+            self.now = self.live_now
 
     def _go_on(self) -> None:
         """Show what is new, unless the past is looked at."""
@@ -184,7 +219,7 @@ class UpgradeConsoleApp(TravellingApp):
         # The footer is drawn again only when an action became possible or impossible.
         refused = frozenset(
             entry.id
-            for mode in self._screens
+            for mode in VIEWS
             for entry in actions_of(mode)
             if refusal(entry, self.session, snapshot, self.past)
         )
@@ -193,6 +228,12 @@ class UpgradeConsoleApp(TravellingApp):
             self.refresh_bindings()
 
     # Leaving
+
+    def _bring_up(self) -> None:
+        from screens.bring_up import BringUp, BringUpScreen
+
+        assert isinstance(self.session, BringUp)
+        self.push_screen(BringUpScreen(self.session, self.session.network), self._brought_up)
 
     def _brought_up(self, up: bool | None) -> None:
         if up:

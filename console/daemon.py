@@ -12,10 +12,12 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from console import __version__
 from console.chain.peers import CometPeers
 from console.errors import ConsoleError, HeldByOther, JournalError, NodeError
 from console.model import PlanOrigin
@@ -28,12 +30,15 @@ from console.node.journal import Journal
 from console.node.known_release import ReleaseTeller
 from console.node.live_settings import LiveSettings
 from console.node.manifests import NetworkDemands
+from console.node.metrics.counts import CONTROLLER_STARTED
+from console.node.metrics.exposition import Exposition
+from console.node.metrics.server import MetricsServer
 from console.node.notify import Notifier
 from console.node.parts import parts_of
 from console.node.rollout import NOTHING_DEMANDED, ProofDemand
 from console.node.service import ControllerService
 from console.node.unit import NEEDS_OPERATOR_EXIT
-from console.ports import PeerView, PlanSource, Signals, StateReader
+from console.ports.chain import PeerView, PlanSource, Signals, StateReader
 from console.settings import NetworkSettings, NodeSettings, proving_network
 from console.text import untrusted
 
@@ -104,6 +109,9 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
     service = ControllerService(run_dir, controller, journal, bell, live=live, inventory=inventory, releases=teller)
     await service.open()
     _LOG.info("controller of %s starts: %s", node.name, open_attempt_words(journal.latest_attempt()))
+    # With a full disk the node is looked after all the same.
+    with suppress(JournalError):
+        journal.record(CONTROLLER_STARTED, version=__version__)
     work = asyncio.current_task()
     assert work is not None
     asked: list[int] = []
@@ -120,6 +128,11 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
     looking = asyncio.create_task(_keep_house(live, ballast))
     telling = asyncio.create_task(_tell_manager(notifier, controller))
     warning = asyncio.create_task(warn_of_key(chain.key_warning))
+    side_tasks = [looking, telling, warning]
+    if live.settings.metrics_port:
+        exposition = Exposition(journal, controller.known, network=network.name, node=node.name)
+        server = MetricsServer(live.settings.metrics_port, exposition.text)
+        side_tasks.append(asyncio.create_task(server.run()))
     # What lives for ever need not be looked at again: a hand-over must not wait for the collector.
     gc.freeze()
     try:
@@ -134,7 +147,7 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
             raise
         raise _first(known) from group
     finally:
-        for task in (looking, telling, warning):
+        for task in side_tasks:
             task.cancel()
         notifier.stopping()
         await _close_between_commands(controller, service)
@@ -228,7 +241,7 @@ async def _chain_of(network: NetworkSettings, node: NodeSettings, journal: Journ
         return _Chain(upgrades, peers, SilentSignals(), (upgrades.close, peers.close))
     from console.chain.evm_state import EvmState
     from console.chain.plans import RegistryPlans
-    from console.chain.transactions import RegistrySignals
+    from console.chain.signals import RegistrySignals
 
     plans, signals = RegistryPlans(network, node), RegistrySignals(network, node)
     state = EvmState((node.ethereum_rpc,), network.tokens)
@@ -298,8 +311,7 @@ def _log_to(path: Path) -> None:
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(logging.INFO)
-    for noisy in ("httpx", "httpcore", "asyncio"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
 
 
 def _first(group: BaseExceptionGroup[ConsoleError]) -> ConsoleError:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from console.ports import KeyReference
+from console.ports.keys import KeyReference
 
 Shape = Literal["embedded", "fendermint", "docker", "cosmos"]
 Runtime = Literal["shim", "docker", "systemd"]
@@ -40,6 +40,8 @@ class NodeSettings:
     """The validator's own key: it votes, replaces, rolls back and delegates. No controller uses it."""
     metrics_url: str = ""
     """Prometheus endpoint of the application, for the parent's finality; empty: not looked at."""
+    metrics_port: int = 0
+    """Port on 127.0.0.1 for the controller's own metrics; 0: none."""
     mirror: tuple[str, ...] = ()
     """Base URLs to download from instead of a plan's own, in the order in which they are tried."""
     ipfs_gateways: tuple[str, ...] = ()
@@ -105,8 +107,3 @@ class NodeSettings:
     def points_dir(self) -> Path:
         """Folder of the rollback points."""
         return self.backup_dir or self.state_dir / "backups"
-
-    @property
-    def automatic_rollback(self) -> bool:
-        """Whether a failed start may be rolled back by itself: not without a rollback point (DESIGN §4, rule 9)."""
-        return self.rollback_on_failure and self.backup_enabled

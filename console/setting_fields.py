@@ -10,15 +10,8 @@ from typing import Any
 from console.addresses import prefix_of, read_unhashed
 from console.errors import InputError, SettingsError
 from console.ipc_config import ipc_config_file, read_ipc_config, token_may_go_to
-from console.ports import KeyReference
+from console.ports.keys import KeyReference
 from console.setting_kinds import BOOLEAN, OPTIONAL_PATH, PERSONAL_KEY, http_url, texts_of
-
-
-def table_of(value: object, where: str) -> dict[str, Any]:
-    """A table. Raises SettingsError."""
-    if not isinstance(value, dict):
-        raise SettingsError(f"{where} must be a table")
-    return value
 
 
 def text(table: dict[str, Any], key: str, where: str, default: str | None = None) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from console.addresses import read_unhashed
 from console.errors import InputError
-from console.ports import KeyReference
+from console.ports.keys import KeyReference
 from console.quantities import duration_text, parse_duration, parse_size, size_text
 
 MAX_LIST = 1000

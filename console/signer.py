@@ -31,7 +31,7 @@ from typing import Any
 
 from console.key_files import DEFAULT_KEY, FoundKey, Refused, address_of, find_key, open_keystore
 
-__all__ = ["MAX_REQUEST", "Refused", "main"]
+__all__ = ["MAX_REQUEST", "Refused", "answered", "main"]
 
 MAX_REQUEST = 256 * 1024
 """Characters of the request line."""
@@ -63,16 +63,25 @@ def main(arguments: list[str]) -> int:
     if signing:
         # Half a second of import that overlaps with the caller's reading of nonce and fees.
         import eth_account  # noqa: F401
-    answer: dict[str, Any]
-    try:
-        answer = _answer(sys.stdin.readline(MAX_REQUEST + 1), signing=signing)
-    except Refused as refused:
-        answer = {"error": str(refused)}
-    except Exception as error:
-        # Only the kind: a library's message may quote the value that it choked on.
-        answer = {"error": f"the signer failed on an internal error ({type(error).__name__})"}
+    answer = answered(sys.stdin.readline(MAX_REQUEST + 1), signing=signing)
     _say(answer)
     return 1 if "error" in answer else 0
+
+
+def answered(line: str, *, signing: bool) -> dict[str, Any]:
+    """The answer to one request.
+
+    Args:
+        line: The request, with the end of its line.
+        signing: Whether more than an address may be asked for.
+    """
+    try:
+        return _answer(line, signing=signing)
+    except Refused as refused:
+        return {"error": str(refused)}
+    except Exception as error:
+        # Only the kind: a library's message may quote the value that it choked on.
+        return {"error": f"the signer failed on an internal error ({type(error).__name__})"}
 
 
 def _harden() -> None:

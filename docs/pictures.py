@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from console.app import UpgradeConsoleApp
     from console.model import Scene, Snapshot
-    from console.ports import Timeline
+    from console.ports.session import Timeline
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "pictures"

@@ -9,6 +9,9 @@ from pathlib import Path
 from console.console_settings import console_settings_markdown
 from console.glossary import glossary_markdown
 from console.keymap import keys_markdown
+from console.metrics import metrics_markdown
+from console.monitoring.rules import alerts_markdown
+from console.monitoring.written import DASHBOARD_FILE, RULES_FILE, dashboard_text, rules_text
 from console.network_table import networks_markdown
 from console.node.health_table import health_table_markdown
 from console.node.release.checks import exit_codes_markdown
@@ -23,6 +26,9 @@ ARCHITECTURE = DOCS / "architecture.md"
 RELEASES = DOCS / "releases.md"
 CONSOLE_KEYS = DOCS / "console-keys.md"
 GLOSSARY = DOCS / "glossary.md"
+METRICS = DOCS / "metrics.md"
+MONITORING = DOCS / "monitoring.md"
+WRITTEN = DOCS.parent / "console" / "monitoring"
 NETWORKS = DOCS / "networks.md"
 MANIFEST_SCHEMA = DOCS / "release-manifest.schema.json"
 
@@ -62,6 +68,12 @@ def main() -> None:
     CONSOLE_KEYS.write_text(keys, "utf-8")
     words = glossary_markdown()
     GLOSSARY.write_text(with_table(GLOSSARY.read_text("utf-8"), words.splitlines()[0], words), "utf-8")
+    metrics = metrics_markdown()
+    METRICS.write_text(with_table(METRICS.read_text("utf-8"), metrics.splitlines()[0], metrics), "utf-8")
+    alerts = alerts_markdown()
+    MONITORING.write_text(with_table(MONITORING.read_text("utf-8"), alerts.splitlines()[0], alerts), "utf-8")
+    (WRITTEN / RULES_FILE).write_text(rules_text(), "utf-8")
+    (WRITTEN / DASHBOARD_FILE).write_text(dashboard_text(), "utf-8")
     networks = networks_markdown()
     NETWORKS.write_text(with_table(NETWORKS.read_text("utf-8"), networks.splitlines()[0], networks), "utf-8")
     MANIFEST_SCHEMA.write_text(json.dumps(manifest_schema(), indent=2) + "\n", "utf-8")

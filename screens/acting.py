@@ -2,55 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import BindingType
-from textual.command import Provider
 from textual.content import Content
 from textual.reactive import var
 from textual.screen import Screen
 
+from console import model
 from console.actions import PALETTE
 from console.actions import action as registered
-from console.console_settings import ConsoleSettings
-from console.model import Course, NodeVerb, Snapshot
-from console.operations.node_rules import NOTHING, Chosen
-from console.ports import Session
-from console.settings import DEVNET
-from screens.addresses import prefix_of
+from console.model import Course
+from console.network_table import DEVNET
 from screens.bindings import LOCKED_REASON, bindings_everywhere, refusal, refusal_of_hands
-from screens.bring_up import BringUpScreen
-from screens.copy import CopyScreen
-from screens.cuts import CutsScreen
-from screens.dressed import DressedApp
-from screens.emergency import EmergencyChoice, EmergencyScreen, confirm_stop
-from screens.flows import Flows
-from screens.help import HelpEntry, HelpScreen
-from screens.leave import Leaving, QuitScreen
 from screens.mode import ModeScreen
-from screens.node import NodeScreen
-from screens.node_menu import NodeMenuScreen
-from screens.node_plan import node_plan, ready_plan
-from screens.palette import ConsoleCommands
-from screens.plan import PlanScreen
-from screens.proposal import ProposalScreen
-from screens.proposals import ProposalsScreen
-from screens.propose import ProposeScreen
-from screens.release import ReleaseScreen
+from screens.switching import SwitchingApp
 from screens.terminal import DrawnTerminal
-from screens.unlock import UnlockScreen
-from widgets.emergency_words import stoppable
-from widgets.log_tail import LogLine
 from widgets.status_line import named
-from widgets.travel_line import Past
 
 if TYPE_CHECKING:
+    from textual.command import Provider
+
+    from console.console_settings import ConsoleSettings
     from console.crash import Circumstances
+    from console.model import NodeVerb, Snapshot
+    from console.operations.node_rules import Chosen
+    from console.ports.session import Session
+    from screens.emergency import EmergencyChoice
+    from screens.flows import Flows
+    from screens.leave import Leaving
+    from screens.node import NodeScreen
+    from screens.proposal import ProposalScreen
+    from screens.proposals import ProposalsScreen
+    from widgets.log_tail import LogLine
+    from widgets.travel_line import Past
 
 EXIT_KEPT = 0
 """Left; whatever runs goes on."""
@@ -58,7 +48,13 @@ EXIT_STOP_DEVNET = 10
 """Left, and the operator wants the devnet stopped: the command line does that."""
 
 
-class ActingApp(DressedApp):
+def _commands() -> type[Provider]:
+    from screens.palette import ConsoleCommands
+
+    return ConsoleCommands
+
+
+class ActingApp(SwitchingApp):
     """The console without its sources: what is known, and what each key does with it.
 
     Args:
@@ -67,7 +63,7 @@ class ActingApp(DressedApp):
         theme_folders: Further folders with theme files.
     """
 
-    COMMANDS: ClassVar[set[type[Provider]]] = {ConsoleCommands}  # type: ignore[assignment]
+    COMMANDS: ClassVar[set[Callable[[], type[Provider]]]] = {_commands}  # type: ignore[assignment]
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = PALETTE.key
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_everywhere()]
@@ -107,7 +103,19 @@ class ActingApp(DressedApp):
         self._draft: dict[str, str] = {}
         self._opened_at = monotonic()
         session.lend_terminal(DrawnTerminal(self))
-        self._flows = Flows(self, session, lambda: prefix_of(self.snapshot))
+
+    # What a key opens is imported when it is opened: the first frame does not wait for it.
+
+    @cached_property
+    def _flows(self) -> Flows:
+        from screens.flows import Flows
+
+        return Flows(self, self.session, self._prefix)
+
+    def _prefix(self) -> str:
+        from screens.addresses import prefix_of
+
+        return prefix_of(self.snapshot)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Grey out what is refused now; it stays visible."""
@@ -146,6 +154,8 @@ class ActingApp(DressedApp):
 
     def on_proposals_screen_opened(self, event: ProposalsScreen.Opened) -> None:
         """Open one proposal in full."""
+        from screens.proposal import ProposalScreen
+
         if self._is_open(ProposalScreen):
             return
         screen = ProposalScreen(self.session, event.proposal_id)
@@ -155,10 +165,12 @@ class ActingApp(DressedApp):
 
     def on_proposal_screen_wanted(self, event: ProposalScreen.Wanted) -> None:
         """Do what is wanted with a proposal: asked, reviewed, then signed."""
+        from screens.cuts import CutsScreen
+
         if event.verb == "show_calls":
             title = f"Linked calls of proposal {event.proposal.id}: {event.proposal.name}"
             ask = partial(self.session.linked_reviews, event.proposal.id)
-            self.push_screen(CutsScreen(title, ask, prefix_of(self.snapshot)))
+            self.push_screen(CutsScreen(title, ask, self._prefix()))
         else:
             self._flows.begin(event.verb, event.proposal)
 
@@ -172,6 +184,8 @@ class ActingApp(DressedApp):
         self.call_later(self._open_emergency)
 
     def _open_emergency(self) -> None:
+        from screens.emergency import EmergencyScreen
+
         if self._is_open(EmergencyScreen):
             return
         if reason := refusal(registered("emergency"), self.session, self.live, self.past):
@@ -185,6 +199,9 @@ class ActingApp(DressedApp):
         self.push_screen(screen, self._emergency_chosen)
 
     def _emergency_chosen(self, choice: EmergencyChoice | None) -> None:
+        from screens.emergency import confirm_stop
+        from widgets.emergency_words import stoppable
+
         proposal = stoppable(self.live)
         node = self.live.node if self.live is not None else None
         if choice == "halt" and proposal is not None:
@@ -198,6 +215,8 @@ class ActingApp(DressedApp):
         self.call_later(self._open_propose)
 
     def _open_propose(self) -> None:
+        from screens.propose import ProposeScreen
+
         if self._is_open(ProposeScreen):
             return
         screen = ProposeScreen(self.session, self._draft)
@@ -206,6 +225,8 @@ class ActingApp(DressedApp):
 
     def action_ready(self) -> None:
         """Ask before signalling readiness by hand."""
+        from screens.node_plan import ready_plan
+
         snapshot = self.snapshot
         if snapshot is None or snapshot.node is None or snapshot.upgrade is None:
             return
@@ -218,6 +239,8 @@ class ActingApp(DressedApp):
         self.call_later(self._open_release)
 
     def _open_release(self) -> None:
+        from screens.release import ReleaseScreen
+
         if self._is_open(ReleaseScreen):
             return
         screen = ReleaseScreen(self.session)
@@ -226,6 +249,10 @@ class ActingApp(DressedApp):
 
     def action_node_menu(self) -> None:
         """Open the node's menu."""
+        from console.operations.node_rules import NOTHING
+        from screens.node import NodeScreen
+        from screens.node_menu import NodeMenuScreen
+
         node = self.snapshot.node if self.snapshot is not None else None
         if node is None or self._is_open(NodeMenuScreen):
             return
@@ -242,11 +269,14 @@ class ActingApp(DressedApp):
         self._command_node(event.verb, event.chosen)
 
     def _command_node(self, verb: NodeVerb, chosen: Chosen) -> None:
+        from screens.node_plan import node_plan
+        from screens.plan import PlanScreen
+
         snapshot = self.snapshot
         if snapshot is None or snapshot.node is None or self._is_open(PlanScreen):
             return
-        lacks = (verb is NodeVerb.SWAP and chosen.generation is None) or (
-            verb is NodeVerb.RESTORE and chosen.point is None
+        lacks = (verb is model.NodeVerb.SWAP and chosen.generation is None) or (
+            verb is model.NodeVerb.RESTORE and chosen.point is None
         )
         if lacks:
             self.switch_mode("node")
@@ -254,14 +284,20 @@ class ActingApp(DressedApp):
             return
         self.push_screen(node_plan(self.session, snapshot, snapshot.node, verb, chosen))
 
-    def action_copy(self) -> None:
+    async def action_copy(self) -> None:
         """List what can be copied in this view."""
+        from screens.copy import CopyScreen
+
         screen = self.screen
         if isinstance(screen, ModeScreen):
-            self.push_screen(CopyScreen(screen.copyable()))
+            entries = await screen.copyable()
+            if not self._is_open(CopyScreen):
+                self.push_screen(CopyScreen(entries))
 
     def action_help(self) -> None:
         """Explain the current view."""
+        from screens.help import HelpEntry, HelpScreen
+
         screen = self.screen
         if not isinstance(screen, ModeScreen):
             return
@@ -279,6 +315,8 @@ class ActingApp(DressedApp):
 
     def action_lock(self) -> None:
         """Lock the console against changes at once, or ask before unlocking it."""
+        from screens.unlock import UnlockScreen
+
         hands = self.session.hands
         if hands.forbidden:
             self.tell(hands.forbidden, severity="warning")
@@ -302,6 +340,9 @@ class ActingApp(DressedApp):
 
     def action_quit_console(self) -> None:
         """Leave; on a devnet ask first whether it goes on."""
+        from screens.bring_up import BringUpScreen
+        from screens.leave import QuitScreen
+
         replay = self.session.recording is not None
         if replay or self._is_open(BringUpScreen) or self.session.network != DEVNET:
             self.leave(EXIT_KEPT)

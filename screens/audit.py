@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -14,21 +15,22 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Footer
 from textual.worker import Worker
 
 from console.errors import ConsoleError
 from console.model import AuditEntry, AuditKind
-from console.ports import Audit, Session
+from console.ports.session import Audit, Session
 from screens.bindings import bindings_for
 from screens.filtered import FilteredScreen, filter_field
 from screens.whole_text import WholeTextScreen
 from widgets.audit_table import AuditDetail, AuditRow, AuditTable, audit_rows, entry_lines
-from widgets.copyable import Copyable
+from widgets.copyable import Copyable, of_audit_entry
 from widgets.drawn import WARN, Drawn
+from widgets.key_line import KeyLine
 from widgets.narrowing import NOTHING_TYPED, Narrowing
 from widgets.row_table import RowTable
 from widgets.status_line import StatusLine
+from widgets.working import begin
 
 _POLL_S = 1.0
 """Seconds between two looks at journal and record while the view is shown."""
@@ -93,7 +95,7 @@ class AuditScreen(FilteredScreen):
             yield self._detail
         yield self._notice
         yield filter_field("a text or a pattern, ! first for the others; Enter keeps it, Esc ends it")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def draw(self) -> None:
         self.query_one(StatusLine).show(self.snapshot, self.now)
@@ -102,16 +104,16 @@ class AuditScreen(FilteredScreen):
 
     def on_screen_resume(self) -> None:
         """Read on; nothing is read while something else is shown."""
-        self._worker = self.run_worker(self._read, group="audit", exclusive=True, exit_on_error=True)
+        self._worker = begin(self, self._read, group="audit", exclusive=True)
 
     def on_screen_suspend(self) -> None:
         """Let the files be."""
         if self._worker is not None:
             self._worker.cancel()
 
-    def nearest(self) -> tuple[Copyable, ...]:
+    async def nearest(self) -> tuple[Copyable, ...]:
         entry = self._chosen
-        return () if entry is None else tuple(Copyable(name, words) for name, words in entry.detail)
+        return () if entry is None else of_audit_entry(entry)
 
     # --- reading ---
 
@@ -174,7 +176,7 @@ class AuditScreen(FilteredScreen):
     def action_save(self) -> None:
         """Write the entries that are shown to a new file."""
         if self._shown is not None:
-            self.run_worker(self._save(self._shown.entries), group="save", exclusive=True)
+            begin(self, partial(self._save, self._shown.entries), group="save", exclusive=True)
 
     async def _save(self, entries: tuple[AuditEntry, ...]) -> None:
         try:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.binding import Binding
 
+from console import model
 from console.actions import ACTIONS, Action, action, actions_of, key_names
-from console.model import ProposalStatus, Snapshot
-from console.ports import Session
-from widgets.travel_line import Past
+
+if TYPE_CHECKING:
+    from console.model import Snapshot
+    from console.ports.session import Session
+    from widgets.travel_line import Past
 
 LOCKED_REASON = f"The console is locked against changes: {key_names(action('lock'))} unlocks it."
 
@@ -70,7 +75,7 @@ def refusal(entry: Action, session: Session, snapshot: Snapshot | None, past: Pa
         if node is None:
             return "No controller answers for a node on this machine, so there is nothing to signal for."
         upgrade = snapshot.upgrade if snapshot is not None else None
-        if upgrade is None or upgrade.proposal.status is not ProposalStatus.SCHEDULED:
+        if upgrade is None or upgrade.proposal.status is not model.ProposalStatus.SCHEDULED:
             return "No upgrade is scheduled, so there is nothing to be ready for."
     return ""
 

@@ -17,6 +17,7 @@ from console.errors import ConsoleError
 from screens.buttons import button
 from widgets.drawn import BAD, GOOD, MUTED, Drawn, Grown, stacked
 from widgets.progress_line import ProgressLine
+from widgets.working import begin
 
 
 @runtime_checkable
@@ -69,7 +70,7 @@ class BringUpScreen(ModalScreen[bool]):
         self.query_one("#trouble", Grown).draw(Content(""))
         self.query_one(ProgressLine).show(0, 0)
         self.query_one("#steps", Drawn).draw(Content(""))
-        self.run_worker(self._follow(), exclusive=True, exit_on_error=True)
+        begin(self, self._follow, exclusive=True)
 
     async def _follow(self) -> None:
         try:

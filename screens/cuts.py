@@ -20,6 +20,7 @@ from screens.addresses import filecoin_form
 from widgets.cut_report import linked_lines
 from widgets.drawn import BAD, MUTED
 from widgets.searched_text import SearchedText
+from widgets.working import begin
 
 
 class CutsScreen(ModalScreen[None]):
@@ -68,7 +69,7 @@ class CutsScreen(ModalScreen[None]):
         field.cursor_blink = False
         field.display = False
         self.query_one(SearchedText).show((Content.styled("The chain is asked what they change.", MUTED),))
-        self.run_worker(self._fetch(), name="cuts", exit_on_error=True)
+        begin(self, self._fetch, name="cuts")
 
     async def _fetch(self) -> None:
         try:

@@ -26,7 +26,6 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 
 from console.actions import ACTIONS, PALETTE, key_name
-from console.console_settings import ConsoleSettings
 from screens.cropped import CroppedUpdate
 from screens.driver import TerminalDriver
 from screens.quiet import Quiet
@@ -40,6 +39,7 @@ EXIT_HANGUP = 128 + signal.SIGHUP
 EXIT_TERMINATED = 128 + signal.SIGTERM
 
 if TYPE_CHECKING:
+    from console.console_settings import ConsoleSettings
     from console.crash import Circumstances
 
 PRESSED_KEPT = 40

@@ -15,13 +15,14 @@ from textual.widgets import Button
 
 from console.errors import ConsoleError
 from console.model import NodeCommand, NodeStatus, NodeVerb, Snapshot
-from console.ports import Session
+from console.ports.session import Session
 from screens.buttons import button
 from screens.node_plan import power_check
 from screens.plan import PlanScreen
 from widgets.drawn import MUTED, STRONG, WARN, Grown, stacked
 from widgets.emergency_words import halt_refusal, halt_words, stop_warning, stoppable
 from widgets.plan_rows import Plan
+from widgets.working import begin
 
 EmergencyChoice = Literal["halt", "stop"]
 
@@ -67,7 +68,7 @@ class EmergencyScreen(ModalScreen[EmergencyChoice | None]):
 
     def on_mount(self) -> None:
         self._draw()
-        self.run_worker(self._ask(), name="rules", exit_on_error=True)
+        begin(self, self._ask, name="rules")
 
     async def _ask(self) -> None:
         try:

@@ -12,7 +12,7 @@ from textual.content import Content
 from console.errors import InputError
 from console.model import HaltCode, Proposal, RegistryCall, Snapshot
 from console.operations import governance
-from console.ports import Session
+from console.ports.session import Session
 from screens.details import Detail, DetailsScreen
 from screens.review import ReviewScreen
 from screens.vote import VoteScreen

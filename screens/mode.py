@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
+from textual.geometry import Size
 from textual.reactive import var
 from textual.screen import Screen
+from textual.widget import Widget
 
 from console.actions import Action, action, actions_of, key_names
 from console.keymap import with_key
-from console.model import Course, Snapshot
-from console.ports import Session
+from console.model import Course
 from screens.bindings import refusal
-from widgets.copyable import Copyable, copyable_of
-from widgets.log_tail import LogLine
 from widgets.status_line import StatusLine
 from widgets.too_small import TooSmall, too_small
-from widgets.travel_line import Past, TravelKeys, TravelLine
+
+if TYPE_CHECKING:
+    from console.model import Snapshot
+    from console.ports.session import Session
+    from widgets.copyable import Copyable
+    from widgets.log_tail import LogLine
+    from widgets.travel_line import Past
+
+_TURNS_TO_DRAW = 2
+"""Turns of the loop in which a widget has its size and draws itself for it."""
 
 _WAYS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("emergency",), "HALT"),
@@ -45,7 +54,7 @@ class ModeScreen(Screen[None]):
     DEFAULT_CSS = """
     ModeScreen { layers: default above; }
     ModeScreen.-past {
-        StatusLine, Footer { display: none; }
+        StatusLine, KeyLine { display: none; }
         TravelLine, TravelKeys { display: block; }
     }
     """
@@ -69,6 +78,10 @@ class ModeScreen(Screen[None]):
         self.keymap: Mapping[str, str] = {}
         """Keys of the operator's own, by action; set by the application."""
         self._past: Past | None = None
+        self._behind = False
+        """Whether something came while this was not shown."""
+        self._due = False
+        """Whether something came that is drawn in the next turn of the loop."""
 
     @property
     def actions(self) -> tuple[Action, ...]:
@@ -77,12 +90,12 @@ class ModeScreen(Screen[None]):
 
     @property
     def answering(self) -> Session:
-        """Who answers what is not in a Snapshot; over the past nobody does, and each question is refused."""
-        if self._past is None or self.session.recording is not None:
+        """Who answers what is not in a Snapshot; of the past what was recorded does, and all else is refused."""
+        if self._past is None:
             return self.session
         from console.operations.replay_session import PastSession
 
-        return PastSession(self.session)
+        return PastSession(self.session, self._past.time, self._past.inside)
 
     @property
     def past(self) -> Past | None:
@@ -98,11 +111,15 @@ class ModeScreen(Screen[None]):
         self.redraw()
 
     @on(events.Resize)
+    def resized(self) -> None:
+        """Cover what does not fit; what is drawn may depend on sizes and classes, which come after this."""
+        # A busy machine tells the size before the view is there.
+        if self.is_mounted:
+            self.cover_when_small()
+            self.call_after_refresh(self.redraw)
+
     def cover_when_small(self) -> None:
         """Say how much room is needed rather than hide what matters."""
-        if not self.is_mounted:
-            # A busy machine tells the size before the view is there.
-            return
         small = too_small(*self.app.size)
         if small and not self.query(TooSmall):
             self.mount(TooSmall(self._keys_everywhere()))
@@ -113,6 +130,81 @@ class ModeScreen(Screen[None]):
         entries = (with_key(entry, self.keymap) for entry in self.actions if entry.id in {"emergency", "quit_console"})
         return " · ".join(f"{key_names(entry).split()[0]} {entry.label}" for entry in entries)
 
+    def fit(self, size: Size) -> None:
+        """Take the classes of this size; nothing is styled for it."""
+        across = self.app.HORIZONTAL_BREAKPOINTS if self.HORIZONTAL_BREAKPOINTS is None else self.HORIZONTAL_BREAKPOINTS
+        along = self.app.VERTICAL_BREAKPOINTS if self.VERTICAL_BREAKPOINTS is None else self.VERTICAL_BREAKPOINTS
+        fitting: dict[str, bool] = {}
+        for cells, breakpoints in ((size.width, across or []), (size.height, along or [])):
+            taken = self._get_breakpoint_classes(cells, breakpoints)
+            fitting |= {name: name in taken for _, name in breakpoints}
+        self.update_classes(fitting, update=False)
+
+    def lay_out(self) -> None:
+        """Lay it out and draw it, though it is not shown yet."""
+        self._refresh_layout(self.app.size)
+
+    async def mount_composed_widgets(self, widgets: list[Widget]) -> None:
+        """Mount what it is composed of; unseen, one widget in a turn of the loop."""
+        if self.is_current:
+            await super().mount_composed_widgets(widgets)
+            return
+        for widget in widgets:
+            await self.mount(widget)
+
+    async def _on_resize(self, event: events.Resize) -> None:
+        if self._size:
+            # Textual's own follows.
+            return
+        event.prevent_default()
+        # The first frame is whole, and drawn once: when everything has drawn itself for the room that it got.
+        with self.app.batch_update():
+            await super()._on_resize(event)
+            for _ in range(_TURNS_TO_DRAW):
+                await asyncio.sleep(0)
+
+    def _on_screen_resume(self, event: events.ScreenResume) -> None:
+        # In the place of Textual's own, which styles, lays out and draws all of it again, in several turns.
+        event.prevent_default()
+        if not self.is_active:
+            # A later key has led on already.
+            return
+        self.app._refresh_notifications()
+        self._update_auto_focus()
+        if self._size != self.app.size:
+            self.fit(self.app.size)
+            self._css_update_count = -1
+        if self._css_update_count != self.app._css_update_count:
+            self.app.stylesheet.update(self)
+            self._css_update_count = self.app._css_update_count
+        self._catch_up()
+        self.stack_updates += 1
+        self._paint()
+
+    def _paint(self) -> None:
+        """Write the whole view to the terminal, now."""
+        if self.app._batch_count or not self.is_attached:
+            self.refresh()
+            return
+        compositor, size = self._compositor, self.app.size
+        # What has changed is in the frame: nobody needs to write it a second time.
+        compositor.update_widgets(set(compositor.visible_widgets))
+        compositor._dirty_regions.add(size.region)
+        laid_out = self._size == size and not self._layout_required
+        self._layout_required = self._repaint_required = False
+        self._dirty_widgets.clear()
+        if laid_out:
+            self._compositor_refresh()
+        else:
+            self._refresh_layout(size)
+
+    def _catch_up(self) -> None:
+        """Draw what came while something else was shown."""
+        if self._behind:
+            self._behind = False
+            self.redraw()
+            self.draw_log()
+
     def _lock_changed(self, locked: bool) -> None:
         for line in self.query(StatusLine):
             line.mark_locked(locked)
@@ -120,7 +212,12 @@ class ModeScreen(Screen[None]):
         self.refresh_bindings()
 
     def _past_changed(self, past: Past | None) -> None:
-        began, self._past = (self._past is None) != (past is None), past
+        if past is None and self._past is None:
+            return
+        from widgets.travel_line import TravelKeys, TravelLine
+
+        before, self._past = self._past, past
+        began = (before is None) != (past is None)
         if began and past is not None and not self.query(TravelLine):
             self.mount(TravelLine(id="travel-line"), before=0)
             self.mount(TravelKeys(id="travel-keys"))
@@ -128,28 +225,46 @@ class ModeScreen(Screen[None]):
             self.set_class(past is not None, "-past")
             self.refresh_bindings()
             self.turned()
+        elif before is not None and past is not None and before.place != past.place:
+            self.moved_in_time()
         self._draw_past()
         if past is not None:
             ways = [(tuple(with_key(action(name), self.keymap) for name in group), word) for group, word in _WAYS]
             self.query_one(TravelKeys).show(ways)
 
     def watch_snapshot(self) -> None:
-        self.redraw()
+        self.redraw_shown()
 
     def watch_now(self) -> None:
-        self.redraw()
+        self.redraw_shown()
 
     def watch_log_lines(self) -> None:
-        if self.is_mounted:
+        if not self.is_current:
+            self._behind = True
+        elif self.is_mounted:
             self.draw_log()
 
-    def nearest(self) -> tuple[Copyable, ...]:
-        """What can be copied of what is under the cursor."""
+    def redraw_shown(self) -> None:
+        """Draw snapshot and time where this is shown, once for both; else it is done when it is."""
+        if not self.is_current:
+            self._behind = True
+        elif not self._due:
+            self._due = True
+            self.call_next(self._redraw_due)
+
+    def _redraw_due(self) -> None:
+        if self._due:
+            self.redraw()
+
+    async def nearest(self) -> tuple[Copyable, ...]:
+        """What can be copied of what is under the cursor; some of it may have to be read."""
         return ()
 
-    def copyable(self) -> tuple[Copyable, ...]:
+    async def copyable(self) -> tuple[Copyable, ...]:
         """What can be copied here, the nearest first."""
-        return copyable_of(self.snapshot, self.session.network, self.session.own_address, self.nearest())
+        from widgets.copyable import copyable_of
+
+        return copyable_of(self.snapshot, self.session.network, self.session.own_address, await self.nearest())
 
     def status_line(self) -> StatusLine:
         """The line at the top, which every view composes first."""
@@ -161,12 +276,15 @@ class ModeScreen(Screen[None]):
 
     def _draw_past(self) -> None:
         if self._past is not None:
+            from widgets.travel_line import TravelLine
+
             self.query_one(TravelLine).show(self._past, self.snapshot)
 
     def redraw(self) -> None:
         """Draw snapshot and time; widgets write only what changed."""
         # What is read elsewhere may come when the view has been taken down already.
         if self.is_mounted and self.children:
+            self._due = False
             self.draw()
             self._draw_past()
 
@@ -176,6 +294,9 @@ class ModeScreen(Screen[None]):
 
     def turned(self) -> None:
         """The view went into the past, or came back: what was asked for is of the other time."""
+
+    def moved_in_time(self) -> None:
+        """Another moment of the past is shown."""
 
     def draw_log(self) -> None:
         """Give log widgets their lines."""

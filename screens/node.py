@@ -11,26 +11,28 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Footer
 from textual.worker import Worker
 
 from console.actions import Action, node_action_id
 from console.errors import ConsoleError
 from console.model import GenerationOnDisk, JournalEntry, NodeStorage, NodeVerb, PointOnDisk, ProcessTree
 from console.operations.node_rules import Chosen, refusal_of
-from console.ports import Session
+from console.ports.session import Session
 from screens.bindings import bindings_for
 from screens.mode import ModeScreen
+from widgets.copyable import Copyable, of_generation, of_point
 from widgets.disk_line import DiskLine
 from widgets.drawn import MUTED, Drawn
 from widgets.generation_table import GenerationTable, generation_detail, generation_rows
 from widgets.journal_lines import JournalLines
+from widgets.key_line import KeyLine
 from widgets.node_now import NodeNow
 from widgets.notice_line import NoticeLine
 from widgets.point_table import PointTable, point_detail, point_rows
 from widgets.process_table import ProcessTable, process_detail, process_rows
 from widgets.row_table import RowTable
 from widgets.status_line import StatusLine
+from widgets.working import begin
 
 VERBS = {node_action_id(verb): verb for verb in NodeVerb}
 """The commands by the ids of their actions."""
@@ -89,7 +91,7 @@ class NodeScreen(ModeScreen):
         yield Drawn(id="detail")
         yield JournalLines(id="journal")
         yield NoticeLine(id="notice")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     # --- looking ---
 
@@ -107,18 +109,21 @@ class NodeScreen(ModeScreen):
 
     def look_again(self) -> None:
         """Look now, and from now on every `LOOK_S`."""
-        self._looking = self.run_worker(self._look, name="node", group="node", exclusive=True, exit_on_error=True)
+        self._looking = begin(self, self._look, name="node", group="node", exclusive=True)
 
     async def _look(self) -> None:
         while True:
             try:
-                self._tree = await self.answering.node_processes()
                 self._journal = await self.answering.node_timeline()
-                if self._has_to_read():
+                self._tree = await self.answering.node_processes()
+                if self.past is not None or self._has_to_read():
                     self._storage = await self.answering.node_storage()
                 self._problem = ""
             except ConsoleError as error:
                 self._problem = str(error)
+                if self.past is not None:
+                    # Of another moment.
+                    self._tree, self._storage = None, None
             if not self.query(StatusLine):
                 # The console is being left: what would be drawn on is gone already.
                 return
@@ -127,6 +132,10 @@ class NodeScreen(ModeScreen):
 
     def turned(self) -> None:
         self._tree, self._storage, self._journal, self._read_for = None, None, None, None
+        if self.looking:
+            self.look_again()
+
+    def moved_in_time(self) -> None:
         if self.looking:
             self.look_again()
 
@@ -164,7 +173,7 @@ class NodeScreen(ModeScreen):
     def _draw_processes(self) -> None:
         table = self.query_one(ProcessTable)
         table.show_rows(process_rows(self._tree))
-        remarks = " ".join(self._tree.remarks) if self._tree is not None else ""
+        remarks = " ".join(self._tree.remarks) if self._tree is not None else self._problem if self._journal else ""
         table.head(f"Processes: {remarks}" if remarks else "Processes")
 
     @on(RowTable.Highlighted)
@@ -231,6 +240,15 @@ class NodeScreen(ModeScreen):
             self.action_command(verb)
 
     # --- what is chosen ---
+
+    async def nearest(self) -> tuple[Copyable, ...]:
+        generation, point = self.chosen_generation, self.chosen_point
+        of_both = (
+            of_generation(generation) if generation is not None else (),
+            of_point(point) if point is not None else (),
+        )
+        # First of the table that has the keys.
+        return sum(of_both[:: -1 if isinstance(self.focused, PointTable) else 1], ())
 
     @property
     def chosen(self) -> Chosen:

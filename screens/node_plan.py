@@ -7,7 +7,7 @@ from textual.content import Content
 from console.model import NodeCommand, NodeStatus, NodeVerb, Preparation, Snapshot
 from console.operations.node_command import WORDS
 from console.operations.node_rules import NOTHING, Chosen, checks_of, has_to_be_typed
-from console.ports import Session
+from console.ports.session import Session
 from screens.plan import PlanScreen
 from widgets.drawn import STRONG
 from widgets.emergency_words import stays_without, stop_warning

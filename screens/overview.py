@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
-from textual.widgets import Footer
 
-from console.ports import Session
 from screens.bindings import bindings_for
 from screens.mode import ModeScreen
 from widgets.countdown import Countdown
-from widgets.crossing_list import CrossingList
 from widgets.event_tail import EventTail
 from widgets.face import Face, face_of
 from widgets.go_panel import GoPanel
+from widgets.key_line import KeyLine
 from widgets.log_tail import LogTail
 from widgets.node_panel import NodePanel
-from widgets.node_steps import NodeSteps
 from widgets.notice_line import NoticeLine
-from widgets.quorum_panel import QuorumPanel
 from widgets.readiness_table import ReadinessTable
 from widgets.status_line import StatusLine
 from widgets.trend_lines import TrendLines
-from widgets.verification import VerificationPanel
+
+if TYPE_CHECKING:
+    from console.model import Snapshot
+    from console.ports.session import Session
 
 
 class OverviewScreen(ModeScreen):
@@ -51,19 +50,15 @@ class OverviewScreen(ModeScreen):
         with Horizontal(id="top"):
             yield Countdown(id="countdown")
             yield GoPanel(id="go")
-            yield QuorumPanel(id="quorum")
-            yield VerificationPanel(id="verification")
         with Horizontal(id="middle"):
             yield ReadinessTable(id="readiness")
-            yield CrossingList(id="crossing")
             yield NodePanel(id="node")
-            yield NodeSteps(id="steps")
         yield NoticeLine(id="notice")
         with Horizontal(id="lower"):
             yield EventTail(id="events")
             yield TrendLines(id="trends")
         yield LogTail(id="log")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def draw(self) -> None:
         snapshot, now = self.snapshot, self.now
@@ -71,33 +66,60 @@ class OverviewScreen(ModeScreen):
         view = self.query_one(Countdown).show(snapshot, now)
         self._turn(face_of(snapshot, view.phase))
         if self._face is Face.CROSSING:
-            self.query_one(QuorumPanel).show(snapshot, now)
-            crossing = self.query_one(CrossingList)
-            crossing.own_address = self.session.own_address
-            crossing.show(snapshot, now)
+            self._draw_crossing(snapshot, now)
         else:
             self.query_one(ReadinessTable).show(snapshot, now)
-        if self._face is Face.VERIFYING:
-            self.query_one(VerificationPanel).show(snapshot, now)
         if self._face is Face.CALM:
             self.query_one(GoPanel).show(snapshot, now)
             self.query_one(NodePanel).show(snapshot, now)
         else:
-            self.query_one(NodeSteps).show(snapshot, self.course.events)
+            self._draw_steps(snapshot, now)
         self.query_one(NoticeLine).show(snapshot)
         self.query_one(EventTail).show(self.course.events)
         self.query_one(TrendLines).show(self.course)
-        self.draw_log()
 
     def _turn(self, face: Face) -> None:
         """Show other panels in the same places; nothing here has the focus, so nobody loses it."""
         if face is not self._face:
             self._face = face
+            if face is not Face.CALM:
+                self._add_panels(face)
             for each in Face:
                 self.set_class(each is face and face is not Face.CALM, f"-{each.value}")
 
+    # The panels of the crossing are imported and made when there is one: the first frame does not wait for them.
+
+    def _add_panels(self, face: Face) -> None:
+        from widgets.crossing_list import CrossingList
+        from widgets.node_steps import NodeSteps
+        from widgets.quorum_panel import QuorumPanel
+        from widgets.verification import VerificationPanel
+
+        top, middle = self.query_one("#top"), self.query_one("#middle")
+        if face is Face.CROSSING and not self.query(QuorumPanel):
+            top.mount(QuorumPanel(id="quorum"))
+            middle.mount(CrossingList(id="crossing"), after="#readiness")
+        if face is Face.VERIFYING and not self.query(VerificationPanel):
+            top.mount(VerificationPanel(id="verification"))
+        if not self.query(NodeSteps):
+            middle.mount(NodeSteps(id="steps"))
+
+    def _draw_crossing(self, snapshot: Snapshot | None, now: float) -> None:
+        from widgets.crossing_list import CrossingList
+        from widgets.quorum_panel import QuorumPanel
+
+        self.query_one(QuorumPanel).show(snapshot, now)
+        crossing = self.query_one(CrossingList)
+        crossing.own_address = self.session.own_address
+        crossing.show(snapshot, now)
+
+    def _draw_steps(self, snapshot: Snapshot | None, now: float) -> None:
+        from widgets.node_steps import NodeSteps
+        from widgets.verification import VerificationPanel
+
+        if self._face is Face.VERIFYING:
+            self.query_one(VerificationPanel).show(snapshot, now)
+        self.query_one(NodeSteps).show(snapshot, self.course.events)
+
     def draw_log(self) -> None:
         self.query_one(LogTail).show(self.log_lines)
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self.draw_log)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import ClassVar
 
 from textual import events, on
@@ -21,6 +22,7 @@ from screens.dressed import DressedApp
 from screens.quiet import SETTLES_AFTER_S, Quiet
 from widgets.drawn import BAD, GOOD, MUTED
 from widgets.plan_rows import Plan, plan_content
+from widgets.working import begin
 
 ARMS_AFTER_S = 0.6
 """Seconds after the first paint before the dialog can be confirmed: keys typed ahead are over by then."""
@@ -216,7 +218,7 @@ class PlanScreen(ModalScreen[bool]):
         for each in self.query(Button):
             each.disabled = True
         self.say(Content("Working; the answer appears here."))
-        self.run_worker(self._carry_out(self._operation), exit_on_error=True)
+        begin(self, partial(self._carry_out, self._operation))
 
     async def _carry_out(self, operation: Operation) -> None:
         try:

@@ -10,22 +10,23 @@ from textual.binding import BindingType
 from textual.containers import Container, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Footer
 
 from console.actions import Action, action
 from console.errors import ConsoleError
 from console.model import Governance, Proposal, RegistryRules
-from console.ports import Session
+from console.ports.session import Session
 from screens.addresses import filecoin_form, prefix_of
 from screens.bindings import bindings_for
 from screens.mode import ModeScreen
 from screens.proposal_verbs import VERBS, verb_refusal
 from widgets.copyable import Copyable, of_proposal
 from widgets.drawn import Grown, stacked
+from widgets.key_line import KeyLine
 from widgets.moments import chain_age
 from widgets.proposal_report import Reading, left_lines, report_lines, right_lines
 from widgets.proposal_words import Clock
 from widgets.status_line import StatusLine
+from widgets.working import begin
 
 
 class ProposalScreen(ModeScreen):
@@ -65,7 +66,7 @@ class ProposalScreen(ModeScreen):
             with Container(id="columns"):
                 yield Grown(id="left")
                 yield Grown(id="right")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     @property
     def proposal(self) -> Proposal | None:
@@ -84,7 +85,7 @@ class ProposalScreen(ModeScreen):
             found = next((entry for entry in chain.proposals if entry.id == self.proposal_id), None)
             if found is not None and found != self._proposal:
                 self._proposal = found
-                self.run_worker(self._ask(), name="governance", exclusive=True, exit_on_error=True)
+                begin(self, self._ask, name="governance", exclusive=True)
                 self.refresh_bindings()
         self._draw_report()
 
@@ -106,9 +107,6 @@ class ProposalScreen(ModeScreen):
         self._proposal = self._governance = None
         self.redraw()
 
-    def on_resize(self) -> None:
-        self.call_after_refresh(self._draw_report)
-
     def _draw_report(self) -> None:
         proposal = self._proposal
         left, right = self.query_one("#left", Grown), self.query_one("#right", Grown)
@@ -127,8 +125,8 @@ class ProposalScreen(ModeScreen):
         """How old what is shown is; empty while it may pass as current."""
         if self.snapshot is None:
             return ""
-        age = chain_age(self.snapshot.chain, self.snapshot.taken_at, self.now)
-        return f" · {age.words}" if age.stale else ""
+        ago = chain_age(self.snapshot.chain, self.snapshot.taken_at, self.now).read_ago
+        return f" · {ago}" if ago else ""
 
     def _reading(self, proposal: Proposal, width: int) -> Reading:
         chain = self.snapshot.chain if self.snapshot is not None else None
@@ -145,7 +143,7 @@ class ProposalScreen(ModeScreen):
             self._problem,
         )
 
-    def nearest(self) -> tuple[Copyable, ...]:
+    async def nearest(self) -> tuple[Copyable, ...]:
         return of_proposal(self._proposal) if self._proposal is not None else ()
 
     # What can be done

@@ -9,12 +9,12 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.message import Message
-from textual.widgets import Footer
 
 from console.model import Proposal
 from screens.bindings import bindings_for
 from screens.filtered import FilteredScreen, filter_field
 from widgets.copyable import Copyable, of_proposal
+from widgets.key_line import KeyLine
 from widgets.moments import chain_age
 from widgets.narrowing import Narrowing
 from widgets.proposal_detail import ProposalDetail
@@ -52,7 +52,7 @@ class ProposalsScreen(FilteredScreen):
             yield ProposalTable(id="proposals")
             yield ProposalDetail(id="detail")
         yield filter_field("a name, a state, a hash, a pattern; ! first for the others; Enter keeps it, Esc ends it")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def draw(self) -> None:
         snapshot = self.snapshot
@@ -60,15 +60,15 @@ class ProposalsScreen(FilteredScreen):
         chain = snapshot.chain if snapshot is not None else None
         # An old list is better than an empty one while the chain is silent; it says how old it is.
         if snapshot is not None and chain is not None:
-            age = chain_age(chain, snapshot.taken_at, self.now)
-            self.query_one(ProposalTable).show(chain.proposals, age if age.stale else None)
+            ago = chain_age(chain, snapshot.taken_at, self.now).read_ago
+            self.query_one(ProposalTable).show(chain.proposals, ago)
         self.draw_detail()
 
     def apply_filter(self, narrowing: Narrowing) -> None:
         self.query_one(ProposalTable).narrow(narrowing)
         self.draw_detail()
 
-    def nearest(self) -> tuple[Copyable, ...]:
+    async def nearest(self) -> tuple[Copyable, ...]:
         entry = self._chosen
         return of_proposal(entry) if entry is not None else ()
 

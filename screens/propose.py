@@ -18,7 +18,7 @@ from textual.widgets import Button, Checkbox, Input, Static
 from console.errors import ConsoleError
 from console.model import RegistryRules, Snapshot, Traffic
 from console.operations.propose_terms import has_calls, has_release
-from console.ports import Session
+from console.ports.session import Session
 from screens.addresses import prefix_of
 from screens.buttons import button
 from screens.cuts import CutsScreen
@@ -36,6 +36,7 @@ from screens.propose_window import Known, height_of_window, window_hint, window_
 from screens.review import ReviewScreen
 from widgets.choice_field import ChoiceField
 from widgets.drawn import BAD, GOOD, MUTED, WARN, Drawn, Grown, stacked
+from widgets.working import begin
 
 
 class ProposeScreen(ModalScreen[int | None]):
@@ -110,8 +111,8 @@ class ProposeScreen(ModalScreen[int | None]):
         for field in self.query(Input):
             field.cursor_blink = False
         self._check()
-        self.run_worker(self._ask_rules(), name="rules", exit_on_error=True)
-        self.run_worker(self._ask_traffic(), name="traffic", exit_on_error=True)
+        begin(self, self._ask_rules, name="rules")
+        begin(self, self._ask_traffic, name="traffic")
 
     async def _ask_rules(self) -> None:
         try:
@@ -207,7 +208,7 @@ class ProposeScreen(ModalScreen[int | None]):
     @on(Button.Pressed, "#read-manifest")
     def read_manifest(self) -> None:
         """Take from the manifest what it settles."""
-        self.run_worker(self._take_manifest(self._fields()), name="manifest", exclusive=True, exit_on_error=True)
+        begin(self, partial(self._take_manifest, self._fields()), name="manifest", exclusive=True)
 
     async def _take_manifest(self, values: Fields) -> None:
         height = values["height"] if values["schedule"] == "height" else ""

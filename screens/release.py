@@ -14,9 +14,10 @@ from textual.widgets import Static
 
 from console.errors import ConsoleError
 from console.model import KnownRelease, Snapshot
-from console.ports import Session
+from console.ports.session import Session
 from widgets.drawn import BAD, MUTED
 from widgets.known_release import release_content
+from widgets.working import begin
 
 
 class ReleaseScreen(ModalScreen[None]):
@@ -64,7 +65,7 @@ class ReleaseScreen(ModalScreen[None]):
         wanted = () if attempt is None else (attempt.id, attempt.preparation, attempt.crossing, attempt.note)
         if wanted != self._asked_for:
             self._asked_for = wanted
-            self.run_worker(self._fetch(), name="release", exclusive=True)
+            begin(self, self._fetch, name="release", exclusive=True)
 
     async def _fetch(self) -> None:
         try:

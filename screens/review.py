@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from decimal import Decimal
+from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -13,12 +14,13 @@ from textual.widgets import Button, Static
 
 from console.errors import ConsoleError
 from console.model import CallOutcome, CallReview, RegistryCall
-from console.ports import Session
+from console.ports.session import Session
 from screens.addresses import filecoin_form
 from screens.buttons import button
 from screens.plan import PlanScreen
 from widgets.drawn import BAD, GOOD, MUTED, STRONG, stacked
 from widgets.plan_rows import Plan, PlanCheck, check_rows, warning_rows
+from widgets.working import begin
 
 SHOWN_DATA = 68
 """Bytes of call data that are shown: the function and its first two arguments; an export holds all of them."""
@@ -81,7 +83,7 @@ class ReviewScreen(PlanScreen):
 
     def begin(self) -> None:
         """Ask the chain first: there is nothing to read before it answered."""
-        self.run_worker(self._ask(), name="review", exit_on_error=True)
+        begin(self, self._ask, name="review")
 
     async def _ask(self) -> None:
         try:
@@ -117,7 +119,7 @@ class ReviewScreen(PlanScreen):
     def action_export(self) -> None:
         """Write it to a file: for a multisig, a hardware wallet or another machine."""
         if self.armed and not self.busy and self._review is not None and self._outcome is None:
-            self.run_worker(self._export(self._review), name="export", exit_on_error=True)
+            begin(self, partial(self._export, self._review), name="export")
 
     async def _export(self, review: CallReview) -> None:
         try:

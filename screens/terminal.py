@@ -12,7 +12,7 @@ from console.errors import SignerError
 
 
 class DrawnTerminal:
-    """`console.ports.Terminal` of an application that draws on it.
+    """`console.ports.keys.Terminal` of an application that draws on it.
 
     Args:
         app: Stops drawing while the terminal is lent.

@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 from textual.timer import Timer
-from textual.widgets import Input
 
 from console.errors import ConsoleError
-from console.model import Course, Moment, Scene
-from console.ports import Timeline
+from console.model import Course
 from screens.acting import ActingApp
-from widgets.travel_line import Past
+from widgets.working import begin
+
+if TYPE_CHECKING:
+    from console.model import Moment, Scene
+    from console.ports.session import Timeline
 
 SPEEDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 """Seconds of then in a second of now."""
@@ -48,13 +52,18 @@ class TravellingApp(ActingApp):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The way back to the present is no key for whoever types."""
-        if action == "travel_live" and isinstance(self.focused, Input):
-            return False
+        if action == "travel_live" and self.focused is not None:
+            from textual.widgets import Input
+
+            if isinstance(self.focused, Input):
+                return False
         return super().check_action(action, parameters)
 
     def on_mount(self) -> None:
         recording = self.session.recording
         if recording is not None and recording.first is not None:
+            from widgets.travel_line import Past
+
             # Its first frame already looks like no present.
             self.past = Past(recording.first.time, 0, len(recording), held=True, speed=self.speed, replay=True)
 
@@ -173,7 +182,7 @@ class TravellingApp(ActingApp):
 
     def _go(self, timeline: Timeline, moment: Moment) -> None:
         self._wanted = moment.number
-        self.run_worker(self._show(timeline, moment), name="a moment")
+        begin(self, partial(self._show, timeline, moment), name="a moment")
 
     async def _show(self, timeline: Timeline, moment: Moment) -> None:
         try:
@@ -188,6 +197,8 @@ class TravellingApp(ActingApp):
 
     def show_scene(self, scene: Scene, timeline: Timeline) -> None:
         """Draw what was known at a moment."""
+        from widgets.travel_line import Past
+
         replayed = self.session.recording is not None
         self.past = Past(
             time=scene.moment.time,
@@ -198,6 +209,7 @@ class TravellingApp(ActingApp):
             replay=replayed,
             ago_s=None if replayed else max(0.0, self.live_now - scene.moment.time),
             alarm=self._alarm(),
+            inside=scene.inside,
         )
         self.course = self._course_at(scene, replayed=replayed)
         self.now = scene.moment.time

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Footer
 
 from console.errors import ConsoleError
 from console.model import SigningRecord, Validator
-from console.ports import Session
+from console.ports.session import Session
 from screens.addresses import filecoin_form, prefix_of
 from screens.bindings import bindings_for
 from screens.filtered import FilteredScreen, filter_field
 from widgets.copyable import Copyable, of_validator
 from widgets.dashboard import DashboardTable, ReadinessPanel
 from widgets.dashboard_rows import Dashboard
+from widgets.key_line import KeyLine
 from widgets.narrowing import Narrowing
 from widgets.row_table import RowTable
 from widgets.status_line import StatusLine
 from widgets.validator_detail import Record, ValidatorDetail
+from widgets.working import begin
 
 _NOT_KEPT = "what was read of it then is not kept; the present has it"
 OF_THE_PAST = Record(SigningRecord((), "", _NOT_KEPT), None, _NOT_KEPT)
@@ -64,15 +66,14 @@ class ValidatorsScreen(FilteredScreen):
                 yield DashboardTable(id="dashboard")
             yield ValidatorDetail(id="detail")
         yield filter_field("a name, an address, a state, a pattern; ! first for the others; Esc ends it")
-        yield Footer(show_command_palette=False)
-
-    def watch_snapshot(self) -> None:
-        snapshot = self.snapshot
-        known = snapshot is not None and snapshot.chain is not None
-        self._dashboard = Dashboard(snapshot) if snapshot is not None and known else None
-        super().watch_snapshot()
+        yield KeyLine()
 
     def draw(self) -> None:
+        snapshot = self.snapshot
+        if snapshot is None or snapshot.chain is None:
+            self._dashboard = None
+        elif self._dashboard is None or self._dashboard.chain is not snapshot.chain:
+            self._dashboard = Dashboard(snapshot)
         self.query_one(StatusLine).show(self.snapshot, self.now)
         self.query_one(ReadinessPanel).show(self.snapshot, self.now)
         form = (None, str, self._filecoin)[self._addresses]
@@ -82,7 +83,7 @@ class ValidatorsScreen(FilteredScreen):
     def apply_filter(self, narrowing: Narrowing) -> None:
         self.query_one(DashboardTable).narrow(narrowing)
 
-    def nearest(self) -> tuple[Copyable, ...]:
+    async def nearest(self) -> tuple[Copyable, ...]:
         chosen = self.query_one(DashboardTable).chosen
         validators = self.snapshot.chain.validators if self.snapshot is not None and self.snapshot.chain else ()
         return next((of_validator(entry) for entry in validators if entry.address == chosen), ())
@@ -154,7 +155,7 @@ class ValidatorsScreen(FilteredScreen):
             # What is under way ends with another look.
             return
         self._read_for = wanted
-        self.run_worker(self._read(validator), name="record", exit_on_error=True)
+        begin(self, partial(self._read, validator), name="record")
 
     async def _read(self, validator: Validator) -> None:
         before = self._records.get(validator.address, Record())

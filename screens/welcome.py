@@ -15,7 +15,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from console.actions import WELCOME
@@ -26,7 +26,9 @@ from console.settings import DEVNET
 from screens.bindings import bindings_for
 from screens.plan import PlanScreen
 from widgets.drawn import BAD, MUTED, STRONG, WARN, Grown, stacked
+from widgets.key_line import KeyLine
 from widgets.plan_rows import Plan
+from widgets.working import begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ class WelcomeScreen(Screen[None]):
         yield _Choices(id="choices", markup=False)
         with VerticalScroll(id="pane", can_focus=False):
             yield Static(Content(""), markup=False, id="detail")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self.action_look_again()
@@ -95,7 +97,7 @@ class WelcomeScreen(Screen[None]):
     def action_look_again(self) -> None:
         """Look at this machine again."""
         self.query_one("#summary", Grown).draw(Content.styled("Looking at what is on this machine…", MUTED))
-        self.run_worker(self._look_around(), exclusive=True, exit_on_error=True)
+        begin(self, self._look_around, exclusive=True)
 
     async def _look_around(self) -> None:
         found = await asyncio.to_thread(self._look)

@@ -57,7 +57,8 @@ from console.model import (
     upgrade_of,
 )
 from console.model.plan import FailureCode
-from console.ports import Terminal, Timeline
+from console.ports.keys import Terminal
+from console.ports.session import Timeline
 from console.text import UntrustedText
 
 NOW = 1_760_000_000.0

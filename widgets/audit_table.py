@@ -10,7 +10,8 @@ from typing import ClassVar
 from textual.content import Content
 
 from console.model import AuditEntry, AuditKind
-from widgets.drawn import BAD, MUTED, Drawn, stacked
+from widgets.drawn import BAD, MUTED, stacked
+from widgets.panel import RowsPanel
 from widgets.row_table import Column, RowTable
 
 _WIDE = 110
@@ -81,19 +82,8 @@ def entry_lines(entry: AuditEntry) -> tuple[Content, ...]:
     return tuple(Content.assemble((f"{name:<{width}}", MUTED), words) for name, words in known if words)
 
 
-class AuditDetail(Drawn):
+class AuditDetail(RowsPanel):
     """The entry under the cursor, as much of it as fits."""
-
-    DEFAULT_CSS = """
-    AuditDetail {
-        border-top: solid $border-blurred;
-        border-title-style: bold;
-        border-title-color: $foreground;
-        padding: 0 1;
-        text-wrap: nowrap;
-        text-overflow: ellipsis;
-    }
-    """
 
     def show(self, entry: AuditEntry | None) -> None:
         """Draw it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from textual import events
 from textual.content import Content
 
 from widgets.drawn import MUTED, Drawn
@@ -73,9 +72,6 @@ class BigNumber(Drawn):
     def show(self, number: str, caption: tuple[str, str]) -> None:
         """Show a number; the caption stands at its right foot."""
         self._number, self._caption = number, caption
-        self._redraw()
-
-    def on_resize(self, event: events.Resize) -> None:
         self._redraw()
 
     def _redraw(self) -> None:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from console.model import NodeStatus, Proposal, Snapshot, Validator
 from console.network_table import DEVNET
+
+if TYPE_CHECKING:
+    from console.model import (
+        AuditEntry,
+        GenerationOnDisk,
+        NodeStatus,
+        PointOnDisk,
+        Proposal,
+        Snapshot,
+        Validator,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,36 @@ def of_node(node: NodeStatus) -> tuple[Copyable, ...]:
         Copyable(f"process id of {node.name}", str(node.pid) if node.pid is not None else ""),
         Copyable(f"height of {node.name}", str(node.height) if node.height is not None else ""),
         Copyable(f"alarm of {node.name}", node.alarm),
+    )
+
+
+def of_generation(generation: GenerationOnDisk) -> tuple[Copyable, ...]:
+    """Of one generation on disk."""
+    of = f"of generation {generation.name}"
+    return _present(
+        Copyable(f"sha256 {of}", generation.sha256),
+        Copyable(f"name {of}", generation.name),
+        Copyable(f"hash of the manifest {of}", generation.manifest),
+        Copyable(f"origin {of}", generation.origin),
+        Copyable(f"problem {of}", generation.problem),
+    )
+
+
+def of_point(point: PointOnDisk) -> tuple[Copyable, ...]:
+    """Of one rollback point."""
+    of = f"of rollback point {point.name}"
+    return _present(
+        Copyable(f"name {of}", point.name),
+        Copyable(f"height {of}", str(point.app_height) if point.app_height is not None else ""),
+        Copyable(f"description {of}", point.sentence),
+    )
+
+
+def of_audit_entry(entry: AuditEntry) -> tuple[Copyable, ...]:
+    """Of one entry of the audit: the whole record in one line, as it is saved, and each of its values."""
+    return _present(
+        Copyable("whole entry", json.dumps(entry.to_json())),
+        *(Copyable(name, words) for name, words in entry.detail),
     )
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 
-from console.model import Snapshot
 from widgets.big_number import BigNumber
 from widgets.drawn import Drawn
-from widgets.outlook import outlook
-from widgets.phases import Outlook
+from widgets.phases import CONNECTING, Outlook
+
+if TYPE_CHECKING:
+    from console.model import Snapshot
 
 _TONES = ("error", "warning", "success")
 
@@ -41,7 +44,7 @@ class Countdown(Vertical):
 
     def show(self, snapshot: Snapshot | None, now: float) -> Outlook:
         """Draw where the upgrade stands at `now` (Unix seconds); returns what was drawn."""
-        view = outlook(snapshot, now)
+        view = CONNECTING if snapshot is None else _outlook(snapshot, now)
         if view.title != self._title:
             self._title = view.title
             self.border_title = Content(view.title)
@@ -52,3 +55,10 @@ class Countdown(Vertical):
         self.query_one("#countdown-when", Drawn).draw(Content(view.when))
         self.query_one("#countdown-sentence", Drawn).draw(Content(view.sentence))
         return view
+
+
+def _outlook(snapshot: Snapshot, now: float) -> Outlook:
+    # Imported here: the first frame comes before the first Snapshot.
+    from widgets.outlook import outlook
+
+    return outlook(snapshot, now)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from textual import events
 from textual.content import Content
 
 from console.model import ChainView, Crossing, NodeHeight, NodeStatus, Proposal, Snapshot, missed_its_halt, power_back
 from console.model.crossing import VOTER_DIGITS
 from console.text import duration, shortened
-from widgets.drawn import BAD, GOOD, MUTED, WARN, Drawn, stacked
+from widgets.drawn import BAD, GOOD, MUTED, WARN, stacked
 from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, count
+from widgets.panel import RowsPanel
 from widgets.readiness_rows import DOWN_AFTER_S
 
 DONE, OPEN, NOW_ON = "✓", "·", "▸"
@@ -143,19 +143,8 @@ def _row(
 _TONES = {"good": GOOD, "bad": BAD, "warn": WARN, "": ""}
 
 
-class CrossingList(Drawn):
+class CrossingList(RowsPanel):
     """As many validators as fit, those that are missing first."""
-
-    DEFAULT_CSS = """
-    CrossingList {
-        border-top: solid $border-blurred;
-        border-title-style: bold;
-        border-title-color: $foreground;
-        padding: 0 1;
-        text-wrap: nowrap;
-        text-overflow: ellipsis;
-    }
-    """
 
     def __init__(self, own_address: str = "", *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -166,9 +155,6 @@ class CrossingList(Drawn):
     def show(self, snapshot: Snapshot | None, now: float) -> None:
         """Draw the rows at `now`, Unix seconds."""
         self._snapshot, self._now = snapshot, now
-        self._redraw()
-
-    def on_resize(self, event: events.Resize) -> None:
         self._redraw()
 
     def _redraw(self) -> None:

@@ -5,50 +5,34 @@ from __future__ import annotations
 import asyncio
 from typing import ClassVar
 
-from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
 from console.actions import action
-from console.model import Proposal, ProposalStatus, ReleaseKind, ScheduleKind, Snapshot, Validator
-from console.text import duration, percent
+from console.model import Proposal, ProposalStatus, ReleaseKind, ScheduleKind, Validator
+from console.text import percent
 from widgets.dashboard_rows import ORDERS, Dashboard, DashboardRow, DashboardRows, Form, ordered
-from widgets.drawn import GOOD, MUTED, WARN, Drawn, stacked
-from widgets.moments import CLOCK_SIGN, chain_age, why_no_chain
+from widgets.drawn import GOOD, MUTED, WARN, stacked
+from widgets.moments import chain_age, why_no_chain
 from widgets.narrowing import NOTHING_TYPED, Narrowing
+from widgets.panel import SnapshotPanel
 from widgets.power_bar import Share, power_bar
 from widgets.proposal_words import Clock, readiness_words, schedule_words, waits_for
 from widgets.row_table import Column, RowTable
+from widgets.working import begin
 
 ORDERED_AT_ONCE = 500
 """Validators that are put in order without a thread: some milliseconds."""
 
 
-class ReadinessPanel(Drawn):
+class ReadinessPanel(SnapshotPanel):
     """Ready power as a bar, and what follows from it."""
 
     DEFAULT_CSS = """
     ReadinessPanel {
         height: 7;
-        border-top: solid $border-blurred;
-        border-title-style: bold;
-        border-title-color: $foreground;
-        padding: 0 1;
     }
     """
-
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._snapshot: Snapshot | None = None
-        self._now = 0.0
-
-    def show(self, snapshot: Snapshot | None, now: float) -> None:
-        """Draw the readiness at `now`, Unix seconds."""
-        self._snapshot, self._now = snapshot, now
-        self._redraw()
-
-    def on_resize(self, event: events.Resize) -> None:
-        self._redraw()
 
     def _redraw(self) -> None:
         snapshot = self._snapshot
@@ -80,8 +64,8 @@ class ReadinessPanel(Drawn):
             *(Content(line) for line in outcome_lines(proposal, clock)),
         ]
         age = chain_age(snapshot.chain, snapshot.taken_at, self._now)
-        if age.stale and age.seconds is not None:
-            lines[1] = Content.styled(f"{CLOCK_SIGN} read {duration(age.seconds)} ago: {lines[1].plain}", WARN)
+        if age.read_ago:
+            lines[1] = Content.styled(f"{age.read_ago}: {lines[1].plain}", WARN)
         self.draw(stacked(*lines))
 
 
@@ -225,7 +209,7 @@ class DashboardTable(RowTable[DashboardRow]):
             self._take(self._in_order(dashboard), wanted)
         else:
             self._ordering = True
-            self.run_worker(self._order_in_thread(), name="order", exit_on_error=True)
+            begin(self, self._order_in_thread, name="order")
 
     def _in_order(self, dashboard: Dashboard) -> tuple[Validator, ...]:
         return ordered(dashboard, ORDERS[self._order], self._narrowing, reverse=self._reversed)

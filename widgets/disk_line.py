@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from textual import events
 from textual.content import Content
 
 from console.model import DiskUse, FolderSize
@@ -25,9 +24,6 @@ class DiskLine(Drawn):
     def show(self, disk: DiskUse | None) -> None:
         """Draw the disk as read last; None before the first reading."""
         self._disk = disk
-        self._redraw()
-
-    def on_resize(self, event: events.Resize) -> None:
         self._redraw()
 
     def _redraw(self) -> None:

@@ -29,7 +29,8 @@ class Drawn(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes, markup=False)
         self._drawn = Content("")
-        self._headed: Content | None = None
+        self._strips: tuple[object, list[Strip]] = (None, [])
+        """The rows of what is shown, with the size and style that they are of."""
 
     @property
     def content(self) -> Content:
@@ -52,20 +53,24 @@ class Drawn(Widget):
             self.refresh(*rows)
         return True
 
-    def head(self, title: Content) -> None:
-        """Show this title in the rule above."""
-        if self._headed is None or not self._headed.is_same(title):
-            self._headed = title
-            self.border_title = title
+    def on_resize(self) -> None:
+        self._redraw()
+
+    def _redraw(self) -> None:
+        """Draw what was given for the size of now; for texts that depend on it."""
 
     def _changed_rows(self, before: Content, after: Content) -> list[Region] | None:
         """The part of each row from its first to its last difference; None while nothing was drawn yet."""
         width, height = self.size
         if not self.is_mounted or not width or not height:
             return None
-        old, new = (
-            Visual.to_strips(self, content, width, height, self.visual_style, pad=True) for content in (before, after)
-        )
+        style = self.visual_style
+        form = (width, height, style)
+        kept, old = self._strips
+        if kept != form:
+            old = Visual.to_strips(self, before, width, height, style, pad=True)
+        new = Visual.to_strips(self, after, width, height, style, pad=True)
+        self._strips = (form, new)
         if len(old) != len(new):
             return None
         regions: list[Region] = []

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from console.model import ChainView, Proposal, ProposalStatus, Snapshot, power_needed
-from console.text import duration
-from widgets.moments import CLOCK_SIGN, UNKNOWN, chain_age, count, why_no_chain
+from widgets.moments import UNKNOWN, chain_age, count, why_no_chain
 from widgets.proposal_words import Clock, waits_for
 
 
@@ -55,8 +54,8 @@ def as_read(snapshot: Snapshot | None, now: float | None = None) -> str:
     """
     if snapshot is None or snapshot.chain is None:
         return ""
-    age = chain_age(snapshot.chain, snapshot.taken_at, snapshot.taken_at if now is None else now)
-    return f"{CLOCK_SIGN} As read {duration(age.seconds)} ago: " if age.stale else ""
+    ago = chain_age(snapshot.chain, snapshot.taken_at, snapshot.taken_at if now is None else now).read_ago
+    return f"{ago}: " if ago else ""
 
 
 def stop_warning(snapshot: Snapshot | None, address: str, now: float | None = None) -> str:

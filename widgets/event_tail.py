@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from textual import events
 from textual.content import Content
 
-from console.model import Event
-from widgets.drawn import BAD, GOOD, MUTED, WARN, Drawn, stacked
+from widgets.drawn import BAD, GOOD, MUTED, WARN, stacked
 from widgets.moments import UNKNOWN, count, time_of_day
+from widgets.panel import RowsPanel
+
+if TYPE_CHECKING:
+    from console.model import Event
 
 _SIGNS = {"good": ("✓", GOOD), "bad": ("✗", BAD), "warn": ("!", WARN), "": ("·", MUTED)}
 _NAMED = 3
@@ -53,19 +56,8 @@ def _line(run: list[Event]) -> EventLine:
     return EventLine(when, *_SIGNS[newest.tone], text=f"{named} {newest.words}".strip())
 
 
-class EventTail(Drawn):
+class EventTail(RowsPanel):
     """As many of the newest events as fit."""
-
-    DEFAULT_CSS = """
-    EventTail {
-        border-top: solid $border-blurred;
-        border-title-style: bold;
-        border-title-color: $foreground;
-        padding: 0 1;
-        text-wrap: nowrap;
-        text-overflow: ellipsis;
-    }
-    """
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -74,9 +66,6 @@ class EventTail(Drawn):
     def show(self, history: tuple[Event, ...]) -> None:
         """Draw the newest of these events, oldest first."""
         self._history = history
-        self._redraw()
-
-    def on_resize(self, event: events.Resize) -> None:
         self._redraw()
 
     def _redraw(self) -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from console.model import Crossing, ProposalStatus, Snapshot
+from console import model
 from widgets.phases import Phase
+
+if TYPE_CHECKING:
+    from console.model import Snapshot
 
 VERIFIED_AFTER_BLOCKS = 100
 """Blocks past H after which an executed upgrade is no news any more."""
@@ -30,15 +34,17 @@ def face_of(snapshot: Snapshot | None, phase: Phase) -> Face:
     if snapshot is None or upgrade is None:
         return Face.CALM
     attempt = snapshot.node.attempt if snapshot.node is not None else None
-    own = attempt.crossing if attempt is not None and attempt.proposal_id == upgrade.proposal.id else Crossing.NONE
+    own = (
+        attempt.crossing if attempt is not None and attempt.proposal_id == upgrade.proposal.id else model.Crossing.NONE
+    )
     if own.waits_for_operator or phase in {Phase.HALTED, Phase.WAITING_FOR_QUORUM}:
         return Face.CROSSING
     # Our node is under way while the network is past H, or was never stopped.
-    if own is not Crossing.NONE and not own.ended and own is not Crossing.PROBATION:
+    if own is not model.Crossing.NONE and not own.ended and own is not model.Crossing.PROBATION:
         return Face.CROSSING
-    if phase is Phase.CROSSED or own is Crossing.PROBATION:
+    if phase is Phase.CROSSED or own is model.Crossing.PROBATION:
         return Face.VERIFYING
-    executed = upgrade.proposal.status is ProposalStatus.EXECUTED and upgrade.blocks_left is not None
+    executed = upgrade.proposal.status is model.ProposalStatus.EXECUTED and upgrade.blocks_left is not None
     if phase is Phase.COMMITTED and executed and -(upgrade.blocks_left or 0) <= VERIFIED_AFTER_BLOCKS:
         return Face.VERIFYING
     return Face.CALM

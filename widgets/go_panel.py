@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from console.model import (
-    ChainView,
-    Proposal,
-    ProposalStatus,
-    Reckoning,
-    ReleaseKind,
-    Snapshot,
-    Upgrade,
-    Verdict,
-    more_than_two_thirds,
-    power_back,
-)
-from console.text import duration
-from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, Drawn, stacked
-from widgets.moments import CLOCK_SIGN, chain_age, count
-from widgets.proposal_words import readiness_words, vote_words
+from console import model
+from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, stacked
+from widgets.moments import chain_age, count
+from widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from console.model import ChainView, Proposal, Reckoning, Snapshot, Upgrade
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +51,8 @@ def crossing_terms(chain: ChainView, proposal: Proposal) -> list[Term]:
 
     Before the crossing is over what is missing is on its way, not failed.
     """
-    over = proposal.status is ProposalStatus.EXECUTED
-    back = power_back(chain, proposal.target_height, proposal)
+    over = proposal.status is model.ProposalStatus.EXECUTED
+    back = model.power_back(chain, proposal.target_height, proposal)
     total = proposal.total_power
     confirmed = f"confirmed {proposal.confirmed_power} of {total}, {2 * total // 3 + 1} needed"
     missing = "✗" if over else "·"
@@ -69,12 +61,14 @@ def crossing_terms(chain: ChainView, proposal: Proposal) -> list[Term]:
             "✓" if back.power >= back.needed else missing,
             f"{'up' if over else 'back'} {back.power} of {back.total} power, {back.needed} needed",
         ),
-        Term("✓" if more_than_two_thirds(proposal.confirmed_power, total) else missing, confirmed),
+        Term("✓" if model.more_than_two_thirds(proposal.confirmed_power, total) else missing, confirmed),
     ]
 
 
 def waiting_terms(proposal: Proposal) -> list[Term]:
     """Before there is a height: the vote, then the readiness that gives it one."""
+    from widgets.proposal_words import readiness_words, vote_words
+
     terms = []
     if proposal.voting_power:
         won = proposal.yes_power >= proposal.vote_needed
@@ -89,13 +83,13 @@ def verdict_words(upgrade: Upgrade) -> tuple[str, str, str]:
     proposal = upgrade.proposal
     if proposal.status.open and not proposal.has_height:
         return " NOT YET ", WARN, "it has no height yet"
-    if proposal.status is ProposalStatus.EXECUTED:
+    if proposal.status is model.ProposalStatus.EXECUTED:
         return " CROSSED ", GOOD, "more than 2/3 confirmed"
-    if proposal.status is ProposalStatus.ABORTED and upgrade.blocks_left is not None and upgrade.blocks_left < 0:
+    if proposal.status is model.ProposalStatus.ABORTED and upgrade.blocks_left is not None and upgrade.blocks_left < 0:
         return " ABORTED ", WARN, "the old binary goes on"
-    if proposal.verdict is Verdict.CROSS:
+    if proposal.verdict is model.Verdict.CROSS:
         return " CROSS ", GOOD, f"frozen at {count(proposal.frozen_at)}"
-    if proposal.verdict is Verdict.ABORT or proposal.status is ProposalStatus.ABORTED:
+    if proposal.verdict is model.Verdict.ABORT or proposal.status is model.ProposalStatus.ABORTED:
         return (
             " ABORT ",
             BAD,
@@ -105,26 +99,11 @@ def verdict_words(upgrade: Upgrade) -> tuple[str, str, str]:
     return (" GO ", GOOD, until) if upgrade.go else (" NO-GO ", BAD, until)
 
 
-_NOTHING_LEFT = {
-    ProposalStatus.REJECTED,
-    ProposalStatus.EXPIRED,
-    ProposalStatus.CANCELLED,
-    ProposalStatus.ROLLED_BACK,
-}
 _STYLES = {"✓": GOOD, "✗": BAD, "·": MUTED}
 
 
-class GoPanel(Drawn):
+class GoPanel(Panel):
     """GO or NO-GO with numbers. Shows nothing that is stale as if it were current."""
-
-    DEFAULT_CSS = """
-    GoPanel {
-        border-top: solid $border-blurred;
-        border-title-style: bold;
-        border-title-color: $foreground;
-        padding: 0 1;
-    }
-    """
 
     def show(self, snapshot: Snapshot | None, now: float) -> None:
         """Draw the reckoning at `now`, Unix seconds."""
@@ -133,7 +112,9 @@ class GoPanel(Drawn):
         if snapshot is None or snapshot.chain is None or upgrade is None:
             self.draw(Content.styled("Nothing to decide." if snapshot and snapshot.chain else "— not known yet", MUTED))
             return
-        if upgrade.proposal.status in _NOTHING_LEFT or upgrade.proposal.release_kind is ReleaseKind.NONE:
+        ends = model.ProposalStatus
+        over = upgrade.proposal.status in {ends.REJECTED, ends.EXPIRED, ends.CANCELLED, ends.ROLLED_BACK}
+        if over or upgrade.proposal.release_kind is model.ReleaseKind.NONE:
             self.draw(Content.styled("Nothing to decide.", MUTED))
             return
         age = chain_age(snapshot.chain, snapshot.taken_at, now)
@@ -141,9 +122,9 @@ class GoPanel(Drawn):
         lines = [Content.assemble((badge, f"{STRONG} reverse {style}"), " ", (beside, MUTED))]
         if age.stale:
             # A decided verdict stays true when old; a reckoning does not.
-            if upgrade.proposal.verdict is Verdict.NONE:
+            if upgrade.proposal.verdict is model.Verdict.NONE:
                 lines = [Content.assemble((" — ", f"{STRONG} reverse {WARN}"), " not known now")]
-            lines.append(Content.styled(f"{CLOCK_SIGN} read {duration(age.seconds)} ago:", WARN))
+            lines.append(Content.styled(f"{age.read_ago}:", WARN))
         agreement = snapshot.chain.agreement
         if agreement is not None and agreement.blocks:
             # First of all: none of the numbers below may be true.
@@ -155,11 +136,13 @@ class GoPanel(Drawn):
         proposal = upgrade.proposal
         if proposal.status.open and not proposal.has_height:
             return [term_line(term) for term in waiting_terms(proposal)]
-        crossing = upgrade.blocks_left is not None and upgrade.blocks_left <= 0 and proposal.verdict is Verdict.CROSS
-        if proposal.status is ProposalStatus.SCHEDULED and not crossing:
+        crossing = (
+            upgrade.blocks_left is not None and upgrade.blocks_left <= 0 and proposal.verdict is model.Verdict.CROSS
+        )
+        if proposal.status is model.ProposalStatus.SCHEDULED and not crossing:
             told = chain.agreement.sentence if chain.agreement is not None and chain.agreement.blocks else ""
             terms = power_terms(upgrade, told)
-        elif proposal.status is ProposalStatus.ABORTED or proposal.verdict is Verdict.ABORT:
+        elif proposal.status is model.ProposalStatus.ABORTED or proposal.verdict is model.Verdict.ABORT:
             # Why it was aborted.
             terms = [term for term in power_terms(upgrade) if "power" in term.text]
         else:

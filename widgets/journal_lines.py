@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from textual import events
 from textual.content import Content
 
 from console.model import Arming, Crossing, JournalEntry, Preparation
 from console.text import with_short_hashes
-from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, Drawn, stacked
+from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, stacked
 from widgets.moments import time_of_day
+from widgets.panel import RowsPanel
 
 _STATES = {state.value.lower(): state for kind in (Preparation, Arming, Crossing) for state in kind if state.value}
 _BAD = {"failed", "missed_halt", "needs_operator", "parked", "rollback"}
@@ -16,20 +16,10 @@ _GOOD = {"committed", "ready", "armed"}
 _HASH_SHOWN = 13
 
 
-class JournalLines(Drawn):
+class JournalLines(RowsPanel):
     """As many of the newest entries as there are rows."""
 
-    DEFAULT_CSS = """
-    JournalLines {
-        border-top: solid $border-blurred;
-        border-title-style: bold;
-        border-title-color: $foreground;
-        padding: 0 1;
-        text-wrap: nowrap;
-        text-overflow: ellipsis;
-        &.-words { text-wrap: wrap; text-overflow: fold; }
-    }
-    """
+    DEFAULT_CSS = "JournalLines.-words { text-wrap: wrap; text-overflow: fold; }"
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -39,9 +29,6 @@ class JournalLines(Drawn):
     def show(self, entries: tuple[JournalEntry, ...] | None, problem: str = "") -> None:
         """Draw these entries, newest first; or why there are none. None: it was not read yet."""
         self._entries, self._problem = entries, problem
-        self._redraw()
-
-    def on_resize(self, event: events.Resize) -> None:
         self._redraw()
 
     def _redraw(self) -> None:

@@ -6,9 +6,9 @@ import re
 
 from textual.content import Content
 
-from console.log_store import MAX_LINE
 from console.text import untrusted
-from widgets.drawn import MUTED, Drawn, stacked
+from widgets.drawn import MUTED, stacked
+from widgets.panel import RowsPanel
 
 TAIL_LINES = 200
 """Lines that are kept for the tail; the log itself is read from its files."""
@@ -26,6 +26,8 @@ def source_word(source: str) -> str:
 
 def safe_line(source: str, text: str) -> LogLine:
     """A line as it may be shown: a log is a file, so its text is foreign."""
+    from console.log_store import MAX_LINE
+
     return str(untrusted(source, 16)), str(untrusted(text.expandtabs(), MAX_LINE))
 
 
@@ -57,19 +59,8 @@ def newest(lines: tuple[LogLine, ...], rows: int) -> list[LogLine]:
     return kept[::-1]
 
 
-class LogTail(Drawn):
+class LogTail(RowsPanel):
     """The newest lines, as many as fit; no scrolling, and what repeats itself stands there once."""
-
-    DEFAULT_CSS = """
-    LogTail {
-        border-top: solid $border-blurred;
-        border-title-style: bold;
-        border-title-color: $foreground;
-        padding: 0 1;
-        text-wrap: nowrap;
-        text-overflow: ellipsis;
-    }
-    """
 
     def show(self, lines: tuple[LogLine, ...]) -> None:
         """Draw the tail of these lines, oldest first."""

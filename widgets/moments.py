@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from console.model import ChainView, Snapshot
 from console.text import duration
+
+if TYPE_CHECKING:
+    from console.model import ChainView, Snapshot
 
 STALE_AFTER_S = 10.0
 """Seconds without an answer after which a reading is stale, or five blocks if that is longer."""
@@ -33,6 +36,11 @@ class Age:
         if self.stale:
             return f"{CLOCK_SIGN} stale {duration(self.seconds)}"
         return "live" if self.seconds < LIVE_WITHIN_S else f"{duration(self.seconds)} old"
+
+    @property
+    def read_ago(self) -> str:
+        """`◷ read 34s ago` of a stale reading; empty while it may pass as current, and where there is none."""
+        return f"{CLOCK_SIGN} read {duration(self.seconds)} ago" if self.stale and self.seconds is not None else ""
 
 
 def why_no_chain(snapshot: Snapshot | None) -> str:

@@ -6,24 +6,19 @@ from textual.content import Content
 
 from console.model import NodeStatus, Snapshot
 from console.text import duration, shortened
-from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, Drawn, stacked
+from widgets.drawn import MUTED, STRONG, WARN, stacked
 from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, count
 from widgets.node_course import NodeCourse, course_of
-from widgets.node_panel import BAD_STATES, GOOD_STATES
+from widgets.node_panel import state_style
+from widgets.panel import RowsPanel
 
 
-class NodeNow(Drawn):
+class NodeNow(RowsPanel):
     """Its state in the rule above, and three rows, whatever happens."""
 
     DEFAULT_CSS = """
     NodeNow {
         height: 4;
-        border-top: solid $border-blurred;
-        border-title-style: bold;
-        border-title-color: $foreground;
-        padding: 0 1;
-        text-wrap: nowrap;
-        text-overflow: ellipsis;
     }
     """
 
@@ -44,8 +39,7 @@ def _title(node: NodeStatus, *, journalled: bool) -> Content:
         return Content.assemble(
             f"Journal of {node.name}  ", (f"{CLOCK_SIGN} {node.state}", f"{STRONG} {WARN}"), "  no controller answers"
         )
-    bad = node.state in BAD_STATES or bool(node.alarm)
-    style = BAD if bad else GOOD if node.state in GOOD_STATES else ""
+    style = state_style(node)
     state = f"{'! ' if node.alarm else ''}{node.state}"
     paused = ("  automation paused", f"{STRONG} {WARN}") if node.paused else ("", "")
     return Content.assemble(f"This node: {node.name}  ", (state, f"{STRONG} {style}".strip()), paused)

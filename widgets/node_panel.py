@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from textual import events
+from typing import TYPE_CHECKING
+
 from textual.content import Content
 
-from console.model import Crossing, NodeState, NodeStatus, Snapshot
+from console import model
 from console.text import with_short_hashes
-from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, Drawn, stacked
+from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, stacked
 from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, count
-from widgets.readiness_rows import failure_words
+from widgets.panel import RowsPanel
 
-BAD_STATES = {
-    NodeState.NEEDS_OPERATOR.value,
-    NodeState.STOPPED.value,
-    Crossing.MISSED_HALT.value,
-    "FAILED",
-}
-_HALTED_ONCE = frozenset(Crossing) - {Crossing.NONE, Crossing.MISSED_HALT, Crossing.NEEDS_OPERATOR}
-GOOD_STATES = {Crossing.COMMITTED.value, "READY", "ARMED"}
+if TYPE_CHECKING:
+    from console.model import NodeStatus, Snapshot
+
+
+def state_style(node: NodeStatus) -> str:
+    """The colour of a node's state; none for what is neither good nor bad."""
+    states, crossings = model.NodeState, model.Crossing
+    if node.alarm or node.state in {states.NEEDS_OPERATOR, states.STOPPED, crossings.MISSED_HALT, "FAILED"}:
+        return BAD
+    return GOOD if node.state in {crossings.COMMITTED, "READY", "ARMED"} else ""
 
 
 def node_note(node: NodeStatus) -> str:
     """What the controller wants said: its note, the attempt's, or the failure in words; hashes by their ends."""
+    from widgets.readiness_rows import failure_words
+
     attempt = node.attempt
     # A failure is only news while the crossing has not begun: afterwards the note tells something newer.
-    preparing = attempt is not None and attempt.crossing is Crossing.NONE
+    preparing = attempt is not None and attempt.crossing is model.Crossing.NONE
     failure = failure_words(attempt.failure_code) if attempt is not None and preparing else ""
     of_attempt = attempt.note if attempt is not None else ""
     if node.fetching is not None and preparing and node.note in {"", of_attempt}:
@@ -41,19 +46,8 @@ def node_alarm(node: NodeStatus) -> str:
     return with_short_hashes(node.alarm)
 
 
-class NodePanel(Drawn):
+class NodePanel(RowsPanel):
     """State, whether automation is paused, generation, version, process, height, halt and last exit code."""
-
-    DEFAULT_CSS = """
-    NodePanel {
-        border-top: solid $border-blurred;
-        border-title-style: bold;
-        border-title-color: $foreground;
-        padding: 0 1;
-        text-wrap: nowrap;
-        text-overflow: ellipsis;
-    }
-    """
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -74,9 +68,6 @@ class NodePanel(Drawn):
         self._lines = lines
         self._redraw()
 
-    def on_resize(self, event: events.Resize) -> None:
-        self._redraw()
-
     def _redraw(self) -> None:
         # Where there is no room for all, the last ones are left out whole.
         self.draw(stacked(*self._lines[: self.content_size.height or None]))
@@ -85,8 +76,7 @@ class NodePanel(Drawn):
 def _lines(node: NodeStatus, taken_at: float, now: float, *, journalled: bool) -> list[Content]:
     state = f"{CLOCK_SIGN} {node.state}" if journalled else node.state
     # A journal's word may be old: it is never shown in the colour of what is.
-    bad = node.state in BAD_STATES or bool(node.alarm)
-    style = WARN if journalled else BAD if bad else GOOD if node.state in GOOD_STATES else ""
+    style = WARN if journalled else state_style(node)
     age = age_of(node.height_age_s, taken_at, now)
     # Ten columns at 80: a great height gives up its commas for the clock sign.
     height = count(node.height) if not age.stale or (node.height or 0) < 10_000_000 else str(node.height)
@@ -122,7 +112,8 @@ def _halt(node: NodeStatus) -> Content:
     attempt = node.attempt
     if node.halt_height:
         return _field("halts at", count(node.halt_height))
-    if attempt is not None and attempt.crossing in _HALTED_ONCE:
+    never = {model.Crossing.NONE, model.Crossing.MISSED_HALT, model.Crossing.NEEDS_OPERATOR}
+    if attempt is not None and attempt.crossing not in never:
         # The halt itself may last for less than a second; that it happened stays readable.
         return _field("halted at", count(attempt.target_height))
     return _field("halts at", "not armed")

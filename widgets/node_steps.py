@@ -6,8 +6,9 @@ from textual.content import Content
 
 from console.model import Arming, Attempt, Crossing, Event, NodeStatus, Snapshot, Verdict
 from widgets.crossing_list import DONE, NOW_ON, OPEN, reached
-from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, Drawn, stacked
+from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, stacked
 from widgets.moments import CLOCK_SIGN, UNKNOWN, time_of_day
+from widgets.panel import Panel
 
 _STEPS = (
     (Crossing.HALTED, "halted"),
@@ -31,17 +32,8 @@ _WORDS = {
 }
 
 
-class NodeSteps(Drawn):
+class NodeSteps(Panel):
     """The steps that are taken with their times, the one under way, and those to come; or the way back."""
-
-    DEFAULT_CSS = """
-    NodeSteps {
-        border-top: solid $border-blurred;
-        border-title-style: bold;
-        border-title-color: $foreground;
-        padding: 0 1;
-    }
-    """
 
     def show(self, snapshot: Snapshot | None, seen: tuple[Event, ...]) -> None:
         """Draw the way; `seen` are the events of this session, oldest first."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.content import Content
 
-from console.model import Crossing, NodeStatus, Snapshot
+from console import model
 from widgets.drawn import WARN, Drawn
 from widgets.node_panel import node_alarm, node_note
+
+if TYPE_CHECKING:
+    from console.model import NodeStatus, Snapshot
 
 
 def notice(snapshot: Snapshot | None) -> str:
@@ -32,6 +37,8 @@ def notice(snapshot: Snapshot | None) -> str:
     if snapshot.node is not None and _crosses(snapshot.node):
         # Endpoints that fall silent at the halt are the plan; the countdown counts the seconds of silence.
         return ""
+    if snapshot.chain is not None and snapshot.chain.stalled is not None and not snapshot.chain_problem:
+        return f"The chain {snapshot.chain.stalled.sentence}"
     if snapshot.chain is not None and (snapshot.chain_problem or snapshot.chain.problem):
         # The first is the newest attempt's; the second came with the last answer.
         return f"Chain: {snapshot.chain_problem or snapshot.chain.problem}"
@@ -39,8 +46,8 @@ def notice(snapshot: Snapshot | None) -> str:
 
 
 def _crosses(node: NodeStatus) -> bool:
-    crossing = node.attempt.crossing if node.attempt is not None else Crossing.NONE
-    return crossing is not Crossing.NONE and not crossing.ended
+    crossing = node.attempt.crossing if node.attempt is not None else model.Crossing.NONE
+    return crossing is not model.Crossing.NONE and not crossing.ended
 
 
 class NoticeLine(Drawn):

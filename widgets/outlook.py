@@ -15,7 +15,7 @@ from console.model import (
 )
 from console.text import duration
 from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, block_silence, count, local_clock, wall_clock
-from widgets.phases import Outlook, Phase
+from widgets.phases import CONNECTING, Outlook, Phase
 from widgets.waiting import waiting
 
 
@@ -27,14 +27,7 @@ def outlook(snapshot: Snapshot | None, now: float) -> Outlook:
         now: Unix seconds; the time left counts down between snapshots, but never beyond stale (facts/tui.md E).
     """
     if snapshot is None:
-        return Outlook(
-            Phase.CONNECTING,
-            "Connecting",
-            UNKNOWN,
-            ("", ""),
-            "",
-            "Waiting for the first answer of chain and controller.",
-        )
+        return CONNECTING
     chain = snapshot.chain
     if chain is None:
         return _no_chain(snapshot, now)

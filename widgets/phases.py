@@ -39,3 +39,14 @@ class Outlook:
     """What will happen, or what happens now."""
     tone: str = ""
     """`error`, `warning`, `success` or empty; the words say the same."""
+
+
+CONNECTING = Outlook(
+    Phase.CONNECTING,
+    "Connecting",
+    "—",
+    ("", ""),
+    "",
+    "Waiting for the first answer of chain and controller.",
+)
+"""Before the first answer."""

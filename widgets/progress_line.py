@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from textual import events
 from textual.content import Content
 
 from widgets.drawn import GOOD, MUTED, Drawn
@@ -24,9 +23,6 @@ class ProgressLine(Drawn):
         """Draw `done` of `total` steps; a total of 0 is not known yet."""
         self._total = max(0, total)
         self._done = min(max(0, done), self._total)
-        self._redraw()
-
-    def on_resize(self, event: events.Resize) -> None:
         self._redraw()
 
     def _redraw(self) -> None:

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from textual import events
 from textual.content import Content
 
 from console.model import Proposal, Snapshot
-from widgets.drawn import MUTED, WARN, Drawn, stacked
+from widgets.drawn import MUTED, WARN, stacked
 from widgets.moments import why_no_chain
+from widgets.panel import Panel
 from widgets.proposal_report import Reading, summary_lines
 from widgets.proposal_words import Clock
 
 
-class ProposalDetail(Drawn):
+class ProposalDetail(Panel):
     """What matters most of one proposal: nothing of hash and address is shortened."""
-
-    DEFAULT_CSS = """
-    ProposalDetail {
-        border-top: solid $border-blurred;
-        border-title-style: bold;
-        border-title-color: $foreground;
-        padding: 0 1;
-    }
-    """
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -33,9 +24,6 @@ class ProposalDetail(Drawn):
     def show(self, snapshot: Snapshot | None, proposal: Proposal | None, now: float) -> None:
         """Draw this proposal at `now` (Unix seconds), or say why there is none."""
         self._snapshot, self._proposal, self._now = snapshot, proposal, now
-        self._redraw()
-
-    def on_resize(self, event: events.Resize) -> None:
         self._redraw()
 
     def _redraw(self) -> None:

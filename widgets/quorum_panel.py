@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from textual import events
 from textual.content import Content
 
-from console.model import Back, ChainView, Proposal, Snapshot, Upgrade, Validator, power_back
-from console.text import duration, shortened
-from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, Drawn, stacked
+from console.model import Back, ChainView, Proposal, Upgrade, Validator, power_back
+from console.text import shortened
+from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, stacked
 from widgets.go_panel import verdict_words
-from widgets.moments import CLOCK_SIGN, UNKNOWN, chain_age, count
+from widgets.moments import UNKNOWN, chain_age, count
+from widgets.panel import SnapshotPanel
 from widgets.power_bar import Share, power_bar
 
 _MOST_MISSING = 20
@@ -30,30 +30,8 @@ def missing_words(missing: tuple[Validator, ...]) -> str:
     return ", ".join(named) + more
 
 
-class QuorumPanel(Drawn):
+class QuorumPanel(SnapshotPanel):
     """A bar, the numbers beside it, the votes, and the names of who is missing."""
-
-    DEFAULT_CSS = """
-    QuorumPanel {
-        border-top: solid $border-blurred;
-        border-title-style: bold;
-        border-title-color: $foreground;
-        padding: 0 1;
-    }
-    """
-
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._snapshot: Snapshot | None = None
-        self._now = 0.0
-
-    def show(self, snapshot: Snapshot | None, now: float) -> None:
-        """Draw the meter at `now`, Unix seconds."""
-        self._snapshot, self._now = snapshot, now
-        self._redraw()
-
-    def on_resize(self, event: events.Resize) -> None:
-        self._redraw()
 
     def _redraw(self) -> None:
         snapshot = self._snapshot
@@ -65,8 +43,8 @@ class QuorumPanel(Drawn):
         self.head(Content(f"Power back at block {count(upgrade.proposal.target_height + 1)}"))
         age = chain_age(snapshot.chain, snapshot.taken_at, self._now)
         lines = [_badge(upgrade), *_meter(snapshot.chain, upgrade.proposal, self.size.width)]
-        if age.stale and age.seconds is not None:
-            lines.insert(1, Content.styled(f"{CLOCK_SIGN} read {duration(age.seconds)} ago:", WARN))
+        if age.read_ago:
+            lines.insert(1, Content.styled(f"{age.read_ago}:", WARN))
         self.draw(stacked(*lines))
 
 

@@ -5,21 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from console.model import (
-    ChainView,
-    FailureCode,
-    NodeHeight,
-    Proposal,
-    ProposalStatus,
-    Snapshot,
-    Validator,
-    ValidatorReadiness,
-    Verdict,
-    missed_its_halt,
-)
+from console import model
 from console.text import duration, percent, shortened
 from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, chain_age, count, time_of_day
+
+if TYPE_CHECKING:
+    from console.model import ChainView, NodeHeight, Proposal, Snapshot, Validator, ValidatorReadiness
 
 DOWN_AFTER_S = 10.0
 """Seconds of silence after which a node is called silent; before that it may just be restarting."""
@@ -127,7 +120,7 @@ def failure_words(code: int) -> str:
     if code == 0:
         return ""
     try:
-        return FailureCode(code).words
+        return model.FailureCode(code).words
     except ValueError:
         return f"failure code {code}"
 
@@ -149,12 +142,14 @@ def _state(
         return (f"crossed, {count(behind)} behind", "warn") if behind > 2 else ("crossed", "good")
     if reached and proposal is not None and node is not None:
         if node.app_height >= proposal.target_height:
-            if proposal.verdict is Verdict.CROSS and missed_its_halt(chain, proposal, said.address if said else ""):
+            if proposal.verdict is model.Verdict.CROSS and model.missed_its_halt(
+                chain, proposal, said.address if said else ""
+            ):
                 return "went on unarmed", "bad"
-            return ("back", "good") if proposal.status is ProposalStatus.SCHEDULED else ("running", "")
+            return ("back", "good") if proposal.status is model.ProposalStatus.SCHEDULED else ("running", "")
         if node.app_height == proposal.target_height - 1:
             return f"halted at {count(proposal.target_height)}", "warn"
-    if reached and node is None and proposal is not None and proposal.status is ProposalStatus.SCHEDULED:
+    if reached and node is None and proposal is not None and proposal.status is model.ProposalStatus.SCHEDULED:
         # What it said before H is no news of it, and its node was never heard.
         return "not seen", ""
     if said is not None and said.failure_code and not said.ready:
@@ -172,7 +167,7 @@ def _silence(node: NodeHeight, taken_at: float, now: float) -> tuple[str, str]:
 
 
 def _signals(said: ValidatorReadiness | None, proposal: Proposal | None) -> tuple[str, str]:
-    if said is None or proposal is None or proposal.status is ProposalStatus.VOTING:
+    if said is None or proposal is None or proposal.status is model.ProposalStatus.VOTING:
         # Nothing is fetched for a proposal that has not won its vote.
         return "running", ""
     if said.ready and said.armed:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from console.model import ProposalStatus, Snapshot, Validator
+from console import model
 from widgets.moments import CLOCK_SIGN, UNKNOWN, chain_age
-from widgets.readiness_rows import ReadinessRows, Row, in_order
 from widgets.row_table import Column, RowTable
+
+if TYPE_CHECKING:
+    from console.model import Snapshot, Validator
+    from widgets.readiness_rows import Row
+
+    _Table = RowTable[Row]
+else:
+    _Table = RowTable
 
 _WIDE = 76
 """Columns from which the share and the seconds are shown as well."""
@@ -37,7 +44,7 @@ def columns_for(width: int) -> tuple[Column, ...]:
     )
 
 
-class ReadinessTable(RowTable[Row]):
+class ReadinessTable(_Table):
     """The readiness table; draws the lines that changed and moves nothing else."""
 
     RIGHT: ClassVar[frozenset[str]] = frozenset({"power", "share"})
@@ -60,6 +67,9 @@ class ReadinessTable(RowTable[Row]):
         if snapshot is None or snapshot.chain is None:
             self.show_rows(())
             return
+        # Imported here: the first frame has no rows.
+        from widgets.readiness_rows import ReadinessRows, in_order
+
         if snapshot.chain.validators != self._validators:
             self._validators = snapshot.chain.validators
             self._ordered = in_order(self._validators)
@@ -73,7 +83,7 @@ def _heading(snapshot: Snapshot | None) -> str:
     if upgrade is None:
         return f"Validators: {len(snapshot.chain.validators)}"
     of = f"of {upgrade.validator_count} validators"
-    if upgrade.proposal.status is ProposalStatus.EXECUTED:
+    if upgrade.proposal.status is model.ProposalStatus.EXECUTED:
         entries = snapshot.chain.readiness.validators if snapshot.chain.readiness is not None else ()
         return f"Crossed: {sum(1 for entry in entries if entry.confirmed_at)} {of}"
     return f"Ready: {upgrade.ready_count} {of}"

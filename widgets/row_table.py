@@ -286,7 +286,7 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
         toned = base
         if self.show_cursor and place == self._cursor:
             # The cursor's colours alone can be read on its background.
-            base = toned = base + self.get_component_rich_style("rows--cursor", partial=True)
+            base = toned = self.get_visual_style("rows--cursor").rich_style
         elif row.tone:
             toned = base + self._tone(f"rows--{row.tone}")
         cells = [

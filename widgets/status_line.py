@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
-from textual import events
 from textual.content import Content
 
-from console.model import UNSAID, AgreementState, Snapshot, Standing
+from console import model
+from console.model import UNSAID
 from console.text import duration, shortened
 from widgets.drawn import BAD, MUTED, STRONG, WARN, Drawn
 from widgets.moments import block_silence, chain_age, count
+
+if TYPE_CHECKING:
+    from console.model import Snapshot, Standing
 
 _GAP = "  "
 
@@ -57,7 +61,7 @@ def status_parts(
         age = chain_age(chain, snapshot.taken_at, now)
         parts.append(Part(f"RPC {age.words}", 7, WARN if age.stale else ""))
         if chain.agreement is not None and chain.agreement.blocks:
-            apart = chain.agreement.state is AgreementState.DISAGREED
+            apart = chain.agreement.state is model.AgreementState.DISAGREED
             parts.append(Part("ENDPOINTS DISAGREE" if apart else "NOT CROSS-CHECKED", 9, f"{STRONG} reverse {BAD}"))
     if snapshot.node is None or snapshot.node_problem:
         parts.append(Part("no controller", 5, WARN))
@@ -113,9 +117,6 @@ class StatusLine(Drawn):
             now=now,
             locked=self._locked,
         )
-        self._redraw()
-
-    def on_resize(self, event: events.Resize) -> None:
         self._redraw()
 
     def _redraw(self) -> None:

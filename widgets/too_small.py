@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from textual import events
 from textual.content import Content
 
 from widgets.drawn import STRONG, WARN, Drawn, stacked
@@ -34,12 +33,9 @@ class TooSmall(Drawn):
         self._keys = keys
 
     def on_mount(self) -> None:
-        self._say()
+        self._redraw()
 
-    def on_resize(self, _event: events.Resize) -> None:
-        self._say()
-
-    def _say(self) -> None:
+    def _redraw(self) -> None:
         columns, rows = self.app.size
         self.draw(
             stacked(

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 
 from console.actions import Action, key_names
-from console.model import Snapshot
 from console.text import duration
 from widgets.drawn import BAD, MUTED, STRONG, Drawn
 from widgets.moments import count
+
+if TYPE_CHECKING:
+    from console.model import InsideReading, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class Past:
     """Seconds before the present; None in a replay."""
     alarm: str = ""
     """Why the operator is called at present; empty when nobody is."""
+    inside: InsideReading | None = None
+    """The node from inside, as it was seen before that moment; None where nobody looked."""
 
     @property
     def word(self) -> str:

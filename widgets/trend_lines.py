@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from textual import events
 from textual.content import Content
 
-from console.model import Course, Trend
+from console import model
 from console.text import percent
-from widgets.drawn import MUTED, Drawn, stacked
+from widgets.drawn import MUTED, stacked
 from widgets.moments import UNKNOWN
+from widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from console.model import Course, Trend
 
 BARS = "▁▂▃▄▅▆▇█"
 _HEAD = 16
@@ -36,29 +40,22 @@ def sparkline(values: tuple[float, ...], width: int, *, low: float | None = None
     return "".join(BARS[min(len(BARS) - 1, max(0, int((value - floor) / span * len(BARS))))] for value in shown)
 
 
-class TrendLines(Drawn):
+class TrendLines(Panel):
     """Block interval, the endpoint's answer, ready power and peers."""
 
     DEFAULT_CSS = """
     TrendLines {
-        border-top: solid $border-blurred;
-        border-title-style: bold;
-        border-title-color: $foreground;
-        padding: 0 1;
         text-wrap: nowrap;
     }
     """
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._course = Course()
+        self._course = model.Course()
 
     def show(self, course: Course) -> None:
         """Draw the trends."""
         self._course = course
-        self._redraw()
-
-    def on_resize(self, event: events.Resize) -> None:
         self._redraw()
 
     def _redraw(self) -> None:

@@ -20,10 +20,10 @@ from console.model import (
     power_back,
     power_needed,
 )
-from console.text import duration
-from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, Drawn, stacked
+from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, stacked
 from widgets.go_panel import Term, term_line
 from widgets.moments import CLOCK_SIGN, UNKNOWN, chain_age, count
+from widgets.panel import Panel
 
 _LEFT = {
     Crossing.STARTING: "this node has not executed H yet",
@@ -99,17 +99,8 @@ def _as_voted(confirmed: list[ValidatorReadiness], voted: str) -> Term:
     return Term("✓" if same == len(confirmed) else "✗", f"program as voted at {same} of {len(confirmed)}")
 
 
-class VerificationPanel(Drawn):
+class VerificationPanel(Panel):
     """The proof of a crossing as it comes in."""
-
-    DEFAULT_CSS = """
-    VerificationPanel {
-        border-top: solid $border-blurred;
-        border-title-style: bold;
-        border-title-color: $foreground;
-        padding: 0 1;
-    }
-    """
 
     def show(self, snapshot: Snapshot | None, now: float) -> None:
         """Draw the terms at `now`, Unix seconds."""
@@ -127,6 +118,6 @@ class VerificationPanel(Drawn):
         beside = f"verdict {verdict.name}" if verdict is not Verdict.NONE else ""
         lines = [Content.assemble((badge, f"{STRONG} reverse {style}"), " ", (beside, MUTED))]
         age = chain_age(snapshot.chain, snapshot.taken_at, now)
-        if age.stale and age.seconds is not None:
-            lines.append(Content.styled(f"{CLOCK_SIGN} read {duration(age.seconds)} ago:", WARN))
+        if age.read_ago:
+            lines.append(Content.styled(f"{age.read_ago}:", WARN))
         self.draw(stacked(*lines, *(term_line(term) for term in terms)))

@@ -6,23 +6,20 @@ Signed, sent and awaited exactly as `console.chain.writer` does it for the regis
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from console.addresses import checksummed, keccak
-from console.chain.fields import quantity
+from console.chain.cost import cost_calls, read_cost
+from console.chain.first_answer import first_answer
 from console.chain.plans import check_chain
-from console.chain.refusals import refusal
-from console.chain.registry import registry_interface
 from console.chain.rpc import Call, JsonRpc, endpoint_name
-from console.chain.writer import MOST_FEE_WEI, REQUEST_DEADLINE_S, Transaction
-from console.errors import BadAnswer, ChainError, ContractRefused, EndpointDown
+from console.chain.transaction import Transaction
+from console.chain.writer import REQUEST_DEADLINE_S
+from console.errors import ContractRefused
 from console.settings import NetworkSettings
 
 CREATE = "create"
 """`to` of a transaction that creates a contract, as the signer wants it said."""
-
-_MOST_GAS = 10_000_000_000
-_GAS_MARGIN = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +40,8 @@ class OtherTransaction(Transaction):
             (
                 self.function,
                 target,
-                f"from {self.sender}, nonce {self.nonce}",
-                f"gas at most {self.gas}, fee at most {self.gas * self.fee_wei} wei",
+                f"from {self.sender}, nonce {self.cost.nonce}",
+                f"gas at most {self.cost.gas}, fee at most {self.cost.most_wei} wei",
             )
         )
 
@@ -84,53 +81,16 @@ async def build_other(
         ContractRefused: It would be refused now.
         ChainError: No endpoint gave a usable answer.
     """
-    failures: list[ChainError] = []
-    for url in urls:
-        try:
-            return await _build(network, rpc, url, sender, what, target, "0x" + data.hex(), nonce)
-        except ContractRefused:
-            raise
-        except ChainError as error:
-            failures.append(error)
-    wrong = (error for error in failures if not isinstance(error, EndpointDown))
-    raise next(wrong, failures[0] if failures else EndpointDown("no Ethereum endpoint is in the settings"))
+    code = "0x" + data.hex()
+    call = {"from": sender, "data": code} | ({} if target == CREATE else {"to": target})
 
+    async def ask(url: str) -> OtherTransaction:
+        where = endpoint_name(url)
+        chain, *costs = await rpc.batch(url, [Call("eth_chainId"), *cost_calls(call)], deadline_s=REQUEST_DEADLINE_S)
+        check_chain(chain, network, where)
+        cost = read_cost(costs, what, where)
+        if nonce is not None:
+            cost = replace(cost, nonce=nonce)
+        return OtherTransaction(what, (), network.evm_chain_id, target, sender, cost, code)
 
-async def _build(
-    network: NetworkSettings, rpc: JsonRpc, url: str, sender: str, what: str, target: str, data: str, nonce: int | None
-) -> OtherTransaction:
-    where = endpoint_name(url)
-    call = {"from": sender, "data": data} | ({} if target == CREATE else {"to": target})
-    chain, estimate, count, price, priority = await rpc.batch(
-        url,
-        [
-            Call("eth_chainId"),
-            Call("eth_estimateGas", [call]),
-            Call("eth_getTransactionCount", [sender, "pending"]),
-            Call("eth_gasPrice"),
-            Call("eth_maxPriorityFeePerGas"),
-        ],
-        deadline_s=REQUEST_DEADLINE_S,
-    )
-    check_chain(chain, network, where)
-    if estimate.error is not None:
-        raise refusal(estimate.error, registry_interface(), what=f"{what} on {where}")
-    gas = quantity(estimate.result, "eth_estimateGas", high=_MOST_GAS)
-    base = quantity(price.value(f"eth_gasPrice of {where}"), "eth_gasPrice")
-    tip = None if priority.error is not None else quantity(priority.result, "eth_maxPriorityFeePerGas")
-    following = quantity(count.value(f"eth_getTransactionCount of {where}"), "the nonce", high=(1 << 64) - 2)
-    transaction = OtherTransaction(
-        function=what,
-        args=(),
-        chain_id=network.evm_chain_id,
-        registry=target,
-        sender=sender,
-        nonce=following if nonce is None else nonce,
-        gas=min(gas * 5 // 4 + _GAS_MARGIN, _MOST_GAS),
-        fee_wei=base * 5 // 4 + 1 if tip is None else 2 * base + tip,
-        priority_wei=tip,
-        data=data,
-    )
-    if transaction.gas * transaction.fee_wei > MOST_FEE_WEI:
-        raise BadAnswer(f"{where} asks a fee of up to {transaction.gas * transaction.fee_wei} wei: {what}")
-    return transaction
+    return await first_answer(urls, ask, final=(ContractRefused,))

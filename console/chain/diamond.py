@@ -12,10 +12,11 @@ from console.chain.cuts import MOST_CUTS, MOST_SELECTORS
 from console.chain.disassembly import MOST_CODE
 from console.chain.fields import data as read_data
 from console.chain.fields import quantity
+from console.chain.first_answer import first_answer
 from console.chain.interface import first_array_length
 from console.chain.rpc import Call, JsonRpc, Reply, endpoint_name
 from console.chain.selectors import facet_name, named, selector_of
-from console.errors import BadAnswer, ChainError, EndpointDown
+from console.errors import BadAnswer
 from console.model import DiamondView, Facet, Upgradable
 
 DEADLINE_S = 10.0
@@ -63,42 +64,25 @@ async def read_diamond(rpc: JsonRpc, place: Place) -> Diamond:
         NotADiamond: There is no diamond.
         BadAnswer: Another chain, or an answer that contradicts itself.
     """
-    failures: list[ChainError] = []
-    for url in place.endpoints:
-        try:
-            return await _read(rpc, url, place)
-        except NotADiamond:
-            raise
-        except ChainError as error:
-            failures.append(error)
-    raise told(failures)
+    return await first_answer(place.endpoints, lambda url: _read(rpc, url, place), final=(NotADiamond,))
 
 
 async def read_codes(rpc: JsonRpc, place: Place, addresses: Sequence[str]) -> dict[str, bytes]:
     """The code at each address, from the first endpoint that answers. Raises ChainError."""
-    failures: list[ChainError] = []
-    for url in place.endpoints:
-        try:
-            return await _codes(rpc, url, place, addresses)
-        except ChainError as error:
-            failures.append(error)
-    raise told(failures)
+    return await first_answer(place.endpoints, lambda url: _codes(rpc, url, place, addresses))
 
 
 async def read_owner(rpc: JsonRpc, place: Place) -> str:
     """Checksummed owner of a contract that has one, from the first endpoint that answers. Raises ChainError."""
-    failures: list[ChainError] = []
-    for url in place.endpoints:
+
+    async def ask(url: str) -> str:
         where = endpoint_name(url)
-        try:
-            chain, reply = await rpc.batch(
-                url, [Call("eth_chainId"), _view(place, selector_of("owner()"))], deadline_s=DEADLINE_S
-            )
-            check_chain_id(chain, place.chain_id, where)
-            return _owner(reply, where)
-        except ChainError as error:
-            failures.append(error)
-    raise told(failures)
+        calls = [Call("eth_chainId"), _view(place, selector_of("owner()"))]
+        chain, reply = await rpc.batch(url, calls, deadline_s=DEADLINE_S)
+        check_chain_id(chain, place.chain_id, where)
+        return _owner(reply, where)
+
+    return await first_answer(place.endpoints, ask)
 
 
 def upgradable(owner: str, registry: str) -> Upgradable:
@@ -120,12 +104,6 @@ def check_chain_id(reply: Reply, expected: int, where: str) -> None:
         raise BadAnswer(
             f"{where} belongs to chain {found}, not to chain {expected}", next_step="check the URL in the settings"
         )
-
-
-def told(failures: Sequence[ChainError]) -> ChainError:
-    """The failure to tell of several endpoints: an answer that is wrong says more than silence."""
-    wrong = (error for error in failures if not isinstance(error, EndpointDown))
-    return next(wrong, failures[0] if failures else EndpointDown("no Ethereum endpoint is in the settings"))
 
 
 async def _read(rpc: JsonRpc, url: str, place: Place) -> Diamond:

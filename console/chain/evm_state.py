@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from console.chain.first_answer import first_answer
 from console.chain.rpc import JsonRpc
-from console.errors import BadAnswer, ChainError, EndpointDown
+from console.errors import BadAnswer
 from console.text import untrusted
 
 _ADDRESS_BYTES = 20
@@ -13,7 +14,7 @@ _SLOT_BYTES = 32
 
 
 class EvmState:
-    """`console.ports.StateReader` on Ethereum endpoints; the first that tells its height is read from then on.
+    """`console.ports.chain.StateReader` on Ethereum endpoints; the first that tells its height is read from then on.
 
     Args:
         urls: Ethereum endpoints, in order.
@@ -27,16 +28,12 @@ class EvmState:
 
     async def height(self) -> int:
         """Height of the last block. Raises ChainError: no endpoint tells it."""
-        problems = []
-        for url in self._urls:
-            try:
-                found = _number((await self._rpc.call(url, "eth_blockNumber")).value("eth_blockNumber"))
-            except ChainError as error:
-                problems.append(error.what)
-            else:
-                self._url = url
-                return found
-        raise EndpointDown("; ".join(problems) or "the network has no Ethereum endpoint")
+
+        async def ask(url: str) -> tuple[int, str]:
+            return _number((await self._rpc.call(url, "eth_blockNumber")).value("eth_blockNumber")), url
+
+        height, self._url = await first_answer(self._urls, ask)
+        return height
 
     async def value(self, key: bytes, height: int) -> bytes | None:
         """The 32 bytes of a slot after a block; None for nothing.

@@ -15,12 +15,14 @@ from console.chain.comet_node import CometNode
 from console.chain.cometbft import HeaderTimes, ValidatorSet
 from console.chain.cut_watch import CutWatcher
 from console.chain.fields import data as read_data
+from console.chain.first_answer import first_answer, telling
 from console.chain.peers import CometPeers
 from console.chain.plans import RegistryPlans, RegistryReader, RegistryReading, check_chain
 from console.chain.registry import NoRegistry, current_proposal, no_registry
 from console.chain.rpc import Call, JsonRpc, endpoint_name
-from console.errors import BadAnswer, ChainError, ContractRefused, EndpointDown
-from console.model import ChainView, Proposal, Validator
+from console.chain.stall_watch import StallWatch
+from console.errors import ChainError, ContractRefused, EndpointDown
+from console.model import ChainView, Proposal, RoundVotes, Stalled, Validator, stalled
 from console.settings import NetworkSettings
 from console.text import UntrustedText, duration
 
@@ -50,9 +52,16 @@ class IpcChain:
     Args:
         network: Where its endpoints are.
         clock: Monotonic seconds, for ages and the limit of one request per second.
+        wall: Unix seconds, for the age of the first block that is seen.
     """
 
-    def __init__(self, network: NetworkSettings, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        network: NetworkSettings,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
         self._network = network
         self._clock = clock
         self._rpc = JsonRpc(clock=clock, tokens=network.tokens)
@@ -73,6 +82,7 @@ class IpcChain:
             CometNode(self._rpc, url, network.chain_id, clock) for url in dict.fromkeys(network.cometbft_rpc)
         )
         self._times = HeaderTimes()
+        self._stall = StallWatch(clock, wall)
         self._header_tries = 0
         self._validators: ValidatorSet | None = None
         self._validators_key: tuple[int, tuple[tuple[str, int], ...]] | None = None
@@ -96,6 +106,7 @@ class IpcChain:
                 # enough for a block time.
                 await asyncio.wait({registry}, timeout=FIRST_WAIT_S)
             tasks.create_task(self._ask_nodes())
+        await self._look_whether_it_stands()
         await self._look_at_cuts()
         if self._registry_failure is not None and not any(node.reachable for node in self._nodes):
             raise self._all_down()
@@ -107,22 +118,16 @@ class IpcChain:
         Raises:
             ChainError: There is none, no endpoint answers, or the endpoint belongs to another chain.
         """
-        failures: list[ChainError] = []
-        for url in self._ethereum:
+
+        async def ask(url: str) -> None:
             where = endpoint_name(url)
-            try:
-                chain, code = await self._rpc.batch(
-                    url, [Call("eth_chainId"), Call("eth_getCode", [self._network.registry, "latest"])]
-                )
-                check_chain(chain, self._network, where)
-                found = read_data(code.value(f"eth_getCode of {where}"), "the registry's code", most=_MOST_CODE)
-            except ChainError as error:
-                failures.append(error)
-                continue
-            if not found:
+            code_call = Call("eth_getCode", [self._network.registry, "latest"])
+            chain, code = await self._rpc.batch(url, [Call("eth_chainId"), code_call])
+            check_chain(chain, self._network, where)
+            if not read_data(code.value(f"eth_getCode of {where}"), "the registry's code", most=_MOST_CODE):
                 raise no_registry(where, self._network.registry)
-            return
-        raise _worst(failures)
+
+        await first_answer(self._ethereum, ask, final=(NoRegistry,))
 
     async def close(self) -> None:
         """Give up every request and close the connections."""
@@ -168,7 +173,7 @@ class IpcChain:
                 break
             # At once, because a caller in a hurry may give this refresh up: the next one begins elsewhere.
             self._preferred = turns[1 % count]
-        self._registry_failure = _worst(failures)
+        self._registry_failure = telling(failures)
 
     def _ask_second(self) -> None:
         """Ask a second endpoint at the same time, where our own node is not there to be believed."""
@@ -253,13 +258,36 @@ class IpcChain:
         return [max(reachable, key=lambda node: 0 if node.status is None else node.status.height)]
 
     def _asked_for_votes(self, height: int) -> CometNode | None:
-        """The node that is asked for the votes on H+1: while a plan's height is reached and not left behind."""
-        proposals = () if self._reading is None else self._reading.proposals
-        if not any(entry.has_height and entry.target_height == height for entry in proposals):
+        """The node that is asked for the votes on H+1: while a plan's height is reached and not left behind.
+
+        Else, too, while no block comes.
+        """
+        if not self._at_a_plans_height(height) and not self._stall.suspects(self._times.seconds_per_block):
             return None
         # Who has executed most has also begun the newest height.
         reachable = [node for node in self._nodes if node.reachable]
         return max(reachable, key=lambda node: node.app_height, default=None)
+
+    def _at_a_plans_height(self, height: int) -> bool:
+        proposals = () if self._reading is None else self._reading.proposals
+        return any(entry.has_height and entry.target_height == height for entry in proposals)
+
+    async def _look_whether_it_stands(self) -> None:
+        height = self._best_height()
+        newest = max((node.status.time_ns for node in self._nodes if node.status is not None), default=0)
+        if self._stall.see(height, newest):
+            # Who looks once gets its answer at once; later looks ask with the rest.
+            node = self._asked_for_votes(height)
+            if node is not None and node.votes is None:
+                await node.look_at_votes()
+
+    def _stalled(self, votes: RoundVotes | None) -> Stalled | None:
+        height = self._best_height()
+        if self._at_a_plans_height(height):
+            # The crossing's own meter tells who is back.
+            return None
+        pace = self._times.seconds_per_block
+        return stalled(height, self._stall.stood_s, pace, self._named_validators(), votes)
 
     def _validators_are_stale(self, height: int) -> bool:
         if self._validators is None or self._validators_key is None:
@@ -299,6 +327,7 @@ class IpcChain:
         if reading is not None:
             ages.append(max(0.0, self._clock() - self._reading_at))
         newest = max(statuses, key=lambda status: status.height, default=None)
+        votes = next((node.votes for node in self._nodes if node.reachable and node.votes is not None), None)
         return ChainView(
             height=self._best_height(),
             block_time_s=self._times.seconds_per_block,
@@ -311,7 +340,8 @@ class IpcChain:
             problem="; ".join(self._problems()),
             agreement=None if reading is None else self._witnesses.agreement(self._binding()),
             cuts=self._cuts.of(self._current()),
-            votes=next((node.votes for node in self._nodes if node.reachable and node.votes is not None), None),
+            votes=votes,
+            stalled=self._stalled(votes),
             answer_s=min(
                 (node.answer_s for node in self._nodes if node.reachable and node.answer_s is not None), default=None
             ),
@@ -352,7 +382,7 @@ class IpcChain:
 
     def _all_down(self) -> ChainError:
         failures = [error for error in (self._registry_failure, *(node.failure for node in self._nodes)) if error]
-        worst = _worst(failures)
+        worst = telling(failures)
         if not isinstance(worst, EndpointDown):
             return worst
         return EndpointDown(
@@ -371,9 +401,3 @@ async def _read_one(reader: RegistryReader, url: str) -> RegistryReading | Chain
 def _node_name(node: CometNode) -> str:
     named = node.status is not None and node.status.moniker
     return str(node.status.moniker) if node.status is not None and named else endpoint_name(node.url)
-
-
-def _worst(failures: list[ChainError]) -> ChainError:
-    """The failure to tell: an answer that is wrong says more than silence."""
-    wrong = (error for error in failures if isinstance(error, BadAnswer | ContractRefused))
-    return next(wrong, failures[0] if failures else EndpointDown("no endpoint is in the settings"))

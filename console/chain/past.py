@@ -12,10 +12,11 @@ from console.chain.cometbft import (
     parse_validator_set,
     validator_calls,
 )
+from console.chain.first_answer import first_answer
 from console.chain.plans import check_chain
 from console.chain.registry import MAX_VALIDATORS, decode_proposals, decode_readiness, registry_interface, view_call
 from console.chain.rpc import Call, JsonRpc, Reply, endpoint_name
-from console.errors import ChainError, EndpointDown
+from console.errors import ChainError
 from console.model import Proposal, ValidatorReadiness
 from console.settings import NetworkSettings
 
@@ -63,15 +64,8 @@ class PastReader:
         Raises:
             ChainError: No endpoint gave a usable answer about the proposals.
         """
-        failures: list[ChainError] = []
-        for url in self._network.ethereum_rpc:
-            try:
-                found = await self._said(url)
-            except ChainError as error:
-                failures.append(error)
-                continue
-            return tuple([await self._with_times(each) for each in reversed(found)])
-        raise failures[0] if failures else EndpointDown("no Ethereum endpoint is in the settings")
+        found = await first_answer(self._network.ethereum_rpc, self._said)
+        return tuple([await self._with_times(each) for each in reversed(found)])
 
     async def _said(self, url: str) -> list[PastUpgrade]:
         registry_interface()
@@ -112,15 +106,18 @@ class PastReader:
 
     async def _decided(self, height: int) -> tuple[Commit, ValidatorSet] | None:
         """Commit and validators of a height; None when no endpoint has it, as after pruning."""
-        for url in self._network.cometbft_rpc:
-            try:
-                commit, *pages = await self._rpc.batch(url, [commit_call(height), *validator_calls(height)])
-                signed = parse_signed_header(commit.value("commit"))
-                if signed.header.height == height and signed.header.chain_id == self._network.chain_id:
-                    return signed.commit, parse_validator_set(pages)
-            except ChainError:
-                continue
-        return None
+
+        async def ask(url: str) -> tuple[Commit, ValidatorSet] | None:
+            commit, *pages = await self._rpc.batch(url, [commit_call(height), *validator_calls(height)])
+            signed = parse_signed_header(commit.value("commit"))
+            if signed.header.height != height or signed.header.chain_id != self._network.chain_id:
+                return None
+            return signed.commit, parse_validator_set(pages)
+
+        try:
+            return await first_answer(self._network.cometbft_rpc, ask, enough=lambda found: found is not None)
+        except ChainError:
+            return None
 
 
 def decided_at(commit: Commit, validators: ValidatorSet) -> float | None:

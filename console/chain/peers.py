@@ -1,4 +1,4 @@
-"""What the controller sees of consensus: `console.ports.PeerView` over CometBFT's RPC."""
+"""What the controller sees of consensus: `console.ports.chain.PeerView` over CometBFT's RPC."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from console.chain.cometbft import (
 from console.chain.commits import FLAG_COMMIT, is_signed_by, verify_commit
 from console.chain.rpc import Call, JsonRpc, Reply, endpoint_name
 from console.errors import BadAnswer, ChainError
-from console.ports import MOST_SIGNED_HEIGHTS, ConsensusReading
+from console.ports.chain import MOST_SIGNED_HEIGHTS, ConsensusReading
 from console.settings import NetworkSettings, NodeSettings
 
 _UNKNOWN_METHOD = -32601
 
 
 class CometPeers:
-    """`console.ports.PeerView` on CometBFT.
+    """`console.ports.chain.PeerView` on CometBFT.
 
     Args:
         network: The network.

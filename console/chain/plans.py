@@ -22,7 +22,7 @@ from console.chain.registry import (
 from console.chain.rpc import Call, JsonRpc, Reply, endpoint_name
 from console.errors import BadAnswer, ChainError
 from console.model import Proposal, ProposalStatus, Readiness
-from console.ports import PlanReading
+from console.ports.chain import PlanReading
 from console.settings import NetworkSettings, NodeSettings
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def check_chain(reply: Reply, network: NetworkSettings, where: str) -> None:
 
 
 class RegistryPlans:
-    """`console.ports.PlanSource` on the registry.
+    """`console.ports.chain.PlanSource` on the registry.
 
     Args:
         network: The network.
@@ -208,7 +208,7 @@ class RegistryPlans:
         }
 
     async def read(self, *, own_node_only: bool) -> PlanReading:
-        """Read plans and readiness: `console.ports.PlanSource.read`.
+        """Read plans and readiness: `console.ports.chain.PlanSource.read`.
 
         Args:
             own_node_only: One request to our own node; else all endpoints at once, and the highest reading counts,

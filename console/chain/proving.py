@@ -1,4 +1,4 @@
-"""What another IPC network has executed, and its block times: `console.ports.ProvingNetwork` on registry and CometBFT.
+"""What another IPC network has executed, and its block times: `ProvingNetwork` of `console.ports.chain`, over RPC.
 
 Each endpoint is asked in turn until one answers as it should: an operator names endpoints of the proving network that
 he trusts as he trusts those of his own.
@@ -7,14 +7,14 @@ he trusts as he trusts those of his own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import TypeVar
+from collections.abc import Collection
 
 from console.chain.cometbft import commit_call, parse_signed_header, parse_status
+from console.chain.first_answer import first_answer
 from console.chain.plans import check_chain
 from console.chain.registry import MAX_VALIDATORS, decode_proposals, decode_readiness, registry_interface, view_call
 from console.chain.rpc import Call, JsonRpc, endpoint_name
-from console.errors import BadAnswer, ChainError, EndpointDown
+from console.errors import BadAnswer
 from console.model import ProofReading, Proposal, ProposalStatus, Readiness, crossing_of
 from console.settings import NetworkSettings
 
@@ -23,11 +23,9 @@ PROPOSALS = 16
 CONFIRMATIONS = 4
 """Executed proposals, newest first, whose confirmations are read: 256 validators' are 90 KiB."""
 
-_T = TypeVar("_T")
-
 
 class RegistryProof:
-    """`console.ports.ProvingNetwork` on an IPC network.
+    """`console.ports.chain.ProvingNetwork` on an IPC network.
 
     Args:
         network: The network that proves.
@@ -41,17 +39,17 @@ class RegistryProof:
         """Read it in three small requests: proposals, confirmations, block times.
 
         Raises:
-            ChainError: None of its endpoints gives a usable answer; the first one's reason.
+            ChainError: None of its endpoints gives a usable answer.
         """
         # Reading the artefact takes milliseconds that must not stop the controller.
         await asyncio.to_thread(registry_interface)
-        proposals, confirmations = await _first(self._network.ethereum_rpc, self._registry)
+        proposals, confirmations = await first_answer(self._network.ethereum_rpc, self._registry)
         crossing = crossing_of(release_hash, binaries, proposals, confirmations)
 
         async def times(url: str) -> tuple[int | None, int]:
             return await self._times(url, None if crossing is None else crossing.target_height)
 
-        crossed_ns, newest_ns = await _first(
+        crossed_ns, newest_ns = await first_answer(
             self._network.cometbft_rpc, times, enough=lambda found: crossing is None or found[0] is not None
         )
         return ProofReading(proposals, confirmations, crossed_ns, newest_ns)
@@ -95,23 +93,3 @@ class RegistryProof:
         if header.height != height or header.chain_id != self._network.chain_id:
             raise BadAnswer(f"{where} answered with another block than that of height {height}")
         return header.time_ns, status.time_ns
-
-
-async def _first(
-    urls: Sequence[str], ask: Callable[[str], Awaitable[_T]], enough: Callable[[_T], bool] = lambda found: True
-) -> _T:
-    """The first answer that is enough, else the first answer. Raises ChainError: there is none."""
-    problem: ChainError | None = None
-    kept: list[_T] = []
-    for url in dict.fromkeys(urls):
-        try:
-            found = await ask(url)
-        except ChainError as error:
-            problem = problem or error
-            continue
-        if enough(found):
-            return found
-        kept.append(found)
-    if kept:
-        return kept[0]
-    raise problem or EndpointDown("no endpoint is in the settings")

@@ -16,7 +16,7 @@ from pathlib import Path
 import console
 from console.chain.typed_data import TypedMessage, to_request
 from console.errors import SignerError
-from console.ports import KeyDescription, KeyKind, KeyReference, Terminal
+from console.ports.keys import KeyDescription, KeyKind, KeyReference, Terminal
 from console.text import untrusted
 
 DEADLINE_S = 20.0
@@ -52,7 +52,7 @@ class SignedText:
 
 
 class PlainTerminal:
-    """`console.ports.Terminal` of a verb on the command line: nothing is drawn, so nothing has to make room."""
+    """`console.ports.keys.Terminal` of a verb on the command line: nothing is drawn, so nothing has to make room."""
 
     @asynccontextmanager
     async def lent(self) -> AsyncIterator[None]:

@@ -1,23 +1,19 @@
-"""One call of the registry from its building to its receipt.
-
-A call that would be refused is refused by the estimate, before anything is signed. Fees follow ipc-cli: type 2 with
-the chain's priority fee and twice its base fee (facts/ipc.md §4).
-"""
+"""One call of the registry from its building to its receipt."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 from console.addresses import keccak
+from console.chain.cost import cost_calls, read_cost
 from console.chain.delivery import LOOK_DEADLINE_S, Delivery, NeverMined, NotTaken
 from console.chain.fields import data as read_data
 from console.chain.fields import quantity
+from console.chain.first_answer import first_answer
 from console.chain.plans import check_chain
 from console.chain.receipts import Receipt
-from console.chain.refusals import refusal
 from console.chain.registry import (
     NoRegistry,
     check_registry_address,
@@ -29,11 +25,12 @@ from console.chain.registry import (
 from console.chain.rpc import Call, JsonRpc, endpoint_name
 from console.chain.sent import SenderBook, SentBook, SentTransaction
 from console.chain.signing import Signed, SignerProcess
-from console.errors import BadAnswer, ChainError, ContractRefused, EndpointDown, SignerError
+from console.chain.transaction import Transaction, named_height
+from console.errors import ChainError, ContractRefused, SignerError
 from console.model import Verdict
-from console.ports import KeyDescription, KeyReference, Terminal
+from console.ports.keys import KeyDescription, KeyReference, Terminal
 from console.settings import NetworkSettings
-from console.text import shortened, untrusted
+from console.text import untrusted
 
 RECEIPT_DEADLINE_S = 60.0
 """Seconds from sending until a transaction has to be in a block."""
@@ -47,75 +44,7 @@ IN_BLOCK = "in block"
 NONCE_TRIES = 3
 """How often a transaction is built anew when another one took its nonce."""
 
-MOST_FEE_WEI = 10**18
-"""One whole token: no call of the registry costs that, so an endpoint that says so is wrong or lies."""
-
-_GAS_MARGIN = 50_000
-"""Gas on top of five quarters of the estimate: a call may cost more when another one was mined before it."""
-
-_MOST_GAS = 10_000_000_000
 _MOST_CODE = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Transaction:
-    """A call that would be accepted now, ready to be signed."""
-
-    function: str
-    args: tuple[object, ...]
-    chain_id: int
-    registry: str
-    """Whom it calls."""
-    sender: str
-    nonce: int
-    gas: int
-    """The most gas it may use."""
-    fee_wei: int
-    """The most wei per gas."""
-    priority_wei: int | None
-    """Wei per gas for the proposer; None for a legacy transaction."""
-    data: str
-    """Call data, 0x hex."""
-
-    @property
-    def fields(self) -> dict[str, object]:
-        """What the signer signs, and `from`, which it checks against the key."""
-        common: dict[str, object] = {
-            "from": self.sender,
-            "chainId": self.chain_id,
-            "nonce": self.nonce,
-            "to": self.registry,
-            "value": 0,
-            "data": self.data,
-            "gas": self.gas,
-        }
-        if self.priority_wei is None:
-            return {**common, "gasPrice": self.fee_wei}
-        return {**common, "type": 2, "maxFeePerGas": self.fee_wei, "maxPriorityFeePerGas": self.priority_wei}
-
-    @property
-    def words(self) -> str:
-        """What it does, in one line."""
-        return describe_call(self.function, self.args)
-
-    @property
-    def shown(self) -> str:
-        """The decoded call as plain text, for the operator's eyes before it is signed."""
-        return "\n".join(
-            (
-                describe_call(self.function, self.args),
-                f"to the UpgradeRegistry {self.registry} on chain {self.chain_id}",
-                f"from {self.sender}, nonce {self.nonce}",
-                f"gas at most {self.gas}, fee at most {self.gas * self.fee_wei} wei",
-            )
-        )
-
-
-def describe_call(function: str, args: Sequence[object]) -> str:
-    """A call as plain text, arguments by name; foreign text in it is made safe."""
-    signature = registry_interface().functions[function]
-    named = zip(signature.names, args, signature.fields, strict=True)
-    return f"{function}({', '.join(f'{name}={_spoken(arg, fields)}' for name, arg, fields in named)})"
 
 
 class RegistryWriter:
@@ -186,15 +115,11 @@ class RegistryWriter:
         """
         check_registry_address(self._network)
         data = registry_interface().encode(function, args)
-        failures: list[ChainError] = []
-        for url in self._urls:
-            try:
-                return await self._build(url, sender, function, tuple(args), data)
-            except (ContractRefused, NoRegistry):
-                raise
-            except ChainError as error:
-                failures.append(error)
-        raise _told(failures)
+
+        async def ask(url: str) -> Transaction:
+            return await self._build(url, sender, function, tuple(args), data)
+
+        return await first_answer(self._urls, ask, final=(ContractRefused, NoRegistry))
 
     async def send(self, key: KeyReference, function: str, args: Sequence[object], *, hurried: bool = False) -> Receipt:
         """Build, sign, keep, send and await one call; one that is on its way already is awaited and not sent anew.
@@ -276,7 +201,7 @@ class RegistryWriter:
                 receipt = await self._sign_and_deliver(book, key, transaction, hurried=False, effect=effect)
         if receipt is None:
             raise ChainError(
-                f"another transaction of {sender} took nonce {transaction.nonce}",
+                f"another transaction of {sender} took nonce {transaction.cost.nonce}",
                 safe="this one was not executed and never will be",
                 next_step="review it again",
             )
@@ -320,13 +245,13 @@ class RegistryWriter:
             raw=signed.raw,
             chain_id=transaction.chain_id,
             sender=transaction.sender.lower(),
-            nonce=transaction.nonce,
+            nonce=transaction.cost.nonce,
             target=transaction.registry,
             data=transaction.data,
             words=transaction.words,
         )
         await asyncio.to_thread(book.write, entry, effect)
-        height = _height_argument(transaction.function, transaction.args)
+        height = named_height(transaction.function, transaction.args)
         try:
             receipt = await self._delivery.deliver(entry, hurried=hurried, height=height)
         except NeverMined as error:
@@ -343,18 +268,14 @@ class RegistryWriter:
 
     async def balance(self, sender: str) -> int:
         """Wei of an account, from the first endpoint that answers. Raises ChainError."""
-        failures: list[ChainError] = []
-        for url in self._urls:
+
+        async def ask(url: str) -> int:
             where = endpoint_name(url)
-            try:
-                chain, found = await self._rpc.batch(
-                    url, [Call("eth_chainId"), Call("eth_getBalance", [sender, "latest"])]
-                )
-                check_chain(chain, self._network, where)
-                return quantity(found.value(f"eth_getBalance of {where}"), "the balance")
-            except ChainError as error:
-                failures.append(error)
-        raise _told(failures)
+            chain, found = await self._rpc.batch(url, [Call("eth_chainId"), Call("eth_getBalance", [sender, "latest"])])
+            check_chain(chain, self._network, where)
+            return quantity(found.value(f"eth_getBalance of {where}"), "the balance")
+
+        return await first_answer(self._urls, ask)
 
     async def verdict(self, proposal_id: int) -> Verdict:
         """The verdict of a proposal, of the first endpoint that has one; NONE when none of those that answer has.
@@ -362,64 +283,32 @@ class RegistryWriter:
         Raises:
             ChainError: No endpoint gave a usable answer.
         """
-        answered = False
-        failures: list[ChainError] = []
-        for url in self._urls:
+        look = view_call(self._network.registry, "proposal", proposal_id)
+
+        async def ask(url: str) -> Verdict:
             where = endpoint_name(url)
-            look = view_call(self._network.registry, "proposal", proposal_id)
-            try:
-                chain, row = await self._rpc.batch(url, [Call("eth_chainId"), look], deadline_s=LOOK_DEADLINE_S)
-                check_chain(chain, self._network, where)
-                found = decode_proposal(row, where=where).verdict
-            except ChainError as error:
-                failures.append(error)
-                continue
-            if found is not Verdict.NONE:
-                return found
-            answered = True
-        if not answered:
-            raise _told(failures)
-        return Verdict.NONE
+            chain, row = await self._rpc.batch(url, [Call("eth_chainId"), look], deadline_s=LOOK_DEADLINE_S)
+            check_chain(chain, self._network, where)
+            return decode_proposal(row, where=where).verdict
+
+        return await first_answer(self._urls, ask, enough=lambda verdict: verdict is not Verdict.NONE)
 
     async def _build(self, url: str, sender: str, function: str, args: tuple[object, ...], data: str) -> Transaction:
         where, registry = endpoint_name(url), self._network.registry
-        chain, code, estimate, nonce, price, priority = await self._rpc.batch(
+        chain, code, *costs = await self._rpc.batch(
             url,
             [
                 Call("eth_chainId"),
                 Call("eth_getCode", [registry, "latest"]),
-                Call("eth_estimateGas", [{"from": sender, "to": registry, "data": data}]),
-                Call("eth_getTransactionCount", [sender, "pending"]),
-                Call("eth_gasPrice"),
-                Call("eth_maxPriorityFeePerGas"),
+                *cost_calls({"from": sender, "to": registry, "data": data}),
             ],
         )
         check_chain(chain, self._network, where)
         # A call to an address without code succeeds and changes nothing.
         if not read_data(code.value(f"eth_getCode of {where}"), "the registry's code", most=_MOST_CODE):
             raise no_registry(where, registry)
-        if estimate.error is not None:
-            height = _height_argument(function, args)
-            raise refusal(estimate.error, registry_interface(), what=f"{function} on {where}", height=height)
-        gas = quantity(estimate.result, "eth_estimateGas", high=_MOST_GAS)
-        base = quantity(price.value(f"eth_gasPrice of {where}"), "eth_gasPrice")
-        # Chains before EIP-1559 do not know the second method; Fendermint takes both kinds.
-        tip = None if priority.error is not None else quantity(priority.result, "eth_maxPriorityFeePerGas")
-        transaction = Transaction(
-            function=function,
-            args=args,
-            chain_id=self._network.evm_chain_id,
-            registry=registry,
-            sender=sender,
-            nonce=quantity(nonce.value(f"eth_getTransactionCount of {where}"), "the nonce", high=(1 << 64) - 2),
-            gas=min(gas * 5 // 4 + _GAS_MARGIN, _MOST_GAS),
-            fee_wei=base * 5 // 4 + 1 if tip is None else 2 * base + tip,
-            priority_wei=tip,
-            data=data,
-        )
-        if transaction.gas * transaction.fee_wei > MOST_FEE_WEI:
-            raise BadAnswer(f"{where} asks a fee of up to {transaction.gas * transaction.fee_wei} wei for {function}")
-        return transaction
+        cost = read_cost(costs, function, where, height=named_height(function, args))
+        return Transaction(function, args, self._network.evm_chain_id, registry, sender, cost, data)
 
     def _check_signed(self, signed: Signed, sender: str) -> None:
         if signed.sender != sender or "0x" + keccak(bytes.fromhex(signed.raw[2:])).hex() != signed.hash:
@@ -433,38 +322,3 @@ def _unmade(error: NeverMined | NotTaken | ContractRefused) -> str:
     if isinstance(error, NotTaken):
         return f"not taken by any endpoint: {error.why.what}"
     return f"refused by the contract: {error.what}"
-
-
-def _height_argument(function: str, args: Sequence[object]) -> int | None:
-    """The height that a call names, for the sentence of a refusal: an argument, or a field of a struct."""
-    signature = registry_interface().functions.get(function)
-    if signature is None:
-        return None
-    for name, arg, fields in zip(signature.names, args, signature.fields, strict=True):
-        found = arg if name == "height" else None
-        if isinstance(arg, list | tuple) and "targetHeight" in fields and len(arg) == len(fields):
-            # Zero is a height that comes later.
-            found = arg[fields.index("targetHeight")] or None
-        if isinstance(found, int):
-            return found
-    return None
-
-
-def _spoken(value: object, fields: Sequence[str] = ()) -> str:
-    """A value as text: a struct by the names of its fields, a list by its items."""
-    if isinstance(value, list | tuple):
-        if fields and len(value) == len(fields) and not any(isinstance(item, list | tuple) for item in value):
-            return f"({', '.join(f'{name}={_spoken(item)}' for name, item in zip(fields, value, strict=True))})"
-        return f"[{', '.join(_spoken(item, fields) for item in value)}]"
-    if isinstance(value, bytes):
-        return "0x" + value.hex()
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return (
-        repr(str(untrusted(value, 512))) if isinstance(value, str) and value[:2] != "0x" else shortened(str(value), 80)
-    )
-
-
-def _told(failures: Sequence[ChainError]) -> ChainError:
-    wrong = (error for error in failures if not isinstance(error, EndpointDown))
-    return next(wrong, failures[0] if failures else EndpointDown("no Ethereum endpoint is in the settings"))

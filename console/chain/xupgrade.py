@@ -22,7 +22,7 @@ from console.chain.rest import Rest
 from console.chain.rpc import Call, JsonRpc, Reply, endpoint_name
 from console.errors import BadAnswer, ChainError
 from console.model import Proposal, ProposalStatus, plan_without_votes
-from console.ports import PlanReading
+from console.ports.chain import PlanReading
 from console.settings import NetworkSettings, NodeSettings
 from console.text import UntrustedText, untrusted
 
@@ -70,7 +70,7 @@ class _Seen:
 
 
 class UpgradeModulePlans:
-    """`console.ports.PlanSource` on x/upgrade.
+    """`console.ports.chain.PlanSource` on x/upgrade.
 
     Args:
         network: Its `chain_id` and `cometbft_rpc` are used.
@@ -96,7 +96,7 @@ class UpgradeModulePlans:
         self._seen: dict[tuple[str, int], _Seen] = {(plan.name, plan.height): _Seen(plan, 0) for plan in known}
 
     async def read(self, *, own_node_only: bool) -> PlanReading:
-        """Read the plan: `console.ports.PlanSource.read`.
+        """Read the plan: `console.ports.chain.PlanSource.read`.
 
         Args:
             own_node_only: One request to our own node; else all endpoints at once, and the highest reading counts,

@@ -13,7 +13,7 @@ from console.cli.printing import complain, print_json
 from console.cli.sources import Target, explained, load_target
 from console.errors import EndpointDown
 from console.model import CallOutcome, CallReview, Proposal, RegistryCall
-from console.ports import KeyReference
+from console.ports.keys import KeyReference
 
 if TYPE_CHECKING:
     from console.chain.governance import GovernanceReader

@@ -14,7 +14,7 @@ from console.errors import EndpointDown
 from console.model import CallOutcome, CallReview, RegistryRules, ScheduleKind, Snapshot
 from console.operations.governance import propose_call
 from console.operations.propose import fields_of, notice_warning, request_of
-from console.ports import ProposeRequest
+from console.operations.propose_request import ProposeRequest
 from console.settings import NetworkSettings, load_network
 from console.text import duration
 
@@ -142,17 +142,17 @@ async def _propose(arguments: argparse.Namespace, network: NetworkSettings, fiel
 
 def _document(made: _Proposed) -> dict[str, object]:
     request, block_time = made.request, _block_time(made.snapshot)
-    voting = request.voting_blocks
+    voting = request.terms.voting_blocks
     return {
         "id": None if made.outcome is None else made.outcome.proposal_id,
         "height": request.height or None,
-        "schedule": request.schedule_kind.name.lower(),
-        "delay": request.delay,
-        "readiness_bps": request.readiness_bps,
-        "readiness_deadline": request.readiness_deadline or None,
+        "schedule": request.terms.schedule_kind.name.lower(),
+        "delay": request.terms.delay,
+        "readiness_bps": request.terms.readiness_bps,
+        "readiness_deadline": request.terms.readiness_deadline or None,
         "voting_blocks": voting,
         "voting_s": None if block_time is None else round(voting * block_time, 3),
-        "expedited": request.expedited,
+        "expedited": request.terms.expedited,
         "linked_calls": len(request.calls),
         "transaction": None if made.outcome is None else made.outcome.transaction,
         "exported": None if made.path is None else str(made.path),
@@ -169,10 +169,10 @@ def _lines(made: _Proposed) -> list[str]:
 
 
 def _vote_lines(made: _Proposed) -> list[str]:
-    blocks, block_time = made.request.voting_blocks, _block_time(made.snapshot)
+    blocks, block_time = made.request.terms.voting_blocks, _block_time(made.snapshot)
     if not blocks:
         return []
-    kind = "An EXPEDITED vote" if made.request.expedited else "The vote"
+    kind = "An EXPEDITED vote" if made.request.terms.expedited else "The vote"
     time = "" if block_time is None else f", about {duration(blocks * block_time)} at {block_time:.2f} s a block"
     return [f"{kind} is open for {blocks} blocks{time}."]
 
@@ -183,13 +183,14 @@ def _sentence(number: int, request: ProposeRequest, snapshot: Snapshot) -> str:
     def span(blocks: int) -> str:
         return f"{blocks} blocks" + ("" if block_time is None else f" (about {duration(blocks * block_time)})")
 
+    terms = request.terms
     head = f"Proposed upgrade #{number} {request.name}"
-    if request.schedule_kind is ScheduleKind.READINESS:
-        left = request.readiness_deadline - (snapshot.height or 0)
-        share = f"{request.readiness_bps / 100:g} %"
-        return f"{head}: {span(request.delay)} after {share} of the power is ready, which it has {span(left)} for."
-    if request.schedule_kind is ScheduleKind.AFTER_VOTE:
-        return f"{head}: {span(request.delay)} after the vote is won."
+    if terms.schedule_kind is ScheduleKind.READINESS:
+        left = terms.readiness_deadline - (snapshot.height or 0)
+        share = f"{terms.readiness_bps / 100:g} %"
+        return f"{head}: {span(terms.delay)} after {share} of the power is ready, which it has {span(left)} for."
+    if terms.schedule_kind is ScheduleKind.AFTER_VOTE:
+        return f"{head}: {span(terms.delay)} after the vote is won."
     if not request.height:
         return f"{head}: {len(request.calls)} contract calls, made once the vote is won; no node stops."
     ahead = request.height - (snapshot.height or 0)

@@ -62,8 +62,8 @@ def chosen_node(network: NetworkSettings, name: str | None, address: str | None)
 
 async def _ready(network: NetworkSettings, node: NodeSettings, proposal_id: int) -> Proposal:
     from console.chain.plans import RegistryPlans
+    from console.chain.signals import RegistrySignals
     from console.chain.signing import PlainTerminal
-    from console.chain.transactions import RegistrySignals
 
     plans = RegistryPlans(network, node)
     signals = RegistrySignals(network, node, terminal=PlainTerminal(), by_hand=True)

@@ -19,10 +19,7 @@ from console.operations.signed_message import (
     relay_call,
     to_document,
 )
-from console.ports import KeyReference
-
-COUNTS_FOR_BLOCKS = 20_000
-"""Blocks that a signed message counts where nobody says otherwise: some hours to some days."""
+from console.ports.keys import KeyReference
 
 _Make = Callable[[int, int, str], Awaitable[TypedMessage]]
 """Makes the message of the signer's nonce, the chain's height and the signer's address."""
@@ -60,11 +57,8 @@ def run_ready(arguments: argparse.Namespace) -> int:
 
         if target.node is None:
             raise InputError(f"no node of network {target.network.name} is set up on this machine")
-        reader = GovernanceReader(target.network, target.network.ethereum_rpc)
-        try:
+        async with GovernanceReader(target.network, target.network.ethereum_rpc) as reader:
             proposal = await reader.proposal(arguments.proposal)
-        finally:
-            await reader.close()
         # What is said is true here, whoever sends it.
         await check_staged(target.node, proposal)
         return ReadyMessage(

@@ -23,8 +23,8 @@ from console.settings import (
 if TYPE_CHECKING:
     from console.chain.ipc import IpcChain
     from console.observer import Observer
-    from console.operations.session import Connection
-    from console.ports import Terminal
+    from console.operations.connection import Connection
+    from console.ports.keys import Terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +88,12 @@ def connect(target: Target, terminal: Terminal | None = None) -> Connection:
     from console.chain.governance import GovernanceReader
     from console.chain.ipc import IpcChain
     from console.chain.plans import RegistryPlans
+    from console.chain.signals import RegistrySignals
     from console.chain.signing_record import SigningRecords
     from console.chain.traffic import TrafficReader
-    from console.chain.transactions import RegistrySignals
     from console.node.client import NodeClient
+    from console.operations.connection import Connection
     from console.operations.registry_call import RegistryCalls
-    from console.operations.session import Connection
 
     network, node = target.network, target.node
     chain = IpcChain(network)

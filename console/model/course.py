@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from console.model.events import Event, events_between, remembered
-from console.model.snapshot import Snapshot
+if TYPE_CHECKING:
+    from console.model.events import Event
+    from console.model.snapshot import Snapshot
 
 MOST_SAMPLES = 60
 """Samples of a trend that are kept."""
@@ -54,6 +56,9 @@ class Course:
             before: The one before; None for the first.
             snapshot: The newest.
         """
+        # Imported here: an empty course is there before the first frame.
+        from console.model.events import events_between, remembered
+
         at, chain, upgrade = snapshot.taken_at, snapshot.chain, snapshot.upgrade
         peers = max((node.peers for node in chain.nodes if node.reachable), default=None) if chain else None
         counted = upgrade is not None and upgrade.total_power > 0 and upgrade.proposal.status.open

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from console.model.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from console.model.node_inside import InsideReading
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +31,5 @@ class Scene:
     snapshot: Snapshot
     lines: tuple[tuple[str, str], ...]
     """The newest log lines of then as (source, text), oldest first."""
+    inside: InsideReading | None = None
+    """The node from inside; None where nobody looked."""

@@ -152,6 +152,16 @@ class NodeStorage:
 
 
 @dataclass(frozen=True, slots=True)
+class InsideReading:
+    """What was seen of the node from inside at one time, for looking back."""
+
+    processes: ProcessTree | None
+    storage: NodeStorage | None
+    problem: str = ""
+    """Why nothing, or not all of it, was seen."""
+
+
+@dataclass(frozen=True, slots=True)
 class JournalEntry:
     """One line of the controller's journal."""
 

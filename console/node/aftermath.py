@@ -13,7 +13,7 @@ from console.node.attempts import AttemptBook
 from console.node.journal import Journal
 from console.node.next_plan import same_plan
 from console.node.returning import Returner
-from console.ports import PlanReading
+from console.ports.chain import PlanReading
 
 _LOG = logging.getLogger(__name__)
 

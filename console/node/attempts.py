@@ -17,7 +17,7 @@ from console.model import (
     ReleaseKind,
     Verdict,
 )
-from console.node.generation import folder_name
+from console.node.generation_folders import folder_name
 from console.node.journal import Journal
 from console.node.next_plan import (
     approved_to_prepare,
@@ -26,7 +26,7 @@ from console.node.next_plan import (
     prepared,
     same_plan,
 )
-from console.ports import PlanReading
+from console.ports.chain import PlanReading
 
 _LOG = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from console.model import (
 from console.node.attempts import AttemptBook
 from console.node.journal import Journal
 from console.node.turns import arming_order
-from console.ports import PlanReading, Signals
+from console.ports.chain import PlanReading, Signals
 from console.settings import NodeSettings
 
 _LOG = logging.getLogger(__name__)

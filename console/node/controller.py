@@ -22,6 +22,8 @@ from console.node.faults import FaultPoints
 from console.node.halt_watch import HaltWatch
 from console.node.journal import Journal
 from console.node.keeper import Keeper
+from console.node.metrics.counts import ENOUGH_READY
+from console.node.metrics.gauges import Known
 from console.node.next_plan import crossed
 from console.node.operator_commands import PAUSED, STOPPED_BY_OPERATOR, Commands
 from console.node.parts import Parts
@@ -34,7 +36,7 @@ from console.node.rollout import NOTHING_DEMANDED, ProofDemand, Rollout
 from console.node.runs import HAND_OVER_LOOK_S, NodeRuns
 from console.node.speaker import Speaker
 from console.node.status import NEAR_BLOCKS, StatusTeller
-from console.ports import ConsensusReading, PeerView, PlanReading, PlanSource, Signals
+from console.ports.chain import ConsensusReading, PeerView, PlanReading, PlanSource, Signals
 from console.settings import NodeSettings
 
 _LOG = logging.getLogger(__name__)
@@ -88,6 +90,7 @@ class Controller:
         self._wake = asyncio.Event()
         self._gone_since: float | None = None
         self._prepared_for = (0, 0)
+        self._enough_ready_of = 0
         self._began = time.monotonic()
         self._shape = shape = parts.shape
         self._pre_upgrades = parts.pre_upgrades
@@ -221,6 +224,18 @@ class Controller:
         """The node's status now; reads no file but the switch of the generations."""
         return self._teller.status()
 
+    def known(self) -> Known:
+        """What is measured: everything of it was read and decided before."""
+        return Known(
+            status=self.status(),
+            plans=self._readings.plans,
+            consensus=self._readings.consensus(),
+            highest_peer=self._watch_after.highest_peer,
+            address=self._settings().address,
+            automatic=self._settings().automatic,
+            contested=bool(self._readings.contested),
+        )
+
     # --- loops ---
 
     async def _settle_data(self) -> None:
@@ -282,6 +297,7 @@ class Controller:
             if proposal is not None:
                 self._book.learn_verdict(proposal)
                 self._keep_membership(reading, proposal)
+                self._tell_enough_ready(proposal)
         rolled_back: Proposal | None = None
         if reading is not None:
             self._rollout.look(reading, proposal)
@@ -379,6 +395,17 @@ class Controller:
         text = json.dumps(members, sort_keys=True)
         if text != self._journal.meta(MEMBERSHIP):
             self._journal.set_meta(MEMBERSHIP, text)
+
+    def _tell_enough_ready(self, proposal: Proposal) -> None:
+        """Journal once per upgrade from when on enough power was ready."""
+        attempt = self._book.open
+        if attempt is None or self._enough_ready_of == attempt.id or not proposal.total_power:
+            return
+        if proposal.ready_power < proposal.readiness_needed:
+            return
+        if not any(event["kind"] == ENOUGH_READY for event in self._journal.events_of(attempt)):
+            self._journal.record(ENOUGH_READY, attempt, ready=proposal.ready_power, total=proposal.total_power)
+        self._enough_ready_of = attempt.id
 
     async def _notice_chain_halt(self) -> None:
         """Notice what a living node of a chain that stops by itself shows by its files and words alone."""

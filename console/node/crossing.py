@@ -12,14 +12,15 @@ from dataclasses import replace
 from console.errors import ChainError, JournalError, NodeError
 from console.model import Attempt, Crossing, FailureCode, PlanOrigin, Preparation, Verdict
 from console.node.attempts import AttemptBook
-from console.node.generation import Generation, Generations
+from console.node.generation import Generations
+from console.node.generation_folders import Generation
 from console.node.journal import TRIES
 from console.node.returning import Returner
 from console.node.rollback_point import RollbackPoints
 from console.node.runs import FOREIGN_S, HAND_OVER_LOOK_S, NodeRuns
 from console.node.shape import NodeShape
 from console.node.signer_guard import SignerStateError
-from console.ports import ConsensusReading, PeerView
+from console.ports.chain import ConsensusReading, PeerView
 from console.settings import NodeSettings
 
 _LOG = logging.getLogger(__name__)

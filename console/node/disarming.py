@@ -18,7 +18,7 @@ from console.node.journal import Journal
 from console.node.rollback_point import RollbackPoints
 from console.node.runs import NodeRuns
 from console.node.turns import TURN_BLOCKS, arming_turns
-from console.ports import ConsensusReading, PlanReading
+from console.ports.chain import ConsensusReading, PlanReading
 
 _LOG = logging.getLogger(__name__)
 

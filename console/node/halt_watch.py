@@ -27,7 +27,7 @@ from console.node.generation import Generations
 from console.node.journal import Journal
 from console.node.plan_file import note_written_ahead
 from console.node.runs import NodeRuns
-from console.ports import ConsensusReading, PlanReading
+from console.ports.chain import ConsensusReading, PlanReading
 from console.settings import NodeSettings
 from console.text import untrusted
 

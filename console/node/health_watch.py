@@ -24,7 +24,7 @@ from console.node.runs import NodeRuns
 from console.node.runtime.runtime import LiveRun
 from console.node.shape import NodeShape
 from console.node.zones import Zone
-from console.ports import ConsensusReading, PeerView
+from console.ports.chain import ConsensusReading, PeerView
 from console.settings import NodeSettings
 
 _LOG = logging.getLogger(__name__)

@@ -1,6 +1,7 @@
 """The controller's journal: what is durable before anything is done (DESIGN §4, facts/safety.md §3).
 
-What it stands on is `console.node.journal_store`.
+It stands on its runs (`journal_runs`), these on its events (`journal_events`), these on the database
+(`journal_store`).
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ import dataclasses
 import json
 import sqlite3
 import time
-from dataclasses import dataclass
 from typing import Any
 
 from console.model import (
@@ -17,7 +17,6 @@ from console.model import (
     Arming,
     Attempt,
     Crossing,
-    NodeRun,
     PlanOrigin,
     Preparation,
     Proposal,
@@ -25,41 +24,16 @@ from console.model import (
     ReleaseKind,
     Verdict,
 )
-from console.node.journal_store import JournalStore
+from console.node.journal_runs import JournalRuns
 from console.node.protocol import attempt_from_json, attempt_to_json
 from console.node.table import FLUSHED_LATER, MOST_WRITES, refuse_illegal
-
-_RUNS_LOOKED_AT = 50
 
 TRIES = 3
 """Starts of a new binary before the operator is called."""
 
-AT_REST_S = 10.0
-"""Seconds between two durable heights while nothing is planned: each costs the disk a flush."""
 
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """The last reading of the node's heights."""
-
-    height: int
-    """Block store height."""
-    app_height: int
-    read_at: float
-    """Unix seconds."""
-    run: int = 0
-    """The run that was read; 0 in journals from before readings named it."""
-
-
-class Journal(JournalStore):
-    """One node's journal: attempts, runs, what was said and what happened. Opened as `JournalStore`."""
-
-    _seen: Observation | None = None
-    """A reading that is newer than the durable one."""
-    _observed_at = float("-inf")
-    """Monotonic seconds of the last durable reading."""
-    _observed_run = -1
-    """Its run."""
+class Journal(JournalRuns):
+    """One node's journal: attempts and what was said of them, on its runs and events. Opened as `JournalStore`."""
 
     @property
     def armed_for(self) -> int:
@@ -68,87 +42,6 @@ class Journal(JournalStore):
         if not text.isdecimal():
             raise self.unreadable(f"armed_for is {text!r}")
         return int(text)
-
-    @property
-    def signer_mark(self) -> tuple[int, int, int] | None:
-        """Highest (height, round, step) that the signer state ever had; None before the first. Raises JournalError."""
-        text = self.meta("signer_hrs")
-        try:
-            if text is None:
-                return None
-            height, turn, step = json.loads(text)
-            return int(height), int(turn), int(step)
-        except (ValueError, TypeError) as error:
-            raise self.unreadable(f"signer_hrs is {text!r}") from error
-
-    def raise_signer_mark(self, found: tuple[int, int, int]) -> None:
-        """Keep a signer state if it is the highest: the mark never falls. Raises JournalError."""
-        high = self.signer_mark
-        if high is None or found > high:
-            self.set_meta("signer_hrs", json.dumps(found))
-
-    def observe(self, height: int, app_height: int, version: str, *, run_id: int = 0, at_rest: bool = False) -> None:
-        """Keep the node's heights, so that they are known when it is down. Raises JournalError.
-
-        Args:
-            height: Of the newest block, as our node's CometBFT tells it.
-            app_height: Last executed height.
-            version: What CometBFT says of the application.
-            run_id: The run that was read; 0 when that is not known.
-            at_rest: Nothing is planned: what is durable of this run may be `AT_REST_S` old.
-        """
-        first = self.meta("began_at") is None
-        seen = Observation(height, app_height, time.time(), run_id)
-        lately = self._observed_run == run_id and time.monotonic() - self._observed_at < AT_REST_S
-        if at_rest and lately and not first:
-            self._seen = seen
-            return
-        document = json.dumps(dataclasses.asdict(seen))
-
-        def write() -> None:
-            if first:
-                self.put_meta("began_at", str(app_height))
-            self.put_meta("observation", document)
-            self.put_meta("version", version)
-
-        self.write(write)
-        self._seen, self._observed_at, self._observed_run = None, time.monotonic(), run_id
-
-    @property
-    def began_at(self) -> int | None:
-        """Height at which this journal saw the application first; None before that. Raises JournalError."""
-        text = self.meta("began_at")
-        if text is None:
-            return None
-        if not text.isdecimal():
-            raise self.unreadable(f"began_at is {text!r}")
-        return int(text)
-
-    def observe_restored(self, app_height: int) -> None:
-        """Keep that older data is in place: the application stands at this height now. Raises JournalError."""
-        newest = next((run.id for run in self.runs(1)), 0)
-        self.observe(app_height, app_height, self.meta("version") or "", run_id=newest)
-
-    @property
-    def observation(self) -> Observation | None:
-        """The last heights that were seen. Raises JournalError."""
-        if self._seen is not None:
-            return self._seen
-        text = self.meta("observation")
-        try:
-            return None if text is None else Observation(**json.loads(text))
-        except (ValueError, TypeError) as error:
-            raise self.unreadable(f"the observation is {text!r}") from error
-
-    def run_observed(self) -> NodeRun | None:
-        """The run that the last kept heights are of; None when there are none. Raises JournalError."""
-        observation = self.observation
-        if observation is None:
-            return None
-        if observation.run:
-            return self.run(observation.run)
-        # By the clock of the day, which may have been set between the two: only where nothing better was kept.
-        return next((run for run in self.runs(_RUNS_LOOKED_AT) if run.started_at <= observation.read_at), None)
 
     # --- attempts ---
 
@@ -195,7 +88,7 @@ class Journal(JournalStore):
                 (proposal.id, json.dumps(attempt_to_json(attempt))),
             )
             number = int(cursor.lastrowid or 0)
-            self._put_event(number, "planned", {"proposal": proposal.id, "height": attempt.target_height})
+            self.put_event(number, "planned", {"proposal": proposal.id, "height": attempt.target_height})
             return number
 
         self.faults.reach("before-planned")
@@ -239,7 +132,7 @@ class Journal(JournalStore):
             if after.crossing in _CLEARS_ARMING or after.arming is Arming.DISARMED:
                 self.put_meta("armed_for", "0")
             detail = {key: _plain(getattr(after, key)) for key in changes}
-            self._put_event(after.id, "+".join(names) or "changed", detail)
+            self.put_event(after.id, "+".join(names) or "changed", detail)
 
         for name in names:
             self.faults.reach(f"before-{name}")
@@ -268,7 +161,7 @@ class Journal(JournalStore):
 
         def write() -> None:
             self.put_meta("armed_for", str(wanted))
-            self._put_event(attempt.id, "arming", {"height": wanted})
+            self.put_event(attempt.id, "arming", {"height": wanted})
 
         self.faults.reach("before-arming")
         self.write(write)
@@ -310,136 +203,14 @@ class Journal(JournalStore):
                 "SET value = excluded.value, at = excluded.at",
                 (attempt.id, what, value, time.time()),
             )
-            self._put_event(attempt.id, f"said-{what}", {"value": value})
+            self.put_event(attempt.id, f"said-{what}", {"value": value})
 
         self.write(write)
-
-    # --- runs ---
-
-    def open_run(self, generation: str, halt_height: int, exe_sha256: str) -> NodeRun:
-        """Record a run before it is started. Raises JournalError."""
-        started_at = time.time()
-
-        def write() -> int:
-            cursor = self.db.execute(
-                "INSERT INTO run (generation, halt_height, exe_sha256, started_at) VALUES (?, ?, ?, ?)",
-                (generation, halt_height, exe_sha256, started_at),
-            )
-            number = int(cursor.lastrowid or 0)
-            self._put_event(None, "run", {"run": number, "generation": generation, "halt_height": halt_height})
-            return number
-
-        return NodeRun(self.write(write), generation, halt_height, exe_sha256, started_at, None, None)
-
-    def ask_end(self, run_id: int) -> None:
-        """Record that we are about to stop this run, so that its end is not taken for the node's own."""
-        self.write(lambda: self.db.execute("UPDATE run SET asked = 1 WHERE id = ?", (run_id,)))
-
-    def end_asked(self, run_id: int) -> bool:
-        """Whether `ask_end` was called for the run."""
-        rows = self.rows("SELECT asked FROM run WHERE id = ?", (run_id,))
-        return bool(rows and rows[0]["asked"])
-
-    def close_run(self, run_id: int, exit_code: int | None) -> None:
-        """Record the end of a run. Raises JournalError."""
-
-        def write() -> None:
-            self.db.execute(
-                "UPDATE run SET ended_at = ?, exit_code = ? WHERE id = ? AND ended_at IS NULL",
-                (time.time(), exit_code, run_id),
-            )
-            self._put_event(None, "run-ended", {"run": run_id, "code": exit_code})
-
-        # Lost in a power cut, the end is judged again as after a kill.
-        self.write(write, flushed=False)
-
-    def runs(self, limit: int = 2) -> tuple[NodeRun, ...]:
-        """The newest runs, newest first. Raises JournalError."""
-        return tuple(_node_run(row) for row in self.rows("SELECT * FROM run ORDER BY id DESC LIMIT ?", (limit,)))
-
-    def run(self, run_id: int) -> NodeRun | None:
-        """One run. Raises JournalError."""
-        rows = self.rows("SELECT * FROM run WHERE id = ?", (run_id,))
-        return _node_run(rows[0]) if rows else None
-
-    # --- events ---
-
-    def record(self, kind: str, attempt: Attempt | None = None, **detail: Any) -> None:
-        """Record an event that is no change of state. Raises JournalError."""
-        self.write(lambda: self._put_event(None if attempt is None else attempt.id, kind, detail))
-
-    def record_outcome(self, kind: str, attempt: Attempt, **detail: Any) -> None:
-        """Record how something ended that is done again after a power cut; flushed with the next change.
-
-        Raises:
-            JournalError: It cannot be written.
-        """
-        self.write(lambda: self._put_event(attempt.id, kind, detail), flushed=False)
-
-    def _put_event(self, attempt: int | None, kind: str, detail: dict[str, Any]) -> None:
-        self.db.execute(
-            "INSERT INTO event (at, attempt, kind, detail) VALUES (?, ?, ?, ?)",
-            (time.time(), attempt, kind, json.dumps(detail, default=str)),
-        )
-
-    def events(self, since: int = 0, limit: int = 500) -> list[dict[str, Any]]:
-        """Events after a sequence number, oldest first."""
-        rows = self.rows(
-            "SELECT seq, at, attempt, kind, detail FROM event WHERE seq > ? ORDER BY seq LIMIT ?", (since, limit)
-        )
-        return [{**dict(row), "detail": json.loads(row["detail"])} for row in rows]
-
-    def newest_seq(self) -> int:
-        """Sequence number of the newest event; 0 when there is none."""
-        rows = self.rows("SELECT coalesce(max(seq), 0) AS newest FROM event")
-        return int(rows[0]["newest"]) if rows else 0
-
-    def check_events(self) -> tuple[int, tuple[str, ...]]:
-        """How many events there are, and what is wrong with the database or their numbers. Reads everything."""
-        wrong = [f"SQLite finds {row[0]}" for row in self.rows("PRAGMA integrity_check(5)") if row[0] != "ok"]
-        (found,) = self.rows("SELECT count(*) AS rows, coalesce(max(seq), 0) AS newest FROM event")
-        if found["rows"] != found["newest"]:
-            # Events are never removed, and their numbers count up by one.
-            wrong.append(f"{found['newest'] - found['rows']} of {found['newest']} rows are missing")
-        turned = self.rows(
-            "SELECT count(*) AS turned FROM event AS later JOIN event AS earlier ON earlier.seq = later.seq - 1 "
-            "WHERE later.at < earlier.at - 60"
-        )
-        if turned[0]["turned"]:
-            wrong.append(f"{turned[0]['turned']} rows are more than a minute older than the row before")
-        return int(found["rows"]), tuple(wrong)
-
-    def newest_events(self, limit: int) -> list[dict[str, Any]]:
-        """The newest events, newest first."""
-        rows = self.rows("SELECT seq, at, attempt, kind, detail FROM event ORDER BY seq DESC LIMIT ?", (limit,))
-        return [{**dict(row), "detail": json.loads(row["detail"])} for row in rows]
-
-    def events_of(self, attempt: Attempt) -> list[dict[str, Any]]:
-        """Sequence number and kind of every event of an attempt, oldest first."""
-        rows = self.rows("SELECT seq, kind FROM event WHERE attempt = ? ORDER BY seq", (attempt.id,))
-        return [dict(row) for row in rows]
-
-    def newest_by_attempt(self, kind: str) -> dict[int, dict[str, Any]]:
-        """Detail of the newest event of a kind, by its attempt's id. Reads every event."""
-        rows = self.rows("SELECT attempt, detail FROM event WHERE kind = ? AND attempt NOT NULL ORDER BY seq", (kind,))
-        return {row["attempt"]: json.loads(row["detail"]) for row in rows}
 
 
 _UNSCHEDULED = frozenset({ProposalStatus.VOTING, ProposalStatus.APPROVED})
 _CROSSING_WORDS = frozenset(state.value.lower() for state in Crossing if state.value)
 _CLEARS_ARMING = frozenset({Crossing.SWITCHED, Crossing.RESUMED_OLD, Crossing.FLIPPED_BACK, Crossing.PARKED})
-
-
-def _node_run(row: sqlite3.Row) -> NodeRun:
-    return NodeRun(
-        row["id"],
-        row["generation"],
-        row["halt_height"],
-        row["exe_sha256"],
-        row["started_at"],
-        row["ended_at"],
-        row["exit_code"],
-    )
 
 
 def _plain(value: object) -> object:

@@ -18,7 +18,7 @@ from console.node.journal import TRIES, Journal
 from console.node.restarts import Restarts
 from console.node.runs import NodeRuns
 from console.node.signer_guard import SignerStateError
-from console.ports import ConsensusReading
+from console.ports.chain import ConsensusReading
 from console.settings import NodeSettings
 
 _LOG = logging.getLogger(__name__)

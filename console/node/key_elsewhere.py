@@ -17,7 +17,7 @@ from console.errors import ChainError
 from console.node.journal import Journal
 from console.node.shape import NodeShape
 from console.node.signer_guard import SignerStateError, read_hrs
-from console.ports import MOST_SIGNED_HEIGHTS, ConsensusReading, PeerView
+from console.ports.chain import MOST_SIGNED_HEIGHTS, ConsensusReading, PeerView
 
 DOWN_S = 10.0
 """Seconds down after which a start is preceded by a look at what others have: no halt of an upgrade is held up."""

@@ -104,11 +104,14 @@ class LateUpgrader:
 
         Raises:
             NodeError: It is over.
+            JournalError: It could not be journalled.
         """
         mine = self._of(attempt)
         if mine is None or height is None or exe_sha256 == mine.generation_hash:
             return
         if height + 1 >= stop_height(mine.target_height, mine.grace_blocks, breaking=mine.breaking):
+            # The operator's start has cleared it, and the next controller may know an older height than this one.
+            self._journal.set_meta("stays_down", _over(mine))
             raise NodeError(
                 _over(mine), safe="it was not started", next_step=f"`upgrade-console node swap {mine.name}`"
             )

@@ -22,7 +22,7 @@ from console.node.runtime.runtime import Runtime
 from console.node.runtimes import generations_of, running_of
 from console.node.shape import NodeShape, shape_of
 from console.node.watching import AfterUpgrade
-from console.ports import StateReader
+from console.ports.chain import StateReader
 from console.settings import NodeSettings
 
 

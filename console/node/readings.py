@@ -15,7 +15,7 @@ from console.node.generation import Generations
 from console.node.journal import Journal
 from console.node.runs import NodeRuns
 from console.node.runtime.command import RunCommand, run_command
-from console.ports import ConsensusReading, PeerView, PlanReading, PlanSource
+from console.ports.chain import ConsensusReading, PeerView, PlanReading, PlanSource
 from console.settings import NodeSettings
 from console.text import UntrustedText, untrusted
 

@@ -14,7 +14,7 @@ from console.node.journal import Journal
 from console.node.kept_aside import Aside
 from console.node.rollback_point import RollbackPoints
 from console.node.runs import NodeRuns
-from console.ports import ConsensusReading
+from console.ports.chain import ConsensusReading
 from console.settings import NodeSettings
 
 _LOG = logging.getLogger(__name__)

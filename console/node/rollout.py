@@ -30,7 +30,7 @@ from console.node.attempts import AttemptBook
 from console.node.generation import Generations
 from console.node.release.manifest import peek_manifest
 from console.node.release_record import MANIFEST
-from console.ports import PlanReading, ProvingNetwork
+from console.ports.chain import PlanReading, ProvingNetwork
 from console.settings import NodeSettings
 
 _LOG = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from console.model import Verdict
 
 
 class SilentSignals:
-    """`console.ports.Signals` of a chain that has no registry."""
+    """`console.ports.chain.Signals` of a chain that has no registry."""
 
     async def prepare(self) -> None:
         """Nothing is signed."""

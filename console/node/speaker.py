@@ -15,7 +15,7 @@ from console.node.journal import Journal
 from console.node.rollout import Rollout
 from console.node.runs import NodeRuns
 from console.node.turns import arming_order
-from console.ports import ConsensusReading, PeerView, PlanReading, Signals
+from console.ports.chain import ConsensusReading, PeerView, PlanReading, Signals
 
 _LOG = logging.getLogger(__name__)
 

@@ -11,7 +11,8 @@ from console.model import Arming, Crossing, NodeStatus, Preparation, shown_state
 from console.node.aftermath import Aftermath
 from console.node.attempts import AttemptBook
 from console.node.generation import Generations
-from console.node.journal import Journal, Observation
+from console.node.journal import Journal
+from console.node.journal_runs import Observation
 from console.node.operator_commands import PAUSED, STOPPED_BY_OPERATOR
 from console.node.preparation import Preparer
 from console.node.readings import Readings

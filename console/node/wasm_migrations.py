@@ -15,7 +15,7 @@ from console.node.download import Checksum
 from console.node.migration import WasmMigration
 from console.node.migration.outcome import Run
 from console.node.releases import Told, fetch_file
-from console.ports import StateReader
+from console.ports.chain import StateReader
 from console.settings import NodeSettings
 
 MODULE = "migration.wasm"

@@ -17,7 +17,7 @@ from console.node.key_elsewhere import REMEDY, KeyWatch
 from console.node.late import LateUpgrader
 from console.node.runs import NodeRuns
 from console.node.shape import NodeShape
-from console.ports import ConsensusReading, PeerView
+from console.ports.chain import ConsensusReading, PeerView
 from console.settings import NodeSettings
 from console.text import duration
 
@@ -77,6 +77,11 @@ class AfterUpgrade:
         """Why the operator is called; empty when nobody is."""
         self.report: HealthReport | None = None
         """The health of the run that goes on, None when none does."""
+
+    @property
+    def highest_peer(self) -> int | None:
+        """Highest height that any other endpoint told lately."""
+        return self._health.highest_peer
 
     # --- looking: in a task of its own, which no step waits for ---
 

@@ -13,7 +13,17 @@ from typing import Any
 from console.chain.sent import record_by_hand, record_by_node
 from console.chain.signed_record import RecordReading, Signed, read_record
 from console.errors import JournalError
-from console.model import Arming, AuditCheck, AuditEntry, AuditKind, AuditReading, Crossing, Preparation, Verdict
+from console.model import (
+    Arming,
+    AuditCheck,
+    AuditEntry,
+    AuditKind,
+    AuditReading,
+    Crossing,
+    JournalEntry,
+    Preparation,
+    Verdict,
+)
 from console.operations.node_alone import reading
 from console.settings import NetworkSettings, NodeSettings
 from console.text import untrusted
@@ -22,6 +32,7 @@ MOST_EVENTS = 20_000
 """Journal rows that are kept at a time: the newest."""
 
 _PAGE = 1000
+_DETAIL = 300
 
 
 class AuditTrail:
@@ -103,6 +114,18 @@ def event_entry(row: Mapping[str, Any]) -> AuditEntry:
     )
 
 
+def journal_entry(entry: AuditEntry) -> JournalEntry | None:
+    """What is an entry of the journal in its form for the node's timeline; None for what was signed here."""
+    if not entry.key.startswith("j"):
+        return None
+    (_, number), (_, event), *detail = entry.detail
+    told = {name: words for name, words in detail if words}
+    first = [told.pop(name) for name in ("note", "why", "reason") if name in told]
+    rest = ", ".join(f"{name} {words}" for name, words in told.items())
+    words = "; ".join([*first, *([rest] if rest else [])])
+    return JournalEntry(int(number), entry.at, entry.attempt, untrusted(event, 60), untrusted(words, _DETAIL))
+
+
 def _value_words(name: str, value: object) -> str:
     if name == "verdict" and isinstance(value, int) and value in set(Verdict):
         return Verdict(value).name
@@ -137,11 +160,11 @@ _OPERATOR = frozenset({"asked", "led-on", "setting", "setting-not-kept"})
 _SAYING = ("said-", "called-", "advertised")
 _WRONG = ("refused-", "key-elsewhere", "max-downtime", "left-behind", "late-upgrader", "release-given-up", "no-arming")
 _WRONG_STATES = frozenset({"failed", "missed_halt", "needs_operator", "rollback", "parked", "try"})
-_RUNS = frozenset({"run", "run-ended", "end-judged", "stopped"})
+_RUNS = frozenset({"controller-started", "run", "run-ended", "end-judged", "stopped"})
 _STATES = frozenset(
     {
         *(state.value.lower() for group in (Preparation, Arming, Crossing) for state in group if state.value),
-        *("planned", "scheduled", "replaced", "arming", "disarmed", "plan-written"),
+        *("planned", "scheduled", "replaced", "arming", "disarmed", "plan-written", "enough-ready"),
     }
 )
 

@@ -11,12 +11,13 @@ from console.chain.contract_sender import CREATE, OtherTransaction, build_other,
 from console.chain.cut_plan import ProposedFacet
 from console.chain.diamond import Place, read_codes
 from console.chain.fields import quantity
+from console.chain.first_answer import first_answer
 from console.chain.rpc import JsonRpc, endpoint_name
 from console.chain.sent import sent_by_hand
 from console.chain.writer import RECEIPT_DEADLINE_S, RegistryWriter
 from console.errors import ChainError, InputError
 from console.operations.deployment_journal import Deployment, DeploymentJournal, code_id, deployments_of
-from console.ports import KeyReference, Terminal
+from console.ports.keys import KeyReference, Terminal
 from console.settings import NetworkSettings
 
 
@@ -119,12 +120,12 @@ class Deployer:
 
         async def build(account: str) -> OtherTransaction:
             transaction = await self._build(account, contract, nonce)
-            address = created_address(account, transaction.nonce)
+            address = created_address(account, transaction.cost.nonce)
             self._journal.add(
                 Deployment(
                     self._network.evm_chain_id,
                     account,
-                    transaction.nonce,
+                    transaction.cost.nonce,
                     address,
                     contract.name,
                     code_id(contract.creation),
@@ -198,14 +199,12 @@ class Deployer:
 
     async def _number(self, method: str) -> int:
         sender = await self.sender()
-        failures: list[ChainError] = []
-        for url in self._network.ethereum_rpc:
-            try:
-                reply = await self._rpc.call(url, method, [sender, "latest"])
-                return quantity(reply.value(f"{method} of {endpoint_name(url)}"), method)
-            except ChainError as error:
-                failures.append(error)
-        raise failures[0]
+
+        async def ask(url: str) -> int:
+            reply = await self._rpc.call(url, method, [sender, "latest"])
+            return quantity(reply.value(f"{method} of {endpoint_name(url)}"), method)
+
+        return await first_answer(self._network.ethereum_rpc, ask)
 
 
 @asynccontextmanager

@@ -13,12 +13,14 @@ from console import strict_json
 from console.addresses import checked_address, checksummed
 from console.chain.cut_check import check_cut
 from console.chain.cuts import Cut, decode_cut
-from console.chain.diamond import Place, read_diamond, told
-from console.chain.receipts import parse_receipt
+from console.chain.diamond import Place, read_diamond
+from console.chain.first_answer import first_answer
+from console.chain.receipts import Receipt, parse_receipt
 from console.chain.rpc import JsonRpc
 from console.chain.selectors import selector_of
 from console.errors import ChainError, InputError
 from console.files import write_durably
+from console.given_file import read_given
 from console.model import CutCheck, CutReview
 from console.settings import NetworkSettings
 from console.text import untrusted
@@ -95,14 +97,10 @@ def read_export(path: Path) -> tuple[ExportedCall, ...]:
     Raises:
         InputError: It cannot be read, or is something else.
     """
-    try:
-        with path.open("rb") as stream:
-            body = stream.read(_MOST_FILE + 1)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {os.strerror(error.errno or 0)}") from None
+    body = read_given(path, _MOST_FILE)
     broken = InputError(f"{path} is not a file of exported calls", next_step="give the file that was exported first")
     try:
-        document = strict_json.loads(body) if len(body) <= _MOST_FILE else None
+        document = strict_json.loads(body)
         if not isinstance(document, dict) or document.get("schema") != _SCHEMA:
             raise broken
         return tuple(_call(row, document["chainId"]) for row in document["calls"])
@@ -183,13 +181,10 @@ async def check_export(
         InputError: Not a hash, a call of another chain, or one of which nothing can be seen afterwards.
         ChainError: No usable answer, or a transaction that failed or is in no block.
     """
-    rpc = JsonRpc(tokens=network.tokens)
-    try:
+    async with JsonRpc(tokens=network.tokens) as rpc:
         if transaction is not None:
             await _check_transaction(network, calls, transaction, rpc)
         return tuple([await _check_call(network, call, rpc) for call in calls])
-    finally:
-        await rpc.close()
 
 
 async def _check_call(network: NetworkSettings, call: ExportedCall, rpc: JsonRpc) -> CutCheck:
@@ -210,20 +205,17 @@ async def _check_transaction(
 ) -> None:
     if not _HASH.fullmatch(transaction):
         raise InputError(f"{str(untrusted(transaction, 80))!r} is not a transaction's hash: 0x and 64 hex digits")
-    failures: list[ChainError] = []
-    for url in _place(network, calls[0]).endpoints:
-        try:
-            reply = await rpc.call(url, "eth_getTransactionReceipt", [transaction.lower()])
-            found = parse_receipt(reply, transaction.lower())
-        except ChainError as error:
-            failures.append(error)
-            continue
-        if found is None:
-            raise ChainError(f"transaction {transaction} is in no block yet", next_step="look again later")
-        if not found[1]:
-            raise ChainError(f"transaction {transaction} was reverted in block {found[0].block}")
-        return
-    raise told(failures)
+    wanted = transaction.lower()
+
+    async def ask(url: str) -> tuple[Receipt, bool] | None:
+        return parse_receipt(await rpc.call(url, "eth_getTransactionReceipt", [wanted]), wanted)
+
+    found = await first_answer(_place(network, calls[0]).endpoints, ask)
+    if found is None:
+        raise ChainError(f"transaction {transaction} is in no block yet", next_step="look again later")
+    receipt, good = found
+    if not good:
+        raise ChainError(f"transaction {transaction} was reverted in block {receipt.block}")
 
 
 def _place(network: NetworkSettings, call: ExportedCall) -> Place:

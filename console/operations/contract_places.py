@@ -5,13 +5,14 @@ from __future__ import annotations
 from console.addresses import checked_address, checksummed, prefix_of
 from console.chain.abi import AbiError, decode
 from console.chain.address import parse_address, parse_subnet_id
-from console.chain.diamond import Place, told
+from console.chain.diamond import Place
 from console.chain.fields import data as read_data
+from console.chain.first_answer import first_answer
 from console.chain.governance import GovernanceReader
 from console.chain.plans import check_chain
 from console.chain.rpc import Call, JsonRpc, endpoint_name
 from console.chain.selectors import selector_of
-from console.errors import ChainError, InputError, SettingsError
+from console.errors import InputError, SettingsError
 from console.settings import NetworkSettings
 
 GATEWAY, SUBNET_ACTOR, REGISTRY = "gateway", "subnet-actor", "registry"
@@ -123,19 +124,18 @@ async def view_address(network: NetworkSettings, rpc: JsonRpc, target: str, sign
     Raises:
         ChainError: No usable answer.
     """
-    failures: list[ChainError] = []
     call = Call("eth_call", [{"to": target, "data": selector_of(signature)}, "latest"])
-    for url in network.ethereum_rpc:
+
+    async def ask(url: str) -> str:
         where = endpoint_name(url)
+        chain, reply = await rpc.batch(url, [Call("eth_chainId"), call])
+        check_chain(chain, network, where)
+        if reply.error is not None:
+            return ""
         try:
-            chain, reply = await rpc.batch(url, [Call("eth_chainId"), call])
-            check_chain(chain, network, where)
-            if reply.error is not None:
-                return ""
             (found,) = decode(("address",), read_data(reply.result, signature, most=_MOST_ANSWER))
-            return checksummed(found)
         except AbiError:
             return ""
-        except ChainError as error:
-            failures.append(error)
-    raise told(failures)
+        return checksummed(found)
+
+    return await first_answer(network.ethereum_rpc, ask)

@@ -9,7 +9,7 @@ from console.addresses import checksummed
 from console.errors import InputError
 from console.model import LinkedCall, RegistryCall, RegistryRules, ReleaseKind
 from console.operations.governance import propose_call
-from console.ports import ProposeRequest
+from console.operations.propose_request import ProposeRequest, Terms
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 
@@ -57,7 +57,7 @@ def contract_proposal(
             release_hash="",
             kind=ReleaseKind.NONE,
             breaking=False,
-            voting_blocks=blocks,
+            terms=Terms(voting_blocks=blocks),
             init_allowed=init_allowed,
             calls=tuple((call.target, call.data) for call in calls),
         )

@@ -10,7 +10,7 @@ import re
 from console.addresses import ZERO_ADDRESS, read_address
 from console.errors import InputError
 from console.model import HaltCode, Proposal, RegistryCall, ReleaseKind, ScheduleKind, SigningKey
-from console.ports import ProposeRequest
+from console.operations.propose_request import ProposeRequest
 
 MAX_REASON_BYTES = 256
 """Of a reason, in UTF-8 (contracts/IUpgradeRegistry.sol)."""
@@ -25,23 +25,24 @@ _HASH = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})", re.ASCII)
 
 def propose_call(request: ProposeRequest) -> RegistryCall:
     """Propose what `console.operations.propose.request_of` has checked."""
+    terms = request.terms
     content = (
         request.name,
         int(request.kind),
         _bytes32(request.release_hash),
         request.url,
         request.breaking,
-        int(request.schedule_kind),
+        int(terms.schedule_kind),
         request.height,
-        request.delay,
-        request.readiness_bps,
-        request.readiness_deadline,
-        request.voting_blocks,
-        request.expedited,
-        request.execution_window,
-        request.grace_blocks,
-        int(request.migration_kind),
-        _bytes32(request.migration_hash),
+        terms.delay,
+        terms.readiness_bps,
+        terms.readiness_deadline,
+        terms.voting_blocks,
+        terms.expedited,
+        terms.execution_window,
+        terms.grace_blocks,
+        int(terms.migration_kind),
+        _bytes32(terms.migration_hash),
         request.contracts_first,
         request.init_allowed,
     )
@@ -208,16 +209,17 @@ def set_operator_call(operator: str) -> RegistryCall:
 
 
 def _proposes(request: ProposeRequest) -> str:
-    voted = " by an expedited vote" if request.expedited else " by vote" if request.voting_blocks else ""
+    terms = request.terms
+    voted = " by an expedited vote" if terms.expedited else " by vote" if terms.voting_blocks else ""
     what = f"Proposes {request.name}{voted}: "
     if request.kind is ReleaseKind.NONE:
         return f"{what}{len(request.calls)} contract calls, and no node stops."
     when = {
         ScheduleKind.FIXED: f"every node stops before it executes block {request.height}",
-        ScheduleKind.AFTER_VOTE: f"every node stops {request.delay} blocks after the vote is won",
-        ScheduleKind.READINESS: f"every node stops {request.delay} blocks after {request.readiness_bps / 100:g} % of"
-        f" the power is ready, at the latest scheduled in block {request.readiness_deadline}",
-    }[request.schedule_kind]
+        ScheduleKind.AFTER_VOTE: f"every node stops {terms.delay} blocks after the vote is won",
+        ScheduleKind.READINESS: f"every node stops {terms.delay} blocks after {terms.readiness_bps / 100:g} % of"
+        f" the power is ready, at the latest scheduled in block {terms.readiness_deadline}",
+    }[terms.schedule_kind]
     linked = f", with {len(request.calls)} contract calls" if request.calls else ""
     return f"{what}{when}{linked}."
 

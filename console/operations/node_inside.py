@@ -6,7 +6,6 @@ needs no controller, and changes nothing.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +28,7 @@ from console.node.process_tree import KnownProcess, ProcessSampler
 from console.node.runtime.runtime import LiveRun
 from console.node.runtimes import running_of
 from console.node.shape import APP, shape_of
+from console.operations.audit import event_entry, journal_entry
 from console.operations.node_alone import reading
 from console.settings import NodeSettings
 from console.text import UntrustedText, untrusted
@@ -37,7 +37,6 @@ COUNTING_S = 2.0
 """Seconds for counting the node's folders: a large home is counted as far as that leads."""
 COUNTED_S = 300.0
 """Seconds for which a count holds."""
-_DETAIL = 300
 
 
 class NodeInside:
@@ -137,28 +136,8 @@ class NodeInside:
         """The newest entries of the journal, newest first; none when there is no journal. Raises JournalError."""
         with reading(self._node) as journal:
             events = [] if journal is None else journal.newest_events(newest)
-        return tuple(
-            JournalEntry(
-                event["seq"],
-                event["at"],
-                event["attempt"],
-                untrusted(event["kind"], 60),
-                event_detail(event["detail"]),
-            )
-            for event in events
-        )
-
-
-def event_detail(detail: dict[str, Any]) -> UntrustedText:
-    """What goes with a journal's event in one line: a note or a reason first, then what else is told."""
-    told = {key: value for key, value in detail.items() if value not in ("", None)}
-    first = [str(told.pop(key)) for key in ("note", "why", "reason") if key in told]
-    rest = ", ".join(f"{key} {_plain(value)}" for key, value in told.items())
-    return untrusted("; ".join([*first, *([rest] if rest else [])]), _DETAIL)
-
-
-def _plain(value: object) -> str:
-    return json.dumps(value) if isinstance(value, dict | list) else str(value)
+        entries = (journal_entry(event_entry(event)) for event in events)
+        return tuple(entry for entry in entries if entry is not None)
 
 
 def _names_in(folder: Path) -> tuple[str, ...]:

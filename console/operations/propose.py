@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,8 +20,8 @@ from console.model import (
     minimum_lead,
 )
 from console.operations.contract_export import ExportedCall, read_export
+from console.operations.propose_request import ProposeRequest
 from console.operations.propose_terms import has_calls, has_release, is_voted, read_terms
-from console.ports import ProposeRequest
 
 FIELDS = (
     "name",
@@ -151,16 +152,7 @@ def request_of(
         release_hash=match.group(1).lower() if release and match is not None else "",
         kind=ReleaseKind.NONE if not release else ReleaseKind.MANIFEST if manifest else ReleaseKind.RAW,
         breaking=release and fields.get("breaking", "yes") != "no",
-        schedule_kind=terms.schedule_kind,
-        delay=terms.delay,
-        readiness_bps=terms.readiness_bps,
-        readiness_deadline=terms.readiness_deadline,
-        voting_blocks=terms.voting_blocks,
-        expedited=terms.expedited,
-        execution_window=terms.execution_window,
-        grace_blocks=terms.grace_blocks if release else 0,
-        migration_kind=terms.migration_kind,
-        migration_hash=terms.migration_hash,
+        terms=terms if release else replace(terms, grace_blocks=0),
         contracts_first=first,
         init_allowed=bool(calls) and fields.get("init") == "yes",
         calls=calls,
@@ -233,7 +225,7 @@ def notice_warning(request: ProposeRequest, snapshot: Snapshot, rules: RegistryR
     """That a height which the registry takes is nearer than we recommend; empty when it is not, or is no fixed one."""
     if snapshot.chain is None or snapshot.height is None or not request.height:
         return ""
-    earliest = earliest_height(snapshot.chain, snapshot.height, rules, voting_blocks=request.voting_blocks)
+    earliest = earliest_height(snapshot.chain, snapshot.height, rules, voting_blocks=request.terms.voting_blocks)
     if request.height >= earliest:
         return ""
     return (

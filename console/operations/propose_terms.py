@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from console.model import MigrationKind, RegistryRules, ScheduleKind, Snapshot, minimum_lead
+from console.operations.propose_request import Terms
 from console.quantities import parse_duration
 
 USUAL_VOTE = "7d"
@@ -25,22 +25,6 @@ _BLOCKS = re.compile(r"[0-9]{1,19}", re.ASCII)
 _SHARE = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,2}))?\s*%?", re.ASCII)
 _POINTS = re.compile(r"([0-9]{1,5})\s*bps", re.ASCII)
 _HASH = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What `console.ports.ProposeRequest` holds beside the release, its height and its calls."""
-
-    schedule_kind: ScheduleKind = ScheduleKind.FIXED
-    delay: int = 0
-    readiness_bps: int = 0
-    readiness_deadline: int = 0
-    voting_blocks: int = 0
-    expedited: bool = False
-    execution_window: int = 0
-    grace_blocks: int = 0
-    migration_kind: MigrationKind = MigrationKind.NONE
-    migration_hash: str = ""
 
 
 def span_blocks(typed: str, block_time_s: float | None) -> int:

@@ -15,12 +15,13 @@ from console.addresses import ZERO_ADDRESS, prefix_of, read_address
 from console.errors import ChainError, InputError, SettingsError
 from console.model import CallOutcome, CallReview, RegistryCall, SigningKey
 from console.operations.contract_export import ExportedCall, write_export
-from console.ports import KeyReference, Terminal
+from console.ports.keys import KeyReference, Terminal
 from console.settings import NetworkSettings, NodeSettings, state_folder
 
 if TYPE_CHECKING:
     from console.chain.governance import GovernanceReader
-    from console.chain.writer import RegistryWriter, Transaction
+    from console.chain.transaction import Transaction
+    from console.chain.writer import RegistryWriter
 
 MOST_REVIEW_AGE_S = 300.0
 """Seconds after which a review is read anew: fees and the proposal itself may have moved."""
@@ -85,9 +86,9 @@ class RegistryCalls:
             target=transaction.registry,
             chain_id=transaction.chain_id,
             sender=sender,
-            nonce=transaction.nonce,
-            gas=transaction.gas,
-            cost_wei=transaction.gas * transaction.fee_wei,
+            nonce=transaction.cost.nonce,
+            gas=transaction.cost.gas,
+            cost_wei=transaction.cost.most_wei,
             data=transaction.data,
             warnings=(
                 *(() if key is None else await self._key_warnings(writer, call.key, key)),
@@ -184,10 +185,8 @@ class RegistryCalls:
             balance = await writer.balance(transaction.sender)
         except ChainError as error:
             return (*found, f"the balance of {transaction.sender} is not known: {error.what}")
-        if balance < transaction.gas * transaction.fee_wei:
-            found.append(
-                f"{transaction.sender} holds {balance} wei and this may cost {transaction.gas * transaction.fee_wei}"
-            )
+        if balance < transaction.cost.most_wei:
+            found.append(f"{transaction.sender} holds {balance} wei and this may cost {transaction.cost.most_wei}")
         return tuple(found)
 
 

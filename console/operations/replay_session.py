@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from console.errors import InputError
 from console.hand_lock import REPLAY, HandLock
@@ -14,6 +15,7 @@ from console.model import (
     CallOutcome,
     CallReview,
     Governance,
+    InsideReading,
     JournalEntry,
     KnownRelease,
     LinkedReview,
@@ -29,11 +31,17 @@ from console.model import (
     Standing,
     Traffic,
 )
-from console.ports import Audit, Session, Terminal, Timeline
+from console.operations.audit import journal_entry
+from console.ports.keys import Terminal
+from console.ports.session import Audit, Session, Timeline
 
 if TYPE_CHECKING:
     from console.recording.file import Recording
 
+T = TypeVar("T")
+
+JOURNAL_SHOWN = 200
+"""Entries of the journal that are told at a time."""
 
 IN_A_REPLAY = "it is not in the recording, and in a replay nobody is asked"
 IN_THE_PAST = "it was not recorded, so it is not known of the past; End returns to the present"
@@ -55,14 +63,31 @@ class _NoAudit:
 
 
 class SilentSession:
-    """The operations of a session of which none is possible.
+    """What sessions over the past have in common: nothing is asked, and nothing can be changed.
 
     Args:
-        reason: Why, in one sentence.
+        reason: Why nothing is asked, in one sentence.
+        forbidden: Why nothing can be changed, in one sentence.
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, forbidden: str) -> None:
         self._reason = reason
+        self._hands = HandLock(forbidden)
+
+    @property
+    def read_only(self) -> bool:
+        """True: there is nothing that could be changed."""
+        return True
+
+    @property
+    def hands(self) -> HandLock:
+        """Forbidden: there is nothing that could be changed."""
+        return self._hands
+
+    @property
+    def bringing_up_devnet(self) -> bool:
+        """False: nothing is started."""
+        return False
 
     def lend_terminal(self, terminal: Terminal) -> None:
         """Nothing is signed, so nobody asks."""
@@ -176,17 +201,34 @@ class SilentSession:
         raise InputError(self._reason, safe="nothing was changed")
 
 
+class _RecordedAudit:
+    """What a recording says that was decided and done."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+        self._reading: AuditReading | None = None
+
+    def read(self) -> AuditReading:
+        """All of the recording; read once."""
+        if self._reading is None:
+            found = self._recording.audit()
+            if not self._recording.done:
+                found = AuditReading((), (f"{IN_A_REPLAY}.",))
+            self._reading = found
+        return self._reading
+
+
 class ReplaySession(SilentSession):
-    """`console.ports.Session` over a recording.
+    """`console.ports.session.Session` over a recording. Of the node from inside its scenes tell: see `PastSession`.
 
     Args:
         recording: Open; closed with the session.
     """
 
     def __init__(self, recording: Recording) -> None:
-        super().__init__(IN_A_REPLAY)
+        super().__init__(IN_A_REPLAY, REPLAY)
         self._recording = recording
-        self._hands = HandLock(REPLAY)
+        self._audit = _RecordedAudit(recording)
 
     @property
     def network(self) -> str:
@@ -197,21 +239,6 @@ class ReplaySession(SilentSession):
     def standing(self) -> Standing:
         """What was at stake there."""
         return self._recording.header.standing
-
-    @property
-    def read_only(self) -> bool:
-        """True: there is nothing that could be changed."""
-        return True
-
-    @property
-    def hands(self) -> HandLock:
-        """Forbidden: there is nothing that could be changed."""
-        return self._hands
-
-    @property
-    def bringing_up_devnet(self) -> bool:
-        """False: nothing is started."""
-        return False
 
     @property
     def own_address(self) -> str:
@@ -243,22 +270,38 @@ class ReplaySession(SilentSession):
             for line in timeline.scene(timeline.last.number).lines:
                 yield line
 
+    def audit(self) -> Audit:
+        """What was decided and done, as it was recorded."""
+        return self._audit
+
+    async def node_timeline(self) -> tuple[JournalEntry, ...]:
+        """The journal's entries as they were recorded, newest first. Raises InputError: none was."""
+        reading = await asyncio.to_thread(self._audit.read)
+        if reading.problems:
+            self._refuse()
+        found = (journal_entry(entry) for entry in reversed(reading.entries))
+        return tuple(entry for entry in found if entry is not None)
+
     async def close(self) -> None:
         """Close the file."""
         self._recording.close()
 
 
 class PastSession(SilentSession):
-    """A session over whose past a view stands: what only the present can answer is not asked.
+    """A session over whose past a view stands, or a replay: what only its present could answer is not asked.
 
     Args:
-        session: Of the present.
+        session: Of the present, or of the recording.
+        until: The moment that is shown, Unix seconds.
+        inside: The node from inside, as it was seen before that moment.
     """
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(IN_THE_PAST)
+    def __init__(self, session: Session, until: float, inside: InsideReading | None = None) -> None:
+        reason = IN_THE_PAST if session.recording is None else IN_A_REPLAY
+        super().__init__(reason, reason)
         self._session = session
-        self._hands = HandLock(IN_THE_PAST)
+        self._until = until
+        self._inside = inside
 
     @property
     def network(self) -> str:
@@ -269,21 +312,6 @@ class PastSession(SilentSession):
     def standing(self) -> Standing:
         """What is at stake there."""
         return self._session.standing
-
-    @property
-    def read_only(self) -> bool:
-        """True: the past cannot be changed."""
-        return True
-
-    @property
-    def hands(self) -> HandLock:
-        """Forbidden: the past cannot be changed."""
-        return self._hands
-
-    @property
-    def bringing_up_devnet(self) -> bool:
-        """False: nothing is started."""
-        return False
 
     @property
     def own_address(self) -> str:
@@ -298,3 +326,29 @@ class PastSession(SilentSession):
     def now(self) -> float:
         """Unix seconds at present."""
         return self._session.now()
+
+    def audit(self) -> Audit:
+        """What is known of it now, or was at the recording's end."""
+        return self._session.audit()
+
+    async def node_processes(self) -> ProcessTree:
+        """As they were seen. Raises InputError: nobody looked."""
+        return self._seen(None if self._inside is None else self._inside.processes)
+
+    async def node_storage(self) -> NodeStorage:
+        """As it was read. Raises InputError: nobody looked."""
+        return self._seen(None if self._inside is None else self._inside.storage)
+
+    async def node_timeline(self) -> tuple[JournalEntry, ...]:
+        """What the journal held at that moment, newest first: it keeps when each entry was made."""
+        entries = await self._session.node_timeline()
+        kept = tuple(entry for entry in entries if entry.at <= self._until)
+        if entries and not kept:
+            # Those that are read at once are all later.
+            self._refuse()
+        return kept[:JOURNAL_SHOWN]
+
+    def _seen(self, found: T | None) -> T:
+        if found is None:
+            raise InputError(self._inside.problem if self._inside else self._reason, safe="nothing was changed")
+        return found

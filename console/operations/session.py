@@ -4,115 +4,52 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import aclosing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
+from console import model
 from console.errors import ConsoleError, InputError
 from console.hand_lock import HandLock
-from console.log_store import LogStore
-from console.maintenance import MaintenanceWindow
-from console.model import (
-    UNSAID,
-    CallOutcome,
-    CallReview,
-    Governance,
-    JournalEntry,
-    KnownRelease,
-    LinkedCall,
-    LinkedReview,
-    NodeCommand,
-    NodeStatus,
-    NodeStorage,
-    ProcessTree,
-    RegistryCall,
-    RegistryRules,
-    SigningRecord,
-    Snapshot,
-    Stance,
-    Standing,
-    Traffic,
-)
-from console.operations import logs
-from console.operations.contract_export import read_export
-from console.operations.governance import propose_call
-from console.operations.node import NodeControl
-from console.operations.node_command import perform
-from console.operations.propose import MANIFEST_KIND, check_fields, earliest_height, request_of
-from console.operations.propose_terms import voting_blocks
-from console.operations.ready import signal_ready
-from console.operations.registry_call import export_call
-from console.operations.stances import SayingsSource, Stances
-from console.ports import Audit, PlanSource, Signals, Terminal, Timeline
-from console.settings import NetworkSettings, NodeSettings
+from console.model import UNSAID
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+
+    from console.log_store import LogStore
+    from console.maintenance import MaintenanceWindow
+    from console.model import (
+        CallOutcome,
+        CallReview,
+        Governance,
+        JournalEntry,
+        KnownRelease,
+        LinkedReview,
+        NodeCommand,
+        NodeStatus,
+        NodeStorage,
+        ProcessTree,
+        RegistryCall,
+        RegistryRules,
+        SigningRecord,
+        Snapshot,
+        Stance,
+        Standing,
+        Traffic,
+    )
+    from console.operations.connection import Connection
     from console.operations.node_inside import NodeInside
+    from console.operations.stances import Stances
+    from console.ports.keys import Terminal
+    from console.ports.session import Audit, Timeline
+    from console.settings import NodeSettings
 
 LOG_LINES = 200
 """Lines of each log that are shown at once when the log is opened."""
 
 
-class GovernanceSource(SayingsSource, Protocol):
-    """What a session reads of a registry beside its Snapshots: `console.chain.governance.GovernanceReader`."""
-
-    async def rules(self) -> RegistryRules: ...
-    async def read(self, proposal_id: int) -> Governance: ...
-
-
-class CommitSource(Protocol):
-    """Who signed the last blocks: `console.chain.signing_record.SigningRecords`."""
-
-    async def read(self, consensus_address: str, height: int | None) -> SigningRecord: ...
-
-
-class TrafficSource(Protocol):
-    """How busy the chain was: `console.chain.traffic.TrafficReader`."""
-
-    async def read(self, height: int, block_time_s: float) -> Traffic: ...
-
-
-class CallSender(Protocol):
-    """How a session's calls are reviewed and sent: `console.operations.registry_call.RegistryCalls`."""
-
-    async def review(self, call: RegistryCall) -> CallReview: ...
-    async def send(self, review: CallReview) -> CallOutcome: ...
-
-
-class SnapshotSource(Protocol):
-    """What a session needs of the observer."""
-
-    def snapshots(self) -> AsyncGenerator[Snapshot, None]:
-        """One Snapshot per change, until closed."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """A network and its node as one session uses them."""
-
-    network: NetworkSettings
-    node: NodeSettings | None
-    source: SnapshotSource
-    control: NodeControl | None
-    """The node's controller; None when there is no node."""
-    plans: PlanSource | None
-    """None when there is no node."""
-    signals: Signals | None
-    """Sends from the node's operator key; None when there is no node."""
-    governance: GovernanceSource
-    calls: CallSender
-    commits: CommitSource
-    traffic: TrafficSource
-    own_windows: tuple[MaintenanceWindow, ...]
-    """When this operator is at hand."""
-    close: Callable[[], Awaitable[None]]
-
-
 class ConsoleSession:
-    """`console.ports.Session` on a real network.
+    """`console.ports.session.Session` on a real network; what an operation needs is imported when it is asked for.
 
     Args:
         network: The network's name.
@@ -141,6 +78,7 @@ class ConsoleSession:
         self._bring_up = bring_up
         self._clock = clock
         self._connection: Connection | None = None
+        self._connecting = asyncio.Lock()
         self._latest: Snapshot | None = None
         self._rules: RegistryRules | None = None
         self._stances: Stances | None = None
@@ -205,6 +143,8 @@ class ConsoleSession:
 
     def check_proposal(self, fields: dict[str, str], snapshot: Snapshot | None) -> dict[str, str]:
         """Check the propose form as typed; see `console.operations.propose.check_fields`."""
+        from console.operations.propose import check_fields
+
         return check_fields(fields, snapshot, self._rules)
 
     @property
@@ -218,11 +158,14 @@ class ConsoleSession:
         latest = self._latest
         block_time_s = latest.chain.block_time_s if latest is not None and latest.chain is not None else None
         if latest is None or latest.height is None or block_time_s is None:
-            return Traffic((), "", "the chain does not tell its block time")
+            return model.Traffic((), "", "the chain does not tell its block time")
         return await self._connected().traffic.read(latest.height, block_time_s)
 
     def earliest_height(self, fields: dict[str, str], snapshot: Snapshot | None) -> int | None:
         """The first target height that a proposal as typed can have now; None while the chain does not tell."""
+        from console.operations.propose import earliest_height
+        from console.operations.propose_terms import voting_blocks
+
         if snapshot is None or snapshot.chain is None or snapshot.height is None:
             return None
         try:
@@ -247,6 +190,9 @@ class ConsoleSession:
             InputError: Read-only, or a field or file is not acceptable; nothing was sent.
             ManifestRefused: The release's manifest, where one is named, could not be used by anybody.
         """
+        from console.operations.governance import propose_call
+        from console.operations.propose import MANIFEST_KIND, request_of
+
         self._hands.require_free()
         if self._latest is None:
             raise InputError("the chain has not answered yet", safe="nothing was sent")
@@ -276,6 +222,8 @@ class ConsoleSession:
 
     async def stances(self, address: str) -> tuple[Stance, ...]:
         """What a validator said of the newest proposals, newest first. Raises ChainError."""
+        from console.operations.stances import Stances
+
         if self._stances is None:
             self._stances = Stances(self._connected().governance)
         chain = self._latest.chain if self._latest is not None else None
@@ -291,10 +239,11 @@ class ConsoleSession:
 
     async def cut_file_reviews(self, path: str) -> tuple[LinkedReview, ...]:
         """What the calls in a file of exported calls change, from the chain as it is now. Raises ConsoleError."""
+        from console.operations.contract_export import read_export
         from console.operations.contract_upgrade import review_linked
 
         exported = await asyncio.to_thread(read_export, Path(path).expanduser())
-        calls = tuple(LinkedCall(each.target, each.data, "") for each in exported)
+        calls = tuple(model.LinkedCall(each.target, each.data, "") for each in exported)
         return await review_linked(self._connected().network, calls)
 
     async def review(self, call: RegistryCall) -> CallReview:
@@ -310,11 +259,15 @@ class ConsoleSession:
 
     async def export(self, review: CallReview) -> str:
         """Write what was reviewed to a file for another signer; its path. Raises ConsoleError."""
+        from console.operations.registry_call import export_call
+
         path = await asyncio.to_thread(export_call, review, self._connected().network)
         return str(path)
 
     async def ready(self, proposal_id: int) -> None:
         """Signal readiness for this session's node by hand; raises as `console.operations.ready.signal_ready`."""
+        from console.operations.ready import signal_ready
+
         self._hands.require_free()
         connection = self._connected()
         if connection.node is None or connection.plans is None or connection.signals is None:
@@ -323,6 +276,8 @@ class ConsoleSession:
 
     async def node_command(self, command: NodeCommand) -> NodeStatus:
         """Have this session's node do it; raises as `console.operations.node_command.perform`."""
+        from console.operations.node_command import perform
+
         self._hands.require_free()
         control = self._connected().control
         if control is None:
@@ -352,14 +307,16 @@ class ConsoleSession:
 
     async def snapshots(self) -> AsyncGenerator[Snapshot, None]:
         """Yield a Snapshot at each change, until closed."""
-        async with aclosing(self._connected().source.snapshots()) as snapshots:
+        async with aclosing((await self._connect_aside()).source.snapshots()) as snapshots:
             async for snapshot in snapshots:
                 self._latest = snapshot
                 yield snapshot
 
     async def log_lines(self) -> AsyncGenerator[tuple[str, str], None]:
         """Yield (source, line) of the node's and the controller's log, from the last lines on, until closed."""
-        node = self._connected().node
+        from console.operations import logs
+
+        node = (await self._connect_aside()).node
         if node is None:
             return
         async with aclosing(logs.follow(logs.log_files(node), LOG_LINES)) as lines:
@@ -368,8 +325,11 @@ class ConsoleSession:
 
     def logs(self) -> LogStore | None:
         """Both logs whole; None where there is no node."""
+        from console.log_store import LogStore
+        from console.operations.logs import log_files
+
         node = self._connected().node
-        return None if node is None else LogStore(logs.log_files(node), self._clock)
+        return None if node is None else LogStore(log_files(node), self._clock)
 
     def audit(self) -> Audit:
         """What was decided and done on this machine."""
@@ -380,14 +340,28 @@ class ConsoleSession:
 
     async def save_lines(self, name: str, lines: Iterable[str]) -> tuple[str, int]:
         """Write lines to a new file; raises as `console.operations.logs.save_lines`."""
+        from console.operations.logs import save_lines
+
         network = self._connected().network
-        return await asyncio.to_thread(logs.save_lines, network, name, lines, self._clock())
+        return await asyncio.to_thread(save_lines, network, name, lines, self._clock())
 
     async def close(self) -> None:
         """Close the connection; the network and the node go on."""
         if self._connection is not None:
             connection, self._connection = self._connection, None
             await connection.close()
+
+    async def _connect_aside(self) -> Connection:
+        """The connection. What it takes is imported and read in a thread: keys and drawing go on meanwhile."""
+        async with self._connecting:
+            if self._connection is None:
+                made = await asyncio.to_thread(self._connect, self._terminal)
+                if self._connection is None:
+                    self._connection = made
+                else:
+                    # An operation could not wait.
+                    await made.close()
+            return self._connection
 
     def _connected(self) -> Connection:
         if self._connection is None:

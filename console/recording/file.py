@@ -12,13 +12,15 @@ from threading import Lock
 from typing import BinaryIO
 
 from console.errors import RecordingError
-from console.model import Moment
-from console.recording.format import MAX_LINE, Header, head_of, is_whole, moment_of, read_header
+from console.model import AuditEntry, AuditReading, Moment
+from console.recording.format import MAX_LINE, Header, audit_of, head_of, is_whole, moment_of, read_header
 from console.recording.timeline import Stretch, Timeline
 from console.text import untrusted
 
 MAX_MOMENTS = 1_000_000
 """Snapshots of one recording that is shown: more than eleven days at one a second."""
+MAX_AUDIT = 20_000
+"""Lines of what was done in one recording."""
 MAX_STRETCH = 64 << 20
 """Bytes from one whole Snapshot to the next."""
 
@@ -112,6 +114,19 @@ class Recording:
     header: Header
     timeline: Timeline
     stream: BinaryIO
+    done: tuple[_OnDisk, ...]
+    """Lines of what was decided and done, of the whole recording."""
+
+    def audit(self) -> AuditReading:
+        """What was decided and done, each entry as it was known last; for a thread. What cannot be read is told."""
+        entries: dict[str, AuditEntry] = {}
+        try:
+            for place in self.done:
+                for line in place.read():
+                    entries |= {entry.key: entry for entry in audit_of(line)}
+        except RecordingError as error:
+            return AuditReading((), (str(error),))
+        return AuditReading(tuple(sorted(entries.values(), key=lambda entry: entry.at)), ())
 
     def close(self) -> None:
         """Close the file."""
@@ -133,7 +148,8 @@ def load(path: Path) -> Recording:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise RecordingError(f"{path} is not a file")
         header = read_header(stream.readline(MAX_LINE))
-        timeline = Timeline(_stretches(stream))
+        done: list[_OnDisk] = []
+        timeline = Timeline(_stretches(stream, done))
         if timeline.first is None:
             raise RecordingError(f"the recording {untrusted(path)} holds no Snapshot: it ended before the first")
     except OSError as error:
@@ -142,10 +158,11 @@ def load(path: Path) -> Recording:
     except BaseException:
         stream.close()
         raise
-    return Recording(header, timeline, stream)
+    return Recording(header, timeline, stream, tuple(done))
 
 
-def _stretches(stream: BinaryIO) -> Iterator[Stretch]:
+def _stretches(stream: BinaryIO, done: list[_OnDisk]) -> Iterator[Stretch]:
+    """The stretches of a file; where it says what was done is put into `done`."""
     moments: list[Moment] = []
     count, start, end, number = 0, stream.tell(), stream.tell(), 1
     while line := stream.readline(MAX_LINE):
@@ -165,10 +182,12 @@ def _stretches(stream: BinaryIO) -> Iterator[Stretch]:
         elif kind == "delta" and not moments:
             raise RecordingError(f"line {number} of the recording changes a Snapshot that is not there")
         end += len(line)
+        if kind == "audit":
+            done.append(_OnDisk(stream, end - len(line), end))
         if moment is not None:
             count += 1
             moments.append(moment)
-        if count > MAX_MOMENTS or end - start > MAX_STRETCH:
+        if count > MAX_MOMENTS or end - start > MAX_STRETCH or len(done) > MAX_AUDIT:
             raise RecordingError(f"the recording is too large from line {number} on")
     if moments:
         yield Stretch(tuple(moments), _OnDisk(stream, start, end))

@@ -4,22 +4,26 @@
     {"t":1760000000.000,"event":true,"full":{…}}     a whole Snapshot
     {"t":1760000001.004,"delta":{"~":{…}}}           what changed since the Snapshot before
     {"t":1760000001.250,"log":[["node","…"],…]}      log lines that came after the Snapshot before
+    {"t":1760000001.300,"inside":{…}}                the node from inside, whole
+    {"t":1760000006.300,"inside_change":{"~":{…}}}   what changed of it since the reading before
+    {"t":1760000006.310,"audit":[{…},…]}             what was decided and done: new, or with its outcome
 
 What follows from chain and node (`Snapshot.upgrade`) is not written: it is derived again when it is shown.
-Each stretch begins with a whole Snapshot and needs nothing of what stands before it. Lines of another kind are of a
-later version, and skipped.
+Each stretch begins with a whole Snapshot, has a whole reading of the node before any change of one, and needs nothing
+of what stands before it; what was done is of all of the recording. Lines of another kind are of a later version, and
+skipped.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from console import __version__
 from console.errors import RecordingError
-from console.model import UNSAID, Moment, Snapshot, Standing, upgrade_of
+from console.model import UNSAID, AuditEntry, InsideReading, Moment, Snapshot, Standing, upgrade_of
 from console.recording.codec import Codec, Json
 from console.strict_json import NotStrictJson, loads
 from console.text import untrusted
@@ -38,6 +42,9 @@ STRETCH = 256
 
 END_OF_TIME = 253_370_764_800.0
 """Unix seconds: the year 9999, the last that a calendar here knows."""
+
+MAX_ENTRIES = 200
+"""Entries of the audit in one line."""
 
 LogLine = tuple[str, str]
 
@@ -64,12 +71,14 @@ class LineHead:
     time: float
     """Unix seconds."""
     kind: str
-    """`full`, `delta`, `log`, or one of a later version."""
+    """`full`, `delta`, `log`, `inside`, `inside_change`, `audit`, or one of a later version."""
     event: bool
 
 
 _SNAPSHOTS = Codec(Snapshot)
 _HEADERS = Codec(Header)
+_INSIDE = Codec(InsideReading)
+_ENTRIES = Codec(AuditEntry)
 
 
 def header_line(header: Header) -> bytes:
@@ -113,6 +122,21 @@ def log_line(time: float, lines: Iterable[LogLine]) -> bytes:
     return _timed(time, "log", batch)
 
 
+def inside_line(time: float, before: InsideReading | None, reading: InsideReading) -> bytes:
+    """A reading of the node from inside: what changed, or all of it where there is none before it in its stretch."""
+    if before is None:
+        return _timed(time, "inside", _INSIDE.encode(reading))
+    return _timed(time, "inside_change", _INSIDE.change(before, reading))
+
+
+def audit_lines(time: float, entries: Sequence[AuditEntry]) -> list[bytes]:
+    """What was decided and done, as it was known at a time in Unix seconds."""
+    return [
+        _timed(time, "audit", [_ENTRIES.encode(entry) for entry in entries[start : start + MAX_ENTRIES]])
+        for start in range(0, len(entries), MAX_ENTRIES)
+    ]
+
+
 def head_of(line: bytes) -> LineHead:
     """What a line is. Raises RecordingError when it is none."""
     found = _HEAD.match(line)
@@ -141,6 +165,28 @@ def snapshots_of(lines: Iterable[bytes]) -> list[Snapshot]:
                 raise RecordingError("a stretch of the recording does not begin with a whole Snapshot")
             snapshots.append(_SNAPSHOTS.apply(snapshots[-1], _body(line, kind)))
     return snapshots
+
+
+def insides_of(lines: Iterable[bytes]) -> list[tuple[float, InsideReading]]:
+    """The readings of the node in one stretch with their times in Unix seconds. Raises RecordingError."""
+    found: list[tuple[float, InsideReading]] = []
+    for line in lines:
+        head = head_of(line)
+        if head.kind == "inside":
+            found.append((head.time, _INSIDE.decode(_body(line, head.kind))))
+        elif head.kind == "inside_change":
+            if not found:
+                raise RecordingError("a stretch of the recording changes a reading of the node that is not there")
+            found.append((head.time, _INSIDE.apply(found[-1][1], _body(line, head.kind))))
+    return found
+
+
+def audit_of(line: bytes) -> list[AuditEntry]:
+    """The entries of a line of the audit. Raises RecordingError."""
+    entries = _body(line, "audit")
+    if not isinstance(entries, list) or len(entries) > MAX_ENTRIES:
+        raise RecordingError("what was done is no list in the recording, or too long a one")
+    return [_ENTRIES.decode(entry) for entry in entries]
 
 
 def completed(snapshot: Snapshot) -> Snapshot:

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 from threading import Lock
 
-from console.model import Moment, Snapshot
-from console.recording.format import STRETCH, LogLine, delta_line, full_line, log_line, log_of, moment_of, snapshots_of
+from console.model import InsideReading, Moment, Snapshot
+from console.recording.format import (
+    STRETCH,
+    LogLine,
+    delta_line,
+    full_line,
+    inside_line,
+    insides_of,
+    log_line,
+    log_of,
+    moment_of,
+    snapshots_of,
+)
 from console.recording.timeline import Loose, Packed, Stretch, Timeline
 
 MAX_STRETCHES = 28
@@ -55,8 +67,8 @@ class History(Timeline):
             self._growing = None
         return moment
 
-    def add_lines(self, line: bytes) -> None:
-        """Take a batch of log lines."""
+    def add_beside(self, line: bytes) -> None:
+        """Take a line of what was told beside the Snapshots: log lines, a reading of the node."""
         with self._growth:
             self._open.append(line)
             self._growing = None
@@ -107,10 +119,12 @@ def tidied(stretches: tuple[Stretch, ...]) -> Tidied:
     moments: list[Moment] = []
     last: Snapshot | None = None
     pending: list[LogLine] = []
+    seen: InsideReading | None = None
     crowded = sum(moment.event for stretch in stretches for moment in stretch.moments) > STRETCH
     for stretch in stretches:
         read = stretch.lines.read()
         snapshots = iter(zip(stretch.moments, snapshots_of(read), strict=True))
+        insides = insides_of(read)
         for line in read:
             if moment_of(line, 0) is None:
                 pending += log_of(line)
@@ -122,6 +136,11 @@ def tidied(stretches: tuple[Stretch, ...]) -> Tidied:
             if pending:
                 lines.append(log_line(moment.time, pending[-_LINES_KEPT:]))
                 pending = []
+            looked = bisect_right(insides, moment.time, key=lambda each: each[0])
+            if looked and insides[looked - 1][1] != seen:
+                read_at, reading = insides[looked - 1]
+                lines.append(inside_line(read_at, seen, reading))
+                seen = reading
             lines.append(snapshot_line(last, snapshot, event=moment.event))
             moments.append(moment)
             last = snapshot

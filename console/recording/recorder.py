@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 
 from console.errors import RecordingError
-from console.model import Snapshot, events_between
+from console.model import AuditEntry, InsideReading, Snapshot, events_between
 from console.recording.file import RecordingFile
-from console.recording.format import Header, LogLine, header_line, log_line
+from console.recording.format import Header, LogLine, audit_lines, header_line, inside_line, log_line
 from console.recording.history import History, snapshot_line, tidied
 
 MAX_WAITING = 256
 """Snapshots and batches that wait to be encoded; beyond it new ones are left out of the recording."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    time: float
+    lines: tuple[LogLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Inside:
+    time: float
+    reading: InsideReading
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    time: float
+    entries: tuple[AuditEntry, ...]
+
+
 class Recorder:
-    """Keeps a session's Snapshots and log lines.
+    """Keeps a session's Snapshots and what was told beside them.
 
     Args:
         file: Where they are written as well; None for nowhere.
@@ -27,12 +47,16 @@ class Recorder:
     def __init__(self, file: RecordingFile | None, tell: Callable[[str], None], header: Callable[[], Header]) -> None:
         self.history = History()
         """What was taken."""
+        self.began = asyncio.Event()
+        """Set with the first Snapshot: nothing is told beside one before."""
         self._file = file
         self._tell = tell
         self._header = header
         self._begun = False
-        self._waiting: asyncio.Queue[Snapshot | tuple[float, tuple[LogLine, ...]]] = asyncio.Queue(MAX_WAITING)
+        self._waiting: asyncio.Queue[Snapshot | _Lines | _Inside | _Done] = asyncio.Queue(MAX_WAITING)
         self._before: Snapshot | None = None
+        self._looked: _Inside | None = None
+        """The last reading of the node that is in the stretch."""
 
     @property
     def to_file(self) -> bool:
@@ -47,18 +71,32 @@ class Recorder:
     def lines(self, time: float, lines: tuple[LogLine, ...]) -> None:
         """Take log lines that came at a time in Unix seconds; returns at once."""
         if lines and not self._waiting.full():
-            self._waiting.put_nowait((time, lines))
+            self._waiting.put_nowait(_Lines(time, lines))
+
+    async def inside(self, time: float, reading: InsideReading) -> None:
+        """Take a reading of the node from inside, made at a time in Unix seconds."""
+        await self._waiting.put(_Inside(time, reading))
+
+    async def done(self, time: float, entries: Sequence[AuditEntry]) -> None:
+        """Take what was decided and done since, or has another outcome, as known at a time in Unix seconds."""
+        if entries:
+            await self._waiting.put(_Done(time, tuple(entries)))
 
     async def run(self) -> None:
         """Encode what was taken, until cancelled."""
         while True:
-            taken = await self._waiting.get()
-            if isinstance(taken, Snapshot):
-                await self._keep(taken)
-            else:
-                line = await asyncio.to_thread(log_line, *taken)
-                self.history.add_lines(line)
-                await self._write(line)
+            match await self._waiting.get():
+                case Snapshot() as snapshot:
+                    await self._keep(snapshot)
+                case _Lines(time, lines):
+                    await self._keep_beside(await asyncio.to_thread(log_line, time, lines))
+                case _Inside() as looked:
+                    await self._keep_looked(looked)
+                case _Done(time, entries):
+                    # Not in the history: at present the audit itself tells the past.
+                    with suppress(RecordingError):
+                        for line in await asyncio.to_thread(audit_lines, time, entries):
+                            await self._write(line)
             self._waiting.task_done()
 
     async def caught_up(self) -> None:
@@ -73,10 +111,29 @@ class Recorder:
             # A number that is none: this one picture is missing, and neither session nor recording ends.
             return
         self._before = snapshot
+        self.began.set()
         self.history.add_snapshot(line)
         await self._write(line)
+        if before is None and self._looked is not None:
+            looked, self._looked = self._looked, None
+            await self._keep_looked(looked)
         while untidy := self.history.untidy():
             self.history.take(await asyncio.to_thread(tidied, untidy))
+
+    async def _keep_looked(self, looked: _Inside) -> None:
+        known = None if self._looked is None else self._looked.reading
+        if known == looked.reading:
+            return
+        try:
+            line = await asyncio.to_thread(inside_line, looked.time, known, looked.reading)
+        except RecordingError:
+            return
+        self._looked = looked
+        await self._keep_beside(line)
+
+    async def _keep_beside(self, line: bytes) -> None:
+        self.history.add_beside(line)
+        await self._write(line)
 
     async def _write(self, line: bytes) -> None:
         if self._file is not None:

@@ -10,8 +10,8 @@ from threading import Lock
 from typing import Protocol
 
 from console.errors import RecordingError
-from console.model import Moment, Scene, Snapshot
-from console.recording.format import LogLine, completed, log_of, moment_of, snapshots_of
+from console.model import InsideReading, Moment, Scene, Snapshot
+from console.recording.format import LogLine, completed, insides_of, log_of, moment_of, snapshots_of
 
 SHOWN_LINES = 200
 """Log lines of one scene."""
@@ -61,16 +61,6 @@ class Stretch:
     lines: Lines
     level: int = 0
     """How often it was thinned."""
-
-
-def moments_in(lines: Iterable[bytes], first: int) -> tuple[Moment, ...]:
-    """The moments of lines, numbered from `first` on. Raises RecordingError."""
-    moments: list[Moment] = []
-    for line in lines:
-        moment = moment_of(line, first + len(moments))
-        if moment is not None:
-            moments.append(moment)
-    return tuple(moments)
 
 
 class Timeline:
@@ -140,7 +130,10 @@ class Timeline:
         if len(decoded.snapshots) <= index:
             raise RecordingError("a stretch of the recording holds fewer Snapshots than it should")
         shown = decoded.log[: decoded.said[index]][-SHOWN_LINES:]
-        return Scene(stretch.moments[index], completed(decoded.snapshots[index]), tuple(shown))
+        moment = stretch.moments[index]
+        looked = bisect_right(decoded.insides, moment.time, key=lambda each: each[0])
+        inside = decoded.insides[looked - 1][1] if looked else None
+        return Scene(moment, completed(decoded.snapshots[index]), tuple(shown), inside)
 
     def _all(self) -> list[Stretch]:
         """Every stretch at this time; the list is not changed later."""
@@ -170,6 +163,8 @@ class _Decoded:
     """Oldest first; those of the stretches before it as far as they are shown."""
     said: list[int]
     """How many log lines there were at each Snapshot."""
+    insides: list[tuple[float, InsideReading]]
+    """Readings of the node with their times."""
 
 
 def _decoded(lines: Lines, earlier: Sequence[Lines]) -> _Decoded:
@@ -183,4 +178,4 @@ def _decoded(lines: Lines, earlier: Sequence[Lines]) -> _Decoded:
             said.append(len(log))
         else:
             log += log_of(line)
-    return _Decoded(lines, snapshots_of(read), log, said)
+    return _Decoded(lines, snapshots_of(read), log, said, insides_of(read))

@@ -1,4 +1,4 @@
-"""A real Docker engine and a real systemd manager, each started once and only when a test asks for it."""
+"""A real Docker engine and a real systemd manager, each started once and only when a test asks for it; a signer."""
 
 from __future__ import annotations
 
@@ -53,3 +53,12 @@ def real_manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealManag
         pytest.skip(f"no systemd: {error}")
     finally:
         manager.end()
+
+
+@pytest.fixture
+def signer_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every signature of the test is made in this process. Only for keys that no passphrase guards."""
+    from console.chain import signing
+    from tests.console.chain import signer_here
+
+    monkeypatch.setattr(signing, "_start", signer_here.start)

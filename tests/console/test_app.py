@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rich.console import RenderableType
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Button
 
 from console.app import UpgradeConsoleApp
 from console.console_settings import ConsoleSettings
-from console.errors import ChainError
+from console.errors import ChainError, SettingsError
 from console.model import Snapshot
 from screens.acting import EXIT_KEPT, EXIT_STOP_DEVNET
 from screens.leave import QuitScreen
@@ -48,6 +50,22 @@ async def test_the_first_frame_comes_before_any_snapshot_is_asked_for() -> None:
     async with app.run_test() as pilot:
         await settled(pilot)
     assert frames[0] > 200
+
+
+async def test_the_first_frame_is_whole() -> None:
+    frames: list[str] = []
+
+    class Watched(UpgradeConsoleApp):
+        def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+            if renderable is not None:
+                frames.append(screen_text(self))
+            super()._display(screen, renderable)
+
+    app = Watched(FakeSession(fakes.go()))
+    async with app.run_test() as pilot:
+        await settled(pilot)
+    for text in ("connecting", "Connecting", "go or no-go", "Nothing happened yet", "not known yet", "HALT", "Quit"):
+        assert text.casefold() in frames[0].casefold()
 
 
 async def test_nothing_is_drawn_when_nothing_changed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,6 +205,19 @@ async def test_a_crash_returns_1_and_leaves_a_report_without_secrets(
     for piece in (shown, text):
         assert "5ec7e7" * 10 not in piece
         assert "typed" not in piece
+
+
+async def test_settings_that_cannot_be_used_end_it_with_their_sentence() -> None:
+    class Refused(FakeSession):
+        async def snapshots(self) -> AsyncGenerator[Snapshot, None]:
+            raise SettingsError("network a: kind 'b' is not supported")
+            yield
+
+    app = UpgradeConsoleApp(Refused())
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: app.return_code is not None, "its end")
+    assert app.return_code == 1
+    assert "kind 'b'" in str(app.refused_by)
 
 
 async def test_losing_the_observer_is_said_and_is_no_exit() -> None:

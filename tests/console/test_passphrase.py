@@ -20,7 +20,7 @@ from console.chain.signing import PlainTerminal, SignerProcess
 from console.chain.typed_data import VoteMessage
 from console.errors import SignerError
 from console.key_files import Refused
-from console.ports import KeyKind, KeyReference
+from console.ports.keys import KeyKind, KeyReference
 
 SECRET = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
@@ -45,7 +45,7 @@ VERB = textwrap.dedent(
     import asyncio, json, os, sys, termios
     from console.chain.signing import PlainTerminal, SignerProcess
     from console.errors import SignerError
-    from console.ports import KeyReference
+    from console.ports.keys import KeyReference
     from pathlib import Path
 
     async def main():

@@ -9,7 +9,7 @@ import pytest
 import tomlkit
 
 from console.errors import SettingsError
-from console.ports import KeyReference
+from console.ports.keys import KeyReference
 from console.settings import load_maintenance, load_network
 
 GOOD: dict[str, Any] = {

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from console.errors import InputError
 from console.node_settings import NodeSettings
-from console.ports import KeyReference
+from console.ports.keys import KeyReference
 from console.quantities import parse_duration
 from console.settings_table import SETTINGS, Effect, Setting, default_text, find_setting, parse_value
 from tests.console.operations.examples import a_node_settings
@@ -172,12 +172,6 @@ def test_who_the_node_is_cannot_be_changed_live() -> None:
 def test_a_key_is_shown_by_its_path_only(tmp_path: Path) -> None:
     node = a_node_settings(tmp_path, operator_key=KeyReference(tmp_path / "k"))
     assert find_setting("operator_key").shown(node) == str(tmp_path / "k")
-
-
-def test_running_without_a_rollback_point_switches_automatic_rollback_off(tmp_path: Path) -> None:
-    assert a_node_settings(tmp_path).automatic_rollback
-    assert not a_node_settings(tmp_path, backup_enabled=False).automatic_rollback
-    assert not a_node_settings(tmp_path, rollback_on_failure=False).automatic_rollback
 
 
 def test_rollback_points_are_in_the_state_folder_unless_said_otherwise(tmp_path: Path) -> None:

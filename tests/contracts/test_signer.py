@@ -11,7 +11,7 @@ from eth_account import Account
 
 from console.chain.signing import SignerProcess
 from console.chain.typed_data import ReadyMessage, TypedMessage, VoteMessage
-from console.ports import KeyReference
+from console.ports.keys import KeyReference
 from tests.contracts.registry import HASH, STRANGER, Subnet, refused
 
 CHAIN_ID = 31337

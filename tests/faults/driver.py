@@ -25,7 +25,7 @@ from console.node.faults import FaultPoints
 from console.node.journal import Journal
 from console.node.parts import parts_of
 from console.node.runtime.shim import ShimRuntime
-from console.ports import ConsensusReading, PlanReading
+from console.ports.chain import ConsensusReading, PlanReading
 from console.settings import NodeSettings
 from console.text import untrusted
 from tests.console.node.fakes import OTHERS, OWN, FakeChain, FakeSignals, proposal

@@ -13,6 +13,8 @@ from tests import fakes
 from tests import governance_fakes as votes
 from tests.fakes import HASH, FakeSession
 from tests.pilot import screen_text, settled, until, until_screen
+from widgets.copyable import Copyable
+from widgets.point_table import PointTable
 
 pytestmark = pytest.mark.anyio
 
@@ -41,19 +43,48 @@ async def test_each_view_offers_what_is_under_its_cursor_first() -> None:
     app = UpgradeConsoleApp(FakeSession(votes.voted_on()))
     async with app.run_test() as pilot:
         await settled(pilot)
-        for key, first in (("2", "release hash of proposal 2"), ("3", "address of node"), ("5", "release hash of")):
+        for key, there, first, text in (
+            ("2", "Proposal 2", "release hash of proposal 2", ""),
+            ("3", "node1", "address of node", "0x"),
+            ("4", "genesis", "sha256 of generation genesis", "ab" * 32),
+            ("5", "signalled", "line of the controller log", "signalled ready at height 1210"),
+            ("6", "journal", "whole entry", '{"key": '),
+        ):
             await pilot.press(key)
-            await pilot.pause()
+            await until(pilot, lambda there=there: there in screen_text(app), there)  # type: ignore[misc]
             await pilot.press("y")
             await until_screen(pilot, "CopyScreen")
             assert isinstance(app.screen, CopyScreen)
-            assert app.screen._chosen.label.startswith(first)
+            chosen = app.screen._chosen
+            assert chosen.label.startswith(first)
+            assert text in chosen.text
             await pilot.press("y")
             await until(pilot, lambda: not isinstance(app.screen, CopyScreen), "the view again")
+        await pilot.press("4", "tab")
+        await until(pilot, lambda: isinstance(app.focused, PointTable), "the table of rollback points")
+        await pilot.press("y")
+        await until_screen(pilot, "CopyScreen")
+        assert isinstance(app.screen, CopyScreen)
+        assert app.screen._chosen == Copyable("name of rollback point arming-1", "arming-1")
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(app.screen, CopyScreen), "the view again")
         await pilot.press("2", "enter")
         await until_screen(pilot, "ProposalScreen")
         await pilot.press("y")
         await until_screen(pilot, "CopyScreen")
+
+
+async def test_a_line_of_the_log_that_is_cut_on_the_screen_is_copied_whole() -> None:
+    line = "panic: " + "stack " * 1000 + "end"
+    app = UpgradeConsoleApp(FakeSession(fakes.go(), log=(("node", line),)))
+    async with app.run_test() as pilot:
+        await settled(pilot)
+        await pilot.press("5")
+        await until(pilot, lambda: "panic" in screen_text(app), "the line")
+        await pilot.press("y")
+        await until_screen(pilot, "CopyScreen")
+        assert isinstance(app.screen, CopyScreen)
+        assert app.screen._chosen == Copyable("line of the node log", line)
 
 
 async def test_what_is_not_known_is_not_copied() -> None:

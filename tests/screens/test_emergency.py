@@ -163,11 +163,11 @@ def test_power_that_stays() -> None:
 
 def test_what_is_old_is_said_with_its_age() -> None:
     stale = fakes.stale()
-    assert stop_warning(stale, fakes.ADDRESSES[0]).startswith("◷ As read 34s ago: 30 of 40 power would stay")
+    assert stop_warning(stale, fakes.ADDRESSES[0]).startswith("◷ read 34s ago: 30 of 40 power would stay")
     assert stop_warning(fakes.go(), fakes.ADDRESSES[0], fakes.NOW).startswith("30 of 40")
     proposal = fakes.proposal()
-    assert halt_words(proposal, stale, fakes.NOW, 3).startswith("◷ As read 34s ago: v0.2.0")
-    assert halt_words(proposal, fakes.go(), fakes.NOW + 40, 3).startswith("◷ As read 40s ago: v0.2.0")
+    assert halt_words(proposal, stale, fakes.NOW, 3).startswith("◷ read 34s ago: v0.2.0")
+    assert halt_words(proposal, fakes.go(), fakes.NOW + 40, 3).startswith("◷ read 40s ago: v0.2.0")
 
 
 @pytest.mark.parametrize(

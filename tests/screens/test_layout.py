@@ -12,7 +12,7 @@ from textual.css.styles import RulesMap
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Button, Footer, Input, Static
+from textual.widgets import Button, Input, Static
 
 from console.actions import MODE_NAMES, actions_of
 from console.app import UpgradeConsoleApp
@@ -127,7 +127,7 @@ def _faults(screen: Screen[Any]) -> Iterator[str]:
         name = f"{type(widget).__name__}#{widget.id}"
         if type(widget).__name__ in CUT_BY_DESIGN:
             continue
-        if widget.show_horizontal_scrollbar or (isinstance(widget, Footer) and widget.max_scroll_x):
+        if widget.show_horizontal_scrollbar:
             yield f"{name} scrolls sideways"
         yield from (f"{name} {fault}" for fault in (_beyond(widget), _title(widget), _text(widget)) if fault)
 

@@ -64,7 +64,7 @@ def _is_content(value: ast.expr) -> bool:
     if isinstance(value, ast.Name):
         return value.id == "title"
     if not isinstance(value, ast.Call):
-        return False
+        return isinstance(value, ast.Constant) and value.value is None
     function = value.func
     if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
         return function.value.id == "Content"

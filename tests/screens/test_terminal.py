@@ -24,7 +24,7 @@ CONSOLE = textwrap.dedent(
     from console.chain.signing import SignerProcess
     from console.chain.typed_data import VoteMessage
     from console.errors import SignerError
-    from console.ports import KeyReference
+    from console.ports.keys import KeyReference
     from screens.terminal import DrawnTerminal
 
     ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"

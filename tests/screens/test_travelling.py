@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Footer
 
 from console.app import UpgradeConsoleApp
 from console.hand_lock import REPLAY
-from console.model import Snapshot
+from console.model import AuditReading, Snapshot
+from console.operations.audit import event_entry
 from console.operations.replay_session import ReplaySession
 from console.recording.file import RecordingFile, load
 from console.recording.format import full_line
@@ -22,6 +22,7 @@ from tests import fakes
 from tests.console.recording.test_recorder import HEAD, at, written
 from tests.fakes import FakeSession
 from tests.pilot import alone, screen_text, settled, until
+from widgets.key_line import KeyLine
 from widgets.log_view import LogView
 
 pytestmark = pytest.mark.anyio
@@ -72,7 +73,7 @@ async def test_the_past_of_a_session_is_seen_held_and_left_again() -> None:
         text = screen_text(app)
         assert text.startswith(" PAST  2025-10-09 08:53:23 UTC · 1s ago · held · 4 of 5 · devnet at 1,203")
         assert "End now" in text.splitlines()[-1]
-        assert not app.screen.query_one(Footer).display
+        assert not app.screen.query_one(KeyLine).display
         # Meanwhile the session goes on, and nothing of it is drawn but how long ago this was.
         alarm = at(60, fakes.called())
         await fed(pilot, session, alarm)
@@ -105,7 +106,7 @@ async def test_the_past_of_a_session_is_seen_held_and_left_again() -> None:
         await shown(pilot, alarm.height)
         assert app.past is None
         await until(pilot, lambda: "PAST" not in screen_text(app), "the present")
-        assert app.screen.query_one(Footer).display
+        assert app.screen.query_one(KeyLine).display
         # Stepping on past the newest leads to the present as well.
         await pilot.press("comma", "full_stop", "full_stop")
         await until(pilot, lambda: app.past is None, "the present")
@@ -181,6 +182,11 @@ async def test_end_belongs_to_a_list_while_the_present_is_shown() -> None:
 async def test_a_recorded_session_is_replayed_to_its_end(tmp_path: Path) -> None:
     path = tmp_path / "day.jsonl"
     session = FakeSession(at(0, fakes.idle()))
+    rows = (
+        {"seq": n, "at": fakes.NOW + n, "attempt": 1, "kind": kind, "detail": {"note": f"step {n}"}}
+        for n, kind in ((1, "ready"), (4, "armed"))
+    )
+    session.audited.reading = AuditReading(tuple(event_entry(row) for row in rows), ())
     live = UpgradeConsoleApp(session, file=RecordingFile(path))
     told = [at(1, fakes.go()), at(2, fakes.frozen()), at(3, fakes.halted()), at(4, fakes.committed())]
     async with live.run_test() as pilot:
@@ -199,8 +205,18 @@ async def test_a_recorded_session_is_replayed_to_its_end(tmp_path: Path) -> None
         assert screen_text(app).startswith(" REPLAY  2025-10-09 08:53:25 UTC · held · 6 of 6 · devnet at 1,205")
         assert app.snapshot == at(5, fakes.committed())
         assert app.log_lines[-1] == ("node", "a late line")
+        # The node from inside and what was done are as they were then.
+        await pilot.press("4")
+        await until(pilot, lambda: "arming-1" in screen_text(app), "the node from inside")
+        assert "ARMED  step 4" in screen_text(app)
         await pilot.press("comma", "comma")
         await shown(pilot, 1203)
+        await until(pilot, lambda: "step 4" not in screen_text(app), "the journal of then")
+        assert "READY  step 1" in screen_text(app)
+        await pilot.press("6")
+        await until(pilot, lambda: "ready: note step 1" in screen_text(app), "what was done")
+        assert "step 4" not in screen_text(app)
+        await pilot.press("1")
         for key in ("p", "f9", "n"):
             await pilot.press(key)
         await until(

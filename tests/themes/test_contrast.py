@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import dataclass
 
 import pytest
+from rich.style import Style
+from textual.app import App, ComposeResult
 from textual.color import Color
 
 from screens.theme import textual_theme
 from themes import load_themes
+from widgets.row_table import Column, RowTable
 
 RGB = {name: values for name, values in load_themes().themes.items() if not values.ansi}
 GROUNDS = ("background", "surface", "footer-background")
@@ -41,6 +45,56 @@ def test_text_stands_out_from_its_ground(name: str) -> None:
     least = 7.0 if name == "high-contrast" else 4.5
     poor = {pair: round(ratio, 2) for pair in PAIRS if (ratio := _contrast(variables, *pair)) < least}
     assert poor == {}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    key: str
+    state: str
+    tone: str
+
+
+class Lines(RowTable[Line]):
+    def columns_for(self, width: int) -> tuple[Column, ...]:
+        return ("key", "key", 10), ("state", "state", 10)
+
+
+class TwoTables(App[None]):
+    def compose(self) -> ComposeResult:
+        yield Lines(cursor=True, id="one")
+        yield Lines(cursor=True, id="other")
+
+
+@pytest.mark.anyio
+async def test_every_row_can_be_read_as_it_is_drawn_whichever_table_has_the_focus() -> None:
+    app = TwoTables()
+    lines = [Line(tone, tone, tone) for tone in ("good", "bad", "warn", "muted")]
+    async with app.run_test(size=(60, 24)) as pilot:
+        for name in RGB:
+            app.register_theme(textual_theme(RGB[name]))
+            app.theme = name
+            await pilot.pause()
+            least = 7.0 if name == "high-contrast" else 4.5
+            for table in app.query(Lines):
+                table.show_rows(lines)
+                drawn = [segment for row in range(5) for segment in table.render_line(row) if segment.text.strip()]
+                poor = {segment for segment in drawn if _drawn_contrast(segment.style) < least}
+                assert poor == set(), (name, table.has_focus)
+                assert _ground(table, 1) != _ground(table, 2), f"{name}: the cursor is not seen"
+
+
+def _drawn_contrast(style: Style | None) -> float:
+    assert style is not None
+    assert style.color is not None
+    assert style.bgcolor is not None
+    text, ground = (_luminance(Color.from_rich_color(each)) for each in (style.color, style.bgcolor))
+    return (max(text, ground) + 0.05) / (min(text, ground) + 0.05)
+
+
+def _ground(table: Lines, row: int) -> object:
+    style = next(iter(table.render_line(row))).style
+    assert style is not None
+    return style.bgcolor
 
 
 @pytest.mark.parametrize("name", RGB)

@@ -14,7 +14,7 @@ from console.errors import InputError, SettingsError
 from console.operations.artefact_sources import FacetOption, facet_option, proposed_facets
 from console.operations.contract_deploy import deploying
 from console.operations.contract_upgrade import CutRequest, PreparedCut, check_upgradable, prepare_cuts, with_deployed
-from console.ports import KeyReference
+from console.ports.keys import KeyReference
 from console.settings import NetworkSettings
 from console.text import untrusted
 

@@ -109,11 +109,12 @@ def events(arguments: argparse.Namespace) -> int:
 
 
 def _event_line(event: dict[str, Any]) -> str:
-    from console.operations.node_inside import event_detail
+    from console.operations.audit import event_entry, journal_entry
 
     at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event["at"]))
     attempt = "" if event["attempt"] is None else f" #{event['attempt']}"
-    detail = event_detail(event["detail"])
+    entry = journal_entry(event_entry(event))
+    detail = "" if entry is None else entry.detail
     return str(untrusted(f"{event['seq']:>6}  {at}{attempt}  {event['kind']}" + (f": {detail}" if detail else ""), 500))
 
 

@@ -33,51 +33,34 @@ class BadRequest(Exception):
     """The request is not of the protocol."""
 
 
-class Service:
-    """The operations on a ledger.
+class Operations:
+    """The operations on a ledger, used in the one thread that opened it."""
 
-    Args:
-        ledger: The history; used only in `worker`.
-        worker: An executor of exactly one thread, the one that opened the ledger.
-    """
-
-    def __init__(self, ledger: Ledger, worker: ThreadPoolExecutor) -> None:
+    def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._worker = worker
         self._ethereum = Ethereum(ledger)
-        self._operations: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+        self._named: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
             "genesis": self._genesis,
             "execute": self._execute,
             "check": self._check,
             "rpc": self._rpc,
         }
 
-    def application(self) -> web.Application:
-        """The aiohttp application: POST /."""
-        application = web.Application(client_max_size=MAX_BODY)
-        application.router.add_post("/", self._post)
-        return application
+    def answer(self, body: object) -> dict[str, Any]:
+        """What one request gets.
 
-    async def _post(self, request: web.Request) -> web.Response:
-        try:
-            body = json.loads(await request.read())
-            if not isinstance(body, dict):
-                raise BadRequest("the body is not a JSON object")
-            operation = self._operations.get(str(body.get("op")))
-            if operation is None:
-                raise BadRequest(f"there is no operation {str(body.get('op'))[:40]}")
-            loop = asyncio.get_running_loop()
-            return web.json_response(await loop.run_in_executor(self._worker, operation, body))
-        except Fork as fork:
-            logger.warning("refused: %s", fork)
-            return web.json_response({"error": "fork", "height": fork.height, "message": str(fork)}, status=409)
-        except Need as need:
-            return web.json_response({"error": "need", "need": need.need}, status=409)
-        except MigrationFailed as failed:
-            logger.warning("a migration failed: %s", failed)
-            return web.json_response({"error": "migration", "message": str(failed)}, status=422)
-        except (BadRequest, json.JSONDecodeError, UnicodeDecodeError) as error:
-            return web.json_response({"error": "bad request", "message": str(error)}, status=400)
+        Raises:
+            BadRequest: The body is not of the protocol.
+            Fork: Another block stands at that height.
+            Need: A block before it is missing.
+            MigrationFailed: The block's migration failed.
+        """
+        if not isinstance(body, dict):
+            raise BadRequest("the body is not a JSON object")
+        operation = self._named.get(str(body.get("op")))
+        if operation is None:
+            raise BadRequest(f"there is no operation {str(body.get('op'))[:40]}")
+        return operation(body)
 
     def _genesis(self, body: Mapping[str, Any]) -> dict[str, Any]:
         return {"root": "0x" + self._ledger.root(0).hex(), "height": 0}
@@ -122,6 +105,41 @@ class Service:
         if len(requests) > MAX_REQUESTS:
             raise BadRequest(f"at most {MAX_REQUESTS} requests at once")
         return {"responses": [self._ethereum.answer(height, item) for item in requests]}
+
+
+class Service:
+    """The operations over HTTP.
+
+    Args:
+        ledger: The history; used only in `worker`.
+        worker: An executor of exactly one thread, the one that opened the ledger.
+    """
+
+    def __init__(self, ledger: Ledger, worker: ThreadPoolExecutor) -> None:
+        self._operations = Operations(ledger)
+        self._worker = worker
+
+    def application(self) -> web.Application:
+        """The aiohttp application: POST /."""
+        application = web.Application(client_max_size=MAX_BODY)
+        application.router.add_post("/", self._post)
+        return application
+
+    async def _post(self, request: web.Request) -> web.Response:
+        try:
+            body = json.loads(await request.read())
+            loop = asyncio.get_running_loop()
+            return web.json_response(await loop.run_in_executor(self._worker, self._operations.answer, body))
+        except Fork as fork:
+            logger.warning("refused: %s", fork)
+            return web.json_response({"error": "fork", "height": fork.height, "message": str(fork)}, status=409)
+        except Need as need:
+            return web.json_response({"error": "need", "need": need.need}, status=409)
+        except MigrationFailed as failed:
+            logger.warning("a migration failed: %s", failed)
+            return web.json_response({"error": "migration", "message": str(failed)}, status=422)
+        except (BadRequest, json.JSONDecodeError, UnicodeDecodeError) as error:
+            return web.json_response({"error": "bad request", "message": str(error)}, status=400)
 
 
 def _integer(body: Mapping[str, Any], name: str, least: int) -> int:

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from enum import IntEnum
 
+from . import protobuf as pb
 from .errors import MalformedError
 
 SIGNATURE_BYTES = 64
@@ -40,41 +41,15 @@ def parts_hash(block_hash: str) -> str:
     return hashlib.sha256(b"part" + bytes.fromhex(block_hash)).hexdigest().upper()
 
 
-def _varint(value: int) -> bytes:
-    value &= (1 << 64) - 1
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _number(field: int, value: int) -> bytes:
-    return _varint(field << 3) + _varint(value) if value else b""
-
-
-def _fixed64(field: int, value: int) -> bytes:
-    return _varint(field << 3 | 1) + value.to_bytes(8, "little", signed=True) if value else b""
-
-
-def _bytes(field: int, value: bytes) -> bytes:
-    return _varint(field << 3 | 2) + _varint(len(value)) + value
-
-
-def _text(field: int, value: str) -> bytes:
-    return _bytes(field, value.encode()) if value else b""
-
-
 def _block_id(field: int, block_hash: str) -> bytes:
     if not block_hash:
         return b""
-    parts = _number(1, 1) + _bytes(2, bytes.fromhex(parts_hash(block_hash)))
-    return _bytes(field, _bytes(1, bytes.fromhex(block_hash)) + _bytes(2, parts))
+    parts = pb.number(1, 1) + pb.embedded(2, bytes.fromhex(parts_hash(block_hash)))
+    return pb.embedded(field, pb.embedded(1, bytes.fromhex(block_hash)) + pb.embedded(2, parts))
 
 
 def _timestamp(field: int, time_ns: int) -> bytes:
-    return _bytes(field, _number(1, time_ns // _NANOS) + _number(2, time_ns % _NANOS))
+    return pb.embedded(field, pb.number(1, time_ns // _NANOS) + pb.number(2, time_ns % _NANOS))
 
 
 def vote_sign_bytes(chain_id: str, kind: VoteType, height: int, round_: int, block_hash: str, time_ns: int) -> bytes:
@@ -89,14 +64,14 @@ def vote_sign_bytes(chain_id: str, kind: VoteType, height: int, round_: int, blo
         time_ns: The vote's time in nanoseconds since 1970.
     """
     body = (
-        _number(1, int(kind))
-        + _fixed64(2, height)
-        + _fixed64(3, round_)
+        pb.number(1, int(kind))
+        + pb.fixed64(2, height)
+        + pb.fixed64(3, round_)
         + _block_id(4, block_hash)
         + _timestamp(5, time_ns)
-        + _text(6, chain_id)
+        + pb.text(6, chain_id)
     )
-    return _varint(len(body)) + body
+    return pb.delimited(body)
 
 
 def proposal_sign_bytes(
@@ -104,51 +79,15 @@ def proposal_sign_bytes(
 ) -> bytes:
     """The bytes a proposer signs; `pol_round` is -1 when the block has no polka yet."""
     body = (
-        _number(1, _PROPOSAL_TYPE)
-        + _fixed64(2, height)
-        + _fixed64(3, round_)
-        + _number(4, pol_round)
+        pb.number(1, _PROPOSAL_TYPE)
+        + pb.fixed64(2, height)
+        + pb.fixed64(3, round_)
+        + pb.number(4, pol_round)
         + _block_id(5, block_hash)
         + _timestamp(6, time_ns)
-        + _text(7, chain_id)
+        + pb.text(7, chain_id)
     )
-    return _varint(len(body)) + body
-
-
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while at < len(data) and shift < 70:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-    raise MalformedError("sign bytes end inside a number")
-
-
-def _fields(data: bytes) -> list[tuple[int, bytes, bytes]]:
-    """Each field of a protobuf message: number, whole encoding, payload."""
-    out: list[tuple[int, bytes, bytes]] = []
-    at = 0
-    while at < len(data):
-        start = at
-        tag, at = _read_varint(data, at)
-        wire = tag & 7
-        if wire == 0:
-            begin = at
-            _, at = _read_varint(data, at)
-        elif wire == 1:
-            begin, at = at, at + 8
-        elif wire == 2:
-            size, begin = _read_varint(data, at)
-            at = begin + size
-        else:
-            raise MalformedError(f"wire type {wire} in sign bytes")
-        if at > len(data):
-            raise MalformedError("sign bytes end inside a field")
-        out.append((tag >> 3, data[start:at], data[begin:at]))
-    return out
+    return pb.delimited(body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,20 +104,20 @@ def split_timestamp(sign_bytes: bytes) -> SplitSignBytes:
     Raises:
         MalformedError: The bytes are not a canonical vote or proposal.
     """
-    size, start = _read_varint(sign_bytes, 0)
+    size, start = pb.read_varint(sign_bytes, 0)
     body = sign_bytes[start:]
     if size != len(body):
         raise MalformedError("sign bytes have a wrong length prefix")
-    fields = _fields(body)
-    proposal = bool(fields) and fields[0][1] == _number(1, _PROPOSAL_TYPE)
+    fields = pb.fields(body)
+    proposal = bool(fields) and fields[0][1] == pb.number(1, _PROPOSAL_TYPE)
     number = 6 if proposal else 5
     time_ns, rest = 0, b""
     for field, whole, payload in fields:
         if field != number:
             rest += whole
             continue
-        for part, encoded, _ in _fields(payload):
-            value, _ = _read_varint(encoded, 1)
+        for part, encoded, _ in pb.fields(payload):
+            value, _ = pb.read_varint(encoded, 1)
             time_ns += value * _NANOS if part == 1 else value
     return SplitSignBytes(rest, time_ns)
 

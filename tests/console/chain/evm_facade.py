@@ -1,20 +1,19 @@
-"""The devnet's real EVM process behind an Ethereum port that mines each transaction at once, for one test."""
+"""The devnet's real EVM behind an Ethereum port that mines each transaction at once, for one test.
+
+It runs in this process: that it also does in one of its own is tested with its server.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import socket
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from console.devnet.evm.genesis import Genesis
-from console.ports import KeyReference
+from console.devnet.evm.ledger import Ledger
+from console.devnet.evm.server import Operations
+from console.ports.keys import KeyReference
 from console.settings import NetworkSettings, NodeSettings
 from tests.console.chain.servers import Refusal
 from tests.console.devnet.evm.world import CHAIN_ID, OPERATORS, START, VALIDATORS, block_hash, genesis
@@ -25,7 +24,7 @@ __all__ = ["EvmFacade", "facade", "key_file", "network_of", "node_of"]
 class EvmFacade:
     """Ethereum JSON-RPC of one node: heights, blocks on demand, and switches for what goes wrong."""
 
-    def __init__(self, evm: str, registry: str) -> None:
+    def __init__(self, evm: Operations, registry: str) -> None:
         self.registry = registry
         self.height = 0
         self.url = ""
@@ -35,10 +34,7 @@ class EvmFacade:
         self.forgets = 0
         """How many transactions are taken and then lost."""
         self.before_send: Callable[[], None] | None = None
-        self._evm = httpx.Client(base_url=evm, trust_env=False, timeout=30)
-
-    def close(self) -> None:
-        self._evm.close()
+        self._evm = evm
 
     def mine(self, *raws: str) -> None:
         """The next block."""
@@ -84,43 +80,18 @@ class EvmFacade:
 
     def _ask(self, request: dict[str, Any]) -> Any:
         # Blocking, so that no two requests of a test overlap: one node, one state.
-        response = self._evm.post("/", json=request)
-        assert response.status_code == 200, response.text
-        return response.json()
+        return self._evm.answer(request)
 
 
 @asynccontextmanager
 async def facade(folder: Path, made: Genesis | None = None) -> AsyncIterator[EvmFacade]:
-    """The EVM process on a fresh genesis, that of the tests by default, and its facade (not behind a server yet)."""
+    """The EVM on a fresh genesis, that of the tests by default, and its facade (not behind a server yet)."""
     made = made or genesis()
-    (folder / "genesis.json").write_text(json.dumps(made.document))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    arguments = ("--genesis", str(folder / "genesis.json"), "--data", str(folder / "evm"), "--port", str(port))
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "console.devnet.evm", *arguments, stderr=asyncio.subprocess.DEVNULL
-    )
+    ledger = Ledger(made.document, folder / "evm")
     try:
-        await _answers(port)
-        made_facade = EvmFacade(f"http://127.0.0.1:{port}", made.registry)
-        yield made_facade
-        made_facade.close()
+        yield EvmFacade(Operations(ledger), made.registry)
     finally:
-        process.kill()
-        await process.wait()
-
-
-async def _answers(port: int) -> None:
-    async with asyncio.timeout(60):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.05)
-                continue
-            writer.close()
-            return
+        ledger.close()
 
 
 def key_file(folder: Path, account: Any) -> KeyReference:

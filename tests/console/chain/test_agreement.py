@@ -24,7 +24,7 @@ from console.chain.ipc import IpcChain
 from console.errors import EndpointDown
 from console.model import Agreement, AgreementState, RegistryCall, SigningKey
 from console.operations.registry_call import RegistryCalls
-from console.ports import KeyReference
+from console.ports.keys import KeyReference
 from console.settings import NetworkSettings
 from tests.console.chain.network_double import EthereumDouble, NetworkDouble, proposal_row
 from tests.console.chain.network_servers import Clock, Served, serving

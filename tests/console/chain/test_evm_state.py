@@ -35,6 +35,6 @@ async def test_slots_are_read_at_one_block_and_other_keys_hold_nothing() -> None
 
 async def test_without_an_endpoint_there_is_no_state() -> None:
     state = EvmState([])
-    with pytest.raises(EndpointDown, match="no Ethereum endpoint"):
+    with pytest.raises(EndpointDown, match="no endpoint for this"):
         await state.height()
     await state.close()

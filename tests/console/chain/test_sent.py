@@ -22,7 +22,7 @@ from tests.console.chain.evm_facade import EvmFacade, facade, key_file, network_
 from tests.console.chain.servers import json_rpc
 from tests.console.devnet.evm.world import VALIDATORS, call_data, sign
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("signer_here")]
 
 VALIDATOR = VALIDATORS[0]
 NEW_OPERATOR = "0x00000000000000000000000000000000000000aa"

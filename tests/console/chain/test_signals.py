@@ -12,7 +12,7 @@ from console.model import FailureCode, Proposal, ProposalStatus, ReleaseKind, Sc
 from tests.console.chain.test_transactions import HASH, Subnet, proposed, subnet_in
 from tests.console.devnet.evm.world import ADMIN, VALIDATORS
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("signer_here")]
 
 DELAY = 30
 

@@ -24,7 +24,7 @@ from tests.console.chain.servers import json_rpc
 from tests.console.cli.conftest import RunAsync
 from tests.console.devnet.evm.world import ADMIN, CHAIN_ID, POOR, genesis
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("signer_here")]
 GATEWAY = checksummed(genesis().gateway)
 V2 = str(resources.files("console.chain.contracts").joinpath("GatewayGetterFacetV2.json"))
 FACET = f"GatewayGetterFacet={V2}"

@@ -19,7 +19,7 @@ from tests.console.cli.peers import closed_port, controller, write_settings
 from tests.console.devnet.evm.world import ADMIN, CHAIN_ID, OPERATORS, VALIDATORS, account, genesis, sign
 from tests.console.operations.examples import a_node_status
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("signer_here")]
 
 COUNCIL = [account(number) for number in range(201, 206)]
 HASH = "sha256:" + "ab" * 32

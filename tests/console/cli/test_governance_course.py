@@ -9,7 +9,7 @@ import pytest
 
 from console.addresses import checksummed
 from console.chain.registry import registry_interface
-from console.chain.transactions import RegistrySignals
+from console.chain.signals import RegistrySignals
 from console.operations.contract_deploy import deploying
 from console.operations.contract_export import ExportedCall, write_export
 from console.operations.registry_deploy import RegistryConfig, deploy_registry
@@ -20,7 +20,7 @@ from tests.console.cli.test_contracts import FACET
 from tests.console.cli.test_governance import BY_READINESS, COUNCIL, HASH, Bench, network
 from tests.console.devnet.evm.world import ADMIN, CHAIN_ID, FREEZE, OPERATORS, POOR, VALIDATORS, genesis
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("signer_here")]
 GATEWAY = checksummed(genesis().gateway)
 OTHER_HASH = "sha256:" + "cd" * 32
 

@@ -40,7 +40,7 @@ def test_defaults(place: Path) -> None:
     record = choose(layout, UpOptions(layout.folder), PortBook(place / "xdg"))
     assert [each.power for each in record.validators] == [10, 10, 10, 10]
     assert (record.block_time_ms, record.freeze_blocks, record.execution_window) == (1000, 5, 10_000)
-    assert len(record.ports) == 14
+    assert len(record.ports) == 18
     assert not record.complete
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from console.errors import EndpointDown
 from console.model import Proposal, ProposalStatus, Readiness, ReleaseKind, ValidatorReadiness, Verdict
-from console.ports import ConsensusReading, PlanReading
+from console.ports.chain import ConsensusReading, PlanReading
 from console.text import untrusted
 
 OWN = "0x" + "aa" * 20

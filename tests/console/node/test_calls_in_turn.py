@@ -28,7 +28,7 @@ from console.node.calls_in_turn import CALL_BLOCKS, LEAD_BLOCKS, CallsInTurn, Op
 from console.node.journal import Journal
 from console.node.silence import SilentSignals
 from console.node.turns import arming_order
-from console.ports import PlanReading
+from console.ports.chain import PlanReading
 from tests.console.node.fakes import OTHERS, OWN, ZERO, proposal
 from tests.console.node.test_preparation import SETTINGS
 

@@ -15,7 +15,7 @@ import pytest
 
 from console.errors import JournalError
 from console.model import Arming, Crossing, PlanOrigin, Preparation
-from console.node import journal as journal_module
+from console.node import journal_runs
 from console.node.journal import Journal
 from console.node.journal_schema import SCHEMA
 from console.node.protocol import attempt_to_json
@@ -64,7 +64,7 @@ def test_heights_at_rest_are_durable_now_and_then_and_at_once_while_something_is
     assert (journal.observation.height, durable()) == (61, 60)
     journal.observe(62, 61, "v1")
     assert (journal.observation.height, durable()) == (62, 62)
-    monkeypatch.setattr(journal_module, "AT_REST_S", 0.0)
+    monkeypatch.setattr(journal_runs, "AT_REST_S", 0.0)
     journal.observe(63, 62, "v1", at_rest=True)
     assert durable() == 63
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from console.node.journal import Journal
 from console.node.key_elsewhere import DOWN_S, KeyElsewhere, KeyWatch, heights_to_ask, not_ours_from
 from console.node.shape import NodeShape
-from console.ports import MOST_SIGNED_HEIGHTS
+from console.ports.chain import MOST_SIGNED_HEIGHTS
 from tests.console.node.fakes import FakeChain
 
 pytestmark = pytest.mark.anyio

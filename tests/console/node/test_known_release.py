@@ -19,7 +19,7 @@ from console.node.known_release import ReleaseTeller
 from console.node.manifests import Manifests, NetworkDemands
 from console.node.release.attestation import keep_attestation, make_attestation
 from console.node.releases import BinaryReleases
-from console.ports import PlanReading
+from console.ports.chain import PlanReading
 from tests.console.node import nodes
 from tests.console.node.fakes import proposal
 from tests.console.node.release.manifests import whole

@@ -33,7 +33,7 @@ from console.node.release.roles import Role
 from console.node.release.trust import Trust
 from console.node.releases import BinaryReleases
 from console.node.shape import Companion, NodeShape
-from console.ports import PlanReading, StateReader
+from console.ports.chain import PlanReading, StateReader
 from console.release_settings import ReleaseSettings
 from console.settings import NodeSettings
 from console.text import untrusted

@@ -24,7 +24,7 @@ from console.model import (
 from console.node.attempts import AttemptBook
 from console.node.journal import Journal
 from console.node.next_plan import approved_to_prepare, done_with, plan_to_open
-from console.ports import PlanReading
+from console.ports.chain import PlanReading
 from console.text import untrusted
 from tests.console.node.fakes import proposal
 

@@ -26,7 +26,7 @@ from console.node.generation import Generations
 from console.node.journal import Journal
 from console.node.preparation import Preparer
 from console.node.shape import shape_of
-from console.ports import PlanReading
+from console.ports.chain import PlanReading
 from console.settings import NodeSettings
 from console.text import untrusted
 from tests.console.node import cosmos_nodes, nodes

@@ -28,7 +28,7 @@ from console.node.generation import Generations
 from console.node.journal import Journal
 from console.node.release_record import MANIFEST
 from console.node.rollout import ProofDemand, Rollout
-from console.ports import PlanReading
+from console.ports.chain import PlanReading
 from tests.console.node import nodes
 from tests.console.node.bench import Bench, armed, crossing, until
 from tests.console.node.fakes import OTHERS, proposal

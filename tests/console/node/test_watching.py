@@ -20,7 +20,7 @@ from console.node.journal import Journal
 from console.node.runtime.runtime import LiveRun
 from console.node.shape import NodeShape
 from console.node.watching import LEFT_BEHIND_S, AfterUpgrade
-from console.ports import ConsensusReading
+from console.ports.chain import ConsensusReading
 from console.settings import NodeSettings
 from tests.console.node import nodes
 from tests.console.node.bench import Bench, armed_and_ready, asked, crossing, until

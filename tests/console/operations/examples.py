@@ -20,7 +20,7 @@ from console.model import (
     Verdict,
     upgrade_of,
 )
-from console.ports import KeyReference
+from console.ports.keys import KeyReference
 from console.settings import NetworkSettings, NodeSettings
 from console.text import untrusted
 

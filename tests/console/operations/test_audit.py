@@ -15,11 +15,12 @@ from console.chain.signed_record import SignedRecord
 from console.cli import audit as verb
 from console.cli.sources import Target
 from console.errors import InputError
-from console.model import AuditKind
+from console.model import AuditKind, JournalEntry
 from console.node.journal import Journal
 from console.operations import audit
-from console.operations.audit import AuditTrail, kind_of, narrowed, verify
+from console.operations.audit import AuditTrail, event_entry, journal_entry, kind_of, narrowed, verify
 from console.settings import NetworkSettings, NodeSettings
+from console.text import UntrustedText
 from tests.console.operations.examples import a_network
 
 
@@ -75,6 +76,15 @@ def _sign(path: Path, act: str, chain_id: int, *, by: str = "hand", at: float = 
 )
 def test_kinds(event: str, kind: AuditKind) -> None:
     assert kind_of(event) is kind
+
+
+def test_an_entry_of_the_journal_has_a_line_that_begins_with_the_reason() -> None:
+    detail = {"height": 5, "reason": "too late", "note": None, "who": {"uid": 1}}
+    entry = event_entry({"seq": 7, "at": 5.0, "attempt": 2, "kind": "refused-ready", "detail": detail})
+    line = journal_entry(entry)
+    words = UntrustedText('too late; height 5, who {"uid": 1}')
+    assert line == JournalEntry(7, 5.0, 2, UntrustedText("refused-ready"), words)
+    assert journal_entry(replace(entry, key="s0xab")) is None
 
 
 def test_both_sources_in_one_order_and_only_what_is_new(place: tuple[NetworkSettings, NodeSettings]) -> None:

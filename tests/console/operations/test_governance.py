@@ -13,7 +13,7 @@ from console.errors import InputError
 from console.model import HaltCode, ProposalStatus, RegistryCall, ReleaseKind, ScheduleKind, SigningKey
 from console.model.plan import plan_without_votes
 from console.operations import governance as actions
-from console.ports import ProposeRequest
+from console.operations.propose_request import ProposeRequest, Terms
 from console.text import untrusted
 
 PLAN = plan_without_votes(
@@ -107,7 +107,9 @@ def test_what_is_not_acceptable_is_refused_before_it_is_a_call(build: Callable[[
     [
         (ProposeRequest("v1", 900, "http://x/", "a" * 64), "before it executes block 900"),
         (
-            ProposeRequest("v1", 0, "http://x/", "a" * 64, schedule_kind=ScheduleKind.AFTER_VOTE, delay=50),
+            ProposeRequest(
+                "v1", 0, "http://x/", "a" * 64, terms=Terms(schedule_kind=ScheduleKind.AFTER_VOTE, delay=50)
+            ),
             "50 blocks after the vote",
         ),
         (
@@ -116,12 +118,14 @@ def test_what_is_not_acceptable_is_refused_before_it_is_a_call(build: Callable[[
                 0,
                 "http://x/",
                 "a" * 64,
-                schedule_kind=ScheduleKind.READINESS,
-                delay=50,
-                readiness_bps=6750,
-                readiness_deadline=2000,
-                voting_blocks=100,
-                expedited=True,
+                terms=Terms(
+                    schedule_kind=ScheduleKind.READINESS,
+                    delay=50,
+                    readiness_bps=6750,
+                    readiness_deadline=2000,
+                    voting_blocks=100,
+                    expedited=True,
+                ),
             ),
             "expedited vote: every node stops 50 blocks after 67.5 %",
         ),

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from console.chain.transactions import RegistrySignals
+from console.chain.signals import RegistrySignals
 from console.daemon import warn_of_key
 from console.model import SigningKey
 from console.operations.registry_call import RegistryCalls
-from console.ports import KeyReference
+from console.ports.keys import KeyReference
 from tests.console.chain.network_double import NetworkDouble
 
 pytestmark = pytest.mark.anyio

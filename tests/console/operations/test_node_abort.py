@@ -15,7 +15,7 @@ from console.model import Crossing, NodeStatus, PlanOrigin
 from console.node.abort import SignedStatement, Statement
 from console.node.journal import Journal
 from console.operations.node_abort import AbortCase, abort, abort_case, counted, own_statement
-from console.ports import KeyReference
+from console.ports.keys import KeyReference
 from console.settings import NodeSettings
 from tests.console.operations.examples import ADDRESSES, a_node_status
 from tests.console.operations.homes import a_network, a_node

@@ -14,7 +14,7 @@ from console.node.generation import Generations
 from console.node.inventory import Inventory
 from console.node.journal import Journal
 from console.operations import node_inside
-from console.operations.node_inside import NodeInside, event_detail
+from console.operations.node_inside import NodeInside
 from tests.console.node import nodes
 from tests.console.operations.homes import a_node
 
@@ -127,10 +127,3 @@ def test_the_journal_is_a_timeline_newest_first(tmp_path: Path) -> None:
     assert newest.number > oldest.number
     assert "\x1b" not in oldest.detail
     assert len(NodeInside(node).timeline(newest=1)) == 1
-
-
-def test_a_reason_comes_first_in_a_line_of_the_journal() -> None:
-    assert (
-        event_detail({"height": 5, "reason": "too late", "note": None, "who": {"uid": 1}})
-        == 'too late; height 5, who {"uid": 1}'
-    )

@@ -26,7 +26,7 @@ from console.operations.node_look import (
     verify,
     versions,
 )
-from console.ports import KeyReference
+from console.ports.keys import KeyReference
 from console.settings import parse_network
 from tests.console.node import nodes
 from tests.console.operations.homes import a_cosmos_node, a_node

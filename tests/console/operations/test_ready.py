@@ -14,7 +14,7 @@ from console.model import Proposal, ProposalStatus, Readiness, ReleaseKind, Verd
 from console.node.generation import Generations
 from console.node.release_record import MANIFEST
 from console.operations.ready import signal_ready
-from console.ports import PlanReading
+from console.ports.chain import PlanReading
 from tests.console.operations.examples import a_node_settings, a_proposal, a_readiness
 
 pytestmark = pytest.mark.anyio

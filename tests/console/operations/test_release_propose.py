@@ -54,8 +54,8 @@ async def test_the_migration_comes_from_the_file_or_else_from_the_url(tmp_path: 
         ):
             found = await settled(at_home(tmp_path), typed)
             request = request_of(found, a_snapshot(a_chain(120)))
-            assert request.migration_kind is MigrationKind.WASM
-            assert request.migration_hash == found["migration_hash"] != ""
+            assert request.terms.migration_kind is MigrationKind.WASM
+            assert request.terms.migration_hash == found["migration_hash"] != ""
             # What is settled is not read again.
             assert await settled(a_network(tmp_path), found) == found
         with pytest.raises(InputError, match=r"cannot be fetched.*give the manifest's file"):

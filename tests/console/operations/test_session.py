@@ -30,10 +30,12 @@ from console.model import (
     Traffic,
     ValidatorVote,
 )
+from console.operations.connection import Connection
 from console.operations.contract_export import read_export
 from console.operations.propose import NOTICE_BLOCKS
-from console.operations.session import Connection, ConsoleSession
-from console.ports import Session, Terminal
+from console.operations.session import ConsoleSession
+from console.ports.keys import Terminal
+from console.ports.session import Session
 from tests.console.operations.examples import a_chain, a_network, a_node_settings, a_proposal, a_snapshot
 from tests.console.operations.test_node import FakeControl
 from tests.console.operations.test_propose import GOOD

@@ -40,7 +40,8 @@ def classes_in(annotation: Any) -> set[type[Any]]:
     return set().union(*(classes_in(each) for each in get_args(annotation)))
 
 
-CLASSES = sorted(classes_in(Snapshot), key=lambda made: made.__name__)
+RECORDED = (Snapshot, model.InsideReading, model.AuditEntry)
+CLASSES = sorted(set().union(*map(classes_in, RECORDED)), key=lambda made: made.__name__)
 
 
 @cache

@@ -13,13 +13,24 @@ from pathlib import Path
 import pytest
 
 from console.errors import RecordingError
-from console.model import Scene, Snapshot, Standing, upgrade_of
+from console.model import AuditReading, InsideReading, Scene, Snapshot, Standing, upgrade_of
 from console.recording.file import RecordingFile, load
-from console.recording.format import FORMAT, STRETCH, Header, full_line, header_line, log_line, log_of
+from console.recording.format import (
+    FORMAT,
+    STRETCH,
+    Header,
+    audit_lines,
+    audit_of,
+    full_line,
+    header_line,
+    inside_line,
+    log_line,
+    log_of,
+)
 from console.recording.history import MAX_STRETCHES, History, snapshot_line, tidied
 from console.recording.recorder import Recorder
 from console.recording.timeline import Timeline
-from tests import fakes
+from tests import fakes, node_fakes
 from tests.hostile import HOSTILE
 from tests.widgets.test_second_wall import harmless
 
@@ -104,7 +115,7 @@ def hours(events: Callable[[int], bool]) -> tuple[History, Snapshot]:
     before = base
     for second in range(STRETCH * (MAX_STRETCHES + 10)):
         shown = at(second, base)
-        history.add_lines(log_line(shown.taken_at, [("node", f"block {second}")]))
+        history.add_beside(log_line(shown.taken_at, [("node", f"block {second}")]))
         history.add_snapshot(snapshot_line(None if history.wants_whole else before, shown, event=events(second)))
         before = shown
         while untidy := history.untidy():
@@ -136,6 +147,79 @@ async def test_hours_need_little_memory_and_lose_no_event() -> None:
     assert history.scene(early[-1].moment.number + 1).moment == early[-1].moment
     with pytest.raises(RecordingError, match="nothing is recorded"):
         history.scene(0)
+
+
+def inside(second: int) -> InsideReading:
+    """The node as somebody saw it, a little busier each time."""
+    tree = node_fakes.a_tree(cpu_percent=float(second))
+    return InsideReading(replace(tree, taken_at=fakes.NOW + second), node_fakes.a_storage())
+
+
+async def test_the_node_from_inside_is_found_again(tmp_path: Path) -> None:
+    path = tmp_path / "upgrade.jsonl"
+    file = RecordingFile(path)
+    recorder = Recorder(file, pytest.fail, lambda: HEADER)
+    running = asyncio.create_task(recorder.run())
+    for second in range(STRETCH + 40):
+        recorder.snapshot(at(second))
+        if second in {3, 10}:
+            await recorder.inside(fakes.NOW + second, inside(second))
+        await recorder.caught_up()
+    await recorder.inside(fakes.NOW, replace(inside(11), processes=node_fakes.a_tree(cpu_percent=float("nan"))))
+    await recorder.caught_up()
+    running.cancel()
+    file.close()
+    for timeline in (recorder.history, load(path).timeline):
+        found = [each.inside for each in scenes(timeline)]
+        # Whole again where a stretch begins.
+        assert found == [None] * 3 + [inside(3)] * 7 + [inside(10)] * (STRETCH + 30)
+
+
+async def test_what_is_thinned_out_keeps_the_node_as_it_was() -> None:
+    history = History()
+    before, seen = at(0), None
+    for second in range(STRETCH * (MAX_STRETCHES + 4)):
+        shown, first = at(second), history.wants_whole
+        history.add_snapshot(snapshot_line(None if first else before, shown, event=False))
+        if second % 100 == 0 or first:
+            looked = inside(second // 100 * 100)
+            history.add_beside(inside_line(shown.taken_at, None if first else seen, looked))
+            seen = looked
+        before = shown
+        while untidy := history.untidy():
+            history.take(tidied(untidy))
+    early = scenes(history, 200)
+    assert early[-1].moment.number > 300
+    for each in early:
+        # A reading may be one that was thinned out with its moment, and no later one.
+        assert each.inside == inside((each.moment.number - 1) // 100 * 100)
+
+
+async def test_what_was_done_is_in_the_file_as_it_was_known_last(tmp_path: Path) -> None:
+    path = tmp_path / "upgrade.jsonl"
+    file = RecordingFile(path)
+    recorder = Recorder(file, pytest.fail, lambda: HEADER)
+    running = asyncio.create_task(recorder.run())
+    entries = [replace(fakes.audit_entries()[0], key=f"j{number}", at=fakes.NOW + number) for number in range(450)]
+    recorder.snapshot(at(0))
+    await recorder.done(fakes.NOW, entries)
+    await recorder.done(fakes.NOW + 1, [replace(entries[7], good=False), replace(entries[8], at=float("inf"))])
+    await recorder.done(fakes.NOW + 1, [replace(entries[7], good=False)])
+    recorder.snapshot(at(1))
+    await recorder.caught_up()
+    running.cancel()
+    file.close()
+    recording = load(path)
+    assert [each.snapshot for each in scenes(recording.timeline)] == [at(0), at(1)]
+    assert recording.audit() == AuditReading((*entries[:7], replace(entries[7], good=False), *entries[8:]), ())
+    broken = header_line(HEADER) + full_line(at(0)) + b'{"t":1,"audit":{"a":1}}\n' + full_line(at(1))
+    path.unlink()
+    path.write_bytes(broken)
+    reading = load(path).audit()
+    assert reading.entries == ()
+    assert "is no list in the recording" in reading.problems[0]
+    (hostile,) = audit_lines(1.0, [replace(entries[0], words="\x1b[2J" + "x" * 9000)])
+    assert all(harmless(each.words) for each in audit_of(hostile))
 
 
 async def test_no_file_is_ever_replaced(tmp_path: Path) -> None:

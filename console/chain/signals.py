@@ -1,7 +1,4 @@
-"""Writing to the registry: a call is built, shown, signed by the signer process, sent and awaited.
-
-`RegistrySignals` is what a controller says; how anything is sent is in `console.chain.writer`.
-"""
+"""What a controller says to the registry; how anything is sent is in `console.chain.writer`."""
 
 from __future__ import annotations
 
@@ -9,30 +6,21 @@ import hashlib
 import re
 from collections.abc import Sequence
 
-from console.chain.receipts import Receipt, created_proposal, frozen_verdict
+from console.chain.receipts import Receipt, frozen_verdict
 from console.chain.sent import sent_by_node
 from console.chain.signing import own_key_warning
-from console.chain.writer import RECEIPT_DEADLINE_S, RegistryWriter, Transaction, describe_call
+from console.chain.writer import RECEIPT_DEADLINE_S, RegistryWriter
 from console.errors import ContractRefused, InputError, SettingsError, SignerError
 from console.model import Verdict
-from console.ports import Terminal
+from console.ports.keys import Terminal
 from console.settings import NetworkSettings, NodeSettings
 from console.text import untrusted
-
-__all__ = [
-    "Receipt",
-    "RegistrySignals",
-    "RegistryWriter",
-    "Transaction",
-    "created_proposal",
-    "describe_call",
-]
 
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2}){1,64}", re.ASCII)
 
 
 class RegistrySignals:
-    """`console.ports.Signals` on the registry; what was said already counts as said.
+    """`console.ports.chain.Signals` on the registry; what was said already counts as said.
 
     Args:
         network: The network.

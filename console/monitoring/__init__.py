@@ -1,0 +1,1 @@
+"""What a Prometheus and a Grafana are given: alert rules, a dashboard, and where to scrape."""

@@ -1,0 +1,59 @@
+"""Programs of other makers that tests run against: pinned here, built by `make peers`, kept by their pins' hash."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent
+STORE = ROOT.parent.parent / ".peers"
+"""Where built ones are kept; a changed pin gets a folder of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One program.
+
+    Attributes:
+        name: Its folder here, with the pins.
+        program: The file's name.
+        package: The Go package of its command; empty for a program that an npm package carries.
+        module: The npm package that carries it, with {platform}.
+    """
+
+    name: str
+    program: str
+    package: str = ""
+    module: str = ""
+
+    @property
+    def pins(self) -> Path:
+        """The folder with its go.mod and go.sum, or package.json and package-lock.json."""
+        return ROOT / self.name
+
+    @property
+    def path(self) -> Path:
+        """Where it is once it is built, from these pins for this machine."""
+        digest = hashlib.sha256(f"{platform.system()} {platform.machine()}".encode())
+        for pin in sorted(each for each in self.pins.iterdir() if each.is_file()):
+            digest.update(pin.name.encode() + b"\0" + pin.read_bytes() + b"\0")
+        return STORE / f"{self.name}-{digest.hexdigest()[:12]}" / self.program
+
+
+_COMETBFT = "github.com/cometbft/cometbft/cmd/cometbft"
+COMETBFT_037 = Peer("cometbft-0.37", "cometbft", package=_COMETBFT)
+"""The version that ipc-cli carries."""
+COMETBFT_038 = Peer("cometbft-0.38", "cometbft", package=_COMETBFT)
+ANVIL = Peer("anvil", "anvil", module="@foundry-rs/anvil-{platform}")
+PEERS = (COMETBFT_037, COMETBFT_038, ANVIL)
+
+
+def require(peer: Peer) -> Path:
+    """The program; the test is skipped where it was not built."""
+    if not peer.path.is_file():
+        pytest.skip(f"{peer.name} is not here: `make peers` builds it, with Go or npm")
+    return peer.path

@@ -1,0 +1,141 @@
+"""Another view is one frame: nothing is styled, laid out or mounted for it, and what nobody looks at is not drawn."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from textual import events
+from textual._compositor import CompositorUpdate, LayoutUpdate
+from textual.app import App, UnknownModeError
+from textual.color import Color
+from textual.css.stylesheet import Stylesheet
+from textual.screen import Screen
+
+from console.actions import MODE_NAMES
+from console.app import UpgradeConsoleApp
+from screens.node import NodeScreen
+from screens.overview import OverviewScreen
+from screens.validators import ValidatorsScreen
+from tests import fakes
+from tests.fakes import FakeSession
+from tests.pilot import screen_text, settled, until, until_screen
+
+pytestmark = pytest.mark.anyio
+
+KEYS = "123456"
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often something was styled, laid out or mounted, a whole frame drawn of a view, and a view given values."""
+    counted: Counter[str] = Counter()
+
+    def count(owner: type, name: str) -> None:
+        before = getattr(owner, name)
+
+        def counting(self: object, *values: object, **named: object) -> object:
+            counted[name] += 1
+            return before(self, *values, **named)
+
+        monkeypatch.setattr(owner, name, counting)
+
+    def display(self: UpgradeConsoleApp, screen: Screen[None], update: object) -> None:
+        if isinstance(update, LayoutUpdate) and screen is self.screen:
+            counted[type(screen).__name__] += 1
+        elif isinstance(update, CompositorUpdate) and screen is self.screen:
+            counted["in part"] += 1
+
+    count(Stylesheet, "apply")
+    count(Screen, "_refresh_layout")
+    count(App, "_register")
+    count(OverviewScreen, "draw")
+    monkeypatch.setattr(UpgradeConsoleApp, "_display", display)
+    return counted
+
+
+async def test_a_view_that_was_made_is_shown_in_one_frame(work: Counter[str]) -> None:
+    app = UpgradeConsoleApp(FakeSession(fakes.go()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        work.clear()
+        await app.make_views()
+        assert set(app._screen_stacks) == set(MODE_NAMES)
+        # Nothing of them was seen, and none of them looks at anything yet.
+        assert {name for name in work if name.endswith("Screen")} <= {"OverviewScreen"}
+        node = app._screen_stacks["node"][0]
+        assert isinstance(node, NodeScreen)
+        assert not node.looking
+        for key in KEYS:
+            await pilot.press(key)
+            await pilot.pause(0.05)
+        for key, name in zip(KEYS[1:], ("Proposals", "Validators", "Node", "Logs", "Audit"), strict=True):
+            await pilot.press("1")
+            await until_screen(pilot, "OverviewScreen")
+            await pilot.pause()
+            work.clear()
+            await pilot.press(key)
+            await until(pilot, lambda name=name: work[f"{name}Screen"], name)  # type: ignore[misc]
+            assert work[f"{name}Screen"] == 1
+            assert (work["apply"], work["_refresh_layout"], work["_register"]) == (0, 0, 0), key
+
+
+async def test_keys_in_a_burst_draw_only_the_last_view(work: Counter[str]) -> None:
+    app = UpgradeConsoleApp(FakeSession(fakes.go()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await app.make_views()
+        await pilot.pause()
+        work.clear()
+        for key in "2345136":
+            app.post_message(events.Key(key, key))
+        await until(pilot, lambda: work["AuditScreen"], "the last of them")
+        frames = {name: count for name, count in work.items() if name.endswith("Screen")}
+        assert frames == {"AuditScreen": 1}
+        with pytest.raises(UnknownModeError):
+            app.switch_mode("fleet")
+
+
+async def test_what_is_not_shown_is_drawn_when_it_is(work: Counter[str]) -> None:
+    session = FakeSession(fakes.go())
+    app = UpgradeConsoleApp(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await pilot.press("4")
+        await until_screen(pilot, "NodeScreen")
+        await pilot.pause()
+        work.clear()
+        assert session.feed is not None
+        shown = fakes.go()
+        assert shown.chain is not None
+        for height in range(1260, 1270):
+            later = replace(shown, height=height, chain=replace(shown.chain, height=height))
+            session.feed.put_nowait(later)
+            await until(pilot, lambda later=later: app.snapshot is later, "the block")  # type: ignore[misc]
+        assert work["draw"] == 0
+        # In its first frame, not in one after it.
+        await pilot.press("1")
+        await until(pilot, lambda: work["OverviewScreen"], "the overview")
+        assert (work["OverviewScreen"], work["draw"]) == (1, 1)
+        assert "1,269" in screen_text(app)
+
+
+async def test_a_view_takes_theme_and_size_that_changed_while_another_was_shown() -> None:
+    app = UpgradeConsoleApp(FakeSession(fakes.go()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await app.make_views()
+        await pilot.press("3")
+        await until_screen(pilot, "ValidatorsScreen")
+        await pilot.press("1")
+        app.theme = "light"
+        await pilot.resize_terminal(140, 40)
+        await until(pilot, lambda: app.screen.styles.background == Color.parse("#fafbfc"), "the other theme")
+        await pilot.press("3")
+        await until(pilot, lambda: isinstance(app.screen, ValidatorsScreen), "the validators")
+        screen = app.screen
+        await until(pilot, lambda: screen.has_class("-wide", "-tall"), "its classes for the size")
+        assert screen.styles.background == Color.parse("#fafbfc")
+        await until(pilot, lambda: "consensus" in screen_text(app), "the chosen one beside the table")
+        assert screen_text(app).splitlines()[-1].startswith(" F9 HALT ")
