@@ -5,6 +5,7 @@ Call `console.terminal.prepare_environment` before this is imported: Textual rea
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from functools import partial
 from importlib import import_module
@@ -15,7 +16,7 @@ from textual.theme import Theme
 
 from console.actions import MODE_NAMES, actions_of
 from console.console_settings import DEFAULTS, ConsoleSettings
-from console.errors import ConsoleError
+from console.errors import ConsoleError, SettingsError
 from screens.acting import EXIT_KEPT
 from screens.bindings import refusal
 from screens.travelling import TravellingApp
@@ -49,6 +50,13 @@ VIEWS: Mapping[str, tuple[str, str]] = {
     "audit": ("screens.audit", "AuditScreen"),
 }
 """Module and class of each view, in the order of their keys; imported when it is first shown, or in quiet before."""
+_OPENED = ("emergency", "help", "palette", "propose", "node_menu", "node_plan", "flows")
+"""Screens that keys open over a view, the most urgent first."""
+
+
+def _import_screens() -> None:
+    for module in (*(f"screens.{name}" for name in _OPENED), *(module for module, _name in VIEWS.values())):
+        import_module(module)
 
 
 def view_class(mode: str) -> type[ModeScreen]:
@@ -88,6 +96,8 @@ class UpgradeConsoleApp(TravellingApp):
         self._screens: dict[str, ModeScreen] = {}
         self._pending_lines: list[LogLine] = []
         self._refused: frozenset[str] = frozenset()
+        self.refused_by: ConsoleError | None = None
+        """Why the console ended by itself; None where it did not."""
         self.now = self.live_now = session.now()
         for mode in MODE_NAMES:
             self.add_mode(mode, partial(self._view, mode))
@@ -141,12 +151,19 @@ class UpgradeConsoleApp(TravellingApp):
     async def _follow_snapshots(self) -> None:
         try:
             async for snapshot in self.session.snapshots():
+                if self.live is None:
+                    # The first frame did not wait for them; the first key that needs one shall not either.
+                    begin(self, partial(asyncio.to_thread, _import_screens), name="imports")
                 self.live_now = self.session.now()
                 self.live_course = self.live_course.after(self.live, snapshot)
                 self.live = snapshot
                 if self._recorder is not None:
                     self._recorder.snapshot(snapshot)
                 self._go_on()
+        except SettingsError as error:
+            # Only now all of them were read.
+            self.refused_by = error
+            self.leave(1)
         except ConsoleError as error:
             self.tell(f"No more news of chain and node: {error}", severity="error")
 

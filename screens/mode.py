@@ -211,7 +211,7 @@ class ModeScreen(Screen[None]):
             self.refresh_bindings()
             self.turned()
         elif before is not None and past is not None and before.place != past.place:
-            self.moved()
+            self.moved_in_time()
         self._draw_past()
         if past is not None:
             ways = [(tuple(with_key(action(name), self.keymap) for name in group), word) for group, word in _WAYS]
@@ -281,7 +281,7 @@ class ModeScreen(Screen[None]):
     def turned(self) -> None:
         """The view went into the past, or came back: what was asked for is of the other time."""
 
-    def moved(self) -> None:
+    def moved_in_time(self) -> None:
         """Another moment of the past is shown."""
 
     def draw_log(self) -> None:

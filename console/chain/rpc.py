@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 from urllib.parse import urlsplit
 
 from console import strict_json
@@ -155,6 +156,12 @@ class JsonRpc:
     async def close(self) -> None:
         """Close every connection; the client may not be used afterwards."""
         await self._http.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     async def _post(self, url: str, body: bytes, deadline_s: float) -> object:
         name = endpoint_name(url)
