@@ -142,7 +142,7 @@ class UpgradeConsoleApp(TravellingApp):
         if self._file is not None:
             from console.recording.beside import Beside
 
-            self.run_worker(Beside(self.session, self._recorder).run(), name="beside", exit_on_error=True)
+            begin(self, Beside(self.session, self._recorder).run, name="beside")
             self.tell(f"This session is recorded to {self._file.path}")
         begin(self, self._follow_snapshots, name="snapshots")
         begin(self, self._follow_logs, name="logs")

@@ -9,13 +9,13 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 
 from console.actions import action
-from console.model import Proposal, ProposalStatus, ReleaseKind, ScheduleKind, Snapshot, Validator
+from console.model import Proposal, ProposalStatus, ReleaseKind, ScheduleKind, Validator
 from console.text import percent
 from widgets.dashboard_rows import ORDERS, Dashboard, DashboardRow, DashboardRows, Form, ordered
 from widgets.drawn import GOOD, MUTED, WARN, stacked
 from widgets.moments import UNKNOWN, chain_age
 from widgets.narrowing import NOTHING_TYPED, Narrowing
-from widgets.panel import Panel
+from widgets.panel import SnapshotPanel
 from widgets.power_bar import Share, power_bar
 from widgets.proposal_words import Clock, readiness_words, schedule_words, waits_for
 from widgets.row_table import Column, RowTable
@@ -25,7 +25,7 @@ ORDERED_AT_ONCE = 500
 """Validators that are put in order without a thread: some milliseconds."""
 
 
-class ReadinessPanel(Panel):
+class ReadinessPanel(SnapshotPanel):
     """Ready power as a bar, and what follows from it."""
 
     DEFAULT_CSS = """
@@ -33,16 +33,6 @@ class ReadinessPanel(Panel):
         height: 7;
     }
     """
-
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._snapshot: Snapshot | None = None
-        self._now = 0.0
-
-    def show(self, snapshot: Snapshot | None, now: float) -> None:
-        """Draw the readiness at `now`, Unix seconds."""
-        self._snapshot, self._now = snapshot, now
-        self._redraw()
 
     def _redraw(self) -> None:
         snapshot = self._snapshot
