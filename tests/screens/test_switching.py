@@ -12,11 +12,13 @@ from textual.app import App, UnknownModeError
 from textual.color import Color
 from textual.css.stylesheet import Stylesheet
 from textual.screen import Screen
+from textual.widgets import Static
 
 from console.actions import MODE_NAMES
 from console.app import UpgradeConsoleApp
 from screens.node import NodeScreen
 from screens.overview import OverviewScreen
+from screens.proposals import ProposalsScreen
 from screens.validators import ValidatorsScreen
 from tests import fakes
 from tests.fakes import FakeSession
@@ -139,3 +141,11 @@ async def test_a_view_takes_theme_and_size_that_changed_while_another_was_shown(
         assert screen.styles.background == Color.parse("#fafbfc")
         await until(pilot, lambda: "consensus" in screen_text(app), "the chosen one beside the table")
         assert screen_text(app).splitlines()[-1].startswith(" F9 HALT ")
+
+
+async def test_a_view_that_is_taken_down_while_it_is_made_crashes_nothing() -> None:
+    app = UpgradeConsoleApp(FakeSession(fakes.idle()))
+    async with app.run_test(size=(80, 24)):
+        left = ProposalsScreen(app.session)
+        await left.mount_composed_widgets([Static()])
+        assert not left.children
