@@ -150,9 +150,6 @@ class ModeScreen(Screen[None]):
             await super().mount_composed_widgets(widgets)
             return
         for widget in widgets:
-            if not self.is_attached:
-                # The console is being left.
-                return
             await self.mount(widget)
 
     async def _on_resize(self, event: events.Resize) -> None:

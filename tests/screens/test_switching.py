@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from dataclasses import replace
 
@@ -12,10 +13,11 @@ from textual.app import App, UnknownModeError
 from textual.color import Color
 from textual.css.stylesheet import Stylesheet
 from textual.screen import Screen
-from textual.widgets import Static
+from textual.widget import Widget
 
 from console.actions import MODE_NAMES
 from console.app import UpgradeConsoleApp
+from screens.mode import ModeScreen
 from screens.node import NodeScreen
 from screens.overview import OverviewScreen
 from screens.proposals import ProposalsScreen
@@ -143,9 +145,18 @@ async def test_a_view_takes_theme_and_size_that_changed_while_another_was_shown(
         assert screen_text(app).splitlines()[-1].startswith(" F9 HALT ")
 
 
-async def test_a_view_that_is_taken_down_while_it_is_made_crashes_nothing() -> None:
+async def test_leaving_while_a_view_is_half_made_is_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
     app = UpgradeConsoleApp(FakeSession(fakes.idle()))
-    async with app.run_test(size=(80, 24)):
-        left = ProposalsScreen(app.session)
-        await left.mount_composed_widgets([Static()])
-        assert not left.children
+
+    async def half(self: ModeScreen, widgets: list[Widget]) -> None:
+        await self.mount(widgets[0])
+        app.leave(0)
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        monkeypatch.setattr(ModeScreen, "mount_composed_widgets", half)
+        app.push_screen(ProposalsScreen(app.session))
+        # Not by the pilot, which would wait for a view that never comes.
+        while not app._exit:
+            await asyncio.sleep(0.01)
+    assert app.return_code == 0
