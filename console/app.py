@@ -5,6 +5,7 @@ Call `console.terminal.prepare_environment` before this is imported: Textual rea
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from functools import partial
 from importlib import import_module
@@ -130,7 +131,7 @@ class UpgradeConsoleApp(TravellingApp):
         if self._file is not None:
             from console.recording.beside import Beside
 
-            self.run_worker(Beside(self.session, self._recorder).run(), name="beside", exit_on_error=True)
+            begin(self, Beside(self.session, self._recorder).run, name="beside")
             self.tell(f"This session is recorded to {self._file.path}")
         begin(self, self._follow_snapshots, name="snapshots")
         begin(self, self._follow_logs, name="logs")
@@ -139,8 +140,9 @@ class UpgradeConsoleApp(TravellingApp):
     async def _follow_snapshots(self) -> None:
         try:
             async for snapshot in self.session.snapshots():
+                # In a thread: what happened since the one before is asked of each of up to ten thousand validators.
+                self.live_course = await asyncio.to_thread(self.live_course.after, self.live, snapshot)
                 self.live_now = self.session.now()
-                self.live_course = self.live_course.after(self.live, snapshot)
                 self.live = snapshot
                 if self._recorder is not None:
                     self._recorder.snapshot(snapshot)
