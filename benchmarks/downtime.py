@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import statistics
+import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
-
-import httpx
 
 from benchmarks.devnet import BenchmarkError, Devnet, devnet
 from console.devnet.layout import Layout, NodeLayout
@@ -149,10 +148,9 @@ def commit_time(url: str, height: int) -> float:
 
 
 def _result(url: str) -> dict[str, Any]:
-    answer = httpx.get(url, timeout=5.0, trust_env=False)
-    answer.raise_for_status()
-    found: dict[str, Any] = answer.json()["result"]
-    return found
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5.0) as answer:
+        found: dict[str, Any] = json.load(answer)["result"]
+        return found
 
 
 def _unix(text: str) -> float:

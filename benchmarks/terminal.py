@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from types import TracebackType
 
 import pexpect
+import psutil
 
 from benchmarks.devnet import BenchmarkError
 
@@ -84,6 +85,12 @@ class CountingTerminal:
         while (left := end - time.monotonic()) > 0:
             self._read(left)
         return len(self._written) - before
+
+    def cpu_s(self) -> float:
+        """Seconds of CPU, user and system, that the program and what it has started have taken."""
+        program = psutil.Process(self._process.pid)
+        spent = [program.cpu_times(), *(child.cpu_times() for child in program.children(recursive=True))]
+        return float(sum(times.user + times.system for times in spent))
 
     def seconds_to_answer(self, keys: str) -> float:
         """Seconds from keys that are pressed until the first byte comes back. Raises BenchmarkError: none came."""

@@ -16,7 +16,7 @@ from textual.theme import Theme
 
 from console.actions import MODE_NAMES, actions_of
 from console.console_settings import DEFAULTS, ConsoleSettings
-from console.errors import ConsoleError
+from console.errors import ConsoleError, SettingsError
 from screens.acting import EXIT_KEPT
 from screens.bindings import refusal
 from screens.travelling import TravellingApp
@@ -34,11 +34,10 @@ if TYPE_CHECKING:
 
 REDUCED_TICK_S = 5.0
 """Seconds between two steps of the clocks on the screen, with reduced motion; else one."""
+TOLD_S = 0.95
+"""Seconds for which the time that a Snapshot brought is new enough: each second is drawn once, not twice."""
 LOG_BATCH_S = 0.25
 """Seconds for which log lines are gathered before they are drawn at once (facts/tui.md C4)."""
-VIEWS_AFTER_S = 0.5
-"""Seconds from the first frame until the other views are made, before anybody has pressed their keys."""
-
 VIEWS: Mapping[str, tuple[str, str]] = {
     "overview": ("screens.overview", "OverviewScreen"),
     "proposals": ("screens.proposals", "ProposalsScreen"),
@@ -48,6 +47,13 @@ VIEWS: Mapping[str, tuple[str, str]] = {
     "audit": ("screens.audit", "AuditScreen"),
 }
 """Module and class of each view, in the order of their keys; imported when it is first shown, or in quiet before."""
+_OPENED = ("emergency", "help", "palette", "propose", "node_menu", "node_plan", "flows")
+"""Screens that keys open over a view, the most urgent first."""
+
+
+def _import_screens() -> None:
+    for module in (*(f"screens.{name}" for name in _OPENED), *(module for module, _name in VIEWS.values())):
+        import_module(module)
 
 
 def view_class(mode: str) -> type[ModeScreen]:
@@ -87,6 +93,8 @@ class UpgradeConsoleApp(TravellingApp):
         self._screens: dict[str, ModeScreen] = {}
         self._pending_lines: list[LogLine] = []
         self._refused: frozenset[str] = frozenset()
+        self.refused_by: ConsoleError | None = None
+        """Why the console ended by itself; None where it did not."""
         self.now = self.live_now = session.now()
         for mode in MODE_NAMES:
             self.add_mode(mode, partial(self._view, mode))
@@ -118,9 +126,8 @@ class UpgradeConsoleApp(TravellingApp):
         return None if self._recorder is None else self._recorder.history
 
     def _start_following(self) -> None:
-        if not self.is_headless:
-            self.set_timer(VIEWS_AFTER_S, partial(begin, self, self.make_views, name="views"), name="views")
         if self.session.recording is not None:
+            begin(self, self._get_ready, name="views")
             self.run_on()
             return
         # Imported here: what looks back is not needed for the first frame.
@@ -137,9 +144,17 @@ class UpgradeConsoleApp(TravellingApp):
         begin(self, self._follow_logs, name="logs")
         self.set_interval(REDUCED_TICK_S if self.settings.reduced_motion else 1.0, self._tick, name="tick")
 
+    async def _get_ready(self) -> None:
+        # The first frame and the first values did not wait for any of it; the first key that needs it shall not either.
+        await asyncio.to_thread(_import_screens)
+        if not self.is_headless:
+            await self.make_views()
+
     async def _follow_snapshots(self) -> None:
         try:
             async for snapshot in self.session.snapshots():
+                if self.live is None:
+                    begin(self, self._get_ready, name="views")
                 # In a thread: what happened since the one before is asked of each of up to ten thousand validators.
                 self.live_course = await asyncio.to_thread(self.live_course.after, self.live, snapshot)
                 self.live_now = self.session.now()
@@ -147,6 +162,10 @@ class UpgradeConsoleApp(TravellingApp):
                 if self._recorder is not None:
                     self._recorder.snapshot(snapshot)
                 self._go_on()
+        except SettingsError as error:
+            # Only now all of them were read.
+            self.refused_by = error
+            self.leave(1)
         except ConsoleError as error:
             self.tell(f"No more news of chain and node: {error}", severity="error")
 
@@ -171,10 +190,10 @@ class UpgradeConsoleApp(TravellingApp):
     def _tick(self) -> None:
         self.lock_when_idle()
         self.live_now = self.session.now()
-        if self.past is None:
-            self.now = self.live_now
-        else:
+        if self.past is not None:
             self.tell_present()
+        elif abs(self.live_now - self.now) >= TOLD_S:
+            self.now = self.live_now
 
     def _go_on(self) -> None:
         """Show what is new, unless the past is looked at."""

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from console.errors import SettingsError
-from console.keymap import checked_keymap
-from console.setting_fields import table_of
-from console.settings_table import nearest, quoted
+from console.setting_words import nearest, quoted, table_of
+from console.settings_file import written_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +115,16 @@ CONSOLE_SETTINGS = (
 """Every key of `[console]`; each is also a field's name in ConsoleSettings."""
 
 
+def load_console() -> ConsoleSettings:
+    """What the settings file says; the defaults without one.
+
+    Raises:
+        SettingsError: The file is unreadable, or a value or key is not acceptable.
+    """
+    written = written_settings()
+    return parse_console(written.get("console", {}), written.get("keymap", {}))
+
+
 def parse_console(table: Mapping[str, object], keymap: Mapping[str, object]) -> ConsoleSettings:
     """Check both tables, as TOML gives them.
 
@@ -134,7 +143,16 @@ def parse_console(table: Mapping[str, object], keymap: Mapping[str, object]) -> 
             values[key] = known[key].decode(value)
         except ValueError as error:
             raise SettingsError(f"console: {key} must be {error}") from error
-    return ConsoleSettings(keymap=checked_keymap(table_of(keymap, "keymap")), **values)
+    return ConsoleSettings(keymap=_keys(table_of(keymap, "keymap")), **values)
+
+
+def _keys(table: Mapping[str, object]) -> Mapping[str, str]:
+    if not table:
+        return {}
+    # Imported here: the first frame does not wait for it where nobody chose keys.
+    from console.keymap import checked_keymap
+
+    return checked_keymap(table)
 
 
 def console_settings_markdown() -> str:

@@ -107,8 +107,3 @@ class NodeSettings:
     def points_dir(self) -> Path:
         """Folder of the rollback points."""
         return self.backup_dir or self.state_dir / "backups"
-
-    @property
-    def automatic_rollback(self) -> bool:
-        """Whether a failed start may be rolled back by itself: not without a rollback point (DESIGN §4, rule 9)."""
-        return self.rollback_on_failure and self.backup_enabled

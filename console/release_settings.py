@@ -11,15 +11,13 @@ from typing import Any, Literal
 from console import setting_kinds as kinds
 from console.errors import SettingsError
 from console.setting_kinds import Kind
-from console.settings_table import nearest, quoted
+from console.setting_words import nearest, quoted
 
 Signatures = Literal["required", "off"]
 
 PROVEN_HOURS = 48.0
 """Hours of the other network's block time that are demanded where a proof is and nobody says how many."""
 _MOST_HOURS = 24 * 366
-
-STAGE = kinds.choice("mainnet", "testnet", "devnet")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,6 @@ from console.ports.keys import KeyReference
 from console.setting_kinds import BOOLEAN, OPTIONAL_PATH, PERSONAL_KEY, http_url, texts_of
 
 
-def table_of(value: object, where: str) -> dict[str, Any]:
-    """A table. Raises SettingsError."""
-    if not isinstance(value, dict):
-        raise SettingsError(f"{where} must be a table")
-    return value
-
-
 def text(table: dict[str, Any], key: str, where: str, default: str | None = None) -> str:
     """A text; without a default it is needed and not empty. Raises SettingsError."""
     value = table.get(key, default)

@@ -6,8 +6,6 @@ folder as `network.toml`.
 
 from __future__ import annotations
 
-import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,27 +13,28 @@ from typing import Any
 from urllib.parse import quote
 
 from console.addresses import prefix_of
-from console.console_settings import ConsoleSettings, parse_console
 from console.contract_settings import ContractSettings, parse_contracts
 from console.errors import SettingsError
 from console.maintenance import MaintenanceWindow, parse_maintenance
-from console.model import ACCENTS, Accent, Stage, Standing
-from console.network_table import BUILT_IN, DEVNET, merged
+from console.model.standing import Accent, Stage, Standing
+from console.network_lookup import network_table, standing_in
+from console.network_table import BUILT_IN, DEVNET
 from console.node_settings import NodeSettings
 from console.ports.keys import KeyReference
-from console.release_settings import STAGE, ReleaseSettings, default_releases, parse_releases
+from console.release_settings import ReleaseSettings, default_releases, parse_releases
 from console.setting_fields import (
     address,
     flag,
     integer,
     key_reference,
     optional_number,
-    table_of,
     text,
     tokens,
     urls,
 )
-from console.settings_table import SETTINGS, Setting, nearest, quoted
+from console.setting_words import nearest, quoted, table_of
+from console.settings_file import config_file, default_devnet_folder, devnet_up_command, state_folder, written_settings
+from console.settings_table import SETTINGS, Setting
 
 __all__ = [
     "DEVNET",
@@ -125,27 +124,10 @@ class NetworkSettings:
         raise SettingsError(f"network {self.name} has no node {name!r} (known: {known})")
 
 
-def config_file() -> Path:
-    """Where the settings are: `$XDG_CONFIG_HOME/upgrade-console/config.toml`."""
-    base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-    return Path(base) / "upgrade-console" / "config.toml"
-
-
-def state_folder() -> Path:
-    """Where state lives: `$XDG_STATE_HOME/upgrade-console`."""
-    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(base) / "upgrade-console"
-
-
 def default_trust_folder(network: str) -> Path:
     """Where a network's trusted keyring is kept when the settings do not say it."""
     name = quote(network, safe="")
     return state_folder() / "trust" / (f"%2E{name[1:]}" if name.startswith(".") else name)
-
-
-def default_devnet_folder() -> Path:
-    """The devnet's folder when `--dir` is not given."""
-    return state_folder() / DEVNET
 
 
 def load_network(name: str, devnet_folder: Path | None = None, *, registry: bool = True) -> NetworkSettings:
@@ -159,21 +141,9 @@ def load_network(name: str, devnet_folder: Path | None = None, *, registry: bool
     Raises:
         SettingsError: Unknown network, unreadable file, or a value that is not acceptable.
     """
+    table = network_table(name, devnet_folder)
     if name == DEVNET:
-        folder = devnet_folder or default_devnet_folder()
-        path = folder / "network.toml"
-        if not path.is_file():
-            raise SettingsError(
-                f"there is no devnet in {folder}", next_step=f"run `{devnet_up_command(devnet_folder)}`"
-            )
-        return parse_network(DEVNET, _read(path), folder)
-    tables = network_tables()
-    if name not in tables and name not in BUILT_IN:
-        known = ", ".join(dict.fromkeys([DEVNET, *BUILT_IN, *tables]))
-        raise SettingsError(
-            f"unknown network {name!r} (known: {known})", next_step=f"add [networks.{name}] to {config_file()}"
-        )
-    table = merged(name, table_of(tables.get(name, {}), f"networks.{name}"))
+        return parse_network(DEVNET, table, devnet_folder or default_devnet_folder())
     if registry and table.get("kind", "ipc") == "ipc" and not table.get("registry") and name in BUILT_IN:
         raise SettingsError(
             f"network {name} has no registry until one is configured",
@@ -182,40 +152,16 @@ def load_network(name: str, devnet_folder: Path | None = None, *, registry: bool
     return parse_network(name, table, None, registry=registry)
 
 
-def network_tables() -> dict[str, Any]:
-    """The tables under `[networks]` of the settings file, by name. Raises SettingsError."""
-    path = config_file()
-    networks = _read(path).get("networks") if path.is_file() else None
-    return {str(key): value for key, value in networks.items()} if isinstance(networks, dict) else {}
-
-
-def load_console() -> ConsoleSettings:
-    """How the console looks and behaves: `[console]` and `[keymap]` of the settings file; the defaults without one.
-
-    Raises:
-        SettingsError: The file is unreadable, or a value or key is not acceptable.
-    """
-    path = config_file()
-    table = _read(path) if path.is_file() else {}
-    return parse_console(table.get("console", {}), table.get("keymap", {}))
-
-
 def load_maintenance() -> tuple[MaintenanceWindow, ...]:
     """When this operator is at hand: `windows` of `[maintenance]` in the settings file; none without it.
 
     Raises:
         SettingsError: The file is unreadable, or a line is none.
     """
-    path = config_file()
-    table = table_of(_read(path).get("maintenance", {}) if path.is_file() else {}, "maintenance")
+    table = table_of(written_settings().get("maintenance", {}), "maintenance")
     if unknown := sorted(set(table) - {"windows"}):
         raise SettingsError(f"maintenance: there is no setting {quoted(unknown[0])}", next_step="take the line out")
     return _windows(dict(table), "maintenance")
-
-
-def theme_folder() -> Path:
-    """Where the operator's own themes are: `themes/` beside the settings file."""
-    return config_file().parent / "themes"
 
 
 def proving_network(network: NetworkSettings) -> NetworkSettings:
@@ -236,11 +182,6 @@ def proving_network(network: NetworkSettings) -> NetworkSettings:
     return found
 
 
-def devnet_up_command(folder: Path | None) -> str:
-    """The command that brings this devnet up, for messages."""
-    return "upgrade-console devnet up --background" + (f" --dir {folder}" if folder is not None else "")
-
-
 def parse_network(name: str, table: dict[str, Any], folder: Path | None, *, registry: bool = True) -> NetworkSettings:
     """Check one network's table.
 
@@ -259,7 +200,8 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None, *, regi
         raise SettingsError(f"{where}: kind {kind!r} is not supported (supported: {', '.join(KINDS)})")
     needs_evm = kind == "ipc"
     nodes = table_of(table.get("nodes", {}), f"{where}.nodes")
-    stage = _stage(table, name, where)
+    standing = standing_in(table, name)
+    stage = standing.stage
     trust = default_trust_folder(name) if folder is None else folder / "trust"
     releases = parse_releases(
         table_of(table.get("releases", {}), f"{where}.releases"), where, default_releases(kind, stage, trust)
@@ -289,22 +231,13 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None, *, regi
         folder=folder,
         block_time_s=optional_number(table, "block_time_s", where),
         stage=stage,
-        accent=_accent(table, where),
+        accent=standing.accent,
         releases=releases,
         windows=_windows(table, where),
         contracts=parse_contracts(
             table_of(table.get("contracts", {}), f"{where}.contracts"), where, prefix_of(text(table, "chain_id", where))
         ),
     )
-
-
-def _stage(table: dict[str, Any], name: str, where: str) -> Stage:
-    # Nobody is told that a network is harmless unless somebody said so.
-    try:
-        found: Stage = STAGE.decode(table.get("stage", DEVNET if name == DEVNET else "mainnet"))
-    except ValueError as error:
-        raise SettingsError(f"{where}: stage must be {error}") from error
-    return found
 
 
 def _windows(table: dict[str, Any], where: str) -> tuple[MaintenanceWindow, ...]:
@@ -315,16 +248,6 @@ def _windows(table: dict[str, Any], where: str) -> tuple[MaintenanceWindow, ...]
         return tuple(parse_maintenance(line) for line in lines)
     except ValueError as error:
         raise SettingsError(f"{where}: each of windows must be {error}") from error
-
-
-def _accent(table: dict[str, Any], where: str) -> Accent | None:
-    value = table.get("accent")
-    for accent in ACCENTS:
-        if value == accent:
-            return accent
-    if value is None:
-        return None
-    raise SettingsError(f"{where}: accent must be one of {', '.join(ACCENTS)}")
 
 
 def _refuse_no_proof(releases: ReleaseSettings, name: str, kind: str, where: str) -> None:
@@ -398,11 +321,3 @@ def _decoded(setting: Setting, key: str, value: object, where: str) -> Any:
     except ValueError as error:
         told = f", not {quoted(value)}" if isinstance(value, str | int | float) else ""
         raise SettingsError(f"{where}: {key} must be {error}{told}") from error
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as stream:
-            return tomllib.load(stream)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"cannot read settings {path}: {error}", next_step="mend the file") from error

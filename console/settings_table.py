@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -12,7 +11,7 @@ from console import setting_kinds as kinds
 from console.errors import InputError
 from console.node_settings import NodeSettings
 from console.setting_kinds import Kind
-from console.text import untrusted
+from console.setting_words import nearest, quoted
 
 
 class Effect(Enum):
@@ -405,14 +404,3 @@ def settings_markdown() -> str:
         cells = (f"`{setting.key}`", default_text(setting), setting.effect.value, meaning)
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
-
-
-def nearest(name: str, known: list[str]) -> str:
-    """` (did you mean …?)` with the most similar known name, empty when none is similar."""
-    found = difflib.get_close_matches(name[:100], known, n=1, cutoff=0.6)
-    return f" (did you mean {found[0]}?)" if found else ""
-
-
-def quoted(value: object) -> str:
-    """A value as a message shows it."""
-    return untrusted(repr(value), 80)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
@@ -17,7 +16,7 @@ from textual.widgets import Input
 from textual.worker import Worker
 
 from console.errors import ConsoleError
-from console.log_store import Level, LineFilter, LogEntry, Place, Selection
+from console.log_store import Level, LineFilter, Place, Selection
 from console.log_store.reading import Found, Jump, Wanted
 from console.ports.session import Session
 from console.typed_moment import EXAMPLES, read_moment
@@ -26,19 +25,14 @@ from screens.log_reader import LogReader
 from screens.mode import ModeScreen
 from screens.whole_text import WholeTextScreen
 from widgets.copyable import Copyable
-from widgets.drawn import MUTED, WARN, Drawn
+from widgets.drawn import Drawn
 from widgets.key_line import KeyLine
 from widgets.log_view import LogView
+from widgets.log_words import LEVELS, Asked, asked_line, heading, title_of, why_empty
 from widgets.narrowing import NOTHING_TYPED, Narrowing
 from widgets.status_line import StatusLine
 from widgets.working import begin
 
-_LEVELS = {
-    Level.DEBUG: "all levels",
-    Level.INFO: "no debug",
-    Level.WARNING: "warnings and errors",
-    Level.ERROR: "errors only",
-}
 _FIELDS = {
     "filter": "only lines that match this (a regular expression; ! first: that do not); Enter keeps it",
     "search": "find this in the lines; Enter goes to the newest, then n and N",
@@ -164,23 +158,10 @@ class LogsScreen(ModeScreen):
             self._select()
             return
         self._found = found
-        view.show(found, self._note(found))
+        assert self._reader is not None
+        view.show(found, why_empty(found, self._reader.store))
         self._draw_title()
         self._draw_asked()
-
-    def _note(self, found: Found) -> Content:
-        """What stands there when no line does."""
-        assert self._reader is not None
-        store = self._reader.store
-        if problems := store.problems:
-            return Content("; ".join(problems) + ". Nothing is wrong with the node for that: see who owns the file.")
-        if found.busy:
-            return Content("The log is being read…")
-        if found.of:
-            return Content("No line passes; Esc ends the filter, l shows other levels, o the other log.")
-        if not store.paths:
-            return Content("There is no log: no node of this network is set up on this machine.")
-        return Content(f"No line yet: the log comes with the first start of the node, in {' and '.join(store.paths)}.")
 
     def _tell_none_found(self) -> None:
         self.notify(f"No line that is shown holds {self._searching.wanted!r}.", severity="warning", markup=False)
@@ -212,52 +193,14 @@ class LogsScreen(ModeScreen):
 
     def _draw_title(self) -> None:
         view, found = self._view, self._found
-        if found is None:
-            return
-        words = ["Log"]
-        if view.following:
-            words += ["following", f"{view.total:,} lines"]
-        else:
-            words.append(f"HELD at line {view.cursor + 1:,} of {view.total:,}")
-            if (entry := view.cursor_entry) is not None:
-                words.append(time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.at)))
-            if found.fresh:
-                words.append(f"{found.fresh:,} new")
-        if found.busy:
-            words.append(self._progress(found))
-        elif self._reader is not None and self._reader.store.forgotten:
-            words.append("older ones are in the file")
-        view.head(Content(" · ".join(words)))
-
-    def _progress(self, found: Found) -> str:
-        assert self._reader is not None
-        if left := self._reader.store.unread:
-            return f"reading back, {max(1, left >> 20):,} MiB left"
-        return f"looking, {100 * found.looked // max(1, found.of)}%"
+        if found is not None:
+            store = self._reader.store if self._reader is not None else None
+            held = None if view.following else view.cursor
+            view.head(heading(found, store, view.total, held, view.cursor_entry))
 
     def _draw_asked(self) -> None:
-        """What is shown and what is searched, with the keys that change it."""
-        parts: list[str | tuple[str, str]] = []
-        if self._narrowing.problem:
-            parts.append((f"✗ filter: {self._narrowing.problem}; all is shown", WARN))
-        elif self._narrowing.wanted:
-            no = "without" if self._narrowing.inverse else "with"
-            parts.append(f"{self._view.total:,} lines {no} {self._narrowing.wanted!r}")
-        if self._searching.problem:
-            parts.append((f"✗ search: {self._searching.problem}", WARN))
-        elif self._searching.wanted and self._found is not None:
-            hit = f"{self._found.hit:,} of " if self._found.hit else ""
-            parts.append(f"{hit}{self._found.hits:,} found {self._searching.wanted!r}")
-        if self._least is not Level.DEBUG:
-            parts.append(_LEVELS[self._least])
-        if self._only:
-            parts.append(f"the {self._only}'s log only")
-        if not parts:
-            parts.append(("all levels (l), all logs (o), no filter (/), no search (s)", MUTED))
-        line: list[str | tuple[str, str]] = []
-        for part in parts:
-            line += [" · ", part] if line else [" ", part]
-        self._asked.draw(Content.assemble(*line))
+        asked = Asked(self._narrowing, self._searching, self._least, self._only)
+        self._asked.draw(asked_line(asked, self._view.total, self._found))
 
     # --- keys ---
 
@@ -272,7 +215,7 @@ class LogsScreen(ModeScreen):
 
     def action_levels(self) -> None:
         """Show the next set of levels."""
-        levels = list(_LEVELS)
+        levels = list(LEVELS)
         self._least = levels[(levels.index(self._least) + 1) % len(levels)]
         self._select()
 
@@ -313,7 +256,7 @@ class LogsScreen(ModeScreen):
 
     async def _show_whole(self, reader: LogReader, place: Place) -> None:
         entry, text = await asyncio.to_thread(reader.store.whole, place)
-        self.app.push_screen(WholeTextScreen(_title_of(entry), (Content(text),), text))
+        self.app.push_screen(WholeTextScreen(title_of(entry), (Content(text),), text))
 
     def action_save(self) -> None:
         """Write what passes to a new file."""
@@ -408,8 +351,3 @@ class LogsScreen(ModeScreen):
         """Go to a row that is not read yet."""
         self._jump = Jump(row=event.row)
         self._nudge()
-
-
-def _title_of(entry: LogEntry) -> str:
-    moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.at))
-    return f"{entry.source} · {moment} · {entry.level.name.lower()}"

@@ -76,6 +76,8 @@ class ModeScreen(Screen[None]):
         self._past: Past | None = None
         self._behind = False
         """Whether something came while this was not shown."""
+        self._due = False
+        """Whether something came that is drawn in the next turn of the loop."""
 
     @property
     def actions(self) -> tuple[Action, ...]:
@@ -209,7 +211,7 @@ class ModeScreen(Screen[None]):
             self.refresh_bindings()
             self.turned()
         elif before is not None and past is not None and before.place != past.place:
-            self.moved()
+            self.moved_in_time()
         self._draw_past()
         if past is not None:
             ways = [(tuple(with_key(action(name), self.keymap) for name in group), word) for group, word in _WAYS]
@@ -228,11 +230,16 @@ class ModeScreen(Screen[None]):
             self.draw_log()
 
     def redraw_shown(self) -> None:
-        """Draw snapshot and time where this is shown; else it is done when it is."""
-        if self.is_current:
-            self.redraw()
-        else:
+        """Draw snapshot and time where this is shown, once for both; else it is done when it is."""
+        if not self.is_current:
             self._behind = True
+        elif not self._due:
+            self._due = True
+            self.call_next(self._redraw_due)
+
+    def _redraw_due(self) -> None:
+        if self._due:
+            self.redraw()
 
     async def nearest(self) -> tuple[Copyable, ...]:
         """What can be copied of what is under the cursor; some of it may have to be read."""
@@ -262,6 +269,7 @@ class ModeScreen(Screen[None]):
         """Draw snapshot and time; widgets write only what changed."""
         # What is read elsewhere may come when the view has been taken down already.
         if self.is_mounted and self.children:
+            self._due = False
             self.draw()
             self._draw_past()
 
@@ -272,7 +280,7 @@ class ModeScreen(Screen[None]):
     def turned(self) -> None:
         """The view went into the past, or came back: what was asked for is of the other time."""
 
-    def moved(self) -> None:
+    def moved_in_time(self) -> None:
         """Another moment of the past is shown."""
 
     def draw_log(self) -> None:

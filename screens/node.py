@@ -135,7 +135,7 @@ class NodeScreen(ModeScreen):
         if self.looking:
             self.look_again()
 
-    def moved(self) -> None:
+    def moved_in_time(self) -> None:
         if self.looking:
             self.look_again()
 

@@ -77,7 +77,6 @@ class OverviewScreen(ModeScreen):
         self.query_one(NoticeLine).show(snapshot)
         self.query_one(EventTail).show(self.course.events)
         self.query_one(TrendLines).show(self.course)
-        self.draw_log()
 
     def _turn(self, face: Face) -> None:
         """Show other panels in the same places; nothing here has the focus, so nobody loses it."""

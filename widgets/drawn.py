@@ -29,6 +29,8 @@ class Drawn(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes, markup=False)
         self._drawn = Content("")
+        self._strips: tuple[object, list[Strip]] = (None, [])
+        """The rows of what is shown, with the size and style that they are of."""
 
     @property
     def content(self) -> Content:
@@ -62,9 +64,13 @@ class Drawn(Widget):
         width, height = self.size
         if not self.is_mounted or not width or not height:
             return None
-        old, new = (
-            Visual.to_strips(self, content, width, height, self.visual_style, pad=True) for content in (before, after)
-        )
+        style = self.visual_style
+        form = (width, height, style)
+        kept, old = self._strips
+        if kept != form:
+            old = Visual.to_strips(self, before, width, height, style, pad=True)
+        new = Visual.to_strips(self, after, width, height, style, pad=True)
+        self._strips = (form, new)
         if len(old) != len(new):
             return None
         regions: list[Region] = []

@@ -193,8 +193,7 @@ async def agreement_of(network: NetworkSettings, *, rounds: int = ROUNDS, round_
     Raises:
         EndpointDown: No Ethereum endpoint answers.
     """
-    rpc = JsonRpc(tokens=network.tokens)
-    try:
+    async with JsonRpc(tokens=network.tokens) as rpc:
         own_urls = tuple(dict.fromkeys(node.ethereum_rpc for node in network.nodes if node.ethereum_rpc))
         urls = tuple(dict.fromkeys((*own_urls, *network.ethereum_rpc)))
         readers = {url: RegistryReader(rpc, network, page=PROPOSALS) for url in urls}
@@ -219,8 +218,6 @@ async def agreement_of(network: NetworkSettings, *, rounds: int = ROUNDS, round_
             if len(heights) < 2 or settled or found.state in {AgreementState.OWN, AgreementState.DISAGREED}:
                 return found
         return witnesses.agreement(patient=False)
-    finally:
-        await rpc.close()
 
 
 async def require_agreement(network: NetworkSettings) -> Agreement:

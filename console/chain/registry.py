@@ -1,4 +1,4 @@
-"""The UpgradeRegistry's views, read with httpx: calls encoded, answers decoded into `console.model`.
+"""The UpgradeRegistry's views: calls encoded, answers decoded into `console.model`.
 
 Layout and rules: contracts/UpgradeRegistry.sol; its committed ABI decides. Foreign strings become
 `UntrustedText` here (facts/safety.md §7).

@@ -1,26 +1,19 @@
-"""One hardened JSON-RPC client over HTTP for every endpoint of every kind (facts/safety.md §7).
-
-An endpoint is not trusted: each request has an overall deadline that a slow drip cannot stretch, the answer has a
-cap, redirects and compression are refused, JSON is read strictly, and ids must match. Proxies of the environment
-are not used.
-"""
+"""JSON-RPC over the hardened HTTP of `console.http`: JSON is read strictly, and ids must match."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 from urllib.parse import urlsplit
-
-import httpx
 
 from console import strict_json
 from console.chain.fields import text
-from console.errors import BadAnswer, EndpointDown
+from console.errors import BadAnswer
+from console.http import Http
 from console.text import UntrustedText, untrusted
 
 DEADLINE_S = 2.0
@@ -28,9 +21,6 @@ DEADLINE_S = 2.0
 
 MAX_ANSWER_BYTES = 8 << 20
 """Bytes of an answer's body that are read."""
-
-_IDLE_S = 8.0
-"""Seconds for which an idle connection is kept: CometBFT closes one after 10 (its `ReadTimeout`)."""
 
 _HTML = re.compile(rb"\s*<(?:!doctype|html|head|body|\?xml)", re.IGNORECASE)
 _ERROR_CODE_BITS = 64
@@ -109,9 +99,8 @@ class JsonRpc:
     ) -> None:
         self._tokens = dict(tokens or {})
         self._deadline_s = deadline_s
-        self._max_bytes = max_bytes
+        self._http = Http(max_bytes=max_bytes)
         self._clock = clock
-        self._clients: dict[bool, httpx.AsyncClient] = {}
         self._answered_at: dict[str, float] = {}
         self._next_id = 0
 
@@ -166,79 +155,23 @@ class JsonRpc:
 
     async def close(self) -> None:
         """Close every connection; the client may not be used afterwards."""
-        clients = list(self._clients.values())
-        self._clients.clear()
-        for client in clients:
-            await client.aclose()
+        await self._http.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     async def _post(self, url: str, body: bytes, deadline_s: float) -> object:
         name = endpoint_name(url)
         if name == _UNREADABLE:
             raise BadAnswer(f"{name} cannot be asked", next_step="check the URL in the settings")
-        try:
-            async with asyncio.timeout(deadline_s):
-                return await self._exchange(url, name, body)
-        except TimeoutError:
-            raise EndpointDown(f"{name} did not answer within {deadline_s:g} s") from None
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
-            raise BadAnswer(f"{name} cannot be asked", next_step="check the URL in the settings") from None
-        except (httpx.RemoteProtocolError, httpx.DecodingError) as error:
-            if "disconnected" in str(error) or "closed connection" in str(error):
-                raise EndpointDown(f"{name} closed the connection without a whole answer") from None
-            raise BadAnswer(f"{name} answered with something that is not HTTP") from None
-        except httpx.TransportError as error:
-            raise EndpointDown(f"{name} does not answer ({_reason(error)})") from None
-
-    async def _exchange(self, url: str, name: str, body: bytes) -> object:
-        headers = {"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": "identity"}
+        headers = {"Content-Type": "application/json"}
         if token := self._tokens.get(url):
             headers["Authorization"] = f"Bearer {token}"
-        async with self._client(url).stream("POST", url, content=body, headers=headers) as response:
-            if response.is_redirect:
-                raise BadAnswer(f"{name} answered with a redirect (HTTP {response.status_code}), which is not followed")
-            if response.headers.get("content-encoding", "identity").lower() != "identity":
-                raise BadAnswer(f"{name} answered with compressed data that was not asked for")
-            content = await self._read(response, name)
-        return _parse(content, response.status_code, name)
-
-    async def _read(self, response: httpx.Response, name: str) -> bytes:
-        too_big = BadAnswer(f"{name} answered with more than {self._max_bytes} bytes")
-        declared = response.headers.get("content-length", "")
-        if declared.isascii() and declared.isdigit() and int(declared[:20]) > self._max_bytes:
-            raise too_big
-        content = bytearray()
-        # Raw: a decoder would let a few compressed bytes grow beyond any cap.
-        async for chunk in response.aiter_raw():
-            content += chunk
-            if len(content) > self._max_bytes:
-                raise too_big
-        return bytes(content)
-
-    def _client(self, url: str) -> httpx.AsyncClient:
-        secure = url[:6].lower() == "https:"
-        client = self._clients.get(secure)
-        if client is None:
-            # Reading the system's certificates takes 45 ms, which plain HTTP need not wait for; its context trusts
-            # nobody, so a mistake here could only fail.
-            context: ssl.SSLContext | bool = True if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            client = httpx.AsyncClient(
-                verify=context,
-                trust_env=False,
-                follow_redirects=False,
-                timeout=None,
-                limits=httpx.Limits(keepalive_expiry=_IDLE_S),
-            )
-            self._clients[secure] = client
-        return client
-
-
-def _reason(error: httpx.TransportError) -> str:
-    if isinstance(error, httpx.ConnectError):
-        words = str(error).lower()
-        if "certificate" in words or "ssl" in words:
-            return "its certificate or TLS is not acceptable"
-        return "connection refused or host unknown"
-    return "the connection broke"
+        answer = await self._http.exchange("POST", url, name, deadline_s=deadline_s, headers=headers, body=body)
+        return _parse(answer.content, answer.status, name)
 
 
 def _parse(content: bytes, status: int, name: str) -> object:

@@ -6,15 +6,14 @@ import argparse
 import importlib
 import os
 import sys
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from console import __version__
 from console.cli.groups import Run, Verbs, count
-from console.errors import SettingsError
-from console.network_table import BUILT_IN
-from console.settings import DEVNET, config_file, default_devnet_folder
+from console.network_table import BUILT_IN, DEVNET
+from console.settings_file import default_devnet_folder, network_tables
 
 SLOWEST, FASTEST = 0.1, 1000.0
 """Seconds of a recording in a second of now."""
@@ -29,10 +28,35 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         SystemExit: Help, the version or a usage message was printed.
         SettingsError: The settings file cannot be read.
     """
-    parser = build_parser()
     given = list(sys.argv[1:] if argv is None else argv)
     # What stands behind `--` is the daemon's own: argparse would look into it.
     own, daemon = _split(given)
+    if daemon is None:
+        try:
+            # Most of the way to the console is to make the parsers of all verbs, and it has none.
+            return _checked(_console_alone(), own, None)
+        except _NotTheConsoleError:
+            pass
+    return _checked(build_parser(), own, daemon)
+
+
+class _NotTheConsoleError(Exception):
+    """A verb, a question for help, or a mistake that the whole parser explains."""
+
+
+class _ConsoleParser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise _NotTheConsoleError(message)
+
+
+def _console_alone() -> argparse.ArgumentParser:
+    parser = _ConsoleParser(parents=[_shared()], add_help=False, allow_abbrev=False)
+    _add_console(parser)
+    _open_by_default(parser)
+    return parser
+
+
+def _checked(parser: argparse.ArgumentParser, own: list[str], daemon: list[str] | None) -> argparse.Namespace:
     arguments = parser.parse_args(own)
     if daemon is not None:
         if arguments.verb != "node" or arguments.action not in {"run", "unit"}:
@@ -110,13 +134,9 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    parser.add_argument("--read-only", action="store_true", help="the console shows everything and changes nothing")
-    parser.add_argument("--theme", metavar="T", help="the console's theme")
-    parser.add_argument("--ascii", action="store_true", help="the console draws with ASCII alone")
-    _add_recording(parser)
+    _add_console(parser)
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
-    parser.set_defaults(network=None, node=None, dir=None, json=False, verb="open", run=_verb("console.cli.open"))
-
+    _open_by_default(parser)
     # Another one than above: setting a default reaches into the parent's actions.
     shared = _shared()
     _add_status(verbs, shared)
@@ -135,6 +155,19 @@ def build_parser() -> argparse.ArgumentParser:
     _add_contracts(verbs, shared)
     _add_devnet(verbs, shared)
     return parser
+
+
+def _add_console(parser: argparse.ArgumentParser) -> None:
+    """What the console itself takes, which is what runs without a verb."""
+    parser.add_argument("--read-only", action="store_true", help="the console shows everything and changes nothing")
+    parser.add_argument("--theme", metavar="T", help="the console's theme")
+    parser.add_argument("--ascii", action="store_true", help="the console draws with ASCII alone")
+    _add_recording(parser)
+
+
+def _open_by_default(parser: argparse.ArgumentParser) -> None:
+    # After the verbs, whose own default is none.
+    parser.set_defaults(network=None, node=None, dir=None, json=False, verb="open", run=_verb("console.cli.open"))
 
 
 def _add_recording(parser: argparse.ArgumentParser) -> None:
@@ -164,15 +197,7 @@ def configured_networks() -> tuple[str, ...]:
     Raises:
         SettingsError: It cannot be read.
     """
-    path = config_file()
-    try:
-        document = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return ()
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"cannot read settings {path}: {error}", next_step="mend the file") from error
-    tables = document.get("networks")
-    return tuple(tables) if isinstance(tables, dict) else ()
+    return tuple(network_tables())
 
 
 def _choose_network(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:

@@ -62,6 +62,14 @@ def register(verbs: argparse._SubParsersAction[argparse.ArgumentParser], shared:
         metavar="N",
         help="the least power of a validator that may propose (default: 1)",
     )
+    up.add_argument(
+        "--consensus",
+        choices=("embedded", "cometbft"),
+        help="who decides the blocks: the node program itself, or a real CometBFT beside it (default: embedded)",
+    )
+    up.add_argument(
+        "--cometbft", type=Path, metavar="PATH", help="the CometBFT of `--consensus cometbft` (default: that on PATH)"
+    )
     up.add_argument("--background", action="store_true", help="return when it is up and leave it running")
     down = actions.add_parser("down", parents=[shared], help="stop every process of it", allow_abbrev=False)
     down.add_argument("--wipe", action="store_true", help="remove its folder too")
@@ -102,6 +110,8 @@ def run(arguments: argparse.Namespace) -> int:
                     voting=arguments.voting,
                     min_proposer_power=arguments.min_proposer_power,
                     migration=arguments.migration,
+                    consensus=arguments.consensus,
+                    cometbft=arguments.cometbft,
                 )
             except InputError as error:
                 complain(str(error))

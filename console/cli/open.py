@@ -11,20 +11,24 @@ import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.cli.sources import connect, load_target
-from console.console_settings import ConsoleSettings
+from console.console_settings import ConsoleSettings, load_console
 from console.errors import ConsoleError, DevnetError, InputError
 from console.hand_lock import READ_ONLY, HandLock
-from console.model import Standing
+from console.model.standing import Standing
+from console.network_lookup import network_table, standing_in
+from console.network_table import DEVNET
 from console.operations.session import ConsoleSession
-from console.settings import DEVNET, default_devnet_folder, devnet_up_command, load_console, theme_folder
+from console.settings_file import default_devnet_folder, devnet_up_command, theme_folder
 from console.terminal import prepare_environment, suited
 from themes import DEFAULT_THEME, FEW_COLOURS_THEME
 
 if TYPE_CHECKING:
+    from console.operations.connection import Connection
+    from console.ports.keys import Terminal
     from console.recording.file import RecordingFile
 
 STARTED_AFTER_S = 2.0
@@ -150,24 +154,21 @@ def open_session(
         hands: What it may change; None for everything.
 
     Raises:
-        SettingsError: No such network or node.
+        SettingsError: No such network; what else is wrong with its settings is told when the session connects.
     """
+    connect = partial(_connect, arguments)
     if starting is not None:
         # Its settings do not exist before it is up.
-        return ConsoleSession(
-            DEVNET,
-            lambda terminal: connect(load_target(arguments), terminal),
-            standing=Standing("devnet"),
-            hands=hands,
-            bring_up=starting.steps,
-        )
-    target = load_target(arguments)
-    return ConsoleSession(
-        target.network.name,
-        lambda terminal: connect(target, terminal),
-        standing=target.network.standing,
-        hands=hands,
-    )
+        return ConsoleSession(DEVNET, connect, standing=Standing("devnet"), hands=hands, bring_up=starting.steps)
+    name: str = arguments.network
+    return ConsoleSession(name, connect, standing=standing_in(network_table(name, arguments.dir), name), hands=hands)
+
+
+def _connect(arguments: argparse.Namespace, terminal: Terminal | None) -> Connection:
+    # Imported here: what follows chain and node, and checks the rest of the settings, comes after the first frame.
+    from console.cli.sources import connect, load_target
+
+    return connect(load_target(arguments), terminal)
 
 
 def _must_bring_up(arguments: argparse.Namespace, folder: Path) -> bool:
@@ -175,9 +176,7 @@ def _must_bring_up(arguments: argparse.Namespace, folder: Path) -> bool:
         return False
     if sys.platform != "linux":
         raise DevnetError("the devnet runs on Linux only", next_step="connect the console to another network")
-    from console.devnet.network import is_running
-
-    if is_running(folder):
+    if _runs(folder):
         return False
     if arguments.read_only:
         raise DevnetError(
@@ -185,6 +184,16 @@ def _must_bring_up(arguments: argparse.Namespace, folder: Path) -> bool:
             next_step=f"run `{devnet_up_command(arguments.dir)}`",
         )
     return True
+
+
+def _runs(folder: Path) -> bool:
+    from console.devnet.liveness import surely_runs
+
+    if surely_runs(folder):
+        return True
+    from console.devnet.network import is_running
+
+    return is_running(folder)
 
 
 class _DevnetStart:
@@ -267,4 +276,6 @@ async def _show(
             else:
                 await starting.abandon()
         await session.close()
+    if app.refused_by is not None:
+        raise app.refused_by
     return (0, True) if code == EXIT_STOP_DEVNET else (code, False)

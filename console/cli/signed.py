@@ -21,9 +21,6 @@ from console.operations.signed_message import (
 )
 from console.ports.keys import KeyReference
 
-COUNTS_FOR_BLOCKS = 20_000
-"""Blocks that a signed message counts where nobody says otherwise: some hours to some days."""
-
 _Make = Callable[[int, int, str], Awaitable[TypedMessage]]
 """Makes the message of the signer's nonce, the chain's height and the signer's address."""
 

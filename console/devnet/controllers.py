@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from console.devnet.layout import Layout, NodeLayout
-from console.devnet.processes import ProcessIdentity, boot_id, is_alive
+from console.devnet.process_identity import ProcessIdentity, boot_id, is_alive
 from console.devnet.record import Record
 from console.model import NodeStatus
 

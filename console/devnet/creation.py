@@ -21,15 +21,18 @@ import tomlkit
 
 from console.devnet import keys
 from console.devnet.build import NEW, OLD, RELEASES, Build, build_all
+from console.devnet.cometbft import find_cometbft, keep_cometbft
 from console.devnet.homes import genesis, write_home
 from console.devnet.layout import DAEMON, Layout
 from console.devnet.migrations import NONE, ReleaseMigration, release_migration
 from console.devnet.options import (
+    COMETBFT,
     DEFAULT_BLOCK_TIME_MS,
     DEFAULT_EXECUTION_WINDOW,
     DEFAULT_POWER,
     DEFAULT_PROPOSER_POWER,
     DEFAULT_VALIDATORS,
+    EMBEDDED,
     MAX_VALIDATORS,
     UpOptions,
     freeze_blocks_for,
@@ -55,10 +58,14 @@ def choose(layout: Layout, options: UpOptions, book: PortBook) -> Record:
     """Choose everything that a new devnet keeps: chain id, genesis time, ports.
 
     Raises:
-        DevnetError: There are not enough free ports.
+        DevnetError: There are not enough free ports, or there is no CometBFT where one is wanted.
     """
+    consensus = options.consensus or EMBEDDED
+    real = consensus == COMETBFT
+    if real:
+        keep_cometbft(find_cometbft(options.cometbft), layout.cometbft)
     powers = options.wanted_powers or (DEFAULT_POWER,) * DEFAULT_VALIDATORS
-    evm_port, release_port, *rest = book.reserve(2 + 4 * len(powers), layout.folder)
+    evm_port, release_port, *rest = book.reserve(2 + (5 if real else 4) * len(powers), layout.folder)
     ports = iter(rest)
     block_time_ms = options.block_time_ms or DEFAULT_BLOCK_TIME_MS
     return Record(
@@ -81,6 +88,7 @@ def choose(layout: Layout, options: UpOptions, book: PortBook) -> Record:
                 cometbft_port=next(ports),
                 ethereum_port=next(ports),
                 metrics_port=next(ports),
+                abci_port=next(ports) if real else 0,
             )
             for number, power in enumerate(powers, start=1)
         ),
@@ -88,6 +96,7 @@ def choose(layout: Layout, options: UpOptions, book: PortBook) -> Record:
         release_port=release_port,
         voting=options.voting or False,
         min_proposer_power=options.min_proposer_power or DEFAULT_PROPOSER_POWER,
+        consensus=consensus,
         migration=options.migration or NONE,
     )
 
@@ -121,7 +130,8 @@ def create(layout: Layout, record: Record) -> Generator[tuple[str, Record], None
         yield f"writing {len(record.validators)} validator homes", record
         binary = next(each.content for each in builds if each.version == OLD.version)
         for validator in record.validators:
-            write_home(layout.node(validator.name), record, validator, binary, genesis(record))
+            home = layout.node(validator.name)
+            write_home(home, record, validator, binary, genesis(record), layout.cometbft if record.real else None)
 
         yield "writing keys and settings", record
         layout.keys.mkdir(mode=0o700)
@@ -153,19 +163,23 @@ def settings_text(layout: Layout, record: Record) -> str:
             # The others of the council lie beside it.
             "council_key": str(layout.council_key(1)),
             "block_time_s": record.block_time_ms / 1000,
-            "nodes": {each.name: node_settings(layout, each) for each in record.validators},
+            "nodes": {each.name: node_settings(layout, record, each) for each in record.validators},
         }
     )
 
 
-def node_settings(layout: Layout, validator: ValidatorRecord) -> dict[str, object]:
+def node_settings(layout: Layout, record: Record, validator: ValidatorRecord) -> dict[str, object]:
     """The table of one node in network.toml."""
     node = layout.node(validator.name)
+    # Three processes, application, Ethereum API and CometBFT, or one.
+    kind: dict[str, object] = (
+        {"shape": "fendermint"} if record.real else {"arguments": ["node", "start", "--home", "{home}"]}
+    )
     return {
         "home": str(node.home),
         "state_dir": str(node.state_dir),
         "daemon": DAEMON,
-        "arguments": ["node", "start", "--home", "{home}"],
+        **kind,
         "address": validator.address,
         "cometbft_rpc": validator.cometbft_rpc,
         "ethereum_rpc": validator.ethereum_rpc,

@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import tomlkit
 
 from console.devnet import keys
+from console.devnet.cometbft import PROGRAM, link_cometbft, peers_of, real_tables
 from console.devnet.layout import DAEMON, NodeLayout
 from console.devnet.options import duration_text
 from console.devnet.ports import LOOPBACK
@@ -56,15 +58,19 @@ def genesis(record: Record) -> dict[str, object]:
 
 def cometbft_config(record: Record, validator: ValidatorRecord) -> str:
     """The content of CometBFT's config.toml for one node."""
-    peers = [f"{LOOPBACK}:{each.p2p_port}" for each in record.validators if each.name != validator.name]
-    return tomlkit.dumps(
-        {
-            "moniker": validator.name,
-            "rpc": {"laddr": f"tcp://{LOOPBACK}:{validator.cometbft_port}"},
-            "p2p": {"laddr": f"tcp://{LOOPBACK}:{validator.p2p_port}", "persistent_peers": ",".join(peers)},
-            "consensus": {"timeout_commit": duration_text(record.block_time_ms), "timeout_propose": "600ms"},
-        }
-    )
+    p2p = {"laddr": f"tcp://{LOOPBACK}:{validator.p2p_port}", "persistent_peers": peers_of(record, validator)}
+    tables: dict[str, Any] = {
+        "moniker": validator.name,
+        "rpc": {"laddr": f"tcp://{LOOPBACK}:{validator.cometbft_port}"},
+        "p2p": p2p,
+        "consensus": {"timeout_commit": duration_text(record.block_time_ms), "timeout_propose": "600ms"},
+    }
+    if record.real:
+        real = real_tables(record, validator)
+        p2p |= real.pop("p2p")
+        # Plain values stand before every table.
+        tables = {"proxy_app": real.pop("proxy_app"), **tables, **real}
+    return tomlkit.dumps(tables)
 
 
 def fendermint_config(record: Record, validator: ValidatorRecord) -> str:
@@ -73,12 +79,21 @@ def fendermint_config(record: Record, validator: ValidatorRecord) -> str:
     document.add(tomlkit.comment("Block height where the node stops gracefully, before it executes it; 0 never halts."))
     document.add("halt_height", tomlkit.item(0))
     document.add("eth", tomlkit.item({"listen": {"host": LOOPBACK, "port": validator.ethereum_port}}))
-    document.add("devnet", tomlkit.item({"evm_url": record.evm_url}))
+    devnet = {"evm_url": record.evm_url}
+    if record.real:
+        document.add("abci", tomlkit.item({"listen": {"host": LOOPBACK, "port": validator.abci_port}}))
+        devnet["cometbft_rpc"] = validator.cometbft_rpc
+    document.add("devnet", tomlkit.item(devnet))
     return tomlkit.dumps(document)
 
 
 def write_home(
-    node: NodeLayout, record: Record, validator: ValidatorRecord, binary: bytes, genesis_document: Mapping[str, object]
+    node: NodeLayout,
+    record: Record,
+    validator: ValidatorRecord,
+    binary: bytes,
+    genesis_document: Mapping[str, object],
+    cometbft: Path | None = None,
 ) -> None:
     """Write the whole home of a validator that never ran.
 
@@ -88,6 +103,7 @@ def write_home(
         validator: The node's own ones.
         binary: The build that it starts with.
         genesis_document: The content of CometBFT's genesis.json.
+        cometbft: A real CometBFT, where one decides the blocks.
 
     Raises:
         OSError: Something could not be written; the home is not complete.
@@ -118,6 +134,8 @@ def write_home(
     _text(home / "fendermint" / "validator.sk", base64.b64encode(key.secret).decode(), 0o600)
     _text(home / "fendermint" / "validator.pk", base64.b64encode(key.public).decode())
     write_durably(binaries / DAEMON, binary, 0o500)
+    if cometbft is not None:
+        link_cometbft(cometbft, binaries / PROGRAM)
     switch_link(home / "cosmovisor" / "current", GENESIS_GENERATION)
 
 

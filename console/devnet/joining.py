@@ -23,6 +23,7 @@ from console.devnet.membership import Gateway, Member
 from console.devnet.network import Step, stop_shims, stop_validators_controller
 from console.devnet.options import DEFAULT_POWER, MAX_POWER, MAX_VALIDATORS
 from console.devnet.ports import PortBook
+from console.devnet.process_identity import is_alive
 from console.devnet.ready import last_line
 from console.devnet.record import Record, ValidatorRecord, controller_of
 from console.devnet.status import heights_of
@@ -65,6 +66,12 @@ async def join(
     require_devnet(layout)
     with FolderLock(layout):
         record = _require_up(layout)
+        if record.real:
+            raise DevnetError(
+                "a validator cannot join a devnet of real CometBFT nodes: it would need the state of one that runs",
+                safe="nothing was changed",
+                next_step="use a devnet with the embedded consensus",
+            )
         number = _next_number(layout, record)
         async with _gateway(record) as gateway:
             members = await gateway.members()
@@ -195,7 +202,7 @@ def _write_settings(layout: Layout, record: Record) -> None:
         nodes.remove(name)
     for name, validator in wanted.items():
         if name not in nodes:
-            nodes.add(name, tomlkit.item(node_settings(layout, validator)))
+            nodes.add(name, tomlkit.item(node_settings(layout, record, validator)))
     write_durably(layout.settings, tomlkit.dumps(document).encode(), 0o644)
 
 
@@ -222,7 +229,7 @@ async def _caught_up(layout: Layout, record: Record, validator: ValidatorRecord)
         tip = max((each for each in others if each is not None), default=0)
         if own is not None and tip and own >= tip - 1:
             return
-        if not processes.is_alive(record.processes[process]):
+        if not is_alive(record.processes[process]):
             raise DevnetError(f"{process} ended at its start: {last_line(layout.log(process))}")
         if time.monotonic() > deadline:
             raise DevnetError(

@@ -93,9 +93,18 @@ def priv_validator_key(key: Key) -> dict[str, object]:
 
 def node_key(chain_id: str, number: int) -> dict[str, object]:
     """The content of CometBFT's node_key.json: the Ed25519 key of the peer connections."""
+    seed, public = _node_keys(chain_id, number)
+    return {"priv_key": {"type": "tendermint/PrivKeyEd25519", "value": base64.b64encode(seed + public).decode()}}
+
+
+def node_id(chain_id: str, number: int) -> str:
+    """By what peers know a node: the address of its node key, 40 lower-case hex digits."""
+    return hashlib.sha256(_node_keys(chain_id, number)[1]).hexdigest()[:40]
+
+
+def _node_keys(chain_id: str, number: int) -> tuple[bytes, bytes]:
     from Crypto.PublicKey import ECC
 
     seed = hashlib.sha256(f"upgrade-console devnet node {chain_id} {number}".encode()).digest()
     construct: Any = ECC.construct  # its stub knows no bytes for `seed`
-    public = construct(curve="Ed25519", seed=seed).public_key().export_key(format="raw")
-    return {"priv_key": {"type": "tendermint/PrivKeyEd25519", "value": base64.b64encode(seed + public).decode()}}
+    return seed, construct(curve="Ed25519", seed=seed).public_key().export_key(format="raw")

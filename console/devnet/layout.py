@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+KIND = "upgrade-console devnet"
+SCHEMA = 1
+"""What the record of a devnet says it is, and its form."""
+
 DAEMON = "subnetd"
 """Name of the node program in every `bin/` folder and on the release server."""
 
@@ -115,6 +119,11 @@ class Layout:
     def release(self, version: str) -> Path:
         """The build of one version."""
         return self.releases / version / DAEMON
+
+    @property
+    def cometbft(self) -> Path:
+        """The devnet's own copy of a real CometBFT, where one decides its blocks."""
+        return self.folder / "cometbft"
 
     def node(self, name: str) -> NodeLayout:
         """One validator's folders."""

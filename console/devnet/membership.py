@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from console.devnet import keys
 from console.devnet.ethereum_port import EthereumPort
 from console.devnet.record import Record
-from console.devnet.status import loopback_client
-from console.errors import DevnetError
+from console.devnet.status import MAX_ANSWER_BYTES, answered
+from console.errors import ChainError, DevnetError
 
 DEADLINE_S = 60.0
 """Seconds for the consensus to follow the gateway."""
@@ -93,14 +93,17 @@ class Gateway:
             await asyncio.sleep(_POLL_S)
 
     async def _deciding(self) -> dict[str, int] | None:
-        import httpx
+        from console.http import Http
 
-        async with loopback_client(2.0) as client:
+        http = Http(max_bytes=MAX_ANSWER_BYTES)
+        try:
             for validator in self._record.validators:
                 try:
-                    answer = await client.get(f"{validator.cometbft_rpc}/validators?per_page=100")
-                    listed = answer.json()["result"]["validators"]
+                    url = f"{validator.cometbft_rpc}/validators?per_page=100"
+                    listed = (await answered(http, url, 2.0))["result"]["validators"]
                     return {str(each["address"]): int(each["voting_power"]) for each in listed}
-                except (httpx.HTTPError, ValueError, KeyError, TypeError):
+                except (ChainError, ValueError, KeyError, TypeError):
                     continue
+        finally:
+            await http.close()
         return None

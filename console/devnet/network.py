@@ -21,7 +21,7 @@ from console.devnet.folder import FolderLock, remove, require_devnet, require_us
 from console.devnet.layout import Layout
 from console.devnet.options import UpOptions
 from console.devnet.ports import PortBook, require_free
-from console.devnet.processes import ProcessIdentity
+from console.devnet.process_identity import ProcessIdentity, identify, is_alive
 from console.devnet.ready import DEADLINE_S, READY_HEIGHT, conditions, last_line, until_all
 from console.devnet.record import EVM, RELEASES, Record, controller_of
 from console.devnet.status import DevnetStatus, status
@@ -216,7 +216,7 @@ async def stop_controller(folder: Path, name: str) -> None:
     _, record = _opened(folder)
     process = controller_of(record.validator(name).name)
     identity = record.processes.get(process)
-    if identity is None or not processes.is_alive(identity):
+    if identity is None or not is_alive(identity):
         raise DevnetError(f"the controller of {name} is down already", safe="nothing was changed")
     if await processes.stop([identity], grace_s=CONTROLLER_GRACE_S):
         raise DevnetError(f"the controller of {name} (pid {identity.pid}) did not end")
@@ -253,7 +253,7 @@ async def start_controller(
                 next_step=f"run `upgrade-console devnet up --background --dir {layout.folder}`",
             )
         known = record.processes.get(process)
-        if known is not None and processes.is_alive(known):
+        if known is not None and is_alive(known):
             raise DevnetError(f"the controller of {name} runs already (pid {known.pid})", safe="nothing was changed")
         identity = processes.spawn(
             seam.command(layout, record, name),
@@ -265,7 +265,7 @@ async def start_controller(
     state_dir = layout.node(name).state_dir
     with suppress(TimeoutError):
         async with asyncio.timeout(_CONTROLLER_START_S):
-            while processes.is_alive(identity):
+            while is_alive(identity):
                 with suppress(NodeError):
                     await seam.status(state_dir)
                     return
@@ -332,7 +332,7 @@ def _start_all(layout: Layout, record: Record, controllers: Controllers) -> Reco
 
 def _living(layout: Layout, record: Record) -> list[ProcessIdentity]:
     """Every living process of the devnet: as recorded, by the shims' own records, and by the mark."""
-    found = {identity for identity in record.processes.values() if processes.is_alive(identity)}
+    found = {identity for identity in record.processes.values() if is_alive(identity)}
     for validator in record.validators:
         found.update(each for each in shim_and_node(layout.node(validator.name)) if each is not None)
     return [*found, *(each for each in processes.marked(layout.folder) if each not in found)]
@@ -363,7 +363,7 @@ async def _answering(layout: Layout, nodes: list[str], controllers: Controllers)
 
     async def asked(name: str) -> ProcessIdentity | None:
         try:
-            return processes.identify((await controllers.status(layout.node(name).state_dir)).controller_pid)
+            return identify((await controllers.status(layout.node(name).state_dir)).controller_pid)
         except NodeError:
             return None
 

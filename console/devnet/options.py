@@ -25,6 +25,11 @@ VOTING_MS = 20_000
 """Milliseconds for which a vote is open at least: time for four votes by hand at a laptop."""
 EXPEDITED_MS = 6_000
 """The same for an expedited vote."""
+EMBEDDED = "embedded"
+"""The consensus in the node program: one process a node."""
+COMETBFT = "cometbft"
+"""The real CometBFT, which drives the node program over ABCI."""
+CONSENSUSES = (EMBEDDED, COMETBFT)
 DEFAULT_PROPOSER_POWER = 1
 """Any validator may propose, and the admin besides."""
 MAX_POWER = 2**53
@@ -52,6 +57,10 @@ class UpOptions:
     """The least power of a validator that may propose."""
     migration: str | None = None
     """What the second release does to the state at H: one of `migrations.KINDS`."""
+    consensus: str | None = None
+    """Who decides the blocks: one of `CONSENSUSES`."""
+    cometbft: Path | None = None
+    """The program of a real CometBFT; that on PATH when not given."""
 
     def __post_init__(self) -> None:
         if self.powers is not None:
@@ -73,6 +82,10 @@ class UpOptions:
             raise InputError("the execution window is at least 1 block")
         if self.min_proposer_power is not None and not 0 < self.min_proposer_power <= MAX_POWER:
             raise InputError(f"the power to propose is a whole number from 1 to {MAX_POWER}")
+        if self.consensus is not None and self.consensus not in CONSENSUSES:
+            raise InputError(f"the consensus is one of {', '.join(CONSENSUSES)}, not {self.consensus!r}")
+        if self.cometbft is not None and self.consensus != COMETBFT:
+            raise InputError(f"a path of CometBFT is of use with the consensus {COMETBFT} only")
         if self.migration is not None and self.migration not in KINDS:
             raise InputError(f"the migration is one of {', '.join(KINDS)}, not {self.migration!r}")
 

@@ -9,10 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from console.devnet import processes
 from console.devnet.controllers import Controllers
 from console.devnet.layout import Layout
 from console.devnet.ports import LOOPBACK
+from console.devnet.process_identity import is_alive
 from console.devnet.record import Record, ValidatorRecord
 from console.devnet.status import heights_of
 from console.errors import DevnetError, NodeError
@@ -83,7 +83,7 @@ async def until_all(
     deadline = time.monotonic() + deadline_s
     while True:
         for name, identity in record.processes.items():
-            if not processes.is_alive(identity):
+            if not is_alive(identity):
                 raise DevnetError(
                     f"the devnet's {name} ended at its start: {last_line(layout.log(name))}",
                     safe="the devnet was stopped again and its folder kept",

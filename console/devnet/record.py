@@ -7,15 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from console.devnet.layout import Layout
+from console.devnet.layout import KIND, SCHEMA, Layout
 from console.devnet.migrations import NONE
-from console.devnet.options import DEFAULT_PROPOSER_POWER, UpOptions, duration_text
-from console.devnet.processes import ProcessIdentity
+from console.devnet.options import COMETBFT, DEFAULT_PROPOSER_POWER, EMBEDDED, UpOptions, duration_text
+from console.devnet.process_identity import ProcessIdentity
 from console.errors import DevnetError
 from console.files import write_durably
-
-KIND = "upgrade-console devnet"
-SCHEMA = 1
 
 EVM = "evm"
 RELEASES = "releases"
@@ -42,6 +39,8 @@ class ValidatorRecord:
     ethereum_port: int
     metrics_port: int = 0
     """Of its controller; 0 in devnets from before it had one."""
+    abci_port: int = 0
+    """Where the application waits for CometBFT; 0 where both are one process."""
 
     @property
     def cometbft_rpc(self) -> str:
@@ -91,6 +90,8 @@ class Record:
     """Whether a release needs a vote."""
     min_proposer_power: int = DEFAULT_PROPOSER_POWER
     """The least power of a validator that may propose."""
+    consensus: str = EMBEDDED
+    """Who decides the blocks: one of `options.CONSENSUSES`."""
     migration: str = NONE
     """What the second release does to the state at H: one of `migrations.KINDS`."""
     complete: bool = False
@@ -123,7 +124,14 @@ class Record:
             found[validator.ethereum_port] = f"{validator.name}'s Ethereum RPC"
             if validator.metrics_port:
                 found[validator.metrics_port] = f"{validator.name}'s metrics"
+            if validator.abci_port:
+                found[validator.abci_port] = f"{validator.name}'s application"
         return found
+
+    @property
+    def real(self) -> bool:
+        """Whether a real CometBFT decides the blocks."""
+        return self.consensus == COMETBFT
 
     def validator(self, name: str) -> ValidatorRecord:
         """The validator whose node has this name.
@@ -161,6 +169,8 @@ class Record:
             return (
                 f"a validator needs a power of {self.min_proposer_power} to propose, not {options.min_proposer_power}"
             )
+        if options.consensus is not None and options.consensus != self.consensus:
+            return f"its consensus is {self.consensus}, not {options.consensus}"
         if options.migration is not None and options.migration != self.migration:
             return f"the migration of its second release is {self.migration}, not {options.migration}"
         return None
@@ -190,6 +200,7 @@ class Record:
                         "cometbft": each.cometbft_port,
                         "ethereum": each.ethereum_port,
                         "metrics": each.metrics_port,
+                        "abci": each.abci_port,
                     },
                 }
                 for each in self.validators
@@ -199,6 +210,7 @@ class Record:
             "releases": [{"version": each.version, "sha256": each.sha256} for each in self.releases],
             "voting": self.voting,
             "min_proposer_power": self.min_proposer_power,
+            "consensus": self.consensus,
             "migration": self.migration,
             "complete": self.complete,
             "up": self.up,
@@ -276,6 +288,7 @@ def _parse(document: dict[str, Any]) -> Record:
                 cometbft_port=int(each["ports"]["cometbft"]),
                 ethereum_port=int(each["ports"]["ethereum"]),
                 metrics_port=int(each["ports"].get("metrics", 0)),
+                abci_port=int(each["ports"].get("abci", 0)),
             )
             for each in document["validators"]
         ),
@@ -287,6 +300,7 @@ def _parse(document: dict[str, Any]) -> Record:
         # Older records do not say what they could not choose.
         voting=document.get("voting") is True,
         min_proposer_power=int(document.get("min_proposer_power", DEFAULT_PROPOSER_POWER)),
+        consensus=str(document.get("consensus", EMBEDDED)),
         migration=str(document.get("migration", NONE)),
         complete=document["complete"] is True,
         up=document["up"] is True,

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
+import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from console.devnet.controllers import Controllers, SocketControllers, shim_and_node
 from console.devnet.folder import require_devnet
 from console.devnet.layout import Layout
 from console.devnet.record import ValidatorRecord
-from console.errors import NodeError
+from console.errors import ChainError, NodeError
 
 if TYPE_CHECKING:
-    import httpx
-
+    from console.http import Http
     from console.model import NodeStatus
 
+MAX_ANSWER_BYTES = 4 << 20
 HEIGHT_DEADLINE_S = 1.0
 """Seconds that a node has for telling its height."""
 
@@ -130,25 +130,23 @@ async def _word(controllers: Controllers, layout: Layout, validator: ValidatorRe
 
 async def heights_of(urls: Iterable[str]) -> list[int | None]:
     """Block store height per CometBFT RPC, asked in parallel; None for one that does not tell it in time."""
-    async with loopback_client(HEIGHT_DEADLINE_S) as client:
-        return list(await asyncio.gather(*(_height(client, url) for url in urls)))
+    from console.http import Http
 
-
-def loopback_client(timeout_s: float) -> httpx.AsyncClient:
-    """A client for plain HTTP on this machine."""
-    import httpx
-
-    # Loopback is never reached through a proxy of the operator's environment; and a context that trusts nobody spares
-    # the 20 ms for which the system's certificates are read.
-    return httpx.AsyncClient(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), timeout=timeout_s, trust_env=False)
-
-
-async def _height(client: httpx.AsyncClient, url: str) -> int | None:
-    import httpx
-
+    http = Http(max_bytes=MAX_ANSWER_BYTES)
     try:
-        async with asyncio.timeout(HEIGHT_DEADLINE_S):
-            answer = await client.get(f"{url}/status")
-        return int(answer.json()["result"]["sync_info"]["latest_block_height"])
-    except (httpx.HTTPError, TimeoutError, ValueError, KeyError, TypeError):
+        return list(await asyncio.gather(*(_height(http, url) for url in urls)))
+    finally:
+        await http.close()
+
+
+async def answered(http: Http, url: str, deadline_s: float) -> Any:
+    """What a node of this devnet answers to a GET, decoded. Raises ChainError, or ValueError: no JSON."""
+    return json.loads((await http.exchange("GET", url, "the node", deadline_s=deadline_s, headers={})).content)
+
+
+async def _height(http: Http, url: str) -> int | None:
+    try:
+        answer = await answered(http, f"{url}/status", HEIGHT_DEADLINE_S)
+        return int(answer["result"]["sync_info"]["latest_block_height"])
+    except (ChainError, ValueError, KeyError, TypeError):
         return None

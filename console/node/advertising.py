@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from console.errors import ConsoleError, ContractRefused, NodeError
-from console.model import Crossing
+from console.model import GENESIS, Crossing
 from console.node.attempts import AttemptBook
-from console.node.generation import GENESIS, Generation, Generations
+from console.node.generation import Generations
+from console.node.generation_folders import Generation
 from console.node.journal import Journal
 from console.node.runs import NodeRuns
 from console.ports.chain import ConsensusReading, PlanReading, Signals

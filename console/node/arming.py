@@ -9,7 +9,8 @@ from collections.abc import Callable
 from console.errors import NodeError
 from console.model import Arming, Attempt, Crossing, PlanOrigin, Preparation, Verdict, more_than_two_thirds
 from console.node.attempts import AttemptBook
-from console.node.generation import Generation, Generations
+from console.node.generation import Generations
+from console.node.generation_folders import Generation
 from console.node.journal import Journal
 from console.node.next_plan import crossed
 from console.node.rollback_point import RollbackPoints

@@ -17,7 +17,7 @@ from console.model import (
     ReleaseKind,
     Verdict,
 )
-from console.node.generation import folder_name
+from console.node.generation_folders import folder_name
 from console.node.journal import Journal
 from console.node.next_plan import (
     approved_to_prepare,

@@ -6,7 +6,6 @@ import errno
 import os
 import sqlite3
 import stat
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -80,22 +79,6 @@ class Ballast:
         with suppress(OSError):
             sync_folder(self.path.parent)
         return held
-
-    def sparing(self, write: Callable[[], _T]) -> _T:
-        """Do `write`; when the disk is full, drop the ballast and do it once more.
-
-        Args:
-            write: Something that can be done again from its beginning.
-
-        Raises:
-            Exception: What `write` raises, when there is no ballast or another cause.
-        """
-        try:
-            return write()
-        except (OSError, sqlite3.Error) as error:
-            if not is_disk_full(error) or not self.drop():
-                raise
-        return write()
 
     def _fill(self, path: Path) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)

@@ -13,7 +13,10 @@ class Contents(Protocol):
 
     @property
     def carries_over(self) -> bool:
-        """Whether a companion that a new generation does not bring is taken from the current one."""
+        """Whether every companion that a new generation does not bring is taken from the current one.
+
+        One that it is not complete without is taken in any case.
+        """
         ...
 
     def hash_of(self, file: Path) -> str:

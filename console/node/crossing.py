@@ -12,7 +12,8 @@ from dataclasses import replace
 from console.errors import ChainError, JournalError, NodeError
 from console.model import Attempt, Crossing, FailureCode, PlanOrigin, Preparation, Verdict
 from console.node.attempts import AttemptBook
-from console.node.generation import Generation, Generations
+from console.node.generation import Generations
+from console.node.generation_folders import Generation
 from console.node.journal import TRIES
 from console.node.returning import Returner
 from console.node.rollback_point import RollbackPoints

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from console.errors import NodeError
-from console.model import Attempt, Crossing, NodeState
+from console.model import GENESIS, Attempt, Crossing, NodeState
 from console.node.adoption import Adoption, Phase
 from console.node.ballast import Ballast
 from console.node.commands import SystemRunner
@@ -31,7 +31,7 @@ from console.node.discovery.files import is_file, names_in, read_bounded
 from console.node.discovery.mounts import file_system_finding, file_system_of
 from console.node.discovery.units import is_controller
 from console.node.foreign import HolderKind, foreign_holders
-from console.node.generation import GENESIS, Generations
+from console.node.generation import Generations
 from console.node.journal import Journal
 from console.node.machine_health import cache_finding, clock_findings, disk_findings, limit_finding
 from console.node.runtime.processes import alive

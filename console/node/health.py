@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from console.node.health_table import (
@@ -172,14 +171,6 @@ def failed_start(progress: StartProgress, *, now: float, target_height: int, sta
         name = START_APP
         sentence = f"the node lives, but its application stays at {at} for {now - begun:.0f} s"
     return Finding(name, HealthVerdict.BAD, sentence, Consequence.FAILED_TRY)
-
-
-def start_of(readings: Iterable[HealthReading], started_at: float) -> StartProgress:
-    """What the readings of one run, oldest first, tell of its start."""
-    progress = StartProgress(started_at)
-    for reading in readings:
-        progress = follow_start(progress, reading)
-    return progress
 
 
 @dataclass(slots=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
+
+from console.errors import ChainError
 
 FINALITY_METRIC = "ipc_topdown_parent_finality_committed_height"
 """Of Fendermint's Prometheus endpoint; not there until the first event after a start (facts/ipc.md §7)."""
@@ -97,21 +98,18 @@ async def parent_finality(url: str) -> int | None:
     Args:
         url: Of the node's Prometheus endpoint.
     """
-    import httpx
+    # A node without such a metric, or at rest, needs no client for it.
+    from console.http import Http
 
-    body = bytearray()
+    http = Http(max_bytes=_MAX_METRICS)
     try:
-        async with (
-            asyncio.timeout(_DEADLINE_S),
-            httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=_DEADLINE_S) as client,
-            client.stream("GET", url, headers={"Accept-Encoding": "identity"}) as response,
-        ):
-            if response.status_code != 200:
-                return None
-            async for chunk in response.aiter_raw():
-                body += chunk
-                if len(body) > _MAX_METRICS:
-                    return None
-    except (TimeoutError, httpx.HTTPError, httpx.InvalidURL):
+        answer = await http.exchange(
+            "GET", url, "the node's metrics", deadline_s=_DEADLINE_S, headers={"Accept": "*/*"}
+        )
+    except ChainError:
         return None
-    return parse_parent_finality(body.decode("utf-8", "replace"))
+    finally:
+        await http.close()
+    if answer.status != 200:
+        return None
+    return parse_parent_finality(answer.content.decode("utf-8", "replace"))

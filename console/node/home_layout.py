@@ -15,8 +15,8 @@ from pathlib import Path
 
 from console.errors import NodeError
 from console.files import sha256_of, switch_link, sync_folder
+from console.model import GENESIS
 from console.node.discovery.files import names_in
-from console.node.generation import GENESIS
 
 _FOLDER_MODE = 0o750
 _BINARY_BITS = 0o755

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from console.errors import NodeError, ReleaseError
 from console.files import write_durably
 from console.model import Attempt, FailureCode
-from console.node.generation import Generation
+from console.node.generation_folders import Generation
 from console.node.image_reference import ImageReference, parse_image, parse_repository, read_image
 from console.node.preflight import COMMANDS, Check, PreflightReport, PreflightRequest, run_preflight
 from console.node.releases import Fetched, Told

@@ -13,7 +13,8 @@ from typing import Any
 from console.errors import NodeError
 from console.node.data_folders import DataFolders
 from console.node.discovery.finding import Finding, Level
-from console.node.generation import Generations, GenerationState
+from console.node.generation import Generations
+from console.node.generation_folders import GenerationState
 from console.node.kept_aside import Aside
 from console.node.rollback_point import CopyMethod, RollbackPoint, RollbackPoints
 from console.node.runtimes import generations_of

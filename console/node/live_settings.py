@@ -21,16 +21,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from console.errors import ConsoleError, InputError, NodeError, SettingsError
 from console.files import write_durably
 from console.node_settings import NodeSettings
-from console.settings_table import (
-    SETTINGS,
-    Effect,
-    Setting,
-    SettingChange,
-    find_setting,
-    nearest,
-    parse_value,
-    quoted,
-)
+from console.setting_words import nearest, quoted
+from console.settings_table import SETTINGS, Effect, Setting, SettingChange, find_setting, parse_value
 from console.text import UntrustedText, untrusted
 
 if TYPE_CHECKING:

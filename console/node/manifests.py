@@ -15,7 +15,7 @@ from console.model import NOT_VOTED, Attempt, FailureCode, MigrationKind, Releas
 from console.node.cosmovisor.plan_info import this_platform
 from console.node.download import Checksum, DownloadRules, fetch_small, sources_of
 from console.node.expectations import expected_here
-from console.node.generation import Generation
+from console.node.generation_folders import Generation
 from console.node.given_manifests import given_manifest, keep_bundle
 from console.node.image_reference import ImageReference
 from console.node.release.attestation import check_signature, kept_attestation

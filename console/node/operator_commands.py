@@ -10,6 +10,7 @@ from pathlib import Path
 
 from console.errors import NodeError
 from console.model import (
+    GENESIS,
     Arming,
     Attempt,
     Crossing,
@@ -22,7 +23,7 @@ from console.model import (
 from console.node.arming import Armer
 from console.node.attempts import AttemptBook
 from console.node.crossing import Crosser
-from console.node.generation import GENESIS, Generations
+from console.node.generation import Generations
 from console.node.journal import TRIES, Journal
 from console.node.keeper import CROSSER_DECIDES, Keeper
 from console.node.point_commands import PointCommands

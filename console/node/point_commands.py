@@ -7,7 +7,8 @@ import asyncio
 from console.errors import NodeError
 from console.model import Crossing
 from console.node.attempts import AttemptBook
-from console.node.generation import Generations, folder_name
+from console.node.generation import Generations
+from console.node.generation_folders import folder_name
 from console.node.journal import Journal
 from console.node.keeper import Keeper
 from console.node.resync import Resyncer

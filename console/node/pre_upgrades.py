@@ -16,7 +16,7 @@ from console.node.cosmovisor.names import plan_name
 from console.node.cosmovisor.pre_upgrade import PreUpgradeResult, run_custom_script, run_pre_upgrade
 from console.node.cosmovisor.upgrade_info import FILE_NAME, PlanFile, read_plan, write_applied, write_plan
 from console.node.cosmovisor.watch import DATA_FOLDER
-from console.node.generation import Generation
+from console.node.generation_folders import Generation
 from console.node.journal import Journal
 from console.node.shape import NodeShape
 from console.settings import NodeSettings

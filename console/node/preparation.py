@@ -13,7 +13,8 @@ from typing import Any
 from console.errors import JournalError, NodeError, ReleaseError
 from console.model import Attempt, Crossing, FailureCode, Fetching, Preparation, ReleaseKind
 from console.node.attempts import AttemptBook
-from console.node.generation import Generation, Generations
+from console.node.generation import Generations
+from console.node.generation_folders import Generation
 from console.node.manifests import Manifests, VerifiedRelease, holds
 from console.node.migration import WasmMigration
 from console.node.releases import BinaryReleases, Fetched, Releases
@@ -329,11 +330,7 @@ class Preparer:
         """Publish every program of a release, those that do not change from the current generation."""
         daemon = self._settings().daemon
         others = {name: found for name, found in files.items() if name != daemon}
-        missing = [name for name in self._shape.required_companions() if name not in others]
         try:
-            if missing:
-                current = {one.daemon: (one.path, one.sha256) for one in self._generations.current().companions}
-                others |= {name: current[name] for name in missing if name in current}
             file, sha256 = files[daemon]
             origin = release.own_build or f"manifest sha256 {release.sha256}"
             documents = dict(release.documents)
@@ -345,8 +342,8 @@ class Preparer:
                 )
         except OSError as error:
             raise ReleaseError(f"cannot stage the release: {error}", code=FailureCode.DISK_SPACE) from error
-        for name in others.keys() & files.keys():
-            files[name][0].unlink(missing_ok=True)
+        for path, _ in others.values():
+            path.unlink(missing_ok=True)
         if module is not None and module.parent == self._downloads:
             module.unlink(missing_ok=True)
 

@@ -25,7 +25,7 @@ from console.model import (
     RoleCount,
     Verdict,
 )
-from console.node.generation import folder_name
+from console.node.generation_folders import folder_name
 from console.settings_table import SettingChange
 from console.text import untrusted
 

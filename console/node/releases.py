@@ -21,7 +21,7 @@ from console.node.cosmovisor.plan_info import (
     this_platform,
 )
 from console.node.download import MAX_BYTES, Checksum, Downloaded, DownloadRules, download, sources_of
-from console.node.generation import Generation
+from console.node.generation_folders import Generation
 from console.node.local_release import local_files, take_local
 from console.node.preflight import PreflightReport, PreflightRequest, run_preflight
 from console.node.shape import NodeShape

@@ -12,7 +12,7 @@ from console.errors import HeldByOther, NodeError
 from console.model import NodeRun
 from console.node.environment import node_environment
 from console.node.faults import FaultPoints
-from console.node.generation import Generation
+from console.node.generation_folders import Generation
 from console.node.journal import Journal
 from console.node.runtime.runtime import ExitRecord, LiveRun, PreparedRuntime, RunSpec, Runtime
 from console.node.shape import NodeShape

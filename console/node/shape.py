@@ -16,7 +16,7 @@ from console.node.config_files import ConfigFiles
 from console.node.cosmovisor.skip_heights import with_skips
 from console.node.discovery.files import value_at
 from console.node.discovery.ports import parse_address
-from console.node.generation import Generation
+from console.node.generation_folders import Generation
 from console.node.runtime.runtime import ServiceSpec
 from console.settings import NodeSettings
 

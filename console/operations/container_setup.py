@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from console.errors import HeldByOther, NodeError
+from console.model import GENESIS
 from console.node.container_adoption import ContainerAdoption, ContainerPlan
 from console.node.doctor import DoctorRequest, examine, refuse_change_of_supervisor
-from console.node.generation import GENESIS
 from console.node.home_layout import make_layout
 from console.node.image_reference import ImageReference
 from console.node.images import reference_files

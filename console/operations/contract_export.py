@@ -184,13 +184,10 @@ async def check_export(
         InputError: Not a hash, a call of another chain, or one of which nothing can be seen afterwards.
         ChainError: No usable answer, or a transaction that failed or is in no block.
     """
-    rpc = JsonRpc(tokens=network.tokens)
-    try:
+    async with JsonRpc(tokens=network.tokens) as rpc:
         if transaction is not None:
             await _check_transaction(network, calls, transaction, rpc)
         return tuple([await _check_call(network, call, rpc) for call in calls])
-    finally:
-        await rpc.close()
 
 
 async def _check_call(network: NetworkSettings, call: ExportedCall, rpc: JsonRpc) -> CutCheck:

@@ -77,8 +77,7 @@ async def plan_hand_over(network: NetworkSettings, contract: str, to: str) -> Ha
         InputError: Nobody could give it away, or the new owner could never do anything with it.
         ChainError: No usable answer.
     """
-    rpc = JsonRpc(tokens=network.tokens)
-    try:
+    async with JsonRpc(tokens=network.tokens) as rpc:
         place = await place_of(network, contract, rpc)
         view = (await read_diamond(rpc, place)).view
         registry = checksummed(network.registry)
@@ -103,8 +102,6 @@ async def plan_hand_over(network: NetworkSettings, contract: str, to: str) -> Ha
                     f"the registry may not call {place.address} yet: setTarget has to be voted before it can be cut, or"
                     " handed back"
                 )
-    finally:
-        await rpc.close()
     return HandOver(view.name, place, view.owner, new, tuple(warnings))
 
 
@@ -149,11 +146,8 @@ async def send_hand_over(
     what = f"transferOwnership(newOwner={plan.new_owner})"
     confirmed(await deployer.review(what, plan.place.address, plan.data))
     transaction = await deployer.call(what, plan.place.address, plan.data)
-    rpc = JsonRpc(tokens=network.tokens)
-    try:
+    async with JsonRpc(tokens=network.tokens) as rpc:
         owner = await read_owner(rpc, plan.place)
-    finally:
-        await rpc.close()
     if owner != plan.new_owner:
         raise ChainError(f"transaction {transaction} was executed and {plan.name} belongs to {owner}")
     return transaction

@@ -6,20 +6,19 @@ call data: the registry stores the hash of each facet's code when a cut is propo
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from console.addresses import ZERO_ADDRESS, checksummed
 from console.chain.artefact_file import compare_code
-from console.chain.cut_check import check_cut, codes_hash_of, misrouted
+from console.chain.cut_check import codes_hash_of, misrouted
 from console.chain.cut_plan import CutPlan, ProposedFacet, plan_cut, with_addresses
 from console.chain.cut_review import review_cut
 from console.chain.cuts import Cut, decode_cut, encode_cut
 from console.chain.diamond import Diamond, Place, read_codes, read_diamond
 from console.chain.rpc import JsonRpc
 from console.errors import ConsoleError, InputError
-from console.model import CutCheck, CutReview, LinkedCall, LinkedReview, Upgradable
+from console.model import CutReview, LinkedCall, LinkedReview, Upgradable
 from console.operations.contract_places import place_of
 from console.operations.linked_words import described
 from console.settings import NetworkSettings
@@ -98,7 +97,7 @@ async def prepare_cuts(
                 safe="nothing was sent",
                 next_step="read that code, then pass --allow-init",
             )
-    async with _client(network) as rpc:
+    async with JsonRpc(tokens=network.tokens) as rpc:
         prepared = [await _prepare(network, request, rpc, allow_core=allow_core) for request in requests]
     _refuse_twice(prepared)
     return tuple(prepared)
@@ -117,7 +116,7 @@ async def with_deployed(network: NetworkSettings, prepared: PreparedCut, deploye
         ChainError: No usable answer.
     """
     plan = with_addresses(prepared.plan, deployed)
-    async with _client(network) as rpc:
+    async with JsonRpc(tokens=network.tokens) as rpc:
         return await _reviewed(prepared.place, prepared.diamond, plan, rpc)
 
 
@@ -178,25 +177,8 @@ async def review_linked(network: NetworkSettings, calls: Sequence[LinkedCall]) -
 
     What cannot be read is told in the review of its call; the others are shown all the same.
     """
-    async with _client(network) as rpc:
+    async with JsonRpc(tokens=network.tokens) as rpc:
         return tuple([await _linked_review(network, call, rpc) for call in calls])
-
-
-async def check_cuts(network: NetworkSettings, calls: Sequence[LinkedCall]) -> tuple[CutCheck, ...]:
-    """Whether the cuts among these calls are in force, by loupe and by code.
-
-    Raises:
-        InputError: Call data that is no plain cut.
-        ChainError: No usable answer.
-    """
-    found: list[CutCheck] = []
-    async with _client(network) as rpc:
-        for call in calls:
-            cut = decode_cut(call.data)
-            if cut is not None:
-                place = await place_of(network, call.target, rpc)
-                found.append(await check_cut(place, cut, rpc, codes_hash=call.codes_hash))
-    return tuple(found)
 
 
 async def _prepare(network: NetworkSettings, request: CutRequest, rpc: JsonRpc, *, allow_core: bool) -> PreparedCut:
@@ -266,12 +248,3 @@ def _refuse_twice(prepared: Sequence[PreparedCut]) -> None:
     for entry in prepared:
         if targets.count((entry.place.chain_id, entry.place.address)) > 1:
             raise InputError(f"{entry.place.address} is named twice: one cut per diamond")
-
-
-@asynccontextmanager
-async def _client(network: NetworkSettings) -> AsyncIterator[JsonRpc]:
-    rpc = JsonRpc(tokens=network.tokens)
-    try:
-        yield rpc
-    finally:
-        await rpc.close()

@@ -23,7 +23,8 @@ from console.node.discovery import SYSTEM_ROOTS, Finding, Home, Level, find_home
 from console.node.discovery.units import is_controller
 from console.operations.found_homes import home_tables
 from console.operations.networks import KnownNetwork, ProposedTable, known_networks, proposed_tables
-from console.settings import DEVNET, config_file, default_devnet_folder, load_network, network_tables
+from console.settings import DEVNET, config_file, default_devnet_folder, load_network
+from console.settings_file import network_tables
 from console.text import untrusted
 
 _COSMOVISOR_DEADLINE_S = 5.0

@@ -8,9 +8,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from console.errors import NodeError
+from console.model import GENESIS
 from console.node.fresh_keys import SECP256K1, key_kind, public_key
 from console.node.full_node import PORT_OFFSET, FullNode, set_up_full_node
-from console.node.generation import GENESIS
 from console.node.home_layout import make_layout
 from console.node.inventory import Inventory
 from console.settings import NodeSettings

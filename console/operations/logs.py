@@ -67,10 +67,13 @@ class LogTail:
         if self._stream is None:
             self._first = False
             return out
-        if found is not None and found.st_size < self._stream.tell():
+        read = self._stream.tell()
+        if found is not None and found.st_size < read:
             out += self.rest()
-            self._stream.seek(0)
+            read = self._stream.seek(0)
         if not self._first:
+            if found is not None and found.st_size == read:
+                return out
             return out + self._take(self._stream, _READ_BYTES)
         self._first = False
         out += self._take(self._stream, self._backlog + _READ_BYTES)

@@ -15,7 +15,8 @@ from console.errors import SettingsError
 from console.files import write_durably
 from console.ipc_config import IpcConfig, IpcSubnet
 from console.network_table import BUILT_IN, DEVNET, NETWORK_ROWS, OF_IPC, OF_THIS_TOOL, WRITTEN, merged, origin
-from console.settings import config_file, default_devnet_folder, load_network, network_tables
+from console.settings import config_file, default_devnet_folder, load_network
+from console.settings_file import network_tables
 from console.text import untrusted
 
 if TYPE_CHECKING:

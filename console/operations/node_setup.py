@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from console.errors import HeldByOther, InputError, NodeError
+from console.model import GENESIS
 from console.node.adoption import Adoption, AdoptionPlan
 from console.node.commands import Runner, SystemRunner
 from console.node.cosmovisor.homes import Direction, look_at_home, passage
@@ -18,7 +19,6 @@ from console.node.discovery import Home, inspect_home, ports_of
 from console.node.discovery.units import SYSTEM_ROOTS
 from console.node.doctor import DoctorRequest, examine, refuse_change_of_supervisor
 from console.node.foreign import Holder, foreign_holders
-from console.node.generation import GENESIS
 from console.node.home_layout import make_layout, running_binary
 from console.node.inventory import Inventory
 from console.node.journalled import journalled_status

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from console.errors import InputError
 from console.node_settings import NodeSettings
 from console.setting_kinds import BOOLEAN
-from console.settings_table import SETTINGS, Effect, Setting, SettingChange, nearest, quoted
+from console.setting_words import nearest, quoted
+from console.settings_table import SETTINGS, Effect, Setting, SettingChange
 from console.text import untrusted
 
 if TYPE_CHECKING:

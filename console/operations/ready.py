@@ -93,7 +93,8 @@ async def check_staged(node: NodeSettings, proposal: Proposal) -> None:
 
 
 def _is_staged(node: NodeSettings, proposal: Proposal) -> bool:
-    from console.node.generation import Generations, folder_name
+    from console.node.generation import Generations
+    from console.node.generation_folders import folder_name
 
     generations, name = Generations(node.home, node.daemon), folder_name(proposal.name)
     if proposal.release_kind is not ReleaseKind.MANIFEST:

@@ -201,12 +201,9 @@ async def deploy_registry(
     )
     address = await deployer.deploy(registry)
     say(f"UpgradeRegistry is at {address}")
-    rpc = JsonRpc(tokens=network.tokens)
-    try:
+    async with JsonRpc(tokens=network.tokens) as rpc:
         at = _at(network, address)
         differences = config.differences(await GovernanceReader(at, at.ethereum_rpc, rpc).rules(), power_source)
-    finally:
-        await rpc.close()
     if differences:
         raise ChainError(f"the registry at {address} was deployed otherwise: {'; '.join(differences)}")
     say("its code and its rules are as they were given")
@@ -219,8 +216,7 @@ async def verify_registry(network: NetworkSettings) -> RegistryVerdict:
     Raises:
         ChainError: No usable answer.
     """
-    rpc = JsonRpc(tokens=network.tokens)
-    try:
+    async with JsonRpc(tokens=network.tokens) as rpc:
         registry = checksummed(network.registry)
         rules = await GovernanceReader(network, network.ethereum_rpc, rpc).rules()
         extension = await view_address(network, rpc, registry, "extension()")
@@ -238,8 +234,6 @@ async def verify_registry(network: NetworkSettings) -> RegistryVerdict:
             problems.append("the registry does not say where its second half is")
         found.append(_power_source(rules.power_source, codes[rules.power_source]))
         owners = [(target, await read_owner(rpc, _of(network, target))) for target in rules.targets]
-    finally:
-        await rpc.close()
     return RegistryVerdict(tuple(found), tuple(owners), tuple(problems))
 
 

@@ -66,8 +66,7 @@ async def import_sent(
             f"the call is for {call.target} on chain {call.chain_id}, not for the registry of network {network.name}",
             next_step="`contracts check` looks at calls of other contracts",
         )
-    rpc = JsonRpc(tokens=network.tokens)
-    try:
+    async with JsonRpc(tokens=network.tokens) as rpc:
         began = clock()
         while True:
             found = await _look(rpc, network, call, wanted)
@@ -80,8 +79,6 @@ async def import_sent(
                     next_step="run this again later",
                 )
             await asyncio.sleep(LOOK_EVERY_S)
-    finally:
-        await rpc.close()
 
 
 async def _look(rpc: JsonRpc, network: NetworkSettings, call: ExportedCall, wanted: str) -> SentElsewhere | None:

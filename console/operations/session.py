@@ -78,6 +78,7 @@ class ConsoleSession:
         self._bring_up = bring_up
         self._clock = clock
         self._connection: Connection | None = None
+        self._connecting = asyncio.Lock()
         self._latest: Snapshot | None = None
         self._rules: RegistryRules | None = None
         self._stances: Stances | None = None
@@ -306,7 +307,7 @@ class ConsoleSession:
 
     async def snapshots(self) -> AsyncGenerator[Snapshot, None]:
         """Yield a Snapshot at each change, until closed."""
-        async with aclosing(self._connected().source.snapshots()) as snapshots:
+        async with aclosing((await self._connect_aside()).source.snapshots()) as snapshots:
             async for snapshot in snapshots:
                 self._latest = snapshot
                 yield snapshot
@@ -315,7 +316,7 @@ class ConsoleSession:
         """Yield (source, line) of the node's and the controller's log, from the last lines on, until closed."""
         from console.operations import logs
 
-        node = self._connected().node
+        node = (await self._connect_aside()).node
         if node is None:
             return
         async with aclosing(logs.follow(logs.log_files(node), LOG_LINES)) as lines:
@@ -349,6 +350,18 @@ class ConsoleSession:
         if self._connection is not None:
             connection, self._connection = self._connection, None
             await connection.close()
+
+    async def _connect_aside(self) -> Connection:
+        """The connection. What it takes is imported and read in a thread: keys and drawing go on meanwhile."""
+        async with self._connecting:
+            if self._connection is None:
+                made = await asyncio.to_thread(self._connect, self._terminal)
+                if self._connection is None:
+                    self._connection = made
+                else:
+                    # An operation could not wait.
+                    await made.close()
+            return self._connection
 
     def _connected(self) -> Connection:
         if self._connection is None:

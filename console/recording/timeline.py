@@ -63,16 +63,6 @@ class Stretch:
     """How often it was thinned."""
 
 
-def moments_in(lines: Iterable[bytes], first: int) -> tuple[Moment, ...]:
-    """The moments of lines, numbered from `first` on. Raises RecordingError."""
-    moments: list[Moment] = []
-    for line in lines:
-        moment = moment_of(line, first + len(moments))
-        if moment is not None:
-            moments.append(moment)
-    return tuple(moments)
-
-
 class Timeline:
     """What was recorded, for looking back. Methods but `scene` cost microseconds; `scene` may be called in a thread.
 

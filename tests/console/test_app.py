@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from textual.widgets import Button
 
 from console.app import UpgradeConsoleApp
 from console.console_settings import ConsoleSettings
-from console.errors import ChainError
+from console.errors import ChainError, SettingsError
 from console.model import Snapshot
 from screens.acting import EXIT_KEPT, EXIT_STOP_DEVNET
 from screens.leave import QuitScreen
@@ -187,6 +187,19 @@ async def test_a_crash_returns_1_and_leaves_a_report_without_secrets(
     for piece in (shown, text):
         assert "5ec7e7" * 10 not in piece
         assert "typed" not in piece
+
+
+async def test_settings_that_cannot_be_used_end_it_with_their_sentence() -> None:
+    class Refused(FakeSession):
+        async def snapshots(self) -> AsyncGenerator[Snapshot, None]:
+            raise SettingsError("network a: kind 'b' is not supported")
+            yield
+
+    app = UpgradeConsoleApp(Refused())
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: app.return_code is not None, "its end")
+    assert app.return_code == 1
+    assert "kind 'b'" in str(app.refused_by)
 
 
 async def test_losing_the_observer_is_said_and_is_no_exit() -> None:

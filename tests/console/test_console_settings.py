@@ -11,10 +11,12 @@ from console.console_settings import (
     DEFAULTS,
     ConsoleSettings,
     console_settings_markdown,
+    load_console,
     parse_console,
 )
 from console.errors import SettingsError
-from console.settings import load_console, parse_network, theme_folder
+from console.settings import parse_network
+from console.settings_file import theme_folder
 from console.terminal import draws_ascii_alone, has_few_colours, suited
 
 

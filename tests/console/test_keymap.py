@@ -8,10 +8,9 @@ import pytest
 
 from console.actions import action
 from console.app import UpgradeConsoleApp
-from console.console_settings import ConsoleSettings
+from console.console_settings import ConsoleSettings, load_console
 from console.errors import SettingsError
 from console.keymap import checked_keymap, with_key
-from console.settings import load_console
 from screens.emergency import EmergencyScreen
 from screens.help import HelpScreen
 from screens.overview import OverviewScreen

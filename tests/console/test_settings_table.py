@@ -174,12 +174,6 @@ def test_a_key_is_shown_by_its_path_only(tmp_path: Path) -> None:
     assert find_setting("operator_key").shown(node) == str(tmp_path / "k")
 
 
-def test_running_without_a_rollback_point_switches_automatic_rollback_off(tmp_path: Path) -> None:
-    assert a_node_settings(tmp_path).automatic_rollback
-    assert not a_node_settings(tmp_path, backup_enabled=False).automatic_rollback
-    assert not a_node_settings(tmp_path, rollback_on_failure=False).automatic_rollback
-
-
 def test_rollback_points_are_in_the_state_folder_unless_said_otherwise(tmp_path: Path) -> None:
     node = a_node_settings(tmp_path)
     assert node.points_dir == node.state_dir / "backups"

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from console.errors import ConsoleError, JournalError
 from console.files import sha256_of
-from console.model import Attempt, PlanOrigin
-from console.node.generation import GENESIS, Generations
+from console.model import GENESIS, Attempt, PlanOrigin
+from console.node.generation import Generations
 from console.node.journal import Journal
 from console.node.runtime.runtime import LiveRun
 from console.node.runtime.shim import ShimRuntime

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 # What a controller imports late.
-import httpx  # noqa: F401
+import aiohttp  # noqa: F401
 
 from console.node import download, shim  # noqa: F401
 from tests.faults import driver, tracing

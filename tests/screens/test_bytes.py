@@ -12,6 +12,7 @@ from textual.screen import Screen
 from console.app import UpgradeConsoleApp
 from console.model import Snapshot
 from screens.cropped import CroppedUpdate
+from screens.mode import ModeScreen
 from tests import fakes
 from tests.fakes import NOW, FakeSession
 from tests.pilot import screen_text, settled, until
@@ -71,3 +72,34 @@ async def test_a_block_costs_less_than_500_bytes_and_no_news_costs_none(shown: S
         session.feed.put_nowait(replace(later, taken_at=later.taken_at))
         await pilot.pause(0.2)
         assert sum(written) == 0
+
+
+async def test_a_block_is_drawn_once_and_only_where_somebody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+
+    def redraw(self: ModeScreen) -> None:
+        drawn.append(self.MODE)
+        once(self)
+
+    once = ModeScreen.redraw
+    shown = fakes.idle()
+    session = FakeSession(shown)
+    app = UpgradeConsoleApp(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await pilot.press("3")
+        await until(pilot, lambda: app.current_mode == "validators", "the validators")
+        await pilot.press("1")
+        await until(pilot, lambda: app.current_mode == "overview", "the overview")
+        await pilot.pause(0.1)
+        monkeypatch.setattr(ModeScreen, "redraw", redraw)
+        assert session.feed is not None
+        session.clock = NOW + 1
+        later = a_block_later(shown, 1)
+        session.feed.put_nowait(later)
+        await until(pilot, lambda: app.snapshot is later, "the block")
+        await pilot.pause(0.1)
+        assert drawn == ["overview"]
+        await pilot.press("3")
+        await until(pilot, lambda: drawn[-1] == "validators", "what was missed there")
+        assert f"{later.height:,}" in screen_text(app)

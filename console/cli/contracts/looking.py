@@ -90,11 +90,8 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 async def _view(network: NetworkSettings, contract: str) -> DiamondView:
-    rpc = JsonRpc(tokens=network.tokens)
-    try:
+    async with JsonRpc(tokens=network.tokens) as rpc:
         return (await read_diamond(rpc, await place_of(network, contract, rpc))).view
-    finally:
-        await rpc.close()
 
 
 async def _reviewed(
@@ -115,11 +112,8 @@ async def _verified(arguments: argparse.Namespace, network: NetworkSettings) -> 
     named: dict[str, Compiled] = {
         option.name: await load_compiled(network, option.where) for option in facet_options(arguments, network)
     }
-    rpc = JsonRpc(tokens=network.tokens)
-    try:
+    async with JsonRpc(tokens=network.tokens) as rpc:
         diamond = await read_diamond(rpc, await place_of(network, arguments.contract, rpc))
-    finally:
-        await rpc.close()
     unused = set(named) - {facet.name for facet in diamond.view.facets}
     if unused:
         raise InputError(f"{arguments.contract} has no facet that is known as {sorted(unused)[0]}")

@@ -73,6 +73,10 @@ def load_app_state(path: Path) -> AppState:
 class Application:
     """Implements `abci.Abci`.
 
+    Attributes:
+        state: The last committed state.
+        gateway: The contract that names the validators, lower hex without 0x; empty where the first ones stay.
+
     Args:
         state_path: Where app.json is.
         log_path: Where executed blocks are listed.
@@ -82,7 +86,7 @@ class Application:
             empty for nothing.
         halt_height: In blocks; 0 for never. Read once.
         evm: The EVM process.
-        gateway: The contract that names the validators (`Genesis.gateway`).
+        gateway: Of the genesis (`Genesis.gateway`), where it is known already.
         history: A stored block by height, for an EVM that has lost its own.
     """
 
@@ -106,7 +110,7 @@ class Application:
         self._migration = migration
         self._halt_height = halt_height
         self._evm = evm
-        self._gateway = gateway
+        self.gateway = gateway
         self._history = history
         self.state = load_app_state(state_path)
         self._header = BeginHeader(0, "", 0)
@@ -166,6 +170,11 @@ class Application:
         # A block that ran nothing changed nothing.
         return await self._new_validators(block) if block.txs or carried else ()
 
+    @property
+    def next_app_hash(self) -> bytes:
+        """The app hash after the executed block that is not committed yet."""
+        return b"" if self._next is None else self._next.app_hash
+
     async def commit(self) -> bytes:
         """Makes the new state durable, then lists the execution; returns the app hash."""
         if self._next is None:
@@ -182,12 +191,12 @@ class Application:
             raise NodeError(f"the state of height {self.state.height} cannot be read: unknown field at byte 0")
 
     async def _new_validators(self, block: ExecuteBlock) -> tuple[Validator, ...]:
-        if not self._gateway:
+        if not self.gateway:
             return ()
         while True:
             try:
                 before, after = [
-                    await self._evm.call(height, self._gateway, GET_CURRENT_MEMBERSHIP)
+                    await self._evm.call(height, self.gateway, GET_CURRENT_MEMBERSHIP)
                     for height in (block.height - 1, block.height)
                 ]
                 break

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Coroutine, Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from .output import tell
 from .release import MIGRATION, RULES, VERSION
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def _finish(code: int) -> NoReturn:
@@ -32,33 +35,46 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     parser = argparse.ArgumentParser(prog="subnetd", description="A devnet validator.")
     parser.add_argument("--version", action="version", version=VERSION)
+    parser.add_argument("-d", "--home-dir", type=Path, help="the application's own home, for `run`, `eth` and `config`")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
-    node = verbs.add_parser("node", help="run a validator").add_subparsers(dest="action", required=True)
+    node = verbs.add_parser("node", help="run a validator in one process").add_subparsers(dest="action", required=True)
+    verbs.add_parser("run", help="run the application, driven by CometBFT over ABCI")
+    eth = verbs.add_parser("eth", help="serve the Ethereum API").add_subparsers(dest="action", required=True)
+    eth.add_parser("run", help="beside an application and a CometBFT that run")
     config = verbs.add_parser("config", help="look at the settings").add_subparsers(dest="action", required=True)
+    config.add_parser("display").add_argument("--home", type=Path, help="the node's home folder")
     replayed = verbs.add_parser("replay", help="execute stored blocks again, in another folder")
-    for each in (node.add_parser("start", help="run until stopped or halted"), config.add_parser("display"), replayed):
+    for each in (node.add_parser("start", help="run until stopped or halted"), replayed):
         each.add_argument("--home", type=Path, required=True, help="the node's home folder")
     replayed.add_argument("--until", type=int, required=True, help="last height, in blocks")
     replayed.add_argument("--evm", required=True, help="URL of an EVM process")
     replayed.add_argument("--state", type=Path, required=True, help="folder of the app.json to go on from")
     options = parser.parse_args(arguments)
+    match options.verb:
+        case "node":
+            from .service import run_node
+
+            return _run(run_node(options.home, os.environ))
+        case "replay":
+            return _run(_replay(options.home, options.until, options.evm, options.state))
+    home: Path | None = options.home_dir
+    if home is None and options.verb == "config" and options.home is not None:
+        home = options.home / "fendermint"
+    if home is None:
+        parser.error("the application's home is not given (--home-dir)")
     if options.verb == "config":
-        return _config_display(options.home)
-    if options.verb == "replay":
-        return _run(_replay(options.home, options.until, options.evm, options.state))
-    from .service import run_node
+        return _config_display(home)
+    from .abci_service import run_app, run_eth
 
-    return _run(run_node(options.home, os.environ))
+    return _run((run_app if options.verb == "run" else run_eth)(home, os.environ))
 
 
-def _config_display(home: object) -> int:
-    from pathlib import Path
-
+def _config_display(home: Path) -> int:
     from .config import dump_toml, load_settings
     from .errors import NodeError
 
     try:
-        print(dump_toml(load_settings(Path(str(home)), os.environ)), end="")
+        print(dump_toml(load_settings(home, os.environ)), end="")
     except NodeError as error:
         tell(str(error))
         return 1
@@ -95,9 +111,7 @@ async def _to_the_end(work: Coroutine[object, object, int]) -> None:
         _finish(1)
 
 
-async def _replay(home: object, until: int, evm_url: str, state: object) -> int:
-    from pathlib import Path
-
+async def _replay(home: Path, until: int, evm_url: str, state: Path) -> int:
     from .app import Application
     from .evm_client import EvmClient
     from .execution import history_of, replay
@@ -106,7 +120,7 @@ async def _replay(home: object, until: int, evm_url: str, state: object) -> int:
     from .rules import rules_for
     from .store import BlockStore
 
-    folder, comet = Path(str(state)), Path(str(home)) / "cometbft"
+    folder, comet = state, home / "cometbft"
     folder.mkdir(parents=True, exist_ok=True)
     genesis = load_genesis(comet / "config" / "genesis.json")
     store = BlockStore(comet / "data" / "blockstore.db", genesis.validators)

@@ -68,6 +68,25 @@ class NodeConfig:
     timeouts: Timeouts
 
 
+@dataclass(frozen=True, slots=True)
+class AppConfig:
+    """What the application reads once where consensus is another process.
+
+    Attributes:
+        abci: Where CometBFT connects.
+        eth: Where the Ethereum JSON-RPC listens.
+        cometbft_rpc: URL of the RPC that `eth run` asks.
+        evm_url: The subnet's EVM process.
+        halt_height: In blocks; 0 never halts.
+    """
+
+    abci: Address
+    eth: Address
+    cometbft_rpc: str
+    evm_url: str
+    halt_height: int
+
+
 def parse_duration(text: str) -> float:
     """Go's duration notation ("250ms", "1m30s") in seconds.
 
@@ -106,13 +125,13 @@ def load_settings(home: Path, environ: Mapping[str, str]) -> dict[str, object]:
     """The application's merged settings.
 
     Args:
-        home: The node's home.
+        home: The application's own home.
         environ: The process environment; only FM_HALT_HEIGHT counts, and an empty value does not.
 
     Raises:
         NodeError: A file cannot be read, `halt_height` is missing, or a value is not an integer.
     """
-    folder = home / "fendermint" / "config"
+    folder = home / "config"
     settings = _read_toml(folder / "default.toml")
     if (folder / "local.toml").exists():
         settings = _merged(settings, _read_toml(folder / "local.toml"))
@@ -171,10 +190,14 @@ def parse_address(text: object) -> Address:
 def load_config(home: Path, environ: Mapping[str, str]) -> NodeConfig:
     """Reads both configuration files.
 
+    Args:
+        home: The node's home: `fendermint/`, `cometbft/`.
+        environ: As in `load_settings`.
+
     Raises:
         NodeError: A file or a key is missing, or a value has the wrong form.
     """
-    settings = load_settings(home, environ)
+    settings = load_settings(home / "fendermint", environ)
     comet = _read_toml(home / "cometbft" / "config" / "config.toml")
     consensus = _table(comet, "consensus")
 
@@ -182,24 +205,15 @@ def load_config(home: Path, environ: Mapping[str, str]) -> NodeConfig:
         return parse_duration(str(consensus.get(key, default)))
 
     p2p = _table(comet, "p2p")
-    listen = _table(settings, "eth", "listen")
-    for table, key, name in (
-        (_table(comet, "rpc"), "laddr", "rpc.laddr"),
-        (p2p, "laddr", "p2p.laddr"),
-        (listen, "port", "eth.listen.port"),
-        (_table(settings, "devnet"), "evm_url", "devnet.evm_url"),
-    ):
-        if key not in table:
-            raise NodeError(f"missing field `{name}`")
     peers = [each.strip() for each in str(p2p.get("persistent_peers", "")).split(",")]
     return NodeConfig(
         home=home,
         moniker=str(comet.get("moniker", "node")),
-        rpc=parse_address(_table(comet, "rpc")["laddr"]),
-        p2p=parse_address(p2p["laddr"]),
+        rpc=parse_address(_required(comet, "rpc", "laddr")),
+        p2p=parse_address(_required(comet, "p2p", "laddr")),
         peers=tuple(parse_address(each) for each in peers if each),
-        eth=parse_address(f"{listen.get('host', '127.0.0.1')}:{listen['port']}"),
-        evm_url=str(_table(settings, "devnet")["evm_url"]),
+        eth=_listener(settings, "eth"),
+        evm_url=str(_required(settings, "devnet", "evm_url")),
         halt_height=_halt_height(settings["halt_height"], "the settings"),
         timeouts=Timeouts(
             commit=duration("timeout_commit", "1s"),
@@ -211,3 +225,35 @@ def load_config(home: Path, environ: Mapping[str, str]) -> NodeConfig:
             precommit_delta=duration("timeout_precommit_delta", "150ms"),
         ),
     )
+
+
+def load_app_config(home: Path, environ: Mapping[str, str]) -> AppConfig:
+    """Reads the application's own file alone.
+
+    Args:
+        home: The application's home.
+        environ: As in `load_settings`.
+
+    Raises:
+        NodeError: The file or a key is missing, or a value has the wrong form.
+    """
+    settings = load_settings(home, environ)
+    return AppConfig(
+        abci=_listener(settings, "abci"),
+        eth=_listener(settings, "eth"),
+        cometbft_rpc=str(_required(settings, "devnet", "cometbft_rpc")),
+        evm_url=str(_required(settings, "devnet", "evm_url")),
+        halt_height=_halt_height(settings["halt_height"], "the settings"),
+    )
+
+
+def _listener(settings: Mapping[str, object], name: str) -> Address:
+    port = _required(settings, name, "listen", "port")
+    return parse_address(f"{_table(settings, name, 'listen').get('host', '127.0.0.1')}:{port}")
+
+
+def _required(settings: Mapping[str, object], *names: str) -> object:
+    value = _table(settings, *names[:-1]).get(names[-1])
+    if value is None:
+        raise NodeError(f"missing field `{'.'.join(names)}`")
+    return value

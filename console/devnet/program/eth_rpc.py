@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Protocol
 
 from aiohttp import web
 
 from .evm_client import EvmClient, EvmUnavailableError
-from .node import Node
 from .release import RULES
-from .txpool import TxPool
+from .txpool import Submitted
 
 MAX_BODY = 1024 * 1024
 MAX_BATCH = 100
@@ -20,12 +20,31 @@ def _error(code: int, message: str) -> dict[str, object]:
     return {"error": {"code": code, "message": message}}
 
 
+class ChainView(Protocol):
+    """The node as this port sees it; all may raise EvmUnavailableError."""
+
+    async def height(self) -> int:
+        """What the application has executed, in blocks."""
+        ...
+
+    async def highest(self) -> int | None:
+        """While it catches up the height that others are at, else None."""
+        ...
+
+    async def submit(self, raw: bytes) -> Submitted:
+        """Hand in a transaction."""
+        ...
+
+    async def pending_nonce(self, sender: str, nonce: int) -> int:
+        """The next nonce of an account after what waits in the mempool, from the account's own on."""
+        ...
+
+
 class EthereumPort:
     """Answers for one node: never beyond the height it has executed."""
 
-    def __init__(self, node: Node, pool: TxPool, evm: EvmClient) -> None:
-        self._node = node
-        self._pool = pool
+    def __init__(self, chain: ChainView, evm: EvmClient) -> None:
+        self._chain = chain
         self._evm = evm
 
     def app(self) -> web.Application:
@@ -60,13 +79,15 @@ class EthereumPort:
             elif isinstance(call, dict):
                 forwarded.append((index, {"method": call["method"], "params": call.get("params") or []}))
         if forwarded:
-            height = self._node.state.height
             try:
+                height = await self._chain.height()
                 responses = await self._evm.rpc(height, [request for _, request in forwarded])
+                for at, (request, response) in enumerate(zip((each for _, each in forwarded), responses, strict=True)):
+                    responses[at] = await self._with_mempool(request, response)
             except EvmUnavailableError as error:
                 responses = [_error(-32603, str(error)) for _ in forwarded]
-            for (index, request), response in zip(forwarded, responses, strict=True):
-                answers[index] = self._with_mempool(request, response)
+            for (index, _), response in zip(forwarded, responses, strict=True):
+                answers[index] = response
         for index, call in enumerate(calls):
             number = call.get("id") if isinstance(call, dict) else None
             answers[index] = {"jsonrpc": "2.0", "id": number, **answers[index]}
@@ -82,17 +103,20 @@ class EthereumPort:
             case "web3_clientVersion":
                 return {"result": f"fendermint/0.1.0/{RULES}"}
             case "eth_syncing":
-                return {"result": self._syncing()}
+                return await self._syncing()
             case "eth_sendRawTransaction":
                 return await self._send(params)
         return None
 
-    def _syncing(self) -> object:
-        if not self._node.catching_up:
-            return False
-        highest = max(peer.height for peer in self._node.peers.values())
-        current = hex(self._node.state.height)
-        return {"startingBlock": "0x0", "currentBlock": current, "highestBlock": hex(highest)}
+    async def _syncing(self) -> dict[str, object]:
+        try:
+            highest = await self._chain.highest()
+            if highest is None:
+                return {"result": False}
+            current = hex(await self._chain.height())
+        except EvmUnavailableError as error:
+            return _error(-32603, str(error))
+        return {"result": {"startingBlock": "0x0", "currentBlock": current, "highestBlock": hex(highest)}}
 
     async def _send(self, params: list[object]) -> dict[str, object]:
         try:
@@ -100,19 +124,19 @@ class EthereumPort:
         except (IndexError, ValueError):
             return _error(-32602, "the parameter is not a raw transaction in hex")
         try:
-            submitted = await self._pool.submit(raw)
+            submitted = await self._chain.submit(raw)
         except EvmUnavailableError as error:
             return _error(-32603, str(error))
         if submitted.reason:
             return _error(-32000, submitted.reason)
         return {"result": submitted.tx_hash}
 
-    def _with_mempool(self, request: Mapping[str, object], response: dict[str, object]) -> dict[str, object]:
+    async def _with_mempool(self, request: Mapping[str, object], response: dict[str, object]) -> dict[str, object]:
         params, result = request["params"], response.get("result")
         pending = request["method"] == "eth_getTransactionCount" and isinstance(params, list) and len(params) > 1
         if not pending or not isinstance(params, list) or params[1] != "pending" or not isinstance(result, str):
             return response
-        return {"result": hex(self._node.mempool.pending_nonce(str(params[0]), int(result, 16)))}
+        return {"result": hex(await self._chain.pending_nonce(str(params[0]), int(result, 16)))}
 
 
 def _json(body: object) -> web.Response:

@@ -97,10 +97,8 @@ def load_validator_key(path: Path) -> ValidatorKey:
 
 
 def load_node_id(path: Path) -> str:
-    """The peer id, 20 bytes in lower hex: the start of the hash of the node key's public or private bytes."""
-    document = _load(path)
-    entry = document.get("pub_key") or document.get("priv_key")
-    return hashlib.sha256(_key_bytes(path, entry)).hexdigest()[:40]
+    """The peer id, 20 bytes in lower hex: the address of the node key, whose private form ends with the public one."""
+    return hashlib.sha256(_key_bytes(path, _load(path).get("priv_key"))[-32:]).hexdigest()[:40]
 
 
 def load_genesis(path: Path) -> Genesis:
@@ -129,13 +127,18 @@ def load_genesis(path: Path) -> Genesis:
         chain_id=str(document.get("chain_id", "")),
         time=str(document.get("genesis_time", "1970-01-01T00:00:00Z")),
         validators=ValidatorSet(validators),
-        gateway=_gateway(path, document.get("app_state")),
+        gateway=gateway_of(document.get("app_state"), str(path)),
         document=document,
     )
 
 
-def _gateway(path: Path, app_state: object) -> str:
+def gateway_of(app_state: object, where: str) -> str:
+    """The address of the contract that names the validators, in a genesis file's app_state; empty for none.
+
+    Raises:
+        NodeError: It is no address.
+    """
     address = app_state.get("gateway", "") if isinstance(app_state, dict) else ""
     if not isinstance(address, str) or not _GATEWAY.fullmatch(address):
-        raise NodeError(f"{path}: the gateway in app_state is not an address")
+        raise NodeError(f"{where}: the gateway in app_state is not an address")
     return address.removeprefix("0x").lower()

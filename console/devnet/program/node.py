@@ -85,7 +85,7 @@ class Node:
         self.height_start = time.time()
         self.progress = 0
         self.committing = False
-        self.on_executed: Callable[[Block], None] = lambda block: None
+        self.on_executed: Callable[[], None] = lambda: None
         self._wal = wal
         self._log = log
         self._loop = asyncio.get_running_loop()
@@ -382,7 +382,7 @@ class Node:
         self.mempool.drop(block.txs)
         self.committing = False
         self._enter_height()
-        self.on_executed(block)
+        self.on_executed()
         if height not in self._ahead:
             self.request_blocks()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import fcntl
 import importlib
 import os
 import signal
@@ -13,11 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .app import Application
-from .config import Address, NodeConfig, load_config
-from .errors import MigrationFailedError, NodeError
+from .config import NodeConfig, load_config
+from .errors import MigrationFailedError
 from .evm_client import EvmClient
 from .execution import history_of, replay
 from .gossip import Gossip
+from .holding import bound_socket, locked
 from .keys import load_genesis, load_node_id, load_validator_key
 from .mempool import Mempool
 from .node import Node
@@ -29,31 +29,6 @@ from .signer_state import Signer
 from .store import BlockStore
 from .txpool import TxPool
 from .wal import ConsensusLog
-
-
-def _bound(address: Address, what: str) -> socket.socket:
-    """A bound socket that does not listen yet: taken ports are told at once, and opened after the handshake."""
-    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind((address.host, address.port))
-    except OSError as error:
-        bound.close()
-        raise NodeError(f"the {what} port {address} cannot be opened: {error.strerror or error}") from None
-    return bound
-
-
-def _locked(home: Path) -> int:
-    """The home's lock, held until the process ends: never two signers of one key."""
-    path = home / "cometbft" / "data" / "LOCK"
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise NodeError(f"another process runs the node in {home}") from None
-    except OSError as error:
-        raise NodeError(f"{path} cannot be opened: {error.strerror or error}; the home is not complete") from None
-    return descriptor
 
 
 async def run_node(home: Path, environ: Mapping[str, str]) -> int:
@@ -98,8 +73,8 @@ async def _run(config: NodeConfig) -> None:
         VERSION,
         0,
     )
-    _locked(home)
-    sockets = _bound(config.rpc, "RPC"), _bound(config.eth, "Ethereum")
+    locked(comet / "data" / "LOCK")
+    sockets = bound_socket(config.rpc, "RPC"), bound_socket(config.eth, "Ethereum")
     signer = Signer(key, genesis.chain_id, comet / "data" / "priv_validator_state.json", home / "signed.jsonl")
     store = BlockStore(comet / "data" / "blockstore.db", genesis.validators)
     evm = EvmClient(config.evm_url)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 
 from .abci import Abci
-from .block import Block, base64_field
+from .block import base64_field
 from .errors import MalformedError
 from .evm_client import EvmClient, EvmUnavailableError
 from .mempool import MAX_TX_BYTES, Mempool, PendingTx
@@ -76,7 +76,7 @@ class TxPool:
         self._checks += 1
         self._run(self._quietly_submit(raw))
 
-    def executed(self, block: Block) -> None:
+    def executed(self) -> None:
         """Re-checks what waits, after a block."""
         if len(self._mempool) and not self._rechecking:
             self._rechecking = True

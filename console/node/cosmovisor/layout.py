@@ -14,12 +14,14 @@ from pathlib import Path
 
 from console.errors import InputError, NodeError
 from console.files import sha256_of, switch_link, sync_folder
+from console.model import GENESIS
 from console.node.cosmovisor.batch import BatchEntry, BatchError, missing_binaries, write_batch
 from console.node.cosmovisor.names import plan_folder
 from console.node.cosmovisor.settings import CosmovisorSettings
 from console.node.cosmovisor.settings_text import write_config
 from console.node.cosmovisor.upgrade_info import PlanFile, manual_plan, write_plan
-from console.node.generation import GENESIS, Generation, Generations
+from console.node.generation import Generations
+from console.node.generation_folders import Generation
 from console.text import untrusted
 
 _FOLDER_MODE = 0o750

@@ -11,7 +11,7 @@ import platform
 import re
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, quote_plus, unquote_plus, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote_plus, urlsplit
 
 from console.errors import NodeError
 from console.json_depth import MAX_DEPTH, deeper_than
@@ -237,12 +237,6 @@ def parse_address(url: str) -> Address:
         checksum=checksum,
         packing=_packing(url, parts.path, forced[-1] if forced else ""),
     )
-
-
-def with_checksum(url: str, checksum: Checksum) -> str:
-    """The URL as a plan carries it, its checksum added."""
-    separator = "&" if urlsplit(url).query else "?"
-    return f"{url}{separator}checksum={quote_plus(f'{checksum.algorithm}:{checksum.digest}', safe=':')}"
 
 
 def _key(piece: str) -> str:

@@ -163,16 +163,6 @@ class CosmovisorSettings:
         return self.home / "data" / "upgrade-info.json"
 
     @property
-    def batch_path(self) -> Path:
-        """The plans of `add-batch-upgrade` that are still to come."""
-        return self.home / "data" / "upgrade-info.json.batch"
-
-    @property
-    def custom_preupgrade_path(self) -> Path | None:
-        """The operator's own script; None when there is none."""
-        return below(self.root, self.custom_preupgrade) if self.custom_preupgrade else None
-
-    @property
     def restart_delay_s(self) -> float:
         """Seconds between the node's stop and the rollback point."""
         return self.restart_delay_ns / SECOND

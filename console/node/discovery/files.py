@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 import tomllib
@@ -68,19 +67,6 @@ def read_toml(path: Path) -> Document:
         return Document(path)
     except (OSError, ValueError, RecursionError) as error:
         return Document(path, present=True, problem=f"{path} cannot be read: {untrusted(error)}")
-    return Document(path, table, present=True)
-
-
-def read_json(path: Path) -> Document:
-    """Read a JSON object; what is wrong with it is in the document."""
-    try:
-        table = json.loads(read_bounded(path))
-    except FileNotFoundError:
-        return Document(path)
-    except (OSError, ValueError, RecursionError) as error:
-        return Document(path, present=True, problem=f"{path} cannot be read: {untrusted(error)}")
-    if not isinstance(table, dict):
-        return Document(path, present=True, problem=f"{path} holds no JSON object")
     return Document(path, table, present=True)
 
 

@@ -43,6 +43,16 @@ def test_without_a_verb_the_console_opens() -> None:
     assert (found.verb, found.read_only, found.theme, found.json) == ("open", True, "light", False)
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["--dir /tmp/x --ascii", "--network devnet --json --node n", "--record f --dir /tmp/x", "--replay f --speed 2"],
+)
+def test_the_console_alone_reads_its_options_as_the_whole_parser_does(line: str) -> None:
+    alone, whole = vars(parse(line.split())), vars(build_parser().parse_args(line.split()))
+    del alone["run"], whole["run"]
+    assert alone == whole | {"network": alone["network"]}
+
+
 def test_a_recording_needs_no_network() -> None:
     found = parse(["--replay", "~/day", "--speed", "10"])
     assert (found.verb, found.replay, found.speed, found.network) == ("open", Path.home() / "day", 10.0, None)

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import httpx
+import aiohttp
 import pytest
 
 from console.devnet import network
@@ -34,8 +34,8 @@ async def powers_on_chain(folder: Path) -> dict[str, int]:
 
 async def asked(url: str) -> Any:
     """The result of one GET on a CometBFT port."""
-    async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
-        return (await client.get(url)).json()["result"]
+    async with aiohttp.ClientSession() as client, client.get(url) as answer:
+        return (await answer.json())["result"]
 
 
 async def powers_in_consensus(folder: Path) -> dict[str, int]:

@@ -14,13 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from console.devnet import network, processes
+from console.devnet import network
 from console.devnet import record as records
 from console.devnet.controllers import shim_and_node
 from console.devnet.folder import FolderLock
 from console.devnet.layout import Layout
 from console.devnet.network import DevnetStatus, Step, down, is_running, status
 from console.devnet.options import UpOptions
+from console.devnet.process_identity import identify
 from console.devnet.status import NodeEntry
 from console.errors import ControllerDown, DevnetError, HeldByOther
 from console.node.client import NodeClient
@@ -113,7 +114,7 @@ async def test_a_devnet_from_nothing_to_nothing(place: Path) -> None:
             assert list(each) == ["name", "home", "address", "power", "pid", "state", "version", "last_exit_code"]
             assert (each["state"], each["version"], each["power"]) == ("IDLE", "v0.1.5", 10)
             assert each["pid"] is not None
-            assert processes.identify(each["pid"]) is not None
+            assert identify(each["pid"]) is not None
 
         with pytest.raises(DevnetError, match="a devnet is already running in"):
             await up(options(folder))

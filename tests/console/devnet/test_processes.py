@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from console.devnet import processes
-from console.devnet.processes import MARKER, ProcessIdentity
+from console.devnet.process_identity import ProcessIdentity, identify, is_alive
+from console.devnet.processes import MARKER
 from console.errors import DevnetError
 
 SLEEPER = "import signal; print('ready', flush=True); signal.pause()"
@@ -52,14 +53,14 @@ async def test_a_daemon_is_detached_marked_and_stopped(place: Path) -> None:
     assert links == {"/dev/null", str(place / "daemon.log")}
     assert set(os.listdir(f"/proc/{identity.pid}/fd")) == {"0", "1", "2"}
     assert await processes.stop([identity], grace_s=5) == []
-    assert not processes.is_alive(identity)
+    assert not is_alive(identity)
 
 
 @pytest.mark.anyio
 async def test_one_that_does_not_listen_is_killed(place: Path) -> None:
     identity = spawned(place, STUBBORN)
     assert await processes.stop([identity], grace_s=0.1) == []
-    assert not processes.is_alive(identity)
+    assert not is_alive(identity)
 
 
 @pytest.mark.anyio
@@ -68,12 +69,12 @@ async def test_a_recycled_pid_is_not_touched(place: Path) -> None:
     try:
         assert stranger.stdout is not None
         assert stranger.stdout.readline() == b"ready\n"
-        now = processes.identify(stranger.pid)
+        now = identify(stranger.pid)
         assert now is not None
         before = replace(now, started=now.started - 1)
         other_boot = replace(now, boot="another boot")
         for recorded in (before, other_boot):
-            assert not processes.is_alive(recorded)
+            assert not is_alive(recorded)
             assert not processes.send(recorded, signal.SIGKILL)
         assert await processes.stop([before, other_boot], grace_s=0.1) == []
         assert stranger.poll() is None
@@ -84,16 +85,16 @@ async def test_a_recycled_pid_is_not_touched(place: Path) -> None:
 
 def test_a_zombie_is_dead() -> None:
     child = subprocess.Popen([sys.executable, "-c", "pass"])
-    identity = processes.identify(child.pid)
+    identity = identify(child.pid)
     assert identity is not None
     eventually(lambda: Path(f"/proc/{child.pid}/stat").read_bytes().rpartition(b")")[2].split()[0] == b"Z")
-    assert not processes.is_alive(identity)
-    assert processes.identify(child.pid) is None
+    assert not is_alive(identity)
+    assert identify(child.pid) is None
     child.wait()
 
 
 def test_an_identity_survives_json() -> None:
-    identity = processes.identify(os.getpid())
+    identity = identify(os.getpid())
     assert identity is not None
     assert ProcessIdentity.from_json(identity.to_json()) == identity
     assert ProcessIdentity.from_json({"pid": 1}) is None

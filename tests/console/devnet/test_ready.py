@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from console.devnet import processes
 from console.devnet.layout import Layout
+from console.devnet.process_identity import identify
 from console.devnet.ready import Condition, last_line, until_all
 from console.devnet.record import Record
 from console.errors import DevnetError
@@ -54,7 +54,7 @@ async def test_the_deadline_names_what_is_missing(tmp_path: Path) -> None:
 async def test_a_daemon_that_ended_is_told_with_its_last_line(tmp_path: Path) -> None:
     layout, record = running(tmp_path)
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    identity = processes.identify(child.pid)
+    identity = identify(child.pid)
     assert identity is not None
     child.kill()
     child.wait()

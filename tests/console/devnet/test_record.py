@@ -11,7 +11,7 @@ import pytest
 from console.devnet import record as records
 from console.devnet.layout import Layout
 from console.devnet.options import UpOptions
-from console.devnet.processes import ProcessIdentity
+from console.devnet.process_identity import ProcessIdentity
 from console.devnet.record import Record, ReleaseRecord, ValidatorRecord
 from console.errors import DevnetError
 

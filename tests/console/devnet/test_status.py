@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from console.devnet.layout import Layout
-from console.devnet.processes import identify
+from console.devnet.process_identity import identify
 from console.devnet.record import Record
 from console.devnet.status import heights_of, status
 from console.errors import ControllerDown, DevnetError, JournalError, NodeError

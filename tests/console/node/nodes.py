@@ -9,7 +9,9 @@ from pathlib import Path
 
 from console.errors import NodeError
 from console.files import sha256_of
-from console.node.generation import GENESIS, Generation, Generations
+from console.model import GENESIS
+from console.node.generation import Generations
+from console.node.generation_folders import Generation
 from console.node.runtime.shim import ShimRuntime
 
 DAEMON = "noded"

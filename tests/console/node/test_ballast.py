@@ -114,31 +114,6 @@ def test_a_full_disk_is_told_from_other_errors() -> None:
     assert is_disk_full(caught.value)
 
 
-def test_a_write_is_done_once_more_with_the_room_of_the_ballast(tmp_path: Path) -> None:
-    ballast = Ballast(tmp_path, MIB)
-    ballast.ensure()
-
-    def write() -> str:
-        if ballast.present:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return "written"
-
-    assert ballast.sparing(write) == "written"
-    assert not ballast.present
-
-
-def test_another_error_keeps_the_ballast(tmp_path: Path) -> None:
-    ballast = Ballast(tmp_path, MIB)
-    ballast.ensure()
-
-    def write() -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
-    with pytest.raises(OSError, match="Input/output"):
-        ballast.sparing(write)
-    assert ballast.present
-
-
 def test_on_a_full_disk_sqlite_goes_on_after_the_drop(small_disk: Path) -> None:
     ballast = Ballast(small_disk, MIB)
     assert ballast.ensure()
@@ -156,7 +131,8 @@ def test_on_a_full_disk_sqlite_goes_on_after_the_drop(small_disk: Path) -> None:
             list(map(write, range(1000)))
         assert is_disk_full(caught.value)
         (kept,) = database.execute("SELECT count(*) FROM event").fetchone()
-        ballast.sparing(lambda: write(kept))
+        assert ballast.drop()
+        write(kept)
         assert not ballast.present
         for number in range(kept + 1, kept + 21):
             write(number)

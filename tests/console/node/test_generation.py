@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from console.errors import NodeError
 from console.files import sha256_of
-from console.node.generation import GENESIS, Generations, folder_name
+from console.model import GENESIS
+from console.node.generation import Generations
+from console.node.generation_folders import folder_name
 from tests.console.node import nodes
 
 
@@ -237,3 +239,19 @@ def test_a_generation_of_several_binaries_is_complete_with_all_of_them(tmp_path:
     assert [entry.daemon for entry in generations.current().companions] == ["cometbft"]
     (state,) = generations.all()
     assert state.missing == ()
+
+
+def test_a_release_of_the_app_alone_goes_on_with_the_companion_that_runs(tmp_path: Path) -> None:
+    home = nodes.make_home(tmp_path / "home")
+    generations = Generations(home, nodes.DAEMON, companions=("cometbft",))
+    file = tmp_path / "raw"
+    sha256 = nodes.write_binary(file, home, version="v2")
+    generations.stage_file("v1", file, "", "mine")
+    assert generations.all()[1].missing == ("cometbft",), "the current one has none that could be taken"
+    runs = nodes.write_binary(home / "cosmovisor" / "genesis" / "bin" / "cometbft", home, version="comet")
+    nodes.write_binary(home / "cosmovisor" / "genesis" / "bin" / "unrelated", home)
+    for staged_now in (
+        generations.stage_file("v2", file, sha256, "mine"),
+        generations.stage("v3", file, sha256, "a plan"),
+    ):
+        assert [(entry.daemon, entry.sha256) for entry in staged_now.companions] == [("cometbft", runs)]

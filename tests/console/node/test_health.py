@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import re
 from collections.abc import Iterable
+from functools import reduce
 from typing import Any
 
 import pytest
@@ -22,7 +23,6 @@ from console.node.health import (
     clock_counts,
     failed_start,
     follow_start,
-    start_of,
 )
 from console.node.health_table import (
     BEHIND_AFTER_UPGRADE,
@@ -328,7 +328,8 @@ class TestStart:
         return [HealthReading(**({"at": float(at), "alive": True, "answered": False} | changes)) for at in seconds]
 
     def judged(self, readings: list[HealthReading], now: float) -> Finding | None:
-        return failed_start(start_of(readings, 0.0), now=now, target_height=H, startup_s=60)
+        progress = reduce(follow_start, readings, StartProgress(0.0))
+        return failed_start(progress, now=now, target_height=H, startup_s=60)
 
     def test_alive_without_rpc_beyond_the_timeout_has_failed(self) -> None:
         readings = self.silent(range(60))

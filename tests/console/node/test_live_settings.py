@@ -127,7 +127,7 @@ def test_running_without_a_rollback_point_needs_a_reason(base: NodeSettings) -> 
         found.set("upgrade.backup_enabled", "false", who="uid 0", reason="  ")
     assert found.settings.backup_enabled
     found.set("upgrade.backup_enabled", "false", who="uid 0", reason="a snapshot of the volume is taken outside")
-    assert not found.settings.automatic_rollback
+    assert not found.settings.backup_enabled
 
 
 @pytest.mark.parametrize(

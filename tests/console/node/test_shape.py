@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from console.errors import NodeError
 from console.files import sha256_of
-from console.node.generation import GENESIS, Binary, Generation
+from console.model import GENESIS
+from console.node.generation_folders import Binary, Generation
 from console.node.shape import HALT_VARIABLE, NodeShape, shape_of
 from console.settings import NodeSettings
 

@@ -57,7 +57,6 @@ def test_its_traps_are_not_copied_and_said(tmp_path: Path) -> None:
     )
     assert found.node.shutdown_grace_s == 60
     assert found.node.backup_enabled is False
-    assert found.node.automatic_rollback is False
     words = " | ".join(found.notes)
     for part in (
         "kill it at once",

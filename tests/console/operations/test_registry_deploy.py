@@ -21,7 +21,7 @@ from console.model import LinkedCall, RegistryRules
 from console.operations.contract_deploy import deploying
 from console.operations.contract_ownership import plan_hand_over, send_hand_over
 from console.operations.contract_proposal import contract_proposal
-from console.operations.contract_upgrade import CutRequest, check_cuts, linked_calls, review_linked
+from console.operations.contract_upgrade import CutRequest, linked_calls, review_linked
 from console.operations.registry_call import RegistryCalls
 from console.operations.registry_deploy import (
     RegistryConfig,
@@ -35,7 +35,7 @@ from console.ports.keys import KeyReference
 from console.settings import config_file, load_network
 from tests.console.chain.evm_facade import key_file
 from tests.console.devnet.evm.world import ADMIN, POOR, VALIDATORS, genesis
-from tests.console.operations.test_contract_upgrade import Subnet, subnet_in
+from tests.console.operations.test_contract_upgrade import Subnet, cuts_in_force, subnet_in
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("signer_here")]
 COUNCIL = tuple(checksummed(bytes((number,)) * 20) for number in range(1, 6))
@@ -171,9 +171,9 @@ async def test_a_cut_is_proposed_voted_made_verified_and_the_diamond_handed_back
         votes, readiness = await reader.sayings(number)
         assert sorted(each.choice.name for each in votes) == ["NONE", "YES", "YES", "YES"]
         assert {each.address for each in votes} == {each.address for each in readiness.validators}
-        (before,) = await check_cuts(network, stored.calls)
+        (before,) = await cuts_in_force(network, stored.calls)
         await execute(subnet, tmp_path, number)
-        (after,) = await check_cuts(network, stored.calls)
+        (after,) = await cuts_in_force(network, stored.calls)
         assert (before.in_force, after.in_force, after.problems) == (False, True, ())
         rpc = JsonRpc()
         watcher = CutWatcher(network, rpc, clock=lambda: 0.0)

@@ -10,11 +10,12 @@ import pytest
 
 from console.errors import InputError, NodeError
 from console.files import sha256_of
+from console.model import GENESIS
 from console.node.cosmovisor.batch import BatchError, parse_batch_csv
 from console.node.cosmovisor.layout import add_batch, add_upgrade, init_home
 from console.node.cosmovisor.settings import CosmovisorSettings, read_settings
 from console.node.cosmovisor.upgrade_info import PlanFile, read_plan
-from console.node.generation import GENESIS, Generations
+from console.node.generation import Generations
 
 
 @pytest.fixture

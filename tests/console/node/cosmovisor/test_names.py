@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from console.errors import NodeError
 from console.node.cosmovisor.names import plan_folder, same_name
-from console.node.generation import folder_name
+from console.node.generation_folders import folder_name
 
 
 @pytest.mark.parametrize(

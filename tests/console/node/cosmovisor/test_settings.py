@@ -15,6 +15,7 @@ from console.node.cosmovisor.settings import (
     CosmovisorSettings,
     CosmovisorSettingsError,
     Source,
+    below,
     read_settings,
 )
 
@@ -46,7 +47,7 @@ def test_defaults_are_cosmovisors(home: Path) -> None:
     assert (settings.allow_download_binaries, settings.download_must_have_checksum) == (False, False)
     assert (settings.unsafe_skip_backup, settings.disable_logs, settings.disable_recase) == (False, False, False)
     assert (settings.poll_interval_s, settings.shutdown_grace_s, settings.restart_delay_s) == (0.3, 0, 0)
-    assert (settings.preupgrade_max_retries, settings.custom_preupgrade_path) == (0, None)
+    assert (settings.preupgrade_max_retries, settings.custom_preupgrade) == (0, "")
     assert (settings.grpc_address, settings.data_backup_dir) == ("localhost:9090", home)
     assert settings.source_of("DAEMON_HOME") is Source.ENVIRONMENT
     assert settings.source_of("DAEMON_POLL_INTERVAL") is Source.DEFAULT
@@ -113,7 +114,7 @@ def test_a_daemon_name_that_leads_elsewhere_is_refused(home: Path, name: str) ->
 
 def test_a_custom_script_stays_below_the_folder(home: Path) -> None:
     settings = read_settings(least(home, COSMOVISOR_CUSTOM_PREUPGRADE="/a/../pre.sh"))
-    assert settings.custom_preupgrade_path == home / "cosmovisor" / "pre.sh"
+    assert below(settings.root, settings.custom_preupgrade) == home / "cosmovisor" / "pre.sh"
     assert "below" in errors(least(home, COSMOVISOR_CUSTOM_PREUPGRADE="../pre.sh"))[0]
 
 
