@@ -38,6 +38,7 @@ TOLD_S = 0.95
 """Seconds for which the time that a Snapshot brought is new enough: each second is drawn once, not twice."""
 LOG_BATCH_S = 0.25
 """Seconds for which log lines are gathered before they are drawn at once (facts/tui.md C4)."""
+
 VIEWS: Mapping[str, tuple[str, str]] = {
     "overview": ("screens.overview", "OverviewScreen"),
     "proposals": ("screens.proposals", "ProposalsScreen"),

@@ -67,11 +67,6 @@ class ValidatorsScreen(FilteredScreen):
         yield KeyLine()
 
     def draw(self) -> None:
-        snapshot = self.snapshot
-        if snapshot is None or snapshot.chain is None:
-            self._dashboard = None
-        elif self._dashboard is None or self._dashboard.chain is not snapshot.chain:
-            self._dashboard = Dashboard(snapshot)
         self.query_one(StatusLine).show(self.snapshot, self.now)
         self.query_one(ReadinessPanel).show(self.snapshot, self.now)
         form = (None, str, self._filecoin)[self._addresses]
