@@ -24,6 +24,7 @@ from benchmarks import (
     many_validators,
     recording,
     rollback_point,
+    scrape,
     signatures,
     status_time,
 )
@@ -52,6 +53,7 @@ TITLES = {
     "many-validators": "Ten thousand validators on the screen",
     "recording": "A session kept, moment by moment",
     "rollback-point": "A rollback point of 2,000 tables, 4 GiB",
+    "scrape": "A scrape of a controller's metrics",
     "signatures": "Signatures of a release, 2 of 3",
     "status-time": "A headless status",
 }
@@ -69,6 +71,7 @@ MEASURES: dict[str, Callable[[], Result]] = {
     "many-validators": many_validators.measure,
     "recording": recording.measure,
     "rollback-point": rollback_point.measure,
+    "scrape": scrape.measure,
     "signatures": signatures.measure,
     "status-time": status_time.measure,
 }

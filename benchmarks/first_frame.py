@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.devnet import devnet
 from benchmarks.terminal import CountingTerminal
 
-TRIES = 5
+TRIES = 9
 FRAME_MARKER = "Quit "
 """The last text of the last row: written at the end of a paint of the whole screen."""
 DATA_MARKER = "Press p to propose"
@@ -32,13 +32,15 @@ class FirstFrame:
     """Of the console's first frame."""
     ratio: float
     """Median of the console by median of the empty application."""
+    cpu_ratio: float
+    """The same of the processor's time until then, which another load on the machine hardly changes."""
 
     def lines(self) -> list[str]:
         """For a person."""
         return [
             f"console, first whole frame   {_times(self.console_s)}",
             f"empty Textual application    {_times(self.empty_s)}",
-            f"console / empty              {self.ratio:.2f}",
+            f"console / empty              {self.ratio:.2f}, of the processor's time {self.cpu_ratio:.2f}",
             f"console, first chain values  {_times(self.console_data_s)}",
         ]
 
@@ -50,26 +52,25 @@ def measure() -> FirstFrame:
         BenchmarkError: Nothing was drawn.
     """
     empty = (sys.executable, str(Path(__file__).with_name("empty_app.py")), EMPTY_MARKER)
-    frames, values, empties = [], [], []
+    consoles, empties, values = [], [], []
     with devnet("1s") as network:
         for _ in range(TRIES + 1):
-            empties.append(_seconds(empty, EMPTY_MARKER)[0])
-            frame, data = _seconds(network.console(), FRAME_MARKER, DATA_MARKER)
-            frames.append(frame)
-            values.append(data)
-    median = statistics.median(frames[1:])
+            with CountingTerminal(empty) as terminal:
+                empties.append((terminal.seconds_to(EMPTY_MARKER), terminal.own_cpu_s))
+            with CountingTerminal(network.console()) as terminal:
+                consoles.append((terminal.seconds_to(FRAME_MARKER), terminal.own_cpu_s))
+                values.append(terminal.seconds_to(DATA_MARKER))
+    frames, cpu = zip(*consoles[1:], strict=True)
+    empty_frames, empty_cpu = zip(*empties[1:], strict=True)
+    median = statistics.median(frames)
     return FirstFrame(
-        console_s=tuple(frames[1:]),
+        console_s=frames,
         console_data_s=tuple(values[1:]),
-        empty_s=tuple(empties[1:]),
+        empty_s=empty_frames,
         median_s=median,
-        ratio=median / statistics.median(empties[1:]),
+        ratio=median / statistics.median(empty_frames),
+        cpu_ratio=statistics.median(cpu) / statistics.median(empty_cpu),
     )
-
-
-def _seconds(command: Sequence[str], *markers: str) -> list[float]:
-    with CountingTerminal(command) as terminal:
-        return [terminal.seconds_to(marker) for marker in markers]
 
 
 def _times(seconds: Sequence[float]) -> str:

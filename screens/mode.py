@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from widgets.copyable import Copyable
     from widgets.log_tail import LogLine
     from widgets.travel_line import Past
+
+_TURNS_TO_DRAW = 2
+"""Turns of the loop in which a widget has its size and draws itself for it."""
 
 _WAYS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("emergency",), "HALT"),
@@ -147,6 +151,17 @@ class ModeScreen(Screen[None]):
             return
         for widget in widgets:
             await self.mount(widget)
+
+    async def _on_resize(self, event: events.Resize) -> None:
+        if self._size:
+            # Textual's own follows.
+            return
+        event.prevent_default()
+        # The first frame is whole, and drawn once: when everything has drawn itself for the room that it got.
+        with self.app.batch_update():
+            await super()._on_resize(event)
+            for _ in range(_TURNS_TO_DRAW):
+                await asyncio.sleep(0)
 
     async def _on_screen_resume(self, event: events.ScreenResume) -> None:  # type: ignore[override]
         # In the place of Textual's own, which styles, lays out and draws all of it again, in several turns.

@@ -11,17 +11,7 @@ from textual.content import Content
 
 from console.maintenance import LOCAL, MaintenanceWindow
 from console.model import Snapshot, Traffic
-from console.operations.propose_window import (
-    WallWindow,
-    estimate,
-    estimate_words,
-    fit_words,
-    height_in,
-    maintenance_words,
-    pace_words,
-    parse_window,
-    traffic_words,
-)
+from console.operations.propose_window import BLOCKS_DECIDE, WallWindow, fit, height_in, parse_window, traffic_words
 from widgets.drawn import BAD, GOOD, MUTED, WARN, stacked
 from widgets.sparkline import sparkline
 
@@ -86,17 +76,16 @@ def _fit(window: WallWindow, height: str, known: Known) -> list[Content]:
     if snapshot is None or suggested is None:
         return [Content("the chain does not tell its block time: no height can be named")]
     typed = int(height) if height.isascii() and height.isdigit() and len(height) <= 19 else suggested
-    guess = estimate(typed, snapshot, known.traffic)
-    if guess is None:
+    found = fit(typed, window, snapshot, known.traffic, known.maintenance)
+    if found is None:
         return []
-    inside, words = fit_words(window, guess)
     lines = [
-        Content(estimate_words(guess, window.zone)),
-        Content.styled(pace_words(guess), MUTED),
-        Content.assemble(("✓ " if inside else "! ", GOOD if inside else WARN), words),
-        Content.styled("blocks decide, not clocks: H stays, its moment moves with the block time", MUTED),
+        Content(found.when),
+        Content.styled(found.pace, MUTED),
+        Content.assemble(("✓ " if found.inside else "! ", GOOD if found.inside else WARN), found.place),
+        Content.styled(BLOCKS_DECIDE, MUTED),
     ]
-    declared = maintenance_words(known.maintenance, guess.low, guess.high)
+    declared = found.declared
     for at_hand, each in declared[:MOST_OPERATORS]:
         lines.append(Content.assemble(("✓ " if at_hand else "! ", GOOD if at_hand else WARN), each))
     if len(declared) > MOST_OPERATORS:

@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.conftest import survivors
 from tests.e2e.terminal import Terminal
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("wheel")]
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGES = ("console", "screens", "widgets", "themes")

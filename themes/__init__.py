@@ -9,8 +9,6 @@ import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 DEFAULT_THEME = "dark"
@@ -83,8 +81,8 @@ def load_themes(folders: Iterable[Path] = ()) -> LoadedThemes:
     """
     themes: dict[str, ThemeValues] = {}
     problems: list[str] = []
-    sources: list[Traversable] = [entry for entry in files(__name__).iterdir() if entry.name.endswith(".toml")]
-    for folder in folders:
+    sources: list[Path] = []
+    for folder in (Path(__file__).parent, *folders):
         if folder.is_dir():
             sources.extend(sorted(folder.glob("*.toml")))
     for source in sources:

@@ -16,14 +16,14 @@ from widgets.dashboard_rows import ORDERS, Dashboard, DashboardRow, DashboardRow
 from widgets.drawn import GOOD, MUTED, WARN, stacked
 from widgets.moments import UNKNOWN, chain_age
 from widgets.narrowing import Narrowing
-from widgets.panel import Panel
+from widgets.panel import SnapshotPanel
 from widgets.power_bar import Share, power_bar
 from widgets.proposal_words import Clock, readiness_words, schedule_words, waits_for
 from widgets.row_table import ORDERED_AT_ONCE, Column, RowTable
 from widgets.working import begin
 
 
-class ReadinessPanel(Panel):
+class ReadinessPanel(SnapshotPanel):
     """Ready power as a bar, and what follows from it."""
 
     DEFAULT_CSS = """
@@ -31,16 +31,6 @@ class ReadinessPanel(Panel):
         height: 7;
     }
     """
-
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._snapshot: Snapshot | None = None
-        self._now = 0.0
-
-    def show(self, snapshot: Snapshot | None, now: float) -> None:
-        """Draw the readiness at `now`, Unix seconds."""
-        self._snapshot, self._now = snapshot, now
-        self._redraw()
 
     def _redraw(self) -> None:
         snapshot = self._snapshot

@@ -37,6 +37,8 @@ def notice(snapshot: Snapshot | None) -> str:
     if snapshot.node is not None and _crosses(snapshot.node):
         # Endpoints that fall silent at the halt are the plan; the countdown counts the seconds of silence.
         return ""
+    if snapshot.chain is not None and snapshot.chain.stalled is not None and not snapshot.chain_problem:
+        return f"The chain {snapshot.chain.stalled.sentence}"
     if snapshot.chain is not None and (snapshot.chain_problem or snapshot.chain.problem):
         # The first is the newest attempt's; the second came with the last answer.
         return f"Chain: {snapshot.chain_problem or snapshot.chain.problem}"

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.content import Content
 
 from widgets.drawn import Drawn
+
+if TYPE_CHECKING:
+    from console.model import Snapshot
 
 
 class Panel(Drawn):
@@ -28,6 +33,20 @@ class Panel(Drawn):
         if self._headed is None or not self._headed.is_same(title):
             self._headed = title
             self.border_title = title
+
+
+class SnapshotPanel(Panel):
+    """A panel that draws a Snapshot at a moment, and both again where its size changes."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._snapshot: Snapshot | None = None
+        self._now = 0.0
+
+    def show(self, snapshot: Snapshot | None, now: float) -> None:
+        """Draw it at `now`, Unix seconds."""
+        self._snapshot, self._now = snapshot, now
+        self._redraw()
 
 
 class RowsPanel(Panel):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from console.model import Back, ChainView, Proposal, Snapshot, Upgrade, Validator, power_back
+from console.model import Back, ChainView, Proposal, Upgrade, Validator, power_back
 from console.text import shortened
 from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, stacked
 from widgets.go_panel import verdict_words
 from widgets.moments import UNKNOWN, chain_age, count
-from widgets.panel import Panel
+from widgets.panel import SnapshotPanel
 from widgets.power_bar import Share, power_bar
 
 _MOST_MISSING = 20
@@ -30,18 +30,8 @@ def missing_words(missing: tuple[Validator, ...]) -> str:
     return ", ".join(named) + more
 
 
-class QuorumPanel(Panel):
+class QuorumPanel(SnapshotPanel):
     """A bar, the numbers beside it, the votes, and the names of who is missing."""
-
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._snapshot: Snapshot | None = None
-        self._now = 0.0
-
-    def show(self, snapshot: Snapshot | None, now: float) -> None:
-        """Draw the meter at `now`, Unix seconds."""
-        self._snapshot, self._now = snapshot, now
-        self._redraw()
 
     def _redraw(self) -> None:
         snapshot = self._snapshot

@@ -14,6 +14,7 @@ from console.chain.contracts import Artefact
 from console.chain.disassembly import immutable_places, masked, without_metadata
 from console.chain.selectors import spelled
 from console.errors import InputError
+from console.given_file import read_given
 from console.model import CodeVerdict
 from console.text import untrusted
 
@@ -69,14 +70,7 @@ def read_compiled(path: Path) -> Compiled:
     Raises:
         InputError: It cannot be read, is no artefact, or still lacks the addresses of its libraries.
     """
-    try:
-        with path.open("rb") as stream:
-            body = stream.read(MOST_FILE + 1)
-    except OSError as error:
-        raise InputError(f"cannot read the artefact {path}: {error.strerror}") from None
-    if len(body) > MOST_FILE:
-        raise InputError(f"the artefact {path} has more than {MOST_FILE >> 20} MiB")
-    return parse_compiled(body, str(path), fallback=path.stem)
+    return parse_compiled(read_given(path, MOST_FILE), str(path), fallback=path.stem)
 
 
 def parse_compiled(body: bytes, where: str, *, fallback: str = "") -> Compiled:

@@ -134,6 +134,18 @@ class CometNode:
             reachable=self.reachable,
         )
 
+    async def look_at_votes(self) -> None:
+        """Read the votes on the height that is being decided, now: `votes` is what they are, None where it fails."""
+        self.votes = None
+        for _ in (SMALL, LARGE):
+            try:
+                (reply,) = await self._rpc.batch(self.url, [Call(self._votes_method, {})])
+            except ChainError:
+                return
+            self.votes = self._read_votes(reply)
+            if reply.error is None:
+                return
+
     async def _ask(self, validators: bool, votes: bool, headers: tuple[int, ...]) -> None:
         calls = [*overview_calls()]
         extra = len(calls)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import Self, TypeVar
 
+from console.chain.rpc import JsonRpc
 from console.errors import ChainError, EndpointDown
+from console.settings import NetworkSettings
 
 T = TypeVar("T")
 
@@ -44,6 +46,31 @@ async def first_answer(
     if kept:
         return kept[0]
     raise telling(failures)
+
+
+class EndpointReader:
+    """The base of what reads one network from the first of its endpoints that answers.
+
+    Args:
+        network: The network.
+        urls: Endpoints in the order in which they are tried.
+        rpc: The client; one of its own when not given. It is closed with the reader.
+    """
+
+    def __init__(self, network: NetworkSettings, urls: Iterable[str], rpc: JsonRpc | None = None) -> None:
+        self._network = network
+        self._urls = tuple(dict.fromkeys(urls))
+        self._rpc = rpc or JsonRpc(tokens=network.tokens)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._rpc.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
 
 def telling(failures: Sequence[ChainError]) -> ChainError:

@@ -13,7 +13,7 @@ from typing import Any
 
 from console.addresses import checksummed
 from console.chain.fields import quantity
-from console.chain.first_answer import first_answer
+from console.chain.first_answer import EndpointReader, first_answer
 from console.chain.plans import HEIGHT_MAX, check_chain
 from console.chain.registry import (
     MAX_VALIDATORS,
@@ -26,7 +26,7 @@ from console.chain.registry import (
     view_answer,
     view_call,
 )
-from console.chain.rpc import Call, JsonRpc, Reply, endpoint_name
+from console.chain.rpc import Call, Reply, endpoint_name
 from console.errors import BadAnswer, ContractRefused
 from console.model import (
     Approval,
@@ -39,7 +39,6 @@ from console.model import (
     RegistryRules,
     ValidatorVote,
 )
-from console.settings import NetworkSettings
 from console.text import untrusted
 
 PAGE = 64
@@ -64,19 +63,8 @@ class ProposalInFull:
     governance: Governance
 
 
-class GovernanceReader:
-    """Reads one network's registry from the first endpoint that gives a usable answer.
-
-    Args:
-        network: Its `registry` and `evm_chain_id` are used.
-        urls: Ethereum endpoints in the order in which they are tried.
-        rpc: The client; one of its own when not given.
-    """
-
-    def __init__(self, network: NetworkSettings, urls: Sequence[str], rpc: JsonRpc | None = None) -> None:
-        self._network = network
-        self._urls = tuple(dict.fromkeys(urls))
-        self._rpc = rpc or JsonRpc(tokens=network.tokens)
+class GovernanceReader(EndpointReader):
+    """Reads one network's registry by the Ethereum RPC."""
 
     async def rules(self) -> RegistryRules:
         """What the registry was deployed with. Raises ChainError."""
@@ -146,10 +134,6 @@ class GovernanceReader:
         page = (proposal_id, 0, MAX_VALIDATORS)
         replies, where = await self._ask([("votes", page), ("readiness", page)])
         return decode_votes(replies[2], where=where), decode_readiness(replies[3], proposal_id=proposal_id, where=where)
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._rpc.close()
 
     async def _ask(self, views: Sequence[tuple[str, tuple[object, ...]]]) -> tuple[list[Reply], str]:
         # Reading the artefact takes milliseconds that must not stop the screen.

@@ -20,8 +20,9 @@ from console.chain.peers import CometPeers
 from console.chain.plans import RegistryPlans, RegistryReader, RegistryReading, check_chain
 from console.chain.registry import NoRegistry, current_proposal, no_registry
 from console.chain.rpc import Call, JsonRpc, endpoint_name
+from console.chain.stall_watch import StallWatch
 from console.errors import ChainError, ContractRefused, EndpointDown
-from console.model import ChainView, Proposal, Validator
+from console.model import ChainView, Proposal, RoundVotes, Stalled, Validator, stalled
 from console.settings import NetworkSettings
 from console.text import UntrustedText, duration
 
@@ -51,9 +52,16 @@ class IpcChain:
     Args:
         network: Where its endpoints are.
         clock: Monotonic seconds, for ages and the limit of one request per second.
+        wall: Unix seconds, for the age of the first block that is seen.
     """
 
-    def __init__(self, network: NetworkSettings, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        network: NetworkSettings,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
         self._network = network
         self._clock = clock
         self._rpc = JsonRpc(clock=clock, tokens=network.tokens)
@@ -74,6 +82,7 @@ class IpcChain:
             CometNode(self._rpc, url, network.chain_id, clock) for url in dict.fromkeys(network.cometbft_rpc)
         )
         self._times = HeaderTimes()
+        self._stall = StallWatch(clock, wall)
         self._header_tries = 0
         self._validators: ValidatorSet | None = None
         self._validators_key: tuple[int, tuple[tuple[str, int], ...]] | None = None
@@ -97,6 +106,7 @@ class IpcChain:
                 # enough for a block time.
                 await asyncio.wait({registry}, timeout=FIRST_WAIT_S)
             tasks.create_task(self._ask_nodes())
+        await self._look_whether_it_stands()
         await self._look_at_cuts()
         if self._registry_failure is not None and not any(node.reachable for node in self._nodes):
             raise self._all_down()
@@ -248,13 +258,36 @@ class IpcChain:
         return [max(reachable, key=lambda node: 0 if node.status is None else node.status.height)]
 
     def _asked_for_votes(self, height: int) -> CometNode | None:
-        """The node that is asked for the votes on H+1: while a plan's height is reached and not left behind."""
-        proposals = () if self._reading is None else self._reading.proposals
-        if not any(entry.has_height and entry.target_height == height for entry in proposals):
+        """The node that is asked for the votes on H+1: while a plan's height is reached and not left behind.
+
+        Else, too, while no block comes.
+        """
+        if not self._at_a_plans_height(height) and not self._stall.suspects(self._times.seconds_per_block):
             return None
         # Who has executed most has also begun the newest height.
         reachable = [node for node in self._nodes if node.reachable]
         return max(reachable, key=lambda node: node.app_height, default=None)
+
+    def _at_a_plans_height(self, height: int) -> bool:
+        proposals = () if self._reading is None else self._reading.proposals
+        return any(entry.has_height and entry.target_height == height for entry in proposals)
+
+    async def _look_whether_it_stands(self) -> None:
+        height = self._best_height()
+        newest = max((node.status.time_ns for node in self._nodes if node.status is not None), default=0)
+        if self._stall.see(height, newest):
+            # Who looks once gets its answer at once; later looks ask with the rest.
+            node = self._asked_for_votes(height)
+            if node is not None and node.votes is None:
+                await node.look_at_votes()
+
+    def _stalled(self, votes: RoundVotes | None) -> Stalled | None:
+        height = self._best_height()
+        if self._at_a_plans_height(height):
+            # The crossing's own meter tells who is back.
+            return None
+        pace = self._times.seconds_per_block
+        return stalled(height, self._stall.stood_s, pace, self._named_validators(), votes)
 
     def _validators_are_stale(self, height: int) -> bool:
         if self._validators is None or self._validators_key is None:
@@ -294,6 +327,7 @@ class IpcChain:
         if reading is not None:
             ages.append(max(0.0, self._clock() - self._reading_at))
         newest = max(statuses, key=lambda status: status.height, default=None)
+        votes = next((node.votes for node in self._nodes if node.reachable and node.votes is not None), None)
         return ChainView(
             height=self._best_height(),
             block_time_s=self._times.seconds_per_block,
@@ -306,7 +340,8 @@ class IpcChain:
             problem="; ".join(self._problems()),
             agreement=None if reading is None else self._witnesses.agreement(self._binding()),
             cuts=self._cuts.of(self._current()),
-            votes=next((node.votes for node in self._nodes if node.reachable and node.votes is not None), None),
+            votes=votes,
+            stalled=self._stalled(votes),
             answer_s=min(
                 (node.answer_s for node in self._nodes if node.reachable and node.answer_s is not None), default=None
             ),

@@ -34,17 +34,23 @@ def parse_round_votes(value: object) -> RoundVotes:
         if len(parts) != 3:
             raise BadAnswer("height/round/step of a round state is not three numbers")
         height, round_, rounds = parts[0], parts[1], state.get("height_vote_set")
+    present_round = integer(round_, "round_state.round", high=_ROUND_MAX)
     prevoted: set[str] = set()
     precommitted: set[str] = set()
+    present: set[str] = set()
     for entry in items(rounds, "votes of a round state", most=_MOST_ROUNDS):
         votes = table(entry, "votes of a round")
-        prevoted |= _voters(votes.get("prevotes"))
-        precommitted |= _voters(votes.get("precommits"))
+        here, decided = _voters(votes.get("prevotes")), _voters(votes.get("precommits"))
+        prevoted |= here
+        precommitted |= decided
+        if integer(votes.get("round"), "round of votes", high=_ROUND_MAX) == present_round:
+            present = decided or here
     return RoundVotes(
         height=integer(height, "round_state.height", low=1, high=INT64_MAX),
-        round=integer(round_, "round_state.round", high=_ROUND_MAX),
+        round=present_round,
         prevoted=tuple(sorted(prevoted)),
         precommitted=tuple(sorted(precommitted)),
+        present=tuple(sorted(present)),
     )
 
 

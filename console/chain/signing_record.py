@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from console.chain.cometbft import MAX_BATCH, Commit, commit_call, parse_signed_header
 from console.chain.commits import FLAG_COMMIT, FLAG_NIL
+from console.chain.first_answer import EndpointReader
 from console.chain.rpc import JsonRpc, Reply, endpoint_name
 from console.errors import BadAnswer, ChainError
 from console.model import Signed, SigningRecord
@@ -35,19 +36,11 @@ class _Signers:
         return Signed.NOTHING if consensus_address in self.nothing else Signed.ABSENT
 
 
-class SigningRecords:
-    """Reads commits of one network from the first endpoint that gives them. Not for use by two tasks at once.
-
-    Args:
-        network: Its chain.
-        urls: CometBFT endpoints in the order in which they are tried.
-        rpc: The client; one of its own when not given.
-    """
+class SigningRecords(EndpointReader):
+    """Reads commits of one network by CometBFT's RPC. Not for use by two tasks at once."""
 
     def __init__(self, network: NetworkSettings, urls: Sequence[str], rpc: JsonRpc | None = None) -> None:
-        self._chain_id = network.chain_id
-        self._urls = tuple(dict.fromkeys(urls))
-        self._rpc = rpc or JsonRpc(tokens=network.tokens)
+        super().__init__(network, urls, rpc)
         self._signers: dict[int, _Signers] = {}
         self._pruned = 0
         """Up to this height the endpoint has no commits."""
@@ -69,10 +62,6 @@ class SigningRecords:
             problem = f"{self._source or 'the chain'} has no commit of the last blocks"
         return SigningRecord(blocks, self._source, problem)
 
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._rpc.close()
-
     def _wanted(self, newest: int) -> list[int]:
         oldest = max(self._pruned, newest - KEPT)
         missing = [each for each in range(newest, oldest, -1) if each > 0 and each not in self._signers]
@@ -80,7 +69,7 @@ class SigningRecords:
 
     async def _fetch(self, heights: list[int]) -> str:
         """Read these commits, newest first; why not, as one sentence, or nothing."""
-        failure = f"no endpoint of chain {self._chain_id} is known"
+        failure = f"no endpoint of chain {self._network.chain_id} is known"
         for url in self._urls:
             where = endpoint_name(url)
             try:
@@ -103,7 +92,7 @@ class SigningRecords:
             if reply.error is not None:
                 continue
             signed = parse_signed_header(reply.result)
-            if signed.header.chain_id != self._chain_id or signed.commit.height != height:
+            if signed.header.chain_id != self._network.chain_id or signed.commit.height != height:
                 raise BadAnswer(f"the commit of height {height} is of another chain or height")
             found[height] = _signers(signed.commit)
         return found

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 from console.chain.cometbft import MAX_BATCH
 from console.chain.fields import INT64_MAX, exact_text, integer, items, table, time_ns
-from console.chain.first_answer import first_answer
-from console.chain.rpc import Call, JsonRpc, Reply, endpoint_name
+from console.chain.first_answer import EndpointReader, first_answer
+from console.chain.rpc import Call, Reply, endpoint_name
 from console.errors import BadAnswer, ChainError
 from console.model import Traffic, TrafficSample
-from console.settings import NetworkSettings
 
 BLOCKS = 20
 """The most headers that `/blockchain` gives at once."""
@@ -21,19 +20,8 @@ HOURS = 24
 _SECONDS = 1_000_000_000
 
 
-class TrafficReader:
-    """Samples one network's blocks, from the first endpoint that gives them.
-
-    Args:
-        network: Its chain.
-        urls: CometBFT endpoints in the order in which they are tried.
-        rpc: The client; one of its own when not given.
-    """
-
-    def __init__(self, network: NetworkSettings, urls: Sequence[str], rpc: JsonRpc | None = None) -> None:
-        self._chain_id = network.chain_id
-        self._urls = tuple(dict.fromkeys(urls))
-        self._rpc = rpc or JsonRpc(tokens=network.tokens)
+class TrafficReader(EndpointReader):
+    """Samples one network's blocks by CometBFT's RPC."""
 
     async def read(self, height: int, block_time_s: float) -> Traffic:
         """Sample a day before a height, or as much of it as there is.
@@ -49,10 +37,6 @@ class TrafficReader:
             return await first_answer(self._urls, lambda url: self._sampled(url, heights))
         except ChainError as error:
             return Traffic((), "", str(error))
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._rpc.close()
 
     async def _sampled(self, url: str, heights: Sequence[int]) -> Traffic:
         found: list[TrafficSample] = []
@@ -81,7 +65,7 @@ class TrafficReader:
         for meta in metas:
             entry = table(meta, "block_meta")
             header = table(entry.get("header"), "block_meta.header")
-            if exact_text(header.get("chain_id"), "header.chain_id") != self._chain_id:
+            if exact_text(header.get("chain_id"), "header.chain_id") != self._network.chain_id:
                 raise BadAnswer("a header of another chain")
             number = integer(header.get("height"), "header.height", low=1)
             if not height - BLOCKS < number <= height:

@@ -89,6 +89,7 @@ async def _replay(arguments: argparse.Namespace, settings: ConsoleSettings) -> i
     from console.recording.file import load
 
     session = ReplaySession(load(arguments.replay))
+    _collect_later()
     try:
         prepare_environment(os.environ)
         from console.app import UpgradeConsoleApp
@@ -119,6 +120,7 @@ def _hands(arguments: argparse.Namespace, settings: ConsoleSettings) -> HandLock
 def _welcome(arguments: argparse.Namespace, settings: ConsoleSettings) -> bool:
     """Ask which network is meant; whether one was chosen, which is in the arguments then."""
     prepare_environment(os.environ)
+    gc.enable()
     from console.welcome_app import WelcomeApp
 
     app = WelcomeApp(settings, (theme_folder(),))
@@ -240,9 +242,14 @@ class _DevnetStart:
             steps.put_nowait(None)
 
 
-def _started() -> None:
-    gc.freeze()
-    gc.enable()
+def _collect_later() -> None:
+    """Look for garbage as usual once the console has started: until then nobody does (`console.cli.main`)."""
+
+    def started() -> None:
+        gc.freeze()
+        gc.enable()
+
+    asyncio.get_running_loop().call_later(STARTED_AFTER_S, started)
 
 
 async def _show(
@@ -252,9 +259,7 @@ async def _show(
     file: RecordingFile | None,
 ) -> tuple[int, bool]:
     """Run the console; returns its exit code and whether the operator wants the devnet stopped."""
-    # Nothing that start-up makes is garbage: to look for some costs a tenth of the way to the first frame.
-    gc.disable()
-    asyncio.get_running_loop().call_later(STARTED_AFTER_S, _started)
+    _collect_later()
     prepare_environment(os.environ)
     # Imported here: Textual reads the environment at import, and no other verb wants it.
     from console.app import UpgradeConsoleApp

@@ -9,14 +9,11 @@ from console.cli.sources import Target, explained, observing
 from console.errors import ChainError, EndpointDown, InputError
 from console.model import Traffic
 from console.operations.propose_window import (
+    BLOCKS_DECIDE,
     Estimate,
     WallWindow,
-    estimate,
-    estimate_words,
-    fit_words,
+    fit,
     height_in,
-    maintenance_words,
-    pace_words,
     parse_window,
     traffic_words,
 )
@@ -67,25 +64,20 @@ async def height_of(typed: str, network: NetworkSettings) -> ChosenHeight:
         raise explained(EndpointDown(snapshot.chain_problem), network, None)
     traffic = Traffic((), "", "the chain does not tell its block time")
     if snapshot.height is not None and snapshot.chain.block_time_s is not None:
-        reader = TrafficReader(network, network.cometbft_rpc)
-        try:
+        async with TrafficReader(network, network.cometbft_rpc) as reader:
             traffic = await reader.read(snapshot.height, snapshot.chain.block_time_s)
-        finally:
-            await reader.close()
     height = height_in(window, snapshot, traffic)
-    guess = None if height is None else estimate(height, snapshot, traffic)
-    if guess is None:
+    found = None if height is None else fit(height, window, snapshot, traffic, (*own, *network.windows))
+    if found is None:
         raise ChainError(
             "the chain does not tell its block time, so no height can be chosen",
             safe="nothing was sent",
             next_step="wait for some blocks, or give --height",
         )
-    inside, fits = fit_words(window, guess)
-    declared = maintenance_words((*own, *network.windows), guess.low, guess.high)
     lines = (
-        f"{estimate_words(guess, window.zone)}, {pace_words(guess)}",
-        f"{'' if inside else '! '}{fits}; blocks decide, not clocks: H stays, its moment moves with the block time",
-        *(f"{'' if at_hand else '! '}{words}" for at_hand, words in declared),
+        f"{found.when}, {found.pace}",
+        f"{'' if found.inside else '! '}{found.place}; {BLOCKS_DECIDE}",
+        *(f"{'' if at_hand else '! '}{words}" for at_hand, words in found.declared),
         traffic_words(traffic, window.zone),
     )
-    return ChosenHeight(window, guess, inside, lines)
+    return ChosenHeight(window, found.guess, found.inside, lines)

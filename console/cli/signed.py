@@ -57,11 +57,8 @@ def run_ready(arguments: argparse.Namespace) -> int:
 
         if target.node is None:
             raise InputError(f"no node of network {target.network.name} is set up on this machine")
-        reader = GovernanceReader(target.network, target.network.ethereum_rpc)
-        try:
+        async with GovernanceReader(target.network, target.network.ethereum_rpc) as reader:
             proposal = await reader.proposal(arguments.proposal)
-        finally:
-            await reader.close()
         # What is said is true here, whoever sends it.
         await check_staged(target.node, proposal)
         return ReadyMessage(

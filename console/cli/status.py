@@ -73,7 +73,9 @@ def status_text(snapshot: Snapshot) -> str:
     agreement = None if snapshot.chain is None else snapshot.chain.agreement
     if agreement is not None and agreement.state is not AgreementState.OWN:
         words = "DISAGREEMENT: " if agreement.state is AgreementState.DISAGREED else "Endpoints: "
-        lines += textwrap.wrap(words + agreement.sentence, 80, subsequent_indent="  ", break_on_hyphens=False)
+        lines += wrapped(words + agreement.sentence)
+    if snapshot.chain is not None and snapshot.chain.stalled is not None:
+        lines += wrapped(f"The chain {snapshot.chain.stalled.sentence}.")
     lines.append("")
     if snapshot.upgrade is not None:
         lines += _upgrade_lines(snapshot.upgrade)
@@ -86,6 +88,11 @@ def status_text(snapshot: Snapshot) -> str:
     if snapshot.node is not None:
         lines += ["", *node_lines(snapshot.node, journalled=bool(snapshot.node_problem))]
     return "\n".join(lines)
+
+
+def wrapped(sentence: str) -> list[str]:
+    """A sentence on lines of at most 80 columns."""
+    return textwrap.wrap(sentence, 80, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _upgrade_lines(upgrade: Upgrade) -> list[str]:

@@ -110,6 +110,8 @@ if TYPE_CHECKING:
     from console.model.snapshot import Snapshot as Snapshot
     from console.model.snapshot import Upgrade as Upgrade
     from console.model.snapshot import upgrade_of as upgrade_of
+    from console.model.stall import Stalled as Stalled
+    from console.model.stall import stalled as stalled
     from console.model.standing import ACCENTS as ACCENTS
     from console.model.standing import UNSAID as UNSAID
     from console.model.standing import Accent as Accent
@@ -157,6 +159,7 @@ _PARTS = {
     "proof": "Proof ProofReading ProofState crossing_of proof_of",
     "release": "KnownRelease ReleaseCheck RoleCount",
     "snapshot": "ChainView NodeHeight Snapshot Upgrade upgrade_of",
+    "stall": "Stalled stalled",
     "standing": "ACCENTS UNSAID Accent Stage Standing",
     "traffic": "Traffic TrafficSample",
     "validator_record": "Signed SigningRecord Stance",

@@ -25,6 +25,9 @@ class RoundVotes:
     prevoted: tuple[str, ...]
     """First `VOTER_DIGITS` hex digits of each voter's consensus address, in any round of this height."""
     precommitted: tuple[str, ...]
+    present: tuple[str, ...] = ()
+    """Those whose vote of the present round is there, for a block or for none: who precommitted, and while nobody has,
+    who prevoted. Where a round goes no further, who is not among them does not vote."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,6 +195,9 @@ def _of_nodes(chain: ChainView, snapshot: Snapshot) -> Iterator[Event]:
 
 
 def _of_halves(snapshot: Snapshot) -> Iterator[Event]:
+    if snapshot.chain is not None and (stands := snapshot.chain.stalled) is not None:
+        words = f"the chain stands: {stands.power} of {stands.total} power votes, {stands.needed} is needed"
+        yield Event(("stalled", stands.height), words, tone="bad")
     if snapshot.chain is not None and snapshot.chain.agreement is not None and snapshot.chain.agreement.blocks:
         yield Event(("agreement", snapshot.chain.agreement.state.value), snapshot.chain.agreement.sentence, tone="bad")
     if snapshot.node is not None and snapshot.node_problem:

@@ -11,6 +11,7 @@ from console.model.go import Reckoning, reckon
 from console.model.network import NetworkIdentity, Validator
 from console.model.node import NodeStatus
 from console.model.plan import Proposal, ProposalStatus, Readiness
+from console.model.stall import Stalled
 from console.text import UntrustedText
 
 
@@ -59,6 +60,8 @@ class ChainView:
     """Of the current proposal's linked cuts; None where there are none, and before they were looked at."""
     votes: RoundVotes | None = None
     """On the height that is being decided; None where nobody asked, and where no node tells."""
+    stalled: Stalled | None = None
+    """Why no blocks are made; None while they are."""
     answer_s: float | None = None
     """Seconds that the quickest of its nodes took to answer; None while none does."""
 

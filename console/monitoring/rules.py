@@ -141,7 +141,7 @@ def _of_plans(pace: Pace) -> tuple[Alert, ...]:
         ),
         Alert(
             "UpgradeHaltImminent",
-            f"min by (network) ({_BLOCKS_LEFT}) < {pace.near_blocks} > 0",
+            f"min by (network) ({_BLOCKS_LEFT} > 0) < {pace.near_blocks}",
             Severity.WARNING,
             "{{ $labels.network }}: upgrade halt in {{ $value }} blocks",
             "Nodes stop before the target height and start with the new release. Have the console open.",

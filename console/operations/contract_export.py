@@ -20,6 +20,7 @@ from console.chain.rpc import JsonRpc
 from console.chain.selectors import selector_of
 from console.errors import ChainError, InputError
 from console.files import write_durably
+from console.given_file import read_given
 from console.model import CutCheck, CutReview
 from console.settings import NetworkSettings
 from console.text import untrusted
@@ -96,14 +97,10 @@ def read_export(path: Path) -> tuple[ExportedCall, ...]:
     Raises:
         InputError: It cannot be read, or is something else.
     """
-    try:
-        with path.open("rb") as stream:
-            body = stream.read(_MOST_FILE + 1)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {os.strerror(error.errno or 0)}") from None
+    body = read_given(path, _MOST_FILE)
     broken = InputError(f"{path} is not a file of exported calls", next_step="give the file that was exported first")
     try:
-        document = strict_json.loads(body) if len(body) <= _MOST_FILE else None
+        document = strict_json.loads(body)
         if not isinstance(document, dict) or document.get("schema") != _SCHEMA:
             raise broken
         return tuple(_call(row, document["chainId"]) for row in document["calls"])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from console.chain.evm_state import EvmState
 from console.errors import InputError
+from console.given_file import read_given
 from console.node.migration import Migration, WasmMigration, parse_migration
 from console.node.migration.section import MAX_WASM_BYTES
 from console.node.wasm_migrations import Trial, try_on
@@ -25,7 +26,7 @@ def read_migration(file: Path) -> Migration:
         MigrationError: What it says is not acceptable.
     """
     try:
-        document = loads(_content(file, MAX_SECTION_BYTES))
+        document = loads(read_given(file, MAX_SECTION_BYTES))
     except NotStrictJson as error:
         raise InputError(f"{untrusted(file)} holds {error}") from error
     if isinstance(document, dict) and "kind" not in document and "migration" in document:
@@ -51,20 +52,9 @@ async def rehearse(
     """
     if not isinstance(migration, WasmMigration):
         raise InputError("only a WASM migration can be run: this one has no module")
-    module = _content(file, MAX_WASM_BYTES)
+    module = read_given(file, MAX_WASM_BYTES)
     state = EvmState(urls, tokens)
     try:
         return await try_on(migration, module, state)
     finally:
         await state.close()
-
-
-def _content(file: Path, most: int) -> bytes:
-    try:
-        with file.open("rb") as stream:
-            content = stream.read(most + 1)
-    except OSError as error:
-        raise InputError(f"cannot read {untrusted(file)}: {error.strerror or error}") from error
-    if len(content) > most:
-        raise InputError(f"{untrusted(file)} is larger than {most} bytes")
-    return content

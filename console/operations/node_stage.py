@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from console.errors import ControllerDown, InputError, NodeError
+from console.given_file import read_given
 from console.model import NodeStatus, ReleaseKind
 from console.node.cosmovisor.batch import (
     BatchEntry,
@@ -202,15 +203,7 @@ def read_batch_file(path: Path, *, recase: bool) -> tuple[BatchEntry, ...]:
         InputError: It cannot be read or is not acceptable.
     """
     try:
-        if not path.is_file():
-            raise InputError(f"{path} is no file", safe="nothing was added")
-        with path.open("rb") as stream:
-            content = stream.read(_MAX_BATCH_FILE + 1)
-        if len(content) > _MAX_BATCH_FILE:
-            raise InputError(f"{path} is larger than {_MAX_BATCH_FILE} bytes", safe="nothing was added")
-        text = content.decode("utf-8-sig")
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}", safe="nothing was added") from error
+        text = read_given(path, _MAX_BATCH_FILE, safe="nothing was added").decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 text", safe="nothing was added") from error
     return parse_batch_csv(text, recase=recase)

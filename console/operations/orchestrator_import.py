@@ -6,14 +6,13 @@ refused by name and line, because a setting that was silently lost is found at t
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from console.errors import InputError
+from console.given_file import read_given
 from console.node_settings import NodeSettings
 from console.setting_kinds import BOOLEAN
 from console.setting_words import nearest, quoted
@@ -49,18 +48,7 @@ def read_orchestrator_config(path: Path) -> str:
     """
     nothing_changed = "nothing was changed"
     try:
-        # Without O_NONBLOCK a FIFO of that name would hold the command for ever.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as stream:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise InputError(f"{path} is no file", safe=nothing_changed)
-            content = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}", safe=nothing_changed) from error
-    if len(content) > MAX_BYTES:
-        raise InputError(f"{path} is larger than {MAX_BYTES} bytes", safe=nothing_changed)
-    try:
-        return content.decode("utf-8-sig")
+        return read_given(path, MAX_BYTES, safe=nothing_changed).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 text", safe=nothing_changed) from error
 

@@ -137,6 +137,37 @@ def height_in(window: WallWindow, snapshot: Snapshot, traffic: Traffic | None) -
     return now_height + max(1, round((middle - at) / block_time_s))
 
 
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How a height fits a window on the wall."""
+
+    guess: Estimate
+    when: str
+    """When it is likely to come."""
+    pace: str
+    """What that rests on."""
+    inside: bool
+    place: str
+    """Whether it is inside the window, in words."""
+    declared: tuple[tuple[bool, str], ...]
+    """For each declared window whether all of the estimate lies in it, and that in words."""
+
+
+def fit(
+    height: int, window: WallWindow, snapshot: Snapshot, traffic: Traffic | None, declared: Sequence[MaintenanceWindow]
+) -> Fit | None:
+    """Hold a height against a window and those that operators declared; None as `estimate`."""
+    guess = estimate(height, snapshot, traffic)
+    if guess is None:
+        return None
+    inside, place = fit_words(window, guess)
+    at_hand = maintenance_words(declared, guess.low, guess.high)
+    return Fit(guess, estimate_words(guess, window.zone), pace_words(guess), inside, place, at_hand)
+
+
+BLOCKS_DECIDE = "blocks decide, not clocks: H stays, its moment moves with the block time"
+
+
 def fit_words(window: WallWindow, guess: Estimate) -> tuple[bool, str]:
     """Whether a height is likely to come inside a window, and that in words."""
     if guess.moment < window.start or guess.moment > window.end:

@@ -65,8 +65,5 @@ def follow_registry(network: NetworkSettings, following: Following) -> Path:
 
 
 async def _rules_of(network: NetworkSettings) -> RegistryRules:
-    reader = GovernanceReader(network, network.ethereum_rpc)
-    try:
+    async with GovernanceReader(network, network.ethereum_rpc) as reader:
         return await reader.rules()
-    finally:
-        await reader.close()

@@ -9,7 +9,7 @@ from typing import Any
 
 from console.errors import InputError, KeyRefused
 from console.files import write_durably
-from console.node.release.bundle import read_capped
+from console.given_file import read_given
 from console.node.release.keyring import MAX_BYTES, Keyring, RingKey, make_keyring, parse_keyring
 from console.node.release.public_key import MAX_TEXT, PublicKey, parse_public_key
 from console.node.release.roles import RING_ROLES, Role
@@ -74,7 +74,7 @@ def read_keyring(file: Path) -> Keyring:
         InputError: It cannot be read.
         KeyringRefused: It is none.
     """
-    return parse_keyring(read_capped(file, MAX_BYTES))
+    return parse_keyring(read_given(file, MAX_BYTES))
 
 
 def read_public_key(file: Path) -> PublicKey:
@@ -84,7 +84,7 @@ def read_public_key(file: Path) -> PublicKey:
         InputError: It cannot be read, or the key does not count.
     """
     try:
-        return parse_public_key(read_capped(file, MAX_TEXT).decode("utf-8", "replace"))
+        return parse_public_key(read_given(file, MAX_TEXT).decode("utf-8", "replace"))
     except KeyRefused as error:
         raise InputError(f"{file}: {error.what}", next_step=error.next_step) from error
 

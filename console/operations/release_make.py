@@ -12,8 +12,8 @@ from typing import Any
 from console import strict_json
 from console.errors import InputError
 from console.files import sha256_of, write_durably
+from console.given_file import read_given
 from console.node.migration import Migration, NoMigration, parse_migration
-from console.node.release.bundle import read_capped
 from console.node.release.grammar import LARGEST
 from console.node.release.making import Place, make_platforms, parse_place
 from console.node.release.manifest import MAX_MANIFEST_BYTES, Manifest, Notes, manifest_bytes
@@ -161,6 +161,6 @@ def _hash(file: Path) -> str:
 
 def _migration(file: Path) -> Migration:
     try:
-        return parse_migration(strict_json.loads(read_capped(file, MAX_MANIFEST_BYTES)))
+        return parse_migration(strict_json.loads(read_given(file, MAX_MANIFEST_BYTES)))
     except strict_json.NotStrictJson as error:
         raise InputError(f"{file} is {error}") from error

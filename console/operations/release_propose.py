@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from console.errors import ConsoleError, InputError
+from console.given_file import read_given
 from console.model import MigrationKind
 from console.node.cosmovisor.names import same_name
 from console.node.migration import kind_of, migration_hash
-from console.node.release.bundle import read_capped
 from console.node.release.manifest import MAX_MANIFEST_BYTES, peek_manifest
 from console.operations.propose import MANIFEST_KIND, fields_of
 from console.settings import NetworkSettings
@@ -35,7 +35,7 @@ def manifest_fields(network: NetworkSettings, file: Path, url: str, height: int 
         InputError: It cannot be read, or is not for this chain or height.
         ManifestRefused: Nobody could use it.
     """
-    return _fields(network, read_capped(file, MAX_MANIFEST_BYTES), url, height)
+    return _fields(network, read_given(file, MAX_MANIFEST_BYTES), url, height)
 
 
 async def settled(network: NetworkSettings, fields: Mapping[str, str]) -> dict[str, str]:
@@ -56,7 +56,7 @@ async def settled(network: NetworkSettings, fields: Mapping[str, str]) -> dict[s
         return dict(fields)
     url, file = fields.get("url", "").strip(), fields.get("manifest", "").strip()
     if file:
-        content = await asyncio.to_thread(read_capped, Path(file).expanduser(), MAX_MANIFEST_BYTES)
+        content = await asyncio.to_thread(read_given, Path(file).expanduser(), MAX_MANIFEST_BYTES)
     else:
         content = await _fetched(network, url)
     typed = fields.get("height", "").strip()

@@ -8,8 +8,8 @@ from typing import Any
 
 from console.errors import InputError, TrustRefused
 from console.files import sha256_of
+from console.given_file import read_given
 from console.node.migration import WasmMigration
-from console.node.release.bundle import read_capped
 from console.node.release.keyring import MAX_BYTES, Keyring, parse_keyring
 from console.node.release.making import Place, parse_place
 from console.node.release.manifest import MAX_MANIFEST_BYTES, Manifest, peek_manifest
@@ -31,7 +31,7 @@ def signing_ring(trust_dir: Path | None, file: Path | None) -> Keyring:
         KeyringRefused, TrustRefused: It is not good.
     """
     if file is not None:
-        return parse_keyring(read_capped(file, MAX_BYTES))
+        return parse_keyring(read_given(file, MAX_BYTES))
     trusted = None if trust_dir is None else Trust(trust_dir).read()
     if trusted is None:
         raise InputError(
@@ -49,7 +49,7 @@ def to_be_signed(file: Path) -> tuple[bytes, Manifest]:
         InputError: It cannot be read.
         ManifestRefused: Nobody could use it.
     """
-    content = read_capped(file, MAX_MANIFEST_BYTES)
+    content = read_given(file, MAX_MANIFEST_BYTES)
     return content, peek_manifest(content)
 
 
@@ -97,7 +97,7 @@ def sign_keyring(file: Path, key: Path, trust_dir: Path | None, old_file: Path |
         InputError, KeyringRefused, TrustRefused: A keyring is missing or not good.
         SigningFailed: ssh-keygen did not sign, or the key is no developer's in either.
     """
-    content = read_capped(file, MAX_BYTES)
+    content = read_given(file, MAX_BYTES)
     new = parse_keyring(content)
     rings = [new]
     try:

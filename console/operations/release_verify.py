@@ -8,10 +8,11 @@ from pathlib import Path
 
 from console.errors import InputError
 from console.files import sha256_of
+from console.given_file import read_given
 from console.node.expectations import expected_here
 from console.node.migration import WasmMigration
 from console.node.migration.section import MAX_WASM_BYTES
-from console.node.release.bundle import Bundle, read_capped
+from console.node.release.bundle import Bundle
 from console.node.release.checks import Check, Subject, failed, passed
 from console.node.release.manifest import Manifest
 from console.node.release.migration_checks import migration_checks, read_state
@@ -80,7 +81,7 @@ def verify_bundle(bundle: Bundle, expected: Expected, against: AgainstWhat) -> V
     checks = _files(found.manifest, expected.platform, against.binaries)
     if isinstance(found.manifest.migration, WasmMigration):
         state = None if against.state is None else read_state(against.state)
-        module = None if against.wasm is None else read_capped(against.wasm, MAX_WASM_BYTES)
+        module = None if against.wasm is None else read_given(against.wasm, MAX_WASM_BYTES)
         checks += migration_checks(found.manifest.migration, module, state)
     return found.with_checks(*checks)
 

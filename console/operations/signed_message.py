@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from console import strict_json
 from console.chain.typed_data import TypedMessage, VoteMessage, describe, document, from_request, to_request
 from console.errors import InputError
+from console.given_file import read_given
 from console.model import RegistryCall, SigningKey
 from console.settings import NetworkSettings
 
@@ -65,13 +65,9 @@ def read_signed(path: Path) -> SignedMessage:
     Raises:
         InputError: It cannot be read, or is something else.
     """
+    body = read_given(path, _MOST_FILE, safe=_NOTHING_SENT)
     try:
-        with path.open("rb") as stream:
-            body = stream.read(_MOST_FILE + 1)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {os.strerror(error.errno or 0)}", safe=_NOTHING_SENT) from None
-    try:
-        found = strict_json.loads(body) if len(body) <= _MOST_FILE else None
+        found = strict_json.loads(body)
     except strict_json.NotStrictJson:
         found = None
     if not isinstance(found, dict) or found.get("format") != _FORMAT:

@@ -12,6 +12,7 @@ from console.model import (
     NodeStatus,
     Proof,
     Snapshot,
+    Stalled,
     Upgrade,
     Validator,
     ValidatorReadiness,
@@ -47,6 +48,7 @@ def status_document(snapshot: Snapshot) -> dict[str, Any]:
         "validators": [] if chain is None else _validators(chain),
         "node": None if snapshot.node is None else node_document(snapshot.node),
         "agreement": agreement_document(None if chain is None else chain.agreement),
+        "stalled": None if chain is None else _stalled(chain.stalled),
         "age_s": _seconds(snapshot.age_s),
     }
 
@@ -56,6 +58,23 @@ def agreement_document(agreement: Agreement | None) -> dict[str, Any] | None:
     if agreement is None:
         return None
     return {"state": agreement.state.value, "blocks_signing": agreement.blocks, "sentence": agreement.sentence}
+
+
+def _stalled(stands: Stalled | None) -> dict[str, Any] | None:
+    """Why no blocks are made; None while they are."""
+    if stands is None:
+        return None
+    return {
+        "height": stands.height,
+        "for_s": _seconds(stands.for_s),
+        "power": stands.power,
+        "total_power": stands.total,
+        "needed_power": stands.needed,
+        "missing": [
+            {"address": each.address, "moniker": str(each.moniker), "power": each.power} for each in stands.missing
+        ],
+        "sentence": stands.sentence,
+    }
 
 
 def upgrade_document(upgrade: Upgrade) -> dict[str, Any]:

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rich.console import RenderableType
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Button
 
@@ -48,6 +50,22 @@ async def test_the_first_frame_comes_before_any_snapshot_is_asked_for() -> None:
     async with app.run_test() as pilot:
         await settled(pilot)
     assert frames[0] > 200
+
+
+async def test_the_first_frame_is_whole() -> None:
+    frames: list[str] = []
+
+    class Watched(UpgradeConsoleApp):
+        def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+            if renderable is not None:
+                frames.append(screen_text(self))
+            super()._display(screen, renderable)
+
+    app = Watched(FakeSession(fakes.go()))
+    async with app.run_test() as pilot:
+        await settled(pilot)
+    for text in ("connecting", "Connecting", "go or no-go", "Nothing happened yet", "not known yet", "HALT", "Quit"):
+        assert text.casefold() in frames[0].casefold()
 
 
 async def test_nothing_is_drawn_when_nothing_changed(monkeypatch: pytest.MonkeyPatch) -> None:

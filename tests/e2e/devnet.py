@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
+import io
 import json
 import os
 import subprocess
@@ -16,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from console.cli import main
 from console.devnet.build import Build, Release, build_all
 from console.devnet.network import status
 
@@ -62,8 +65,11 @@ class Devnet:
         self._slowness = 1.0
 
     def up(self, *arguments: str) -> None:
-        began = time.monotonic()
-        ran = self.verb("up", "--background", "--block-time", BLOCK_TIME, *arguments)
+        # One at a time on this machine: how long it takes tells how slow that is, not how many come up beside it.
+        with open(__file__, "rb") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            began = time.monotonic()
+            ran = self.verb("up", "--background", "--block-time", BLOCK_TIME, *arguments)
         assert ran.code == 0, ran.err
         self._slowness = max(1.0, (time.monotonic() - began) / _USUAL_UP_S)
 
@@ -103,9 +109,16 @@ class Devnet:
 
     def seen_by(self, node: str) -> dict[str, Any]:
         """`status --json` as the console of one node tells it."""
-        ran = self.call("status", "--json", "--node", node)
-        assert ran.code == 0, ran.err
-        document: dict[str, Any] = ran.json
+        return self._read("status", node)
+
+    def _read(self, verb: str, node: str) -> dict[str, Any]:
+        """A document of one node, read in this process: a process of its own starts longer than a test may look."""
+        out, err = io.StringIO(), io.StringIO()
+        where = ("--network", "devnet", "--dir", str(self.folder), "--node", node)
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = main([*verb.split(), "--json", *where])
+        assert code == 0, err.getvalue()
+        document: dict[str, Any] = json.loads(out.getvalue())
         return document
 
     def upgrade(self, node: str) -> dict[str, Any]:
@@ -125,8 +138,7 @@ class Devnet:
 
     def told(self, node: str) -> dict[str, Any]:
         """`node status --json`: what only the node's controller knows."""
-        document: dict[str, Any] = self.does(node, "status")
-        return document
+        return self._read("node status", node)
 
     def add_release(self, version: str, rules: int, migration: str = "") -> Build:
         """Build another release and have the devnet's server offer it.

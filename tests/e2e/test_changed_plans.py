@@ -11,7 +11,7 @@ from tests.e2e import judge
 from tests.e2e.devnet import Devnet, running
 from tests.e2e.registry import Registry, release_options
 
-pytestmark = [pytest.mark.e2e, pytest.mark.soak]
+pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.xdist_group("changed-plans")]
 
 FAST = ("--block-time", "300ms", "--freeze-blocks", "14")
 

@@ -16,7 +16,7 @@ from tests.e2e.devnet import Devnet, running
 from tests.e2e.registry import Registry, release_options
 from tests.e2e.terminal import Terminal
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("emergency")]
 
 F9, RIGHT, ENTER = "\x1b[20~", "\x1b[C", "\r"
 BLOCK_TIME = ("--block-time", "700ms")

@@ -15,7 +15,7 @@ from tests.e2e.devnet import Devnet, running
 from tests.e2e.registry import Registry, release_options
 from tests.e2e.terminal import Terminal
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("governance")]
 
 TAB, ENTER, ESCAPE = "\t", "\r", "\x1b"
 

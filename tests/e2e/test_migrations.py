@@ -15,7 +15,7 @@ from console.devnet.migrations import NOTE, SLOT_START, WASM_SLOTS, release_migr
 from tests.e2e import judge
 from tests.e2e.devnet import Devnet, running
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("migrations")]
 
 FAST = ("--block-time", "300ms", "--freeze-blocks", "14", "--migration", "standard")
 LEAD = 75

@@ -37,9 +37,10 @@ def real_devnet(folder: Path, peer: Peer, *arguments: str) -> Iterator[Devnet]:
 
 
 @pytest.mark.parametrize("peer", [COMETBFT_037, pytest.param(COMETBFT_038, marks=pytest.mark.soak)], ids=str)
-def test_four_nodes_cross(tmp_path: Path, peer: Peer) -> None:
+def test_four_nodes_cross_and_forty_percent_stop_the_chain(tmp_path: Path, peer: Peer) -> None:
     with real_devnet(tmp_path / "net", peer, "--powers", POWERS) as devnet:
         the_upgrade(devnet, peer)
+        too_little_power(devnet)
 
 
 def the_upgrade(devnet: Devnet, peer: Peer) -> None:
@@ -68,6 +69,34 @@ def the_upgrade(devnet: Devnet, peer: Peer) -> None:
     judge.same_app_hash(devnet, names, height)
     judge.same_app_hash(devnet, names, height + 1)
     nobody_signed_twice(devnet)
+
+
+def too_little_power(devnet: Devnet) -> None:
+    """40 % of the power goes; the chain stands, and everybody is told why and who is missing."""
+    for name in ("node3", "node4"):
+        assert devnet.verb("stop-node", name).code == 0
+    devnet.eventually("the chain is seen to stand", lambda: stalled(devnet) is not None, 60)
+    told = stalled(devnet)
+    assert told is not None
+    assert (told["power"], told["total_power"], told["needed_power"]) == (6, 10, 7)
+    addresses = {node["name"]: node["address"] for node in devnet.status()["nodes"]}
+    assert {each["address"] for each in told["missing"]} == {addresses["node3"], addresses["node4"]}
+    assert "6 of 10" in told["sentence"]
+    stands_at = devnet.status()["height"]
+    marks = {name: judge.signer_mark(devnet, name) for name in addresses}
+
+    assert devnet.verb("start-node", "node3").code == 0
+    devnet.eventually("the chain goes on", devnet.past(stands_at + 1), 60)
+    devnet.eventually("nothing is said any more", lambda: stalled(devnet) is None, 30)
+    assert devnet.verb("start-node", "node4").code == 0
+    devnet.eventually("the last one signs again", lambda: judge.signs_again(devnet, "node4", stands_at + 1), 60)
+    assert all(judge.signer_mark(devnet, name) > mark for name, mark in marks.items())
+    nobody_signed_twice(devnet)
+
+
+def stalled(devnet: Devnet) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = devnet.seen_by("node1")["stalled"]
+    return found
 
 
 def power_seen(devnet: Devnet, height: int, until: Callable[[], bool]) -> list[Back]:

@@ -16,7 +16,7 @@ import tomlkit
 from tests.e2e import judge
 from tests.e2e.devnet import COMMAND, Devnet, running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.soak]
+pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.xdist_group("resync")]
 
 FAST = ("--block-time", "300ms", "--freeze-blocks", "14")
 POWERS = "20,20,20,5,5"

@@ -11,7 +11,7 @@ import pytest
 from tests.e2e import judge
 from tests.e2e.devnet import Devnet, running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.soak]
+pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.xdist_group("way-back")]
 
 FAST = ("--block-time", "300ms", "--freeze-blocks", "14")
 UNKNOWN_RULES = 9

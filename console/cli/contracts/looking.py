@@ -97,11 +97,8 @@ async def _view(network: NetworkSettings, contract: str) -> DiamondView:
 async def _reviewed(
     network: NetworkSettings, proposal_id: int
 ) -> tuple[tuple[LinkedReview, ...], tuple[LinkedReview, ...]]:
-    reader = GovernanceReader(network, network.ethereum_rpc)
-    try:
+    async with GovernanceReader(network, network.ethereum_rpc) as reader:
         found = await reader.read(proposal_id)
-    finally:
-        await reader.close()
     return await review_linked(network, found.calls), await review_linked(network, found.undo)
 
 

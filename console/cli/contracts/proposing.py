@@ -107,11 +107,8 @@ async def _propose(
 
 
 async def _rules(network: NetworkSettings) -> RegistryRules:
-    reader = GovernanceReader(network, network.ethereum_rpc)
-    try:
+    async with GovernanceReader(network, network.ethereum_rpc) as reader:
         return await reader.rules()
-    finally:
-        await reader.close()
 
 
 def _name_of(contract: str, count: int) -> str:

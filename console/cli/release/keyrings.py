@@ -39,13 +39,14 @@ def add(arguments: argparse.Namespace) -> int:
 
 def rotate(arguments: argparse.Namespace) -> int:
     """Trust the keyring that follows. Raises ConsoleError."""
-    from console.node.release.bundle import read_capped, signature_files
+    from console.given_file import read_given
+    from console.node.release.bundle import signature_files
     from console.node.release.keyring import MAX_BYTES
     from console.node.release.signature_files import signatures_beside
     from console.node.release.trust import Trust
 
     network = load_target(arguments).network
-    content = read_capped(arguments.file, MAX_BYTES)
+    content = read_given(arguments.file, MAX_BYTES)
     files = signature_files(arguments.signatures) if arguments.signatures else signatures_beside(arguments.file)
     trusted, rotation = Trust(network.demands.trust_dir).rotate(content, files)
     _show(arguments, trusted.keyring, trusted)
@@ -70,12 +71,12 @@ def show(arguments: argparse.Namespace) -> int:
 
 def pin(arguments: argparse.Namespace) -> int:
     """Trust a first keyring. Raises ConsoleError."""
-    from console.node.release.bundle import read_capped
+    from console.given_file import read_given
     from console.node.release.keyring import MAX_BYTES
     from console.node.release.trust import Trust
 
     network = load_target(arguments).network
-    content = read_capped(arguments.file, MAX_BYTES)
+    content = read_given(arguments.file, MAX_BYTES)
     trusted = Trust(network.demands.trust_dir).pin(content, parse_hash(arguments.hash))
     _show(arguments, trusted.keyring, trusted)
     return 0

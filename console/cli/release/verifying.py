@@ -106,11 +106,11 @@ def named_files(items: Sequence[str]) -> dict[str, Path]:
 
 
 def _content(manifest: str) -> bytes:
-    from console.node.release.bundle import read_capped
+    from console.given_file import read_given
     from console.node.release.manifest import MAX_MANIFEST_BYTES
 
     if manifest != "-":
-        return read_capped(Path(manifest).expanduser(), MAX_MANIFEST_BYTES)
+        return read_given(Path(manifest).expanduser(), MAX_MANIFEST_BYTES)
     content = sys.stdin.buffer.read(MAX_MANIFEST_BYTES + 1)
     if len(content) > MAX_MANIFEST_BYTES:
         raise InputError(f"the manifest is larger than {MAX_MANIFEST_BYTES} bytes")

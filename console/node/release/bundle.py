@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from console.errors import InputError
+from console.given_file import read_given
 from console.node.release.manifest import MAX_MANIFEST_BYTES
 from console.node.release.signature_files import SUFFIX, signatures_beside
 from console.node.release.sshsig import MAX_FILE
@@ -47,7 +48,7 @@ def read_bundle(manifest: Path, signatures: Iterable[Path] = ()) -> Bundle:
         InputError: A file is missing, too large, or cannot be read.
         SignatureRefused: The manifest's folder cannot be read.
     """
-    content = read_capped(manifest, MAX_MANIFEST_BYTES)
+    content = read_given(manifest, MAX_MANIFEST_BYTES)
     named = tuple(signatures)
     return Bundle(content, signature_files(named) if named else signatures_beside(manifest), str(manifest))
 
@@ -64,29 +65,10 @@ def signature_files(places: Iterable[Path]) -> dict[str, bytes]:
             name = path.name
             while name in found:  # from another folder
                 name += "+"
-            found[name] = read_capped(path, MAX_FILE)
+            found[name] = read_given(path, MAX_FILE)
             if len(found) > MAX_SIGNATURES:
                 raise InputError(f"there are more than {MAX_SIGNATURES} signature files")
     return found
-
-
-def read_capped(path: Path, most: int) -> bytes:
-    """A regular file's bytes.
-
-    Raises:
-        InputError: It is none, is larger than `most` bytes, or cannot be read.
-    """
-    try:
-        # A pipe or a device could be read for ever.
-        if not path.is_file():
-            raise InputError(f"there is no file {untrusted(path)}")
-        with path.open("rb") as stream:
-            content = stream.read(most + 1)
-    except OSError as error:
-        raise InputError(f"cannot read {untrusted(path)}: {error.strerror or error}") from error
-    if len(content) > most:
-        raise InputError(f"{untrusted(path)} is larger than {most} bytes")
-    return content
 
 
 def _in_folder(folder: Path) -> tuple[Path, ...]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from console import strict_json
 from console.errors import InputError, MigrationError
+from console.given_file import read_given
 from console.node.migration import WasmMigration
-from console.node.release.bundle import read_capped
 from console.node.release.checks import Check, Subject, failed, passed, warned
 from console.text import untrusted
 
@@ -65,7 +65,7 @@ def read_state(file: Path) -> dict[bytes, bytes]:
         InputError: It cannot be read, or is not of that form.
     """
     try:
-        document = strict_json.loads(read_capped(file, MAX_STATE_BYTES), max_depth=2)
+        document = strict_json.loads(read_given(file, MAX_STATE_BYTES), max_depth=2)
     except strict_json.NotStrictJson as error:
         raise InputError(f"{untrusted(file)} is {error}") from error
     if not isinstance(document, dict):

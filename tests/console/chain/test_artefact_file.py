@@ -50,7 +50,7 @@ def test_a_file_is_named_by_itself(tmp_path: Path) -> None:
     path = tmp_path / "OtherFacet.json"
     path.write_text(json.dumps({key: value for key, value in hardhat().items() if key != "contractName"}))
     assert read_compiled(path).name == "OtherFacet"
-    with pytest.raises(InputError, match="cannot read the artefact"):
+    with pytest.raises(InputError, match="there is no file"):
         read_compiled(tmp_path / "none.json")
 
 

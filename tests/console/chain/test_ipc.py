@@ -28,8 +28,9 @@ ETHEREUM = ["eth_blockNumber", "eth_chainId", "eth_call", "eth_call", "eth_call"
 
 
 @asynccontextmanager
-async def reading(served: Served, clock: Clock | None = None) -> AsyncIterator[IpcChain]:
-    chain = IpcChain(served.settings, clock=clock or Clock())
+async def reading(served: Served, clock: Clock | None = None, *, age_s: float = 0.0) -> AsyncIterator[IpcChain]:
+    """A reader that begins `age_s` seconds after block 100."""
+    chain = IpcChain(served.settings, clock=clock or Clock(), wall=lambda: START_NS / 1e9 + 100 + age_s)
     try:
         yield chain
     finally:
@@ -131,7 +132,7 @@ class TestRequests:
                 served.forget()
                 views.append(await chain.view())
                 clock.now += 1.0
-            assert views[-1].votes == RoundVotes(101, 0, (voter,), ())
+            assert views[-1].votes == RoundVotes(101, 0, (voter,), (), (voter,))
             assert [len(server.requests) for server in served.comet] == [1, 1, 1, 1]
             assert served.comet[0].requests == [[*OVERVIEW, "dump_consensus_state"]]
             assert all(node.reachable for node in views[-1].nodes)
@@ -141,6 +142,63 @@ class TestRequests:
             served.forget()
             assert (await chain.view()).votes is None
             assert served.comet[0].requests == [OVERVIEW]
+
+    async def test_a_chain_that_stands_for_lack_of_power_says_whose(self) -> None:
+        clock = Clock()
+        network = NetworkDouble()
+        votes = ["nil-Vote"] * 4
+        for index in (0, 1):
+            votes[index] = f"Vote{{{index}:{KEYS[index].consensus_address[:12]} 101/00/PREVOTE(Prevote) x}}"
+
+        def told(params: object) -> dict[str, object]:
+            rounds = [{"round": 0, "prevotes": votes, "precommits": ["nil-Vote"] * 4}]
+            state = {"height": str(network.height + 1), "round": 0, "step": 4, "votes": rounds}
+            return {"round_state": state}
+
+        async with serving(network) as served, reading(served, clock) as chain:
+            for node in served.nodes:
+                node._dump_consensus_state = told  # type: ignore[attr-defined]
+            for _ in range(9):
+                assert (await chain.view()).stalled is None
+                clock.now += 1.0
+            served.forget()
+            await chain.view()
+            clock.now += 1.0
+            asked = [request for server in served.comet for request in server.requests if len(request) > len(OVERVIEW)]
+            assert len(asked) == 1, "one node is asked for votes"
+            await chain.view()
+            clock.now += 1.0
+            found = (await chain.view()).stalled
+            assert found is not None
+            assert (found.height, found.for_s, found.power, found.needed, found.total) == (100, 11.0, 20, 27, 40)
+            assert found.sentence == (
+                "stands at block 100 for 11s: 20 of 40 power votes, 27 is needed; missing: node3 (10), node4 (10)"
+            )
+            # A third of the power more is enough, and so is a block.
+            votes[2] = f"Vote{{2:{KEYS[2].consensus_address[:12]} 101/00/PREVOTE(Prevote) x}}"
+            clock.now += 1.0
+            assert (await chain.view()).stalled is None
+            votes[2] = "nil-Vote"
+            clock.now += 1.0
+            assert (await chain.view()).stalled is not None
+            network.height += 1
+            clock.now += 1.0
+            assert (await chain.view()).stalled is None
+
+    async def test_who_looks_once_at_a_chain_that_stands_is_told_at_once(self) -> None:
+        network = NetworkDouble()
+        rounds = [{"round": 1, "prevotes": ["nil-Vote"] * 4, "precommits": ["nil-Vote"] * 4}]
+        vote = f"Vote{{0:{KEYS[0].consensus_address[:12]} 101/01/PREVOTE(Prevote) x}}"
+        rounds[0]["prevotes"] = [vote, "nil-Vote", "nil-Vote", "nil-Vote"]
+        told = {"round_state": {"height": "101", "round": 1, "step": 4, "votes": rounds}}
+        async with serving(network) as served:
+            served.nodes[0]._dump_consensus_state = lambda params: told  # type: ignore[attr-defined]
+            async with reading(served, age_s=5.0) as chain:
+                assert (await chain.view()).stalled is None
+            async with reading(served, age_s=300.0) as chain:
+                found = (await chain.view()).stalled
+        assert found is not None
+        assert (found.power, found.for_s, len(found.missing)) == (10, 300.0, 3)
 
     async def test_validators_are_read_again_after_fifty_blocks_and_at_a_change(self) -> None:
         clock = Clock()

@@ -28,7 +28,17 @@ ROUNDS = [
 )
 def test_both_shapes_tell_the_voters_of_every_round(state: dict[str, object]) -> None:
     found = parse_round_votes({"round_state": state})
-    assert found == RoundVotes(1_262_198, 1, ("000001E443FD",), ("0A0B0C0D0E0F",))
+    assert found == RoundVotes(1_262_198, 1, ("000001E443FD",), ("0A0B0C0D0E0F",), ("0A0B0C0D0E0F",))
+
+
+def test_present_is_who_votes_in_the_present_round() -> None:
+    def present(round_: int, step: int) -> tuple[str, ...]:
+        state = {"height": "1262198", "round": round_, "step": step, "votes": ROUNDS}
+        return parse_round_votes({"round_state": state}).present
+
+    assert present(0, 4) == ("000001E443FD",), "nobody has precommitted: who prevoted"
+    assert present(1, 6) == ("0A0B0C0D0E0F",)
+    assert present(2, 1) == (), "of rounds before nobody is there for sure"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -53,14 +53,32 @@ def proposed(**changes: object) -> tuple[object, ...]:
     return (proposal_input(**(fields | changes)), (), ())
 
 
-@dataclass
-class Subnet:
-    """The EVM behind one Ethereum port, and settings that name it."""
+class Mining(Protocol):
+    """A chain that makes blocks when it is told to."""
 
-    evm: EvmFacade
-    server: JsonRpcServer
+    @property
+    def height(self) -> int: ...
+
+    def mine_to(self, height: int) -> None: ...
+
+
+class Serving(Protocol):
+    """Where it answers."""
+
+    @property
+    def url(self) -> str: ...
+
+
+@dataclass
+class OnChain:
+    """A chain with the contract behind one Ethereum port, and settings that name it."""
+
+    evm: Mining
+    server: Serving
     folder: Path
     network: NetworkSettings
+    ahead: int = 0
+    """Blocks by which the client's height is above the chain's: on a subnet `eth_blockNumber` lags by one."""
 
     @property
     def book(self) -> SentBook:
@@ -83,6 +101,14 @@ class Subnet:
         return RegistryWriter(self.network, [self.server.url], self.book, **keywords)
 
 
+@dataclass
+class Subnet(OnChain):
+    """The devnet's EVM, whose every step the test has in its hands."""
+
+    evm: EvmFacade
+    server: JsonRpcServer
+
+
 @asynccontextmanager
 async def subnet_in(folder: Path) -> AsyncIterator[Subnet]:
     async with facade(folder) as evm, json_rpc(evm.answer) as server:
@@ -91,73 +117,77 @@ async def subnet_in(folder: Path) -> AsyncIterator[Subnet]:
 
 
 async def test_an_upgrade_is_agreed_and_frozen(tmp_path: Path) -> None:
-    """Propose, become ready, arm, fail, freeze and confirm, each seen by the readers."""
     async with subnet_in(tmp_path) as subnet:
-        chain = IpcChain(subnet.network)
-        plans = RegistryPlans(subnet.network, subnet.network.nodes[0])
-        await chain.check_registry()
-        view = await chain.view()
-        assert (view.proposals, view.readiness, view.height) == ((), None, subnet.evm.height)
-
-        assert await subnet.propose() == 1
-        (proposal,) = (await chain.view()).proposals
-        assert (proposal.name, proposal.target_height, proposal.status) == ("v0.2.0", TARGET, ProposalStatus.SCHEDULED)
-        assert (proposal.release_hash, proposal.release_url, proposal.proposer) == (HASH.hex(), URL, ADMIN.address)
-        assert proposal.proposed_at == subnet.evm.height
-
-        all_signals = [subnet.signals(index) for index in range(4)]
-        for signals in all_signals[:3]:
-            await signals.prepare()
-            await signals.ready(1, HASH.hex())
-            # Said twice is said.
-            await signals.ready(1, HASH.hex())
-            await signals.armed(1, TARGET)
-            await signals.armed(1, TARGET)
-        await all_signals[3].failure(1, FailureCode.HASH_MISMATCH)
-        await all_signals[3].failure(1, FailureCode.HASH_MISMATCH)
-        reading = await plans.read(own_node_only=True)
-        assert reading.height == subnet.evm.height
-        assert reading.readiness is not None
-        assert [(entry.ready, entry.armed, entry.failure_code) for entry in reading.readiness.validators] == [
-            (True, True, 0),
-            (True, True, 0),
-            (True, True, 0),
-            (False, False, FailureCode.HASH_MISMATCH),
-        ]
-        assert [entry.operator for entry in reading.readiness.validators] == [each.address for each in OPERATORS]
-        assert reading.proposals[0].go
-
-        with pytest.raises(ContractRefused, match="too early for proposal 1: possible from block 35 on") as early:
-            await all_signals[0].freeze(1)
-        assert early.value.name == "TooEarly"
-        subnet.evm.mine_to(TARGET - 5)
-        with pytest.raises(ContractRefused, match="too late for proposal 1: possible up to block 34"):
-            await all_signals[3].ready(1, HASH.hex())
-        assert await all_signals[0].freeze(1) is Verdict.CROSS
-        # Somebody else had it stored: it is read at once, as at short block times nobody may look again before H.
-        assert await all_signals[1].freeze(1) is Verdict.CROSS
-        reading = await plans.read(own_node_only=True)
-        assert reading.proposals[0].verdict is Verdict.CROSS
-
-        subnet.evm.mine_to(TARGET + 1)
-        for signals in all_signals[:3]:
-            await signals.confirm(1, "ab" * 32, "CD" * 32)
-            await signals.confirm(1, "ab" * 32, "CD" * 32)
-        # A hash that is no 32 bytes, as a CID, goes in as its sha256.
-        await all_signals[3].confirm(1, "ab" * 32, "0171a0e40220" + "EE" * 32)
-        reading = await plans.read(own_node_only=False)
-        assert reading.proposals[0].status is ProposalStatus.EXECUTED
-        assert reading.readiness is not None
-        assert reading.readiness.validators[0].app_hash == "cd" * 32
-        assert reading.readiness.validators[0].exe_hash == "ab" * 32
-        await _proves(subnet, "ab" * 32)
-        for signals in all_signals:
-            await signals.close()
-        await plans.close()
-        await chain.close()
+        await agreed_and_frozen(subnet)
 
 
-async def _proves(subnet: Subnet, binary: str) -> None:
+async def agreed_and_frozen(subnet: OnChain) -> None:
+    """Propose, become ready, arm, fail, freeze and confirm, each seen by the readers."""
+    chain = IpcChain(subnet.network)
+    plans = RegistryPlans(subnet.network, subnet.network.nodes[0])
+    await chain.check_registry()
+    view = await chain.view()
+    assert (view.proposals, view.readiness, view.height) == ((), None, subnet.evm.height + subnet.ahead)
+
+    assert await subnet.propose() == 1
+    (proposal,) = (await chain.view()).proposals
+    assert (proposal.name, proposal.target_height, proposal.status) == ("v0.2.0", TARGET, ProposalStatus.SCHEDULED)
+    assert (proposal.release_hash, proposal.release_url, proposal.proposer) == (HASH.hex(), URL, ADMIN.address)
+    assert proposal.proposed_at == subnet.evm.height
+
+    all_signals = [subnet.signals(index) for index in range(4)]
+    for signals in all_signals[:3]:
+        await signals.prepare()
+        await signals.ready(1, HASH.hex())
+        # Said twice is said.
+        await signals.ready(1, HASH.hex())
+        await signals.armed(1, TARGET)
+        await signals.armed(1, TARGET)
+    await all_signals[3].failure(1, FailureCode.HASH_MISMATCH)
+    await all_signals[3].failure(1, FailureCode.HASH_MISMATCH)
+    reading = await plans.read(own_node_only=True)
+    assert reading.height == subnet.evm.height + subnet.ahead
+    assert reading.readiness is not None
+    assert [(entry.ready, entry.armed, entry.failure_code) for entry in reading.readiness.validators] == [
+        (True, True, 0),
+        (True, True, 0),
+        (True, True, 0),
+        (False, False, FailureCode.HASH_MISMATCH),
+    ]
+    assert [entry.operator for entry in reading.readiness.validators] == [each.address for each in OPERATORS]
+    assert reading.proposals[0].go
+
+    with pytest.raises(ContractRefused, match="too early for proposal 1: possible from block 35 on") as early:
+        await all_signals[0].freeze(1)
+    assert early.value.name == "TooEarly"
+    subnet.evm.mine_to(TARGET - 5)
+    with pytest.raises(ContractRefused, match="too late for proposal 1: possible up to block 34"):
+        await all_signals[3].ready(1, HASH.hex())
+    assert await all_signals[0].freeze(1) is Verdict.CROSS
+    # Somebody else had it stored: it is read at once, as at short block times nobody may look again before H.
+    assert await all_signals[1].freeze(1) is Verdict.CROSS
+    reading = await plans.read(own_node_only=True)
+    assert reading.proposals[0].verdict is Verdict.CROSS
+
+    subnet.evm.mine_to(TARGET + 1)
+    for signals in all_signals[:3]:
+        await signals.confirm(1, "ab" * 32, "CD" * 32)
+        await signals.confirm(1, "ab" * 32, "CD" * 32)
+    # A hash that is no 32 bytes, as a CID, goes in as its sha256.
+    await all_signals[3].confirm(1, "ab" * 32, "0171a0e40220" + "EE" * 32)
+    reading = await plans.read(own_node_only=False)
+    assert reading.proposals[0].status is ProposalStatus.EXECUTED
+    assert reading.readiness is not None
+    assert reading.readiness.validators[0].app_hash == "cd" * 32
+    assert reading.readiness.validators[0].exe_hash == "ab" * 32
+    await _proves(subnet, "ab" * 32)
+    for signals in all_signals:
+        await signals.close()
+    await plans.close()
+    await chain.close()
+
+
+async def _proves(subnet: OnChain, binary: str) -> None:
     """To another network what was executed here is the release that has this binary, and no other."""
     comet = CometDouble(NetworkDouble(chain_id=subnet.network.chain_id, height=TARGET + 3), 0)
     async with json_rpc(comet.answer) as server:

@@ -86,11 +86,8 @@ def signer_height(home: str) -> int:
 
 async def test_a_devnet_from_nothing_to_nothing(place: Path) -> None:
     folder = place / "net"
-    began = time.monotonic()
     steps = await up(options(folder))
-    took = time.monotonic() - began
     try:
-        assert took < 20, f"up took {took:.1f} s"
         assert [step.done for step in steps] == sorted(step.done for step in steps)
         assert steps[-1].done == steps[-1].total == len(steps) - 1
         first = await status(folder)

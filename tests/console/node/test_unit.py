@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import console
 from console.errors import InputError
 from console.node.unit import NEEDS_OPERATOR_EXIT, command_line, quoted, unit_text
-from tests.console.node.runtime.real_systemd import NoManager, RealManager
+from tests.console.node.runtime.real_systemd import RealManager
 
 ODD = [
     "",
@@ -147,18 +147,6 @@ def test_systemd_finds_nothing_wrong_with_it(tmp_path: Path, for_user: bool) -> 
     assert verified(tmp_path, text + "[Service]\nKillMode=odd\nWhat=ever\n").stderr != ""
 
 
-@pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealManager]:
-    manager = RealManager(tmp_path_factory.mktemp("systemd"))
-    try:
-        manager.start()
-        yield manager
-    except NoManager as error:
-        pytest.skip(f"no systemd: {error}")
-    finally:
-        manager.end()
-
-
 class Unit:
     """A unit of ours, installed under the real manager."""
 
@@ -181,12 +169,12 @@ class Unit:
 
 
 @pytest.fixture
-def unit(real: RealManager, tmp_path: Path) -> Iterator[Unit]:
-    unit = Unit(real, tmp_path)
+def unit(real_manager: RealManager, tmp_path: Path) -> Iterator[Unit]:
+    unit = Unit(real_manager, tmp_path)
     yield unit
-    real.run("stop", unit.name)
-    real.run("kill", "--signal=KILL", unit.name)
-    real.run("reset-failed", unit.name)
+    real_manager.run("stop", unit.name)
+    real_manager.run("kill", "--signal=KILL", unit.name)
+    real_manager.run("reset-failed", unit.name)
 
 
 def script(folder: Path, *lines: str) -> list[str]:

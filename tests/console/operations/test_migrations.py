@@ -63,7 +63,7 @@ def test_other_files_are_refused(tmp_path: Path, text: str, error: type[Exceptio
 
 
 def test_files_that_are_not_there_or_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match="No such file"):
+    with pytest.raises(InputError, match="there is no file"):
         read_migration(tmp_path / "none")
     monkeypatch.setattr(migrations, "MAX_SECTION_BYTES", 8)
     with pytest.raises(InputError, match="larger than 8 bytes"):

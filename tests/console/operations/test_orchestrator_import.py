@@ -167,7 +167,7 @@ def test_the_file_is_read_with_care(tmp_path: Path) -> None:
         (binary, "not UTF-8"),
         (fifo, "is no file"),
         (tmp_path, "is no file|Is a directory"),
-        (tmp_path / "none", "No such file"),
+        (tmp_path / "none", "there is no file"),
     ):
         with pytest.raises(InputError, match=words):
             read_orchestrator_config(path)

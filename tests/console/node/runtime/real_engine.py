@@ -140,6 +140,8 @@ class RealEngine:
         """Let it hang: it accepts connections and does not answer."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        # It answers until the last of its threads stands still.
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WNOWAIT)
 
     def thaw(self) -> None:
         """Let it go on."""
