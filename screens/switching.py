@@ -44,7 +44,7 @@ class SwitchingApp(DressedApp):
         super().__init__(settings, theme_folders)
         # Textual keeps 64, which the views and dialogs exceed.
         self.stylesheet._parse_cache = LRUCache(_STYLE_SOURCES)
-        self._left = False
+        self._leaving = False
         self._waited = 0
 
     def switch_mode(self, mode: str) -> AwaitMount:
@@ -74,7 +74,7 @@ class SwitchingApp(DressedApp):
         In small steps: whatever else is to be done has its turn between them.
         """
         for mode in tuple(self._modes):
-            if self._left:
+            if self._leaving:
                 return
             if not self._screen_stacks.get(mode):
                 await self._made(mode)
@@ -111,7 +111,7 @@ class SwitchingApp(DressedApp):
 
         To take away widgets of which the rest is yet to come would look like a crash.
         """
-        self._left = True
+        self._leaving = True
         made = all(screen.is_mounted for stack in self._screen_stacks.values() for screen in stack)
         if made or self._waited >= _MOST_WAITS:
             super().leave(code)
