@@ -38,6 +38,8 @@ TOLD_S = 0.95
 """Seconds for which the time that a Snapshot brought is new enough: each second is drawn once, not twice."""
 LOG_BATCH_S = 0.25
 """Seconds for which log lines are gathered before they are drawn at once (facts/tui.md C4)."""
+VIEWS_AFTER_S = 0.5
+"""Seconds from the first frame until the other views are made, before anybody has pressed their keys."""
 
 VIEWS: Mapping[str, tuple[str, str]] = {
     "overview": ("screens.overview", "OverviewScreen"),
@@ -127,11 +129,21 @@ class UpgradeConsoleApp(TravellingApp):
         return None if self._recorder is None else self._recorder.history
 
     def _start_following(self) -> None:
+        if not self.is_headless:
+            self.set_timer(VIEWS_AFTER_S, partial(begin, self, self._make_rest, name="views"), name="views")
         if self.session.recording is not None:
-            begin(self, self._get_ready, name="views")
             self.run_on()
-            return
-        # Imported here: what looks back is not needed for the first frame.
+        else:
+            begin(self, self._follow, name="follow")
+
+    async def _make_rest(self) -> None:
+        """What the first frame did not wait for, so that the first key that needs it need not either."""
+        await asyncio.to_thread(_import_screens)
+        await self.make_views()
+
+    async def _follow(self) -> None:
+        # In a thread: keys and drawing go on.
+        await asyncio.to_thread(import_module, "console.recording.recorder")
         from console.recording.recorder import Recorder
 
         self._recorder = Recorder(self._file, partial(self.tell, severity="error"), self._header)
@@ -145,17 +157,9 @@ class UpgradeConsoleApp(TravellingApp):
         begin(self, self._follow_logs, name="logs")
         self.set_interval(REDUCED_TICK_S if self.settings.reduced_motion else 1.0, self._tick, name="tick")
 
-    async def _get_ready(self) -> None:
-        # The first frame and the first values did not wait for any of it; the first key that needs it shall not either.
-        await asyncio.to_thread(_import_screens)
-        if not self.is_headless:
-            await self.make_views()
-
     async def _follow_snapshots(self) -> None:
         try:
             async for snapshot in self.session.snapshots():
-                if self.live is None:
-                    begin(self, self._get_ready, name="views")
                 # In a thread: what happened since the one before is asked of each of up to ten thousand validators.
                 self.live_course = await asyncio.to_thread(self.live_course.after, self.live, snapshot)
                 self.live_now = self.session.now()

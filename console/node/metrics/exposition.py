@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from console.metrics import METRICS, OWN_LABELS, Metric, MetricKind
+from console.metrics import METRICS, OWN_LABELS, Metric, MetricKind, Source
 from console.node.journal import Journal
 from console.node.metrics.counts import Buckets, JournalCounts
-from console.node.metrics.gauges import Known, gauges
+from console.node.metrics.gauges import Known, Values, gauges
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -37,6 +37,8 @@ class Exposition:
         self._counting = asyncio.Lock()
         self._registry: CollectorRegistry | None = None
         self._now: Known | None = None
+        self._told: dict[str, float] = {}
+        """Counters that are not the journal's, as high as they ever were."""
 
     async def text(self, accept: str) -> tuple[bytes, str]:
         """The metrics of this moment, and their content type.
@@ -90,7 +92,16 @@ class Exposition:
                 yield self._histogram(entry, self._counts.histograms[entry.name])
             else:
                 found = values[entry.name] if entry.name in values else self._counts.counters.get(entry.name, {})
-                yield self._plain(entry, found)
+                yield self._plain(entry, self._never_less(entry, found))
+
+    def _never_less(self, entry: Metric, values: Values) -> Values:
+        """The values; of a counter that is read from a chain the highest ever: an endpoint that lags behind would be a
+        reset, and all that it tells an increase.
+        """
+        if entry.kind is not MetricKind.COUNTER or entry.source is Source.JOURNAL or not values:
+            return values
+        self._told[entry.name] = max(self._told.get(entry.name, 0.0), values[""])
+        return {"": self._told[entry.name]}
 
     def _names(self, entry: Metric) -> tuple[str, ...]:
         return (*OWN_LABELS, *entry.labels)
@@ -98,7 +109,7 @@ class Exposition:
     def _labels(self, entry: Metric, value: str) -> tuple[str, ...]:
         return (*self._own, value) if entry.label else self._own
 
-    def _plain(self, entry: Metric, values: dict[str, float]) -> Family:
+    def _plain(self, entry: Metric, values: Values) -> Family:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
         make = CounterMetricFamily if entry.kind is MetricKind.COUNTER else GaugeMetricFamily

@@ -105,6 +105,14 @@ async def test_a_later_scrape_tells_what_came_since(exposition: Exposition, jour
     assert (before["ipc_upgrade_target_height"], after["ipc_upgrade_target_height"]) == (0, 100)
 
 
+async def test_an_endpoint_that_lags_behind_takes_no_proposal_back(exposition: Exposition, teller: Teller) -> None:
+    told = []
+    for newest in (6, 5, 7):
+        teller.now = known(proposal(id=newest))
+        told.append((await samples(exposition))["ipc_upgrade_proposals_total"])
+    assert told == [6, 6, 7]
+
+
 async def test_a_journal_of_many_pages_is_counted_whole(exposition: Exposition, journal: Journal) -> None:
     def write() -> None:
         rows = [(1.0, None, "controller-started", "{}")] * 1234
