@@ -27,9 +27,6 @@ _STYLE_SOURCES = 512
 """Most classes and files with styles that are parsed once; with more than that, each new one parses all of them."""
 _REST_S = 0.02
 """Seconds between two views that are made before anybody asked for them."""
-_WAIT_S = 0.01
-"""Seconds between two looks whether the application can be left."""
-_MOST_WAITS = 50
 
 
 class SwitchingApp(DressedApp):
@@ -44,8 +41,6 @@ class SwitchingApp(DressedApp):
         super().__init__(settings, theme_folders)
         # Textual keeps 64, which the views and dialogs exceed.
         self.stylesheet._parse_cache = LRUCache(_STYLE_SOURCES)
-        self._leaving = False
-        self._waited = 0
 
     def switch_mode(self, mode: str) -> AwaitMount:
         """Show another view; it is drawn once it has its turn, and not at all when a later key has led on by then.
@@ -74,7 +69,8 @@ class SwitchingApp(DressedApp):
         In small steps: whatever else is to be done has its turn between them.
         """
         for mode in tuple(self._modes):
-            if self._leaving:
+            if self._exit:
+                # What is left is taken apart already.
                 return
             if not self._screen_stacks.get(mode):
                 await self._made(mode)
@@ -105,19 +101,6 @@ class SwitchingApp(DressedApp):
         screen._css_update_count = self._css_update_count
         self._screen_stacks[mode] = [screen]
         return mounted
-
-    def leave(self, code: int) -> None:
-        """End the application with this exit code, once no screen is being put together.
-
-        To take away widgets of which the rest is yet to come would look like a crash.
-        """
-        self._leaving = True
-        made = all(screen.is_mounted for stack in self._screen_stacks.values() for screen in stack)
-        if made or self._waited >= _MOST_WAITS:
-            super().leave(code)
-        else:
-            self._waited += 1
-            asyncio.get_running_loop().call_later(_WAIT_S, self.leave, code)
 
     def _load_screen_css(self, screen: Screen[object]) -> None:
         if screen.CSS:
