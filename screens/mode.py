@@ -254,6 +254,7 @@ class ModeScreen(Screen[None]):
 
     def _redraw_due(self) -> None:
         if self._due:
+            self._due = False
             self.redraw()
 
     async def nearest(self) -> tuple[Copyable, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from console.model import NodeHeight, Proposal, Snapshot, Validator, ValidatorReadiness
 from console.text import duration, percent, shortened
-from widgets.moments import CLOCK_SIGN, LIVE_WITHIN_S, UNKNOWN, age_of, chain_age, count
+from widgets.moments import CLOCK_SIGN, LIVE_WITHIN_S, UNKNOWN, age_of, chain_age, power_words
 from widgets.narrowing import Narrowing
 from widgets.readiness_rows import failure_words, natural
 
@@ -84,7 +84,7 @@ class Dashboard:
         return DashboardRow(
             key=validator.address,
             name=f"{'✓' if ready else '·'} {validator.moniker or shortened(validator.address, 12)}",
-            power=count(validator.power),
+            power=power_words(validator.power, 7),
             share=fine_percent(validator.power, self.total),
             weight=fine_percent(said.power, self.total_weight) if said is not None else UNKNOWN,
             runs=_runs(said, node),

@@ -36,7 +36,7 @@ def columns_for(width: int) -> tuple[Column, ...]:
     rest = max(12, width - 10 - 6 - 8 - 6 - 6)
     return (
         ("name", "Validator", 10),
-        ("power", "Power", 6),
+        ("power_short", "Power", 6),
         ("version", "Version", 8),
         ("ready", "Ready", 6),
         ("armed", "Armed", 6),
@@ -47,7 +47,7 @@ def columns_for(width: int) -> tuple[Column, ...]:
 class ReadinessTable(_Table):
     """The readiness table; draws the lines that changed and moves nothing else."""
 
-    RIGHT: ClassVar[frozenset[str]] = frozenset({"power", "share"})
+    RIGHT: ClassVar[frozenset[str]] = frozenset({"power", "power_short", "share"})
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(cursor=False, id=id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from dataclasses import replace
 
@@ -12,11 +13,14 @@ from textual.app import App, UnknownModeError
 from textual.color import Color
 from textual.css.stylesheet import Stylesheet
 from textual.screen import Screen
+from textual.widget import Widget
 
 from console.actions import MODE_NAMES
 from console.app import UpgradeConsoleApp
+from screens.mode import ModeScreen
 from screens.node import NodeScreen
 from screens.overview import OverviewScreen
+from screens.proposals import ProposalsScreen
 from screens.validators import ValidatorsScreen
 from tests import fakes
 from tests.fakes import FakeSession
@@ -139,3 +143,20 @@ async def test_a_view_takes_theme_and_size_that_changed_while_another_was_shown(
         assert screen.styles.background == Color.parse("#fafbfc")
         await until(pilot, lambda: "consensus" in screen_text(app), "the chosen one beside the table")
         assert screen_text(app).splitlines()[-1].startswith(" F9 HALT ")
+
+
+async def test_leaving_while_a_view_is_half_made_is_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = UpgradeConsoleApp(FakeSession(fakes.idle()))
+
+    async def half(self: ModeScreen, widgets: list[Widget]) -> None:
+        await self.mount(widgets[0])
+        app.leave(0)
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        monkeypatch.setattr(ModeScreen, "mount_composed_widgets", half)
+        app.push_screen(ProposalsScreen(app.session))
+        # Not by the pilot, which would wait for a view that never comes.
+        while not app._exit:
+            await asyncio.sleep(0.01)
+    assert app.return_code == 0
