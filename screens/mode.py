@@ -10,7 +10,7 @@ from textual import events, on
 from textual.geometry import Size
 from textual.reactive import var
 from textual.screen import Screen
-from textual.widget import Widget
+from textual.widget import AwaitMount, Widget
 
 from console.actions import Action, action, actions_of, key_names
 from console.keymap import with_key
@@ -167,7 +167,7 @@ class ModeScreen(Screen[None]):
             for _ in range(_TURNS_TO_DRAW):
                 await asyncio.sleep(0)
 
-    def _on_screen_resume(self, event: events.ScreenResume) -> None:
+    async def _on_screen_resume(self, event: events.ScreenResume) -> None:  # type: ignore[override]
         # In the place of Textual's own, which styles, lays out and draws all of it again, in several turns.
         event.prevent_default()
         if not self.is_active:
@@ -181,9 +181,10 @@ class ModeScreen(Screen[None]):
         if self._css_update_count != self.app._css_update_count:
             self.app.stylesheet.update(self)
             self._css_update_count = self.app._css_update_count
-        self._catch_up()
+        await self._catch_up()
         self.stack_updates += 1
-        self._paint()
+        if self.is_active:
+            self._paint()
 
     def _paint(self) -> None:
         """Write the whole view to the terminal, now."""
@@ -202,39 +203,53 @@ class ModeScreen(Screen[None]):
         else:
             self._refresh_layout(size)
 
-    def _catch_up(self) -> None:
+    async def _catch_up(self) -> None:
         """Draw what came while something else was shown."""
         if self._behind:
             self._behind = False
+            for mounted in self._dress_for_time():
+                await mounted
             self.redraw()
             self.draw_log()
 
     def _lock_changed(self, locked: bool) -> None:
         for line in self.query(StatusLine):
             line.mark_locked(locked)
-        self.redraw()
+        self.redraw_shown()
         self.refresh_bindings()
 
     def _past_changed(self, past: Past | None) -> None:
         if past is None and self._past is None:
             return
-        from widgets.travel_line import TravelKeys, TravelLine
-
         before, self._past = self._past, past
-        began = (before is None) != (past is None)
-        if began and past is not None and not self.query(TravelLine):
-            self.mount(TravelLine(id="travel-line"), before=0)
-            self.mount(TravelKeys(id="travel-keys"))
-        if began:
-            self.set_class(past is not None, "-past")
-            self.refresh_bindings()
+        if self.is_current:
+            self._dress_for_time()
+        else:
+            self._behind = True
+        if (before is None) != (past is None):
             self.turned()
         elif before is not None and past is not None and before.place != past.place:
             self.moved_in_time()
-        self._draw_past()
-        if past is not None:
+
+    def _dress_for_time(self) -> list[AwaitMount]:
+        """Say over the past, instead of what stands there at present, which moment it is and how to move on."""
+        past, mounted = self._past, []
+        if past is not None and not self.query("#travel-line"):
+            from widgets.travel_line import TravelKeys, TravelLine
+
             ways = [(tuple(with_key(action(name), self.keymap) for name in group), word) for group, word in _WAYS]
-            self.query_one(TravelKeys).show(ways)
+            keys = TravelKeys(id="travel-keys")
+            mounted = [self.mount(TravelLine(id="travel-line"), before=0), self.mount(keys)]
+            keys.show(ways)
+        if self.has_class("-past") != (past is not None):
+            self.set_class(past is not None, "-past")
+            # In the very next frame: none may show the past and not say so.
+            self._clear_arrangement_cache()
+            self._layout_updates += 1
+            self._layout_required = True
+            self.refresh_bindings()
+        self._draw_past()
+        return mounted
 
     def watch_snapshot(self) -> None:
         self.redraw_shown()
@@ -258,6 +273,7 @@ class ModeScreen(Screen[None]):
 
     def _redraw_due(self) -> None:
         if self._due:
+            self._due = False
             self.redraw()
 
     async def nearest(self) -> tuple[Copyable, ...]:
@@ -279,7 +295,7 @@ class ModeScreen(Screen[None]):
         return refusal(entry, self.session, self.snapshot, self._past)
 
     def _draw_past(self) -> None:
-        if self._past is not None:
+        if self._past is not None and self.has_class("-past"):
             from widgets.travel_line import TravelLine
 
             self.query_one(TravelLine).show(self._past, self.snapshot)

@@ -18,6 +18,7 @@ from console.errors import ConsoleError
 from console.model import RegistryRules, Snapshot, Traffic
 from console.operations.propose_terms import has_calls, has_release
 from console.ports.session import Session
+from console.text import short_hash
 from screens.addresses import prefix_of
 from screens.buttons import button
 from screens.cuts import CutsScreen
@@ -349,7 +350,7 @@ class ProposeScreen(ModalScreen[int | None]):
         if name == "manifest" and self._manifest and not self._manifest_problem(values):
             migration = self._manifest.get("migration", "none")
             return Content.styled(
-                f"✓ read; migration: {migration} {self._manifest.get('migration_hash', '')[:16]}", GOOD
+                f"✓ read; migration: {migration} {short_hash(self._manifest.get('migration_hash', ''))}", GOOD
             )
         if name == "calls" and values["calls"] and self._reviewed == values["calls"]:
             return Content.styled("✓ read", GOOD)

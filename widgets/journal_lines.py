@@ -13,7 +13,6 @@ from widgets.panel import RowsPanel
 _STATES = {state.value.lower(): state for kind in (Preparation, Arming, Crossing) for state in kind if state.value}
 _BAD = {"failed", "missed_halt", "needs_operator", "parked", "rollback"}
 _GOOD = {"committed", "ready", "armed"}
-_HASH_SHOWN = 13
 
 
 class JournalLines(RowsPanel):
@@ -44,5 +43,5 @@ def journal_line(entry: JournalEntry) -> Content:
     style = BAD if not _BAD.isdisjoint(words) else GOOD if not _GOOD.isdisjoint(words) else STRONG if entered else ""
     kind = " ".join(word.upper() for word in words) if entered else entry.kind
     return Content.assemble(
-        (f"{time_of_day(entry.at)}  ", MUTED), (kind, style), f"  {with_short_hashes(entry.detail, _HASH_SHOWN)}"
+        (f"{time_of_day(entry.at)}  ", MUTED), (kind, style), f"  {with_short_hashes(entry.detail)}"
     )

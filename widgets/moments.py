@@ -119,3 +119,17 @@ def local_clock(moment: float | None) -> str:
 def count(number: int | None) -> str:
     """A height or a power with thousands marked: `1,234`; unknown is `—`."""
     return UNKNOWN if number is None else f"{number:,}"
+
+
+def power_words(power: int, width: int) -> str:
+    """A voting power in at most `width` columns, five or more: `12,345`, or with a unit and rounded down, `12.3k`."""
+    for words in (count(power), str(power)):
+        if len(words) <= width:
+            return words
+    for unit, digits in (("k", 3), ("M", 6), ("G", 9), ("T", 12), ("P", 15), ("E", 18)):
+        whole = power // 10**digits
+        if whole < 1000:
+            places = 3 - len(str(whole))
+            part = power // 10 ** (digits - places) % 10**places
+            return f"{whole}.{part:0{places}}{unit}" if places else f"{whole}{unit}"
+    return f"{power:.0e}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 
 from console.model import NodeStatus, Snapshot
-from console.text import duration, shortened
+from console.text import duration, short_hash
 from widgets.drawn import MUTED, STRONG, WARN, stacked
 from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, count
 from widgets.node_course import NodeCourse, course_of
@@ -72,7 +72,7 @@ def _runs(node: NodeStatus, snapshot: Snapshot, now: float) -> Content:
     height = count(node.height) + (f" {CLOCK_SIGN}" if age.stale and node.height is not None else "")
     armed = f"halts at {count(node.halt_height)}" if node.halt_height else "not armed"
     code = "" if node.last_exit_code is None else f" · last exit code {node.last_exit_code}"
-    exe = f" · {shortened(node.exe_sha256, 13)}" if node.exe_sha256 else ""
+    exe = f" · {short_hash(node.exe_sha256)}" if node.exe_sha256 else ""
     return Content.assemble(
         ("runs  ", MUTED),
         f"{node.generation or UNKNOWN} · {node.version or 'version unknown'}{exe} · height {height} · {armed}{code}",

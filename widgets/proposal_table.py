@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from console.actions import action
 from console.model import Proposal, ProposalStatus, Verdict
 from console.text import percent
-from widgets.moments import UNKNOWN, count
+from widgets.moments import UNKNOWN, count, power_words
 from widgets.narrowing import NOTHING_TYPED, Narrowing
 from widgets.proposal_words import height_words
 from widgets.row_table import Column, RowTable
@@ -26,6 +26,10 @@ _TONES = {
     ProposalStatus.CANCELLED: "muted",
     ProposalStatus.ROLLED_BACK: "bad",
 }
+
+
+_READY = 11
+"""Columns of what is ready, with the gap that follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +61,18 @@ def proposal_row(proposal: Proposal) -> ProposalRow:
         status=proposal.status.words,
         height=height_words(proposal),
         vote=percent(proposal.yes_power, proposal.voting_power),
-        ready=UNKNOWN if calls_alone else f"{proposal.ready_power} of {proposal.total_power}",
-        armed=UNKNOWN if calls_alone else count(proposal.armed_power),
+        ready=UNKNOWN if calls_alone else _ready(proposal),
+        armed=UNKNOWN if calls_alone else power_words(proposal.armed_power, 7),
         verdict=UNKNOWN if proposal.verdict is Verdict.NONE else proposal.verdict.name,
         calls=str(proposal.linked_calls or ""),
         proposed=count(proposal.proposed_at),
         tone=_TONES.get(proposal.status, ""),
     )
+
+
+def _ready(proposal: Proposal) -> str:
+    power = f"{proposal.ready_power} of {proposal.total_power}"
+    return power if len(power) < _READY else percent(proposal.ready_power, proposal.total_power)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +122,7 @@ class ProposalTable(RowTable[ProposalRow]):
             ("status", "State", 12),
             ("height", "Height H", 14),
             ("vote", "Yes", 6),
-            ("ready", "Ready", 11),
+            ("ready", "Ready", _READY),
             ("verdict", "Verdict", 8),
         ]
         if width >= 104:

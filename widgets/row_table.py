@@ -20,6 +20,9 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+ORDERED_AT_ONCE = 500
+"""Rows that a table puts in order without a thread: some milliseconds."""
+
 Column = tuple[str, str, int]
 """Field of the row, heading, and width with the gap that follows."""
 
