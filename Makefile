@@ -15,10 +15,12 @@ NETWORKS := tests/e2e tests/test_wheel.py tests/console/cli tests/console/devnet
 demo: $(VENV)/.runtime
 	$(BIN)/upgrade-console --network devnet $(if $(DEMO_DIR),--dir $(DEMO_DIR))
 
-# Side by side, since they wait as long as they work; a worker without tests takes some of another's. Of whole networks
-# three at a time: with more, blocks would be made faster than two cores get ready for them.
+# Four side by side, since they wait as long as they work; a worker without tests takes some of another's. Fault runs are
+# side by side already and fill two cores. Of whole networks three: with more, blocks would be made faster than two cores
+# get ready for them.
 test: $(VENV)/.dev
-	$(BIN)/pytest -q -n 4 --dist worksteal -m "not e2e and not soak"
+	$(BIN)/pytest -q -n 4 --dist worksteal -m "not e2e and not soak" --ignore tests/faults
+	$(BIN)/pytest -q tests/faults
 	$(BIN)/pytest -q -n 3 --dist loadgroup -m "e2e and not soak" $(NETWORKS)
 
 # A thousand more fault runs and every planted bug (docs/faults.md), the longest stories of whole networks, wide sweeps.

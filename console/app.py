@@ -130,11 +130,20 @@ class UpgradeConsoleApp(TravellingApp):
 
     def _start_following(self) -> None:
         if not self.is_headless:
-            self.set_timer(VIEWS_AFTER_S, partial(begin, self, self.make_views, name="views"), name="views")
+            self.set_timer(VIEWS_AFTER_S, partial(begin, self, self._make_rest, name="views"), name="views")
         if self.session.recording is not None:
             self.run_on()
-            return
-        # Imported here: what looks back is not needed for the first frame.
+        else:
+            begin(self, self._follow, name="follow")
+
+    async def _make_rest(self) -> None:
+        """What the first frame did not wait for, so that the first key that needs it need not either."""
+        await asyncio.to_thread(_import_screens)
+        await self.make_views()
+
+    async def _follow(self) -> None:
+        # In a thread: keys and drawing go on.
+        await asyncio.to_thread(import_module, "console.recording.recorder")
         from console.recording.recorder import Recorder
 
         self._recorder = Recorder(self._file, partial(self.tell, severity="error"), self._header)
@@ -151,11 +160,9 @@ class UpgradeConsoleApp(TravellingApp):
     async def _follow_snapshots(self) -> None:
         try:
             async for snapshot in self.session.snapshots():
-                if self.live is None:
-                    # The first frame did not wait for them; the first key that needs one shall not either.
-                    begin(self, partial(asyncio.to_thread, _import_screens), name="imports")
+                # In a thread: what happened since the one before is asked of each of up to ten thousand validators.
+                self.live_course = await asyncio.to_thread(self.live_course.after, self.live, snapshot)
                 self.live_now = self.session.now()
-                self.live_course = self.live_course.after(self.live, snapshot)
                 self.live = snapshot
                 if self._recorder is not None:
                     self._recorder.snapshot(snapshot)

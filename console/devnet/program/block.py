@@ -23,7 +23,7 @@ _NANOS = 1_000_000_000
 _HASH = re.compile(r"[0-9A-F]{64}")
 _ADDRESS = re.compile(r"[0-9A-F]{40}")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z")
-_NO_TIME = "0001-01-01T00:00:00Z"
+NO_TIME = "0001-01-01T00:00:00Z"
 FLAG_ABSENT, FLAG_COMMIT, FLAG_NIL = 1, 2, 3
 
 
@@ -132,7 +132,7 @@ class CommitSig:
     def to_json(self) -> dict[str, object]:
         """CometBFT's shape."""
         if self.flag == FLAG_ABSENT:
-            return {"block_id_flag": 1, "validator_address": "", "timestamp": _NO_TIME, "signature": None}
+            return {"block_id_flag": 1, "validator_address": "", "timestamp": NO_TIME, "signature": None}
         return {
             "block_id_flag": self.flag,
             "validator_address": self.address,
@@ -219,7 +219,7 @@ class Header:
     def to_json(self) -> dict[str, object]:
         """CometBFT's shape; what this chain does not use has the value CometBFT gives to nothing."""
         return {
-            "version": {"block": "11"},
+            "version": {"block": "11", "app": "1"},
             "chain_id": self.chain_id,
             "height": str(self.height),
             "time": format_time(self.time_ns),

@@ -34,6 +34,11 @@ class Mempool:
     def __len__(self) -> int:
         return len(self._txs)
 
+    @property
+    def size(self) -> int:
+        """Bytes of all that waits."""
+        return sum(len(tx.raw) for tx in self._txs.values())
+
     def __contains__(self, raw: bytes) -> bool:
         return hashlib.sha256(raw).digest() in self._keys
 

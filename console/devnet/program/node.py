@@ -56,6 +56,8 @@ class Node:
         machine: The consensus of the height being worked on.
         height_start: Seconds since 1970 when that height began here.
         blocks: Known blocks of that height by hash.
+        listeners: Called after each executed block.
+        step_listeners: Called when height, round or step may have changed.
     """
 
     def __init__(
@@ -85,7 +87,8 @@ class Node:
         self.height_start = time.time()
         self.progress = 0
         self.committing = False
-        self.on_executed: Callable[[], None] = lambda: None
+        self.listeners: list[Callable[[], None]] = []
+        self.step_listeners: list[Callable[[], None]] = []
         self._wal = wal
         self._log = log
         self._loop = asyncio.get_running_loop()
@@ -143,6 +146,7 @@ class Node:
         if self.state.height == 0:
             begins = now
         self.height_start = begins
+        self._stepped()
         height = self.machine.height
         self._timers.append(self._loop.call_later(begins - now, self._begin_rounds, height))
         for message in self._early.pop(height, []):
@@ -179,10 +183,15 @@ class Node:
                     self.progress += 1
                 for action in self.machine.handle(event):
                     self._act(action)
+                self._stepped()
         except Exception as error:  # The loop would only print it; the node must end with it.
             self.fail(error)
         finally:
             self._draining = False
+
+    def _stepped(self) -> None:
+        for listener in self.step_listeners:
+            listener()
 
     def fail(self, error: BaseException) -> None:
         """Ends the node with `error`."""
@@ -382,7 +391,8 @@ class Node:
         self.mempool.drop(block.txs)
         self.committing = False
         self._enter_height()
-        self.on_executed()
+        for listener in self.listeners:
+            listener()
         if height not in self._ahead:
             self.request_blocks()
 

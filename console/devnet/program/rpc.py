@@ -9,30 +9,40 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
-from .block import Commit, block_id, format_time
-from .consensus import Validator
+from .block import NO_TIME, Commit, block_id, format_time
+from .events import EventPort
 from .keys import PUBLIC_KEY_TYPE
 from .node import Node
 from .p2p import Hello, Network, Peer
-from .roundstate import dump_consensus_state
+from .roundstate import consensus_state, dump_consensus_state, validator_json
 from .store import StoredBlock
 from .validation import commit_of
 
 Params = Mapping[str, object]
 Handler = Callable[[Params], Awaitable[dict[str, object]]]
 MAX_BODY = 1024 * 1024
+COMETBFT_VERSION = "0.37.15"
+"""Of the CometBFT whose shapes these are: what it says of itself is not the release."""
 _MAX_BATCH = 100
+_POSITIONS = {
+    "validators": ("height", "page", "per_page"),
+    "block": ("height",),
+    "blockchain": ("minHeight", "maxHeight"),
+    "commit": ("height",),
+    "header": ("height",),
+}
+"""Names of parameters that are given by position."""
 _MAX_HEADERS = 20
 """Of one `blockchain`, as CometBFT limits it."""
-_NO_TIME = "0001-01-01T00:00:00Z"
 
 
 class RpcError(Exception):
     """A JSON-RPC error: code, message and CometBFT's data."""
 
-    def __init__(self, code: int, message: str, data: str) -> None:
+    def __init__(self, code: int, message: str, data: str = "") -> None:
         super().__init__(data)
-        self.body = {"code": code, "message": message, "data": data}
+        # CometBFT leaves out what has the zero value.
+        self.body = {"code": code, "message": message, **({"data": data} if data else {})}
 
 
 def _internal(text: str) -> RpcError:
@@ -43,9 +53,11 @@ def _int(params: Params, name: str) -> int | None:
     value = params.get(name)
     if value is None or value == "":
         return None
-    text = str(value).strip('"')
-    if isinstance(value, bool) or not text.isascii() or not text.lstrip("-").isdigit() or len(text) > 19:
-        raise RpcError(-32602, "Invalid params", f"error converting http params to arguments: {name} is not an integer")
+    # A 64-bit integer is a string in JSON too.
+    text = value.strip('"') if isinstance(value, str) else ""
+    if not text.isascii() or not text.lstrip("-").isdigit() or len(text) > 19:
+        why = f"invalid 64-bit integer encoding {json.dumps(value)} of {name}, expected string"
+        raise RpcError(-32602, "Invalid params", f"error converting params to arguments: {why}")
     return int(text)
 
 
@@ -66,51 +78,59 @@ class CometPort:
             "blockchain": self._blockchain,
             "commit": self._commit,
             "genesis": self._genesis,
+            "consensus_state": self._consensus_state,
             "dump_consensus_state": self._dump,
+            "header": self._header,
+            "num_unconfirmed_txs": self._waiting,
         }
 
     def app(self) -> web.Application:
         """The web application of the RPC port."""
         app = web.Application(client_max_size=MAX_BODY)
         app.router.add_post("/", self._post)
+        app.router.add_get("/websocket", EventPort(self._node, self._answer).connect)
         app.router.add_get("/{method:.*}", self._get)
         return app
 
     async def _get(self, request: web.Request) -> web.Response:
-        answer = await self._answer(request.match_info["method"].strip("/"), dict(request.query), -1)
-        error = answer.get("error")
-        status = 200
-        if isinstance(error, dict):
-            status = 404 if error.get("code") == -32601 else 500
-        return _json(answer, status)
+        method = request.match_info["method"].strip("/")
+        if method not in self._handlers:
+            return web.Response(text="404 page not found\n", status=404)
+        answer = await self._answer(method, dict(request.query), -1)
+        return _json(answer, 500 if "error" in answer else 200)
 
     async def _post(self, request: web.Request) -> web.Response:
         try:
             body = json.loads(await request.read())
         except (ValueError, RecursionError) as error:
-            broken = RpcError(-32700, "Parse error. Invalid JSON", str(error))
-            return _json({"jsonrpc": "2.0", "id": -1, "error": broken.body})
+            broken = RpcError(-32700, "Parse error. Invalid JSON", f"error unmarshaling request: {error}")
+            return _json({"jsonrpc": "2.0", "error": broken.body}, 500)
         calls = body if isinstance(body, list) else [body]
-        if not calls or len(calls) > _MAX_BATCH:
-            bad = RpcError(-32600, "Invalid Request", f"a batch holds 1 to {_MAX_BATCH} calls")
+        if len(calls) > _MAX_BATCH:
+            bad = RpcError(-32600, "Invalid Request", f"a batch holds at most {_MAX_BATCH} calls")
             return _json({"jsonrpc": "2.0", "id": -1, "error": bad.body})
-        answers = [await self._call(each) for each in calls]
+        # What has no id is a notification, and gets no answer.
+        answers = [await self._call(each) for each in calls if not isinstance(each, dict) or "id" in each]
+        if not answers:
+            return web.Response()
         return _json(answers if isinstance(body, list) else answers[0])
 
     async def _call(self, call: object) -> dict[str, object]:
         if not isinstance(call, dict) or not isinstance(call.get("method"), str):
             return {"jsonrpc": "2.0", "id": -1, "error": RpcError(-32600, "Invalid Request", "no method").body}
-        params = call.get("params") or {}
+        method, params = call["method"], call.get("params") or {}
+        if isinstance(params, list):
+            params = dict(zip(_POSITIONS.get(method, ()), params, strict=False))
         if not isinstance(params, dict):
-            bad = RpcError(-32602, "Invalid params", "parameters are given by name here")
-            return {"jsonrpc": "2.0", "id": call.get("id", -1), "error": bad.body}
-        return await self._answer(call["method"], params, call.get("id", -1))
+            bad = RpcError(-32602, "Invalid params", "parameters are an object or an array")
+            return {"jsonrpc": "2.0", "id": call["id"], "error": bad.body}
+        return await self._answer(method, params, call["id"])
 
     async def _answer(self, method: str, params: Params, number: object) -> dict[str, object]:
         handler = self._handlers.get(method)
         try:
             if handler is None:
-                raise RpcError(-32601, "Method not found", "")
+                raise RpcError(-32601, "Method not found")
             return {"jsonrpc": "2.0", "id": number, "result": await handler(params)}
         except RpcError as error:
             return {"jsonrpc": "2.0", "id": number, "error": error.body}
@@ -145,7 +165,7 @@ class CometPort:
             sync[f"{prefix}_block_hash"] = header.hash if header else ""
             sync[f"{prefix}_app_hash"] = header.app_hash if header else ""
             sync[f"{prefix}_block_height"] = str(header.height if header else 0)
-            sync[f"{prefix}_block_time"] = format_time(header.time_ns) if header else _NO_TIME
+            sync[f"{prefix}_block_time"] = format_time(header.time_ns) if header else NO_TIME
         sync["catching_up"] = node.catching_up
         return {
             "node_info": self._node_info(self._identity, str(node.config.p2p), str(node.config.rpc)),
@@ -214,6 +234,16 @@ class CometPort:
             "canonical": following is not None,
         }
 
+    async def _header(self, params: Params) -> dict[str, object]:
+        return {"header": self._stored(params).block.header.to_json()}
+
+    async def _waiting(self, params: Params) -> dict[str, object]:
+        count, size = str(len(self._node.mempool)), str(self._node.mempool.size)
+        return {"n_txs": count, "total": count, "total_bytes": size, "txs": None}
+
+    async def _consensus_state(self, params: Params) -> dict[str, object]:
+        return consensus_state(self._node)
+
     async def _dump(self, params: Params) -> dict[str, object]:
         return dump_consensus_state(self._node, list(self._network.peers.values()))
 
@@ -244,12 +274,12 @@ class CometPort:
 
     def _node_info(self, hello: Hello, p2p: str, rpc: str) -> dict[str, object]:
         return {
-            "protocol_version": {"p2p": "8", "block": "11", "app": "0"},
+            "protocol_version": {"p2p": "8", "block": "11", "app": "1"},
             "id": hello.node_id,
             "listen_addr": f"tcp://{p2p}",
             "network": hello.chain_id,
-            "version": hello.version,
-            "channels": "40202122233038606100",
+            "version": COMETBFT_VERSION,
+            "channels": "402021222330386061",
             "moniker": hello.moniker,
             "other": {"tx_index": "off", "rpc_address": f"tcp://{rpc}" if rpc else ""},
         }
@@ -261,16 +291,6 @@ class CometPort:
             "connection_status": {"Duration": str(int((time.monotonic() - peer.since) * 1e9))},
             "remote_ip": peer.address.rpartition(":")[0],
         }
-
-
-def validator_json(validator: Validator) -> dict[str, object]:
-    """One validator in CometBFT's shape."""
-    return {
-        "address": validator.address,
-        "pub_key": {"type": PUBLIC_KEY_TYPE, "value": base64.b64encode(validator.public_key).decode()},
-        "voting_power": str(validator.power),
-        "proposer_priority": "0",
-    }
 
 
 def _json(body: object, status: int = 200) -> web.Response:

@@ -105,7 +105,7 @@ async def _run(config: NodeConfig) -> None:
         lambda: node.state.height,
         lambda raw: node.broadcast({"t": "tx", "tx": base64.b64encode(raw).decode()}),
     )
-    node.on_executed = pool.executed
+    node.listeners.append(pool.executed)
     await gossip.network.start()
     node.start()
     ticking = asyncio.create_task(gossip.run())

@@ -48,7 +48,7 @@ def test_status_and_abci_info(node: TestNode) -> None:
     status = _result(node, "status")
     assert status["node_info"]["moniker"] == "node1"
     assert status["node_info"]["network"] == CHAIN_ID
-    assert status["node_info"]["version"] == "v0.1.5"
+    assert status["node_info"]["version"] == "0.37.15"
     assert status["validator_info"]["voting_power"] == "10"
     assert int(status["sync_info"]["latest_block_height"]) >= 4
     assert status["sync_info"]["catching_up"] is False
@@ -103,7 +103,6 @@ def test_dump_consensus_state(node: TestNode) -> None:
 
 
 def test_errors_of_the_comet_port(node: TestNode) -> None:
-    assert node.rpc("no_such")["error"]["code"] == -32601
     assert "must be less than or equal" in node.rpc("block?height=999999")["error"]["data"]
     assert "must be greater than 0" in node.rpc("block?height=0")["error"]["data"]
     assert node.rpc("block?height=x")["error"]["code"] == -32602
@@ -116,7 +115,8 @@ def test_headers_of_the_last_blocks(node: TestNode) -> None:
     assert {meta["num_txs"] for meta in answer["block_metas"]} == {"0"}
     assert answer["block_metas"][0]["block_id"] == node.rpc("block?height=4")["result"]["block_id"]
     assert int(answer["last_height"]) >= 4
-    assert node.rpc("blockchain")["result"]["block_metas"][-1]["header"]["height"] == "1"
+    newest = node.rpc("blockchain")["result"]
+    assert int(newest["block_metas"][-1]["header"]["height"]) == max(1, int(newest["last_height"]) - 19)
     assert "can't be greater than max height" in node.rpc("blockchain?minHeight=4&maxHeight=3")["error"]["data"]
 
 
