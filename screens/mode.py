@@ -78,6 +78,8 @@ class ModeScreen(Screen[None]):
         self.keymap: Mapping[str, str] = {}
         """Keys of the operator's own, by action; set by the application."""
         self._past: Past | None = None
+        self._fitted = Size()
+        """For which it has its classes."""
         self._behind = False
         """Whether something came while this was not shown."""
         self._due = False
@@ -139,6 +141,7 @@ class ModeScreen(Screen[None]):
             taken = self._get_breakpoint_classes(cells, breakpoints)
             fitting |= {name: name in taken for _, name in breakpoints}
         self.update_classes(fitting, update=False)
+        self._fitted = size
 
     def lay_out(self) -> None:
         """Lay it out and draw it, though it is not shown yet."""
@@ -153,8 +156,9 @@ class ModeScreen(Screen[None]):
             await self.mount(widget)
 
     async def _on_resize(self, event: events.Resize) -> None:
+        # Textual's own handler takes the classes of this size.
+        self._fitted = event.size
         if self._size:
-            # Textual's own follows.
             return
         event.prevent_default()
         # The first frame is whole, and drawn once: when everything has drawn itself for the room that it got.
@@ -171,7 +175,7 @@ class ModeScreen(Screen[None]):
             return
         self.app._refresh_notifications()
         self._update_auto_focus()
-        if self._size != self.app.size:
+        if self._fitted != self.app.size:
             self.fit(self.app.size)
             self._css_update_count = -1
         if self._css_update_count != self.app._css_update_count:

@@ -37,7 +37,7 @@ class ValidatorsScreen(FilteredScreen):
     EXPLANATION = (
         "The bar shows the power that has the release verified and staged; ┃ is the line at which the upgrade gets its "
         "height, or may cross. Runs is what a validator's node answers, in brackets what its key advertised; Ready for "
-        "is the release that it has signalled. Last seen: when its node answered, or its key said something. "
+        "is the release that it has signalled. Seen ago: when its node answered, or its key said something. "
         "Enter shows one validator in full. / shows only those that match a name, an address, a version, a state or a "
         "pattern; ! first shows the others. o goes to the next order, O turns it round; a click on a heading does both."
     )

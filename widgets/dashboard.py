@@ -14,7 +14,7 @@ from console.model import Proposal, ProposalStatus, ReleaseKind, ScheduleKind, S
 from console.text import percent
 from widgets.dashboard_rows import ORDERS, Dashboard, DashboardRow, DashboardRows, Form, InOrder, Wish, in_order
 from widgets.drawn import GOOD, MUTED, WARN, stacked
-from widgets.moments import UNKNOWN, chain_age
+from widgets.moments import chain_age, why_no_chain
 from widgets.narrowing import Narrowing
 from widgets.panel import SnapshotPanel
 from widgets.power_bar import Share, power_bar
@@ -37,7 +37,7 @@ class ReadinessPanel(SnapshotPanel):
         upgrade = snapshot.upgrade if snapshot is not None else None
         if snapshot is None or snapshot.chain is None:
             self.head(Content("Readiness"))
-            self.draw(Content.styled(f"{UNKNOWN} not known yet", MUTED))
+            self.draw(Content.styled(why_no_chain(snapshot), MUTED if snapshot is None else WARN))
             return
         if upgrade is None:
             self.head(Content("Readiness"))
@@ -72,7 +72,7 @@ def outcome_lines(proposal: Proposal, clock: Clock) -> list[str]:
     if proposal.has_height:
         left = clock.until(proposal.target_height)
         if proposal.status is not ProposalStatus.SCHEDULED or (left is not None and left <= 0):
-            return [f"Its height was {proposal.target_height:,}; it is {proposal.status.words}."]
+            return [_after_height(proposal, left)]
         return [
             f"Scheduled: executed at H = {clock.at(proposal.target_height)}.",
             f"Frozen at {clock.at(proposal.freeze_height)}.",
@@ -85,6 +85,14 @@ def outcome_lines(proposal: Proposal, clock: Clock) -> list[str]:
     if clock.height is not None:
         lines.append(f"Scheduled in the next block, H would be {clock.at(clock.height + 1 + proposal.delay)}.")
     return lines
+
+
+def _after_height(proposal: Proposal, left: int | None) -> str:
+    if proposal.status is not ProposalStatus.SCHEDULED:
+        return f"Its height was {proposal.target_height:,}; it is {proposal.status.words}."
+    verdict = f", by the verdict {proposal.verdict.name}" if proposal.frozen_at else ""
+    when = "The chain stands before executing" if left == 0 else "The chain went on past"
+    return f"{when} H = {proposal.target_height:,}{verdict}; it is scheduled until enough have confirmed."
 
 
 class DashboardTable(RowTable[DashboardRow]):
@@ -111,12 +119,12 @@ class DashboardTable(RowTable[DashboardRow]):
         """At 80 columns what decides; wider, what was advertised and whose it is."""
         columns: list[Column] = [
             ("name", "Validator", 13),
-            ("power", "Power", 8),
-            ("share", "Share", 7),
+            ("power", "Power", 7),
+            ("share", "Share", 6),
             ("runs", "Runs", 9),
             ("release", "Ready for", 10),
-            ("since", "Since", 8),
-            ("seen", "Last seen", 10),
+            ("since", "Since", 7),
+            ("seen", "Seen ago", 9),
             ("state", "State", 0),
         ]
         if self._with_addresses:

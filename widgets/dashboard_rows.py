@@ -272,9 +272,9 @@ def _heard(said: ValidatorReadiness | None) -> int:
 def _seen(node: NodeHeight | None, said: ValidatorReadiness | None, taken_at: float, now: float) -> str:
     if node is not None:
         age = age_of(node.age_s, taken_at, now).seconds or 0.0
-        return "now" if node.reachable and age < LIVE_WITHIN_S else f"{duration(age)} ago"
+        return "now" if node.reachable and age < LIVE_WITHIN_S else duration(age)
     heard = _heard(said)
-    return f"{duration(now - heard)} ago" if heard else UNKNOWN
+    return duration(now - heard) if heard else UNKNOWN
 
 
 def _state(said: ValidatorReadiness | None, proposal: Proposal | None) -> tuple[str, str]:

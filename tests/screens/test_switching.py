@@ -147,6 +147,14 @@ async def test_a_view_takes_theme_and_size_that_changed_while_another_was_shown(
         assert screen.styles.background == Color.parse("#fafbfc")
         await until(pilot, lambda: "consensus" in screen_text(app), "the chosen one beside the table")
         assert screen_text(app).splitlines()[-1].startswith(" F9 HALT ")
+        # Back to the first size while another is shown: what it was made for is no longer what it was shown at.
+        await pilot.press("1")
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: app.screen.has_class("-narrow", "-short"), "the overview in the first size")
+        await pilot.press("3")
+        await until(
+            pilot, lambda: screen.is_current and screen.has_class("-narrow", "-short"), "the validators as well"
+        )
 
 
 async def test_every_frame_of_the_past_says_so_and_only_the_view_that_is_shown_is_dressed_for_it(

@@ -158,7 +158,7 @@ async def test_ten_thousand(in_the_loop: set[str]) -> None:
         assert names(table)[:4] == ["validator0", "validator1", "validator2", "validator3"]
         await pilot.press("end")
         last = table.chosen
-        assert "      11  <0.1%" in table.render_line(table.size.height - 1).text
+        assert "     11 <0.1%" in table.render_line(table.size.height - 1).text
         assert session.feed is not None
         session.feed.put_nowait(crowd(10_000, ready=10_000, height=1235))
         await until(pilot, lambda: "Ready: 10,000 · pending: 0" in screen_text(app), "the new Snapshot")
