@@ -12,6 +12,9 @@ UntrustedText = NewType("UntrustedText", str)
 MAX_SHOWN = 256
 """Characters shown of a foreign string."""
 
+_HASH_SHOWN = 13
+"""Columns: six digits from each end."""
+
 _HASH = re.compile(r"[0-9a-fA-F]{64}")
 
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -53,9 +56,14 @@ def shortened(text: str, width: int) -> str:
     return f"{text[:left]}…{text[-right:]}"
 
 
-def with_short_hashes(text: str, width: int = 17) -> str:
+def short_hash(digest: str) -> str:
+    """A hash shortened to its ends, the same everywhere, so that what two places show can be compared by eye."""
+    return shortened(digest, _HASH_SHOWN)
+
+
+def with_short_hashes(text: str) -> str:
     """A sentence with its hashes shortened to their ends: whole they stand in the log and the proposal."""
-    return _HASH.sub(lambda found: shortened(found.group(), width), text)
+    return _HASH.sub(lambda found: short_hash(found.group()), text)
 
 
 def duration(seconds: float | None) -> str:

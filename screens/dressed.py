@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import signal
@@ -21,9 +22,11 @@ from textual.actions import ActionParseResult
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.content import Content
+from textual.css.query import NoMatches
 from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.widget import MountError
 
 from console.actions import ACTIONS, PALETTE, key_name
 from screens.cropped import CroppedUpdate
@@ -147,6 +150,17 @@ class DressedApp(App[int]):
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         super()._display(screen, CroppedUpdate.of(renderable) if isinstance(renderable, ChopsUpdate) else renderable)
+
+    def _handle_exception(self, error: Exception) -> None:
+        # What is half made when the console is left comes apart, and nobody sees it: no crash.
+        if self._exit and isinstance(getattr(error, "error", error), MountError | NoMatches):
+            return
+        super()._handle_exception(error)
+
+    def _print_error_renderables(self) -> None:
+        # The terminal may be what is gone.
+        with contextlib.suppress(OSError):
+            super()._print_error_renderables()
 
     def _fatal_error(self) -> None:
         # Textual prints the traceback with local variables, which may hold what nobody should read (facts/tui.md §0.7).

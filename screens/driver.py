@@ -11,6 +11,7 @@ import contextlib
 import os
 import select
 import sys
+import termios
 import threading
 from collections.abc import Callable
 from typing import TextIO
@@ -147,6 +148,27 @@ class TerminalDriver(LinuxDriver):
         if self._output is not None:
             self._output.begin_last_words()
         super().stop_application_mode()
+
+    def _sigcont_application(self, *_: object) -> None:
+        """Go on after a stop."""
+        if self._output is None:
+            super()._sigcont_application()
+        else:
+            # A stop that nobody could prepare for (SIGSTOP): Textual would start everything a second time, beside what
+            # still runs, and keep the raw terminal as its usual state.
+            self._in_loop(self._begin_anew)
+
+    def _begin_anew(self) -> None:
+        """Take the terminal again: whoever had it meanwhile may have drawn on it and set its modes."""
+        try:
+            termios.tcgetattr(self.fileno)
+        except termios.error:
+            # A hang-up is followed by a SIGCONT too, and ends the console by itself.
+            return
+        if self._output is not None:
+            self.suspend_application_mode()
+            self.resume_application_mode()
+            self._draw_anew()
 
     def close(self) -> None:
         """Stop drawing."""

@@ -12,12 +12,14 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.reactive import var
 from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Button, Checkbox, Input, Static
 
 from console.errors import ConsoleError
 from console.model import RegistryRules, Snapshot, Traffic
 from console.operations.propose_terms import has_calls, has_release
 from console.ports.session import Session
+from console.text import short_hash
 from screens.addresses import prefix_of
 from screens.buttons import button
 from screens.cuts import CutsScreen
@@ -169,7 +171,15 @@ class ProposeScreen(ModalScreen[int | None]):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """What a field's value means stands below it: both are in sight."""
-        for parent in event.widget.ancestors:
+        self._show_group(event.widget)
+
+    def on_resize(self) -> None:
+        """What is being filled in stays in sight."""
+        if self.focused is not None:
+            self.call_after_refresh(self._show_group, self.focused)
+
+    def _show_group(self, field: Widget) -> None:
+        for parent in field.ancestors:
             if isinstance(parent, Vertical) and parent.has_class("group"):
                 parent.scroll_visible(animate=False)
                 return
@@ -349,7 +359,7 @@ class ProposeScreen(ModalScreen[int | None]):
         if name == "manifest" and self._manifest and not self._manifest_problem(values):
             migration = self._manifest.get("migration", "none")
             return Content.styled(
-                f"✓ read; migration: {migration} {self._manifest.get('migration_hash', '')[:16]}", GOOD
+                f"✓ read; migration: {migration} {short_hash(self._manifest.get('migration_hash', ''))}", GOOD
             )
         if name == "calls" and values["calls"] and self._reviewed == values["calls"]:
             return Content.styled("✓ read", GOOD)

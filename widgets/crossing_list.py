@@ -10,7 +10,7 @@ from console.model import ChainView, Crossing, NodeHeight, NodeStatus, Proposal,
 from console.model.crossing import VOTER_DIGITS
 from console.text import duration, shortened
 from widgets.drawn import BAD, GOOD, MUTED, WARN, stacked
-from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, count
+from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, count, power_words
 from widgets.panel import RowsPanel
 from widgets.readiness_rows import DOWN_AFTER_S
 
@@ -176,4 +176,4 @@ class CrossingList(RowsPanel):
 def _line(row: CrossingRow, name: int) -> Content:
     named = row.name if len(row.name) <= name else f"{row.name[: name - 1]}…"
     signs = f"{row.halted:<4} {row.backed_up:<5} {row.switched:<3} {row.started:<3} "
-    return Content.assemble(f"{named:<{name}} {count(row.power):>6}  {signs}", (row.state, _TONES[row.tone]))
+    return Content.assemble(f"{named:<{name}} {power_words(row.power, 6):>6}  {signs}", (row.state, _TONES[row.tone]))

@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual.content import Content
 
 from console.model import GenerationOnDisk
-from console.text import shortened, size
+from console.text import short_hash, size
 from widgets.drawn import BAD, STRONG, stacked
 from widgets.moments import UNKNOWN, wall_clock
 from widgets.row_table import Column, RowTable
@@ -45,7 +45,7 @@ def _row(generation: GenerationOnDisk, next_name: str) -> GenerationRow:
         state=_state(generation, following),
         verified=verified_words(generation),
         size=UNKNOWN if generation.bytes is None else size(generation.bytes),
-        sha256=shortened(generation.sha256, 17) if generation.sha256 else UNKNOWN,
+        sha256=short_hash(generation.sha256) if generation.sha256 else UNKNOWN,
         tone=_tone(generation, following),
     )
 
@@ -85,7 +85,7 @@ def generation_detail(generation: GenerationOnDisk, now: float) -> Content:
         parts.append(f"{', '.join(generation.missing)} missing")
     if generation.manifest:
         signed = f"{generation.signatures} signature{'' if generation.signatures == 1 else 's'}"
-        parts.append(f"manifest {shortened(generation.manifest, 13)}, {signed}")
+        parts.append(f"manifest {short_hash(generation.manifest)}, {signed}")
     if generation.bytes is not None:
         parts.append(size(generation.bytes))
     if generation.staged_at is not None:

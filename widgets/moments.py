@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from console.text import duration
 
 if TYPE_CHECKING:
-    from console.model import ChainView
+    from console.model import ChainView, Snapshot
 
 STALE_AFTER_S = 10.0
 """Seconds without an answer after which a reading is stale, or five blocks if that is longer."""
@@ -41,6 +41,14 @@ class Age:
     def read_ago(self) -> str:
         """`◷ read 34s ago` of a stale reading; empty while it may pass as current, and where there is none."""
         return f"{CLOCK_SIGN} read {duration(self.seconds)} ago" if self.stale and self.seconds is not None else ""
+
+
+def why_no_chain(snapshot: Snapshot | None) -> str:
+    """Why nothing of the chain is known: it has not answered yet, or it does not answer; one sentence."""
+    if snapshot is None:
+        return "Waiting for the first answer of the chain."
+    problem = snapshot.chain_problem.rstrip(".")
+    return f"The chain does not answer{f': {problem}' if problem else ''}."
 
 
 def age_of(age_s: float | None, taken_at: float, now: float, block_time_s: float | None = None) -> Age:
@@ -119,3 +127,17 @@ def local_clock(moment: float | None) -> str:
 def count(number: int | None) -> str:
     """A height or a power with thousands marked: `1,234`; unknown is `—`."""
     return UNKNOWN if number is None else f"{number:,}"
+
+
+def power_words(power: int, width: int) -> str:
+    """A voting power in at most `width` columns, five or more: `12,345`, or with a unit and rounded down, `12.3k`."""
+    for words in (count(power), str(power)):
+        if len(words) <= width:
+            return words
+    for unit, digits in (("k", 3), ("M", 6), ("G", 9), ("T", 12), ("P", 15), ("E", 18)):
+        whole = power // 10**digits
+        if whole < 1000:
+            places = 3 - len(str(whole))
+            part = power // 10 ** (digits - places) % 10**places
+            return f"{whole}.{part:0{places}}{unit}" if places else f"{whole}{unit}"
+    return f"{power:.0e}"

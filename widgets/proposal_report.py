@@ -25,7 +25,7 @@ from console.model import (
 )
 from console.text import shortened
 from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN
-from widgets.moments import UNKNOWN, count
+from widgets.moments import UNKNOWN, count, power_words
 from widgets.power_bar import Share, power_bar
 from widgets.proposal_words import MIGRATIONS, Clock, readiness_words, schedule_words, vote_words, waits_for
 from widgets.readiness_rows import failure_words
@@ -373,7 +373,11 @@ def _name(reading: Reading, address: str) -> str:
 
 def _person(reading: Reading, address: str, power: int, said: tuple[str, str], rest: str) -> Iterator[Content]:
     yield Content.assemble(
-        f"  {shortened(_name(reading, address), 15):<16}", f"{count(power):>7} ", said, " " if said[0] else "", rest
+        f"  {shortened(_name(reading, address), 15):<16}",
+        f"{power_words(power, 7):>7} ",
+        said,
+        " " if said[0] else "",
+        rest,
     )
     if reading.other_form is not None:
         yield Content.styled(f"    {address}", MUTED)

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from console.actions import action
 from console.model import Proposal, ProposalStatus, Verdict
 from console.text import percent
-from widgets.moments import UNKNOWN, count
+from widgets.moments import UNKNOWN, count, power_words
 from widgets.narrowing import NOTHING_TYPED, Narrowing
 from widgets.proposal_words import height_words
 from widgets.row_table import Column, RowTable
@@ -26,6 +26,10 @@ _TONES = {
     ProposalStatus.CANCELLED: "muted",
     ProposalStatus.ROLLED_BACK: "bad",
 }
+
+
+_READY = 11
+"""Columns of what is ready, with the gap that follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +61,18 @@ def proposal_row(proposal: Proposal) -> ProposalRow:
         status=proposal.status.words,
         height=height_words(proposal),
         vote=percent(proposal.yes_power, proposal.voting_power),
-        ready=UNKNOWN if calls_alone else f"{proposal.ready_power} of {proposal.total_power}",
-        armed=UNKNOWN if calls_alone else count(proposal.armed_power),
+        ready=UNKNOWN if calls_alone else _ready(proposal),
+        armed=UNKNOWN if calls_alone else power_words(proposal.armed_power, 7),
         verdict=UNKNOWN if proposal.verdict is Verdict.NONE else proposal.verdict.name,
         calls=str(proposal.linked_calls or ""),
         proposed=count(proposal.proposed_at),
         tone=_TONES.get(proposal.status, ""),
     )
+
+
+def _ready(proposal: Proposal) -> str:
+    power = f"{proposal.ready_power} of {proposal.total_power}"
+    return power if len(power) < _READY else percent(proposal.ready_power, proposal.total_power)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +113,8 @@ class ProposalTable(RowTable[ProposalRow]):
         self._order = 0
         self._narrowing = NOTHING_TYPED
         self._proposals: tuple[Proposal, ...] = ()
+        self._ago = ""
+        self.head("Proposals")
 
     def columns_for(self, width: int) -> tuple[Column, ...]:
         """At 80 columns what decides; wider, what explains it."""
@@ -113,7 +124,7 @@ class ProposalTable(RowTable[ProposalRow]):
             ("status", "State", 12),
             ("height", "Height H", 14),
             ("vote", "Yes", 6),
-            ("ready", "Ready", 11),
+            ("ready", "Ready", _READY),
             ("verdict", "Verdict", 8),
         ]
         if width >= 104:
@@ -128,23 +139,29 @@ class ProposalTable(RowTable[ProposalRow]):
         """Id of the proposal under the cursor."""
         return None if self.chosen is None else int(self.chosen)
 
-    def show(self, proposals: tuple[Proposal, ...]) -> None:
-        """Draw the list as the chain has it."""
-        self._proposals = proposals
+    def show(self, proposals: tuple[Proposal, ...], ago: str = "") -> None:
+        """Draw the list as the chain has it.
+
+        Args:
+            proposals: Of the chain.
+            ago: How long ago it was read, where it may no longer pass as current.
+        """
+        self._proposals, self._ago = proposals, ago
         order = ORDERS[self._order]
         kept = self._narrowing.kept([searched(entry) for entry in proposals])
         shown = sorted((proposals[place] for place in kept), key=order.key)
         found = self._narrowing.words(len(shown), len(proposals))
         by = "newest first" if self._order == 0 else f"by {order.words}"
-        self.head(f"Proposals, {by}{' · ' if found else ''}{found}")
+        old = f" · {self._ago}" if self._ago else ""
+        self.head(f"Proposals, {by}{old}{' · ' if found else ''}{found}")
         self.show_rows(tuple(proposal_row(entry) for entry in shown))
 
     def next_order(self) -> None:
         """The next order."""
         self._order = (self._order + 1) % len(ORDERS)
-        self.show(self._proposals)
+        self.show(self._proposals, self._ago)
 
     def narrow(self, narrowing: Narrowing) -> None:
         """Show only what the filter keeps."""
         self._narrowing = narrowing
-        self.show(self._proposals)
+        self.show(self._proposals, self._ago)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from console import model
 from console.text import duration, percent, shortened
-from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, chain_age, count, time_of_day
+from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, chain_age, count, power_words, time_of_day
 
 if TYPE_CHECKING:
     from console.model import ChainView, NodeHeight, Proposal, Snapshot, Validator, ValidatorReadiness
@@ -25,6 +25,8 @@ class Row:
     address: str
     name: str
     power: str
+    power_short: str
+    """The same in five columns."""
     share: str
     version: str
     ready: str
@@ -78,7 +80,8 @@ class ReadinessRows:
         return Row(
             address=validator.address,
             name=validator.moniker or shortened(validator.address, 12),
-            power=count(validator.power),
+            power=power_words(validator.power, 7),
+            power_short=power_words(validator.power, 5),
             share=percent(validator.power, self._total),
             version=node.version if node is not None and node.version else UNKNOWN,
             ready=_ready(said)[:5],

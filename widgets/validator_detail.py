@@ -10,7 +10,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 
 from console.model import Choice, Signed, SigningRecord, Stance, Validator, ValidatorReadiness
-from console.text import duration, shortened
+from console.text import duration, short_hash, shortened
 from widgets.dashboard_rows import Dashboard, Form, advertised_words, fine_percent
 from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, Grown, stacked
 from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, count
@@ -139,7 +139,7 @@ def _versions(shown: Shown, said: ValidatorReadiness | None) -> list[Content]:
         runs = _field("runs", f"{node.version or UNKNOWN} at block {count(node.height)}, {seen}")
     lines = [runs, _field("advertised", advertised_words(said, now))]
     if said is not None and said.advertised_hash:
-        lines.append(_field("", f"sha256 {said.advertised_hash[:32]}…"))
+        lines.append(_field("", f"sha256 {short_hash(said.advertised_hash)}"))
     return lines
 
 

@@ -21,6 +21,7 @@ from console.model import (
     Verdict,
 )
 from console.node.zones import Refusal, Zone, ZoneFacts, may_roll_back, zone_of
+from console.text import short_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +311,7 @@ def _fit(wanted: GenerationOnDisk | None) -> list[NodeCheck]:
             NodeCheck(f"generation {wanted.name} is not complete: {', '.join(wanted.missing)} is missing", False)
         )
     if wanted.verified:
-        checks.append(NodeCheck(f"its bytes are on record, sha256 {wanted.sha256[:12]}…", True))
+        checks.append(NodeCheck(f"its bytes are on record, sha256 {short_hash(wanted.sha256)}", True))
     else:
         # What runs since before us nobody vouched for, and it may come back.
         checks.append(NodeCheck(f"nobody vouched for the bytes of {wanted.name}", False, wanted.name != GENESIS))

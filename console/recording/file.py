@@ -147,7 +147,7 @@ def load(path: Path) -> Recording:
     try:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise RecordingError(f"{path} is not a file")
-        header = read_header(stream.readline(MAX_LINE))
+        header = read_header(stream.readline(MAX_LINE), untrusted(path))
         done: list[_OnDisk] = []
         timeline = Timeline(_stretches(stream, done))
         if timeline.first is None:

@@ -86,14 +86,14 @@ def header_line(header: Header) -> bytes:
     return _line({"format": FORMAT, "version": VERSION, **_HEADERS.encode(header)})
 
 
-def read_header(line: bytes) -> Header:
-    """The reverse of `header_line`. Raises RecordingError: no recording, or one of a later version."""
+def read_header(line: bytes, name: str) -> Header:
+    """The reverse of `header_line`, of the file of this name. Raises RecordingError: no recording, or a later one."""
     try:
         document = loads(line)
     except NotStrictJson:
         document = None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise RecordingError("this is not a recording of upgrade-console")
+        raise RecordingError(f"{name} is not a recording of upgrade-console")
     version = document.get("version")
     if type(version) is not int or version < 1:
         raise RecordingError("the recording does not say its version")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from screens.mode import ModeScreen
 from tests import fakes
 from tests import governance_fakes as votes
 from tests.fakes import FakeSession
-from tests.pilot import settled
+from tests.pilot import screen_text, settled, until
 from widgets.drawn import Drawn
 
 pytestmark = pytest.mark.anyio
@@ -170,3 +171,26 @@ def _text(widget: Widget) -> str:
     rules: RulesMap = {"text_wrap": widget.styles.text_wrap, "text_overflow": widget.styles.text_overflow}
     rows = visual.get_height(rules, width)
     return "" if rows <= height else f"shows {height} of {rows} rows: {str(visual)[:200]!r}"
+
+
+async def test_large_powers_are_cut_nowhere() -> None:
+    powers = (300_000_000_007, 12_345_678, 123_456, 12_345)
+    before = fakes.waiting_for_quorum()
+    assert before.chain is not None
+    crossing = replace(before, chain=replace(before.chain, validators=fakes.validators(powers)))
+    calm = fakes.idle()
+    assert calm.chain is not None
+    session = FakeSession(replace(calm, chain=replace(calm.chain, validators=fakes.validators(powers))))
+    app = UpgradeConsoleApp(session)
+    async with app.run_test(size=SMALL) as pilot:
+        await settled(pilot)
+        for words in ("300G", "12.3M", "123k", "12345"):
+            await until(pilot, lambda words=words: words in screen_text(app), words)  # type: ignore[misc]
+        await pilot.press("3")
+        for words in (" 300G ", "12.3M", "123,456", "12,345"):
+            await until(pilot, lambda words=words: words in screen_text(app), words)  # type: ignore[misc]
+        await pilot.press("1")
+        assert session.feed is not None
+        session.feed.put_nowait(crossing)
+        for words in ("node1       300G", "node2      12.3M", "node3     123456", "node4     12,345"):
+            await until(pilot, lambda words=words: words in screen_text(app), words)  # type: ignore[misc]

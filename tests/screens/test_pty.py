@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.e2e.terminal import Terminal
@@ -97,6 +98,30 @@ def test_hands_that_are_too_fast_change_nothing_and_a_split_key_is_one_key(opene
     assert terminal.ended() == 143
     assert console.restored()
     assert console.asked == {"node": [], "ready": [], "sent": 0}
+
+
+def test_a_console_that_was_stopped_takes_its_terminal_again_and_gives_it_back_once(opened: Opening) -> None:
+    terminal = opened().terminal
+    process = psutil.Process(terminal.process.pid)
+    threads = process.num_threads()
+    terminal.raw = b""
+    # Without a word before, as by `kill -STOP`; the shell that comes to the front writes where the console was.
+    terminal.process.kill(signal.SIGSTOP)
+    while process.status() != psutil.STATUS_STOPPED:
+        terminal.read(0.02)
+    terminal.screen.reset()
+    terminal.process.kill(signal.SIGCONT)
+    terminal.until("GO", "HALT")
+    terminal.press("?")
+    terminal.until("Help: Overview")
+    terminal.press("\x1b")
+    terminal.until_not("Help: Overview")
+    assert process.num_threads() <= threads
+    terminal.press("q")
+    assert terminal.ended() == 0
+    # Taken once more, and given back as often as it was taken since: before the second time, and at the end.
+    for begin, end in ((b"\x1b[?1049h", b"\x1b[?1049l"), (b"\x1b[>", b"\x1b[<u")):
+        assert (terminal.raw.count(begin), terminal.raw.count(end)) == (1, 2)
 
 
 def test_q_leaves_while_an_endpoint_never_answers(opened: Opening) -> None:

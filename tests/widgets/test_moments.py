@@ -9,7 +9,7 @@ import pytest
 
 from tests import fakes
 from tests.fakes import NOW
-from widgets.moments import age_of, block_silence, count, local_clock, time_of_day, wall_clock
+from widgets.moments import age_of, block_silence, count, local_clock, power_words, time_of_day, wall_clock
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,25 @@ def test_a_chain_is_silent_after_ten_seconds_or_five_blocks(passed: float, block
 def test_a_chain_whose_headers_are_ahead_of_this_clock_is_not_silent() -> None:
     assert block_silence(fakes.chain(1200), NOW - 300) is None
     assert block_silence(None, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("power", "five", "seven"),
+    [
+        (0, "0", "0"),
+        (9_999, "9,999", "9,999"),
+        (12_345, "12345", "12,345"),
+        (123_999, "123k", "123,999"),
+        (1_234_567, "1.23M", "1234567"),
+        (12_999_999, "12.9M", "12.9M"),
+        (999_999_999, "999M", "999M"),
+        (300_000_000_007, "300G", "300G"),
+        (10**12 + 10**10 - 1, "1.00T", "1.00T"),
+        (10**21, "1e+21", "1e+21"),
+    ],
+)
+def test_a_power_has_room_in_its_column_and_is_never_more_than_it_is(power: int, five: str, seven: str) -> None:
+    assert (power_words(power, 5), power_words(power, 7)) == (five, seven)
 
 
 def test_count() -> None:

@@ -207,7 +207,7 @@ def test_a_journal_that_speaks_for_a_controller_is_said_to_do_so() -> None:
 def test_a_failure_is_told_in_words_and_with_short_hashes_until_the_crossing_begins() -> None:
     note = f"the bytes of http://a/b have sha256 {fakes.HASH}"
     failed = fakes.attempt(Preparation.FAILED, failure=FailureCode.HASH_MISMATCH, note=note)
-    told = "hash does not match: the bytes of http://a/b have sha256 9f86d081…b0f00a08"
+    told = "hash does not match: the bytes of http://a/b have sha256 9f86d0…f00a08"
     assert node_note(fakes.node(1250, failed)) == told
     assert node_note(fakes.node(1250, failed, note=note)) == told
     fetching = Fetching(41, 100, 12 << 20, 7.0, UntrustedText("releases.example"))

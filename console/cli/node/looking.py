@@ -16,7 +16,7 @@ from console.cli.node.choosing import chosen
 from console.cli.node.showing import process_lines
 from console.cli.printing import print_findings, print_json
 from console.errors import ConsoleError, ControllerDown
-from console.text import untrusted
+from console.text import short_hash, untrusted
 
 if TYPE_CHECKING:
     from console.node.discovery.finding import Finding
@@ -36,7 +36,7 @@ def listed(arguments: argparse.Namespace) -> int:
     for entry in found["generations"]:
         mark = "*" if entry["current"] else " "
         state = "" if entry["complete"] else f"  not complete, {', '.join(entry['missing'])} is missing"
-        checked = f"sha256 {entry['sha256'][:12]}…" if entry["verified"] else "nobody vouched for its bytes"
+        checked = f"sha256 {short_hash(entry['sha256'])}" if entry["verified"] else "nobody vouched for its bytes"
         print(f"{mark} {entry['name']:<24} {checked}{state}{'  ' + entry['problem'] if entry['problem'] else ''}")
         if entry["origin"]:
             print(f"    {entry['origin']}")

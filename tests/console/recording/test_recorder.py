@@ -303,7 +303,7 @@ async def test_lines_of_later_versions_are_skipped(tmp_path: Path) -> None:
 
 HEAD = header_line(HEADER)
 HOSTILE_FILES = {
-    "empty": (b"", "not a recording"),
+    "empty": (b"", "/r is not a recording"),
     "no json": (b"\x7fELF\x00\x00\n", "not a recording"),
     "other json": (b'{"format": "tape"}\n', "not a recording"),
     "deep": (b"[" * 100_000 + b"\n", "not a recording"),
