@@ -141,6 +141,7 @@ def _taken(path: Path) -> _Taken:
     except (ValueError, TypeError):
         raise InputError(f"{untrusted(path)} is no export of an audit", safe="nothing was changed") from None
     chain = ChainCheck(genesis(str(header.get("journal_id") or "")))
+    whole = hashlib.sha256(lines[0] + b"\n")
     ended = False
     for number, line in enumerate(lines[1:], 2):
         try:
@@ -156,11 +157,11 @@ def _taken(path: Path) -> _Taken:
                 taken.records.setdefault(int(document["record"]), []).append(text)
             else:
                 end, ended = document["end"], True
-                before = content[: len(content) - len(line) - 1]
-                if end != {"lines": number - 1, "sha256": hashlib.sha256(before).hexdigest()}:
+                if end != {"lines": number - 1, "sha256": whole.hexdigest()}:
                     taken.problems.append("its end does not fit what is before it: it was changed")
         except (ValueError, TypeError, KeyError):
             taken.problems.append(f"line {number} cannot be read")
+        whole.update(line + b"\n")
     if not ended:
         taken.problems.append("its end is missing")
     taken.problems += [f"of its journal, {words}" for words in chain.end()]
