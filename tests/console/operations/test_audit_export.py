@@ -144,8 +144,9 @@ def test_the_verb(
     printed = capsysbinary.readouterr().out.splitlines()
     assert printed[1:-1] == path.read_bytes().splitlines()[1:-1]
     assert run(verify_export=path) == 0
+    capsysbinary.readouterr()
     assert run(against=path, json=True) == 0
-    document = json.loads(capsysbinary.readouterr().out.splitlines()[-1].decode() or "{}")
+    document = json.loads(capsysbinary.readouterr().out)
     head = next(words for words in document["verified"]["findings"] if words.startswith("its head is "))
     assert run(head=[head.removeprefix("its head is ")]) == 0
     assert run(head=["4:" + "0" * 64]) == 1
@@ -170,8 +171,11 @@ def test_a_full_disk_leaves_no_half_export(place: Place, tmp_path: Path, monkeyp
     monkeypatch.setattr(verb, "load_target", lambda _arguments: Target(*place))
     path = tmp_path / "audit.jsonl"
     opened = os.open
-    monkeypatch.setattr(os, "open", lambda name, *rest: opened("/dev/full" if name == path else name, *rest[:1]))
+    monkeypatch.setattr(
+        os, "open", lambda name, *rest: opened("/dev/full", os.O_WRONLY) if name == path else opened(name, *rest)
+    )
     asked = {**dict.fromkeys(NOTHING_ASKED), "lines": 0, "verify": False, "json": False, "export": path}
+    path.touch()
     with pytest.raises(InputError, match="No space left"):
         verb.run(argparse.Namespace(**asked))
     assert not path.exists()
