@@ -160,8 +160,9 @@ class UpgradeConsoleApp(TravellingApp):
     async def _follow_snapshots(self) -> None:
         try:
             async for snapshot in self.session.snapshots():
+                # In a thread: what happened since the one before is asked of each of up to ten thousand validators.
+                self.live_course = await asyncio.to_thread(self.live_course.after, self.live, snapshot)
                 self.live_now = self.session.now()
-                self.live_course = self.live_course.after(self.live, snapshot)
                 self.live = snapshot
                 if self._recorder is not None:
                     self._recorder.snapshot(snapshot)

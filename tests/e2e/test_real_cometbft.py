@@ -23,8 +23,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.peer, pytest.mark.timeout(600)]
 
 POWERS = "3,3,2,2"
 """Each alone may be missing, and the two light ones together, 40 %, are enough to stop the chain."""
-LEAD = 75
-"""A node's restart takes CometBFT seven seconds, and they are armed one after the other."""
+LEAD = 60
+"""A node's restart takes CometBFT some five seconds, and they are armed one after the other."""
 EMPTY_EVIDENCE = "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855"
 """Hash of a block's empty list of evidence."""
 
