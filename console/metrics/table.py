@@ -6,156 +6,27 @@ a chain or a peer says is never a label.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
-
-from console.model import Arming, Crossing, FailureCode, NodeState, Preparation, Verdict
-
-DEFAULT_JOB = "upgrade-console"
-"""What the scrape configuration calls the controllers: `up{job="upgrade-console"}`."""
-OWN_LABELS = ("network", "node")
-"""On every series: the names of the operator's own settings."""
-
-
-class MetricKind(StrEnum):
-    """Prometheus' own words."""
-
-    GAUGE = "gauge"
-    COUNTER = "counter"
-    HISTOGRAM = "histogram"
-
-
-class Source(StrEnum):
-    """Where the controller has it from; none of them is asked for a scrape."""
-
-    PLANS = "plans as they were read last"
-    CONSENSUS = "the node's CometBFT, as it was read last"
-    PEERS = "other endpoints, as they were asked last"
-    STATUS = "the controller itself"
-    JOURNAL = "the journal"
-    """Counted from its first row on: it survives a restart of the controller."""
-
-
-class Group(StrEnum):
-    """A row of the dashboard and a section of the documentation."""
-
-    COORDINATION = "Agreeing and getting ready"
-    RELEASES = "Releases"
-    CROSSING = "The crossing"
-    CONSENSUS = "The node in its network"
-    CONTROLLER = "The controller"
-
-
-class RestartReason(StrEnum):
-    """Why the node was started once more."""
-
-    ARMING = "arming"
-    """To load the halt height, or to drop it."""
-    UPGRADE = "upgrade"
-    """After a halt: the new binary, or the old one when the network aborted."""
-    FAILED_TRY = "failed_try"
-    """The new binary ended, and is tried again or rolled back."""
-    CRASHED = "crashed"
-    ASKED = "asked"
-    """Stopped by the operator or by a rule, and started again."""
-    OTHER = "other"
-
-
-class RollbackReason(StrEnum):
-    """Why the node went back to the old binary with its data."""
-
-    FAILED_START = "failed_start"
-    NETWORK_ABORT = "network_abort"
-    OPERATOR = "operator"
-
-
-class FailedEnd(StrEnum):
-    """How an upgrade of this node can end otherwise than on the new release."""
-
-    ABORTED = "aborted"
-    """It had halted, and the old binary went on."""
-    PARKED = "parked"
-    MISSED_HALT = "missed_halt"
-    NEEDS_OPERATOR = "needs_operator"
-
-
-class DowntimeOutcome(StrEnum):
-    """What came after the halt."""
-
-    CROSSED = "crossed"
-    ABORTED = "aborted"
-
-
-class Checked(StrEnum):
-    """What a check of downloaded or given bytes came to."""
-
-    VERIFIED = "verified"
-    HASH_MISMATCH = "hash_mismatch"
-    NOT_TRUSTED = "not_trusted"
-
-
-class ReleaseGroup(StrEnum):
-    """Which release a validator says that it runs, seen from this node."""
-
-    PLANNED = "planned"
-    """The one of the upgrade in hand."""
-    CURRENT = "current"
-    """The one that this validator itself advertises."""
-    OTHER = "other"
-    UNKNOWN = "unknown"
-
-
-STATES = tuple(
-    dict.fromkeys(
-        [
-            *(state.value for state in NodeState),
-            *(state.value for state in Preparation),
-            Arming.ARMED.value,
-            *(state.value for state in Crossing if state.value),
-        ]
-    )
+from console.metrics.metric import Metric
+from console.metrics.words import (
+    FAILURES,
+    STATES,
+    UNKNOWN_FAILURE,
+    VERDICTS,
+    Checked,
+    DowntimeOutcome,
+    FailedEnd,
+    Group,
+    MetricKind,
+    ReleaseGroup,
+    RestartReason,
+    RollbackReason,
+    Source,
 )
-"""Every word that `console.model.shown_state` gives."""
-FAILURES = {code: code.name.lower() for code in FailureCode}
-UNKNOWN_FAILURE = "unknown"
-VERDICTS = {verdict: verdict.name.lower() for verdict in Verdict}
 
 DOWN_S = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0)
 """Upper bounds of downtimes in seconds: the strategy document asks for less than 30 and 60."""
 _DOWNLOAD_S = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0)
 _READY_S = (5.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21600.0, 86400.0, 259200.0, 604800.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One metric."""
-
-    name: str
-    kind: MetricKind
-    meaning: str
-    """One sentence, without a full stop: Prometheus' HELP."""
-    source: Source
-    group: Group
-    panel: str
-    """Title of the panel that shows it; metrics of one panel share their unit."""
-    unit: str = "short"
-    """Grafana's word for the unit."""
-    label: str = ""
-    """Name of its label; empty for none."""
-    values: tuple[str, ...] = ()
-    """Every value of that label."""
-    bounds: tuple[float, ...] = ()
-    """Upper bounds of a histogram's buckets, without infinity."""
-    asked_as: str = ""
-    """What the strategy document calls it; empty for what it does not ask for."""
-    facts: tuple[str, ...] = ()
-    """Labels whose values describe the one thing that is there, instead of a closed list."""
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Names of its labels, beside `OWN_LABELS`."""
-        return self.facts or ((self.label,) if self.label else ())
-
 
 _G, _C, _H = MetricKind.GAUGE, MetricKind.COUNTER, MetricKind.HISTOGRAM
 
@@ -543,13 +414,6 @@ _BY_NAME = {metric.name: metric for metric in METRICS}
 def metric(name: str) -> Metric:
     """The metric of a name. Raises KeyError."""
     return _BY_NAME[name]
-
-
-def series(entry: Metric) -> tuple[str, ...]:
-    """Names under which Prometheus keeps it."""
-    if entry.kind is MetricKind.HISTOGRAM:
-        return tuple(f"{entry.name}_{part}" for part in ("bucket", "sum", "count"))
-    return (entry.name,)
 
 
 def metrics_markdown() -> str:
