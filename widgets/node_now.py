@@ -7,7 +7,7 @@ from textual.content import Content
 from console.model import NodeStatus, Snapshot
 from console.text import duration, short_hash
 from widgets.drawn import MUTED, STRONG, WARN, stacked
-from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, count
+from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, chain_age, count
 from widgets.node_course import NodeCourse, course_of
 from widgets.node_panel import state_style
 from widgets.panel import RowsPanel
@@ -59,7 +59,7 @@ def _next(course: NodeCourse, snapshot: Snapshot, now: float) -> str:
         return course.next
     words = f"{course.next}: block {count(course.at)}"
     height = snapshot.height
-    if height is None or course.at <= height:
+    if height is None or course.at <= height or chain_age(snapshot.chain, snapshot.taken_at, now).stale:
         return words
     left = course.at - height
     block_time = snapshot.chain.block_time_s if snapshot.chain is not None else None

@@ -279,7 +279,7 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
         width = self.scrollable_content_region.width
         base = self.rich_style
         if y == 0:
-            style = base + self._tone("rows--header")
+            style = self.get_visual_style("rows--header").rich_style
             cells = [(heading, field, column, style) for field, heading, column in self._layout]
             return self._strip(cells, width, base)
         place = self.scroll_offset.y + y - 1
@@ -291,18 +291,12 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
             # The cursor's colours alone can be read on its background.
             base = toned = self.get_visual_style("rows--cursor").rich_style
         elif row.tone:
-            toned = base + self._tone(f"rows--{row.tone}")
+            toned = self.get_visual_style(f"rows--{row.tone}").rich_style
         cells = [
             (getattr(row, field), field, column, toned if field in self.TONED else base)
             for field, _heading, column in self._layout
         ]
         return self._strip(cells, width, base)
-
-    def _tone(self, name: str) -> Style:
-        """A component's style; of a colour that lets the background through, what is seen of it."""
-        style = self.get_component_rich_style(name, partial=True)
-        color = self.get_component_styles(name).color
-        return style if color.a == 1 else style + Style(color=(self.background_colors[1] + color).rich_color)
 
     def _strip(self, cells: list[tuple[str, str, int, Style]], width: int, base: Style) -> Strip:
         segments = []

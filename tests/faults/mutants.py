@@ -145,7 +145,7 @@ MUTANTS = (
             ("node/shim.py", '    with open(f"{path}.new", "w") as stream:\n', '    with open(path, "w") as stream:\n'),
             ("node/shim.py", '    os.rename(f"{path}.new", path)\n', ""),
         ),
-        (("cross", Fault("shim-call", call="write", action="signal=KILL", when=1)),),
+        (("cross", Fault("shim-call", call="write", action="signal=KILL", when=2)),),
         "I5",
     ),
     Mutant(

@@ -48,6 +48,7 @@ from tests.screens.test_welcome import FIRST, FULL
 from tests.screens.test_welcome import HOSTILE as HOSTILE_LOOK
 
 REFUSED_BY_A_STRANGER = stage(lambda: HostileSession(HOSTILE, node_fakes.controller_down()))
+LOCKED = stage(lambda: FakeSession(votes.voted_on(), locked=True))
 UNPROVEN = stage(partial(session, fakes.unproven()))
 STOPPING = then(keys("f9"), opened("EmergencyScreen"), choose("#stop"), opened("PlanScreen"), armed)
 
@@ -72,9 +73,9 @@ EMERGENCY = [
     Scene(
         EmergencyScreen,
         State.USUAL,
-        stage(partial(session, votes.voted_on())),
+        LOCKED,
         "The console is locked",
-        keys("ctrl+l", "f9"),
+        keys("f9"),
         "locked",
     ),
     Scene(
@@ -145,7 +146,7 @@ MENUS.append(Scene(NodeMenuScreen, State.USUAL, UNPROVEN, "Enter or the letter",
 RELEASE = keys("2", "v")
 SHOWN = [
     Scene(ReleaseScreen, State.USUAL, USUAL, "What was checked", RELEASE),
-    Scene(ReleaseScreen, State.EMPTY, STAGES[State.EMPTY], "Release", RELEASE),
+    Scene(ReleaseScreen, State.EMPTY, STAGES[State.EMPTY], "No plan was taken up", RELEASE),
     Scene(
         ReleaseScreen,
         State.LOADING,
@@ -174,8 +175,6 @@ SHOWN = [
 
 
 # Coming and going
-
-LOCKING = keys("ctrl+l", "ctrl+l")
 
 
 def welcome(look: Callable[[], FirstLook], over: Way = nothing_yet) -> Stage:
@@ -212,7 +211,7 @@ ENDS = [
         keys("q"),
         "read_only",
     ),
-    Scene(UnlockScreen, State.USUAL, stage(partial(session, fakes.go())), "to unlock", then(LOCKING, armed)),
+    Scene(UnlockScreen, State.USUAL, LOCKED, "to unlock", then(keys("ctrl+l"), armed)),
     Scene(BringUpScreen, State.LOADING, stage(BringingSession, opened("BringUpScreen")), "starting four nodes"),
     Scene(
         BringUpScreen,

@@ -45,7 +45,7 @@ def empty() -> FakeSession:
     made.audited.reading = AuditReading((), ())
     made.journal = ()
     made.storage = NodeStorage(fakes.NOW, (), (), DiskUse(412 << 30, 1800 << 30, (), fakes.NOW))
-    made.known_release = KnownRelease("")
+    made.known_release = KnownRelease("", "no plan was taken up here yet, so there is no release to verify")
     return made
 
 
