@@ -12,6 +12,7 @@ from statistics import median
 from textual.pilot import Pilot
 
 from benchmarks.devnet import BenchmarkError
+from console import tidying
 from console.app import UpgradeConsoleApp
 from console.model import Snapshot
 from tests.crowd import crowd
@@ -75,6 +76,8 @@ async def _measure() -> ManyValidators:
         subnet = median(await _ticks(pilot, session, table, few))
         await pilot.press("1")
         overview = median(await _ticks(pilot, session, table, few))
+    # As the console does once it has started.
+    tidying.begin()
     changed = [crowd(MANY, ready=ready * 100, height=1200 + ready) for ready in range(TICKS)]
     async with _console(crowd(4)) as (pilot, session, table):
         with _Stalls() as stalls:

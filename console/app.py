@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.theme import Theme
@@ -17,6 +18,7 @@ from textual.theme import Theme
 from console.actions import MODE_NAMES, actions_of
 from console.console_settings import DEFAULTS, ConsoleSettings
 from console.errors import ConsoleError, SettingsError
+from console.tidying import Tidying
 from screens.acting import EXIT_KEPT
 from screens.bindings import refusal
 from screens.travelling import TravellingApp
@@ -95,6 +97,7 @@ class UpgradeConsoleApp(TravellingApp):
         self._live_lines: tuple[LogLine, ...] = ()
         self._screens: dict[str, ModeScreen] = {}
         self._pending_lines: list[LogLine] = []
+        self._tidying = Tidying(monotonic())
         self._refused: frozenset[str] = frozenset()
         self.refused_by: ConsoleError | None = None
         """Why the console ended by itself; None where it did not."""
@@ -160,8 +163,9 @@ class UpgradeConsoleApp(TravellingApp):
     async def _follow_snapshots(self) -> None:
         try:
             async for snapshot in self.session.snapshots():
+                # In a thread: what happened since the one before is asked of each of up to ten thousand validators.
+                self.live_course = await asyncio.to_thread(self.live_course.after, self.live, snapshot)
                 self.live_now = self.session.now()
-                self.live_course = self.live_course.after(self.live, snapshot)
                 self.live = snapshot
                 if self._recorder is not None:
                     self._recorder.snapshot(snapshot)
@@ -193,6 +197,7 @@ class UpgradeConsoleApp(TravellingApp):
 
     def _tick(self) -> None:
         self.lock_when_idle()
+        self._tidying.look_if_quiet(monotonic(), self.quiet.since(monotonic()))
         self.live_now = self.session.now()
         if self.past is not None:
             self.tell_present()

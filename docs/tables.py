@@ -9,7 +9,7 @@ from pathlib import Path
 from console.console_settings import console_settings_markdown
 from console.glossary import glossary_markdown
 from console.keymap import keys_markdown
-from console.metrics import metrics_markdown
+from console.metrics.table import metrics_markdown
 from console.monitoring.notices import notices_markdown
 from console.monitoring.rules import alerts_markdown
 from console.monitoring.written import DASHBOARD_FILE, RULES_FILE, dashboard_text, rules_text

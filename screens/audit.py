@@ -85,6 +85,8 @@ class AuditScreen(FilteredScreen):
         self._table = AuditTable(id="entries")
         self._detail = AuditDetail(id="entry")
         self._notice = Drawn(id="notice")
+        self._table.head("Audit")
+        self._notice.draw(Content("Journal and record are being read."))
 
     def compose(self) -> ComposeResult:
         yield self.status_line()

@@ -51,7 +51,7 @@ class CopyScreen(ModalScreen[None]):
 
     def _line(self, entry: Copyable) -> Content:
         room = max(12, min(self.app.size.width, 100) - _LABEL - 8)
-        return Content.assemble((f"{shortened(entry.label, _LABEL):<{_LABEL}}  ", MUTED), shortened(entry.text, room))
+        return Content(f"{shortened(entry.label, _LABEL):<{_LABEL}}  {shortened(entry.text, room)}")
 
     @property
     def _chosen(self) -> Copyable:

@@ -92,7 +92,7 @@ class EmergencyScreen(ModalScreen[EmergencyChoice | None]):
             self.query_one(name, Button).disabled = bool(reason)
         proposal = stoppable(self.snapshot)
         upgrade = halt or ("" if proposal is None else halt_words(proposal, self.snapshot, self.now, self._threshold))
-        node = stop or _stop_words(self.snapshot, self._session.own_address)
+        node = stop or _stop_words(self.snapshot, self._session.own_address, self.now)
         above: list[Content | str] = [Content.styled(LOOKING_BACK, WARN), ""] if self._looking_back else []
         if not self._session.hands.free:
             above += [Content.styled(LOCKED, WARN), ""]
@@ -137,9 +137,9 @@ def stop_refusal(snapshot: Snapshot | None) -> str:
     return "" if snapshot.node.pid is not None else f"{snapshot.node.name} does not run."
 
 
-def _stop_words(snapshot: Snapshot | None, address: str) -> str:
+def _stop_words(snapshot: Snapshot | None, address: str, now: float) -> str:
     name = snapshot.node.name if snapshot is not None and snapshot.node is not None else "The node"
-    return f"{name} stops signing and stays down until you start it. {stop_warning(snapshot, address)}"
+    return f"{name} stops signing and stays down until you start it. {stop_warning(snapshot, address, now)}"
 
 
 def confirm_stop(session: Session, node: NodeStatus, snapshot: Snapshot | None) -> PlanScreen:

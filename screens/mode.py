@@ -10,7 +10,7 @@ from textual import events, on
 from textual.geometry import Size
 from textual.reactive import var
 from textual.screen import Screen
-from textual.widget import Widget
+from textual.widget import AwaitMount, Widget
 
 from console.actions import Action, action, actions_of, key_names
 from console.keymap import with_key
@@ -78,6 +78,8 @@ class ModeScreen(Screen[None]):
         self.keymap: Mapping[str, str] = {}
         """Keys of the operator's own, by action; set by the application."""
         self._past: Past | None = None
+        self._fitted = Size()
+        """For which it has its classes."""
         self._behind = False
         """Whether something came while this was not shown."""
         self._due = False
@@ -139,6 +141,7 @@ class ModeScreen(Screen[None]):
             taken = self._get_breakpoint_classes(cells, breakpoints)
             fitting |= {name: name in taken for _, name in breakpoints}
         self.update_classes(fitting, update=False)
+        self._fitted = size
 
     def lay_out(self) -> None:
         """Lay it out and draw it, though it is not shown yet."""
@@ -153,8 +156,9 @@ class ModeScreen(Screen[None]):
             await self.mount(widget)
 
     async def _on_resize(self, event: events.Resize) -> None:
+        # Textual's own handler takes the classes of this size.
+        self._fitted = event.size
         if self._size:
-            # Textual's own follows.
             return
         event.prevent_default()
         # The first frame is whole, and drawn once: when everything has drawn itself for the room that it got.
@@ -163,7 +167,7 @@ class ModeScreen(Screen[None]):
             for _ in range(_TURNS_TO_DRAW):
                 await asyncio.sleep(0)
 
-    def _on_screen_resume(self, event: events.ScreenResume) -> None:
+    async def _on_screen_resume(self, event: events.ScreenResume) -> None:  # type: ignore[override]
         # In the place of Textual's own, which styles, lays out and draws all of it again, in several turns.
         event.prevent_default()
         if not self.is_active:
@@ -171,15 +175,16 @@ class ModeScreen(Screen[None]):
             return
         self.app._refresh_notifications()
         self._update_auto_focus()
-        if self._size != self.app.size:
+        if self._fitted != self.app.size:
             self.fit(self.app.size)
             self._css_update_count = -1
         if self._css_update_count != self.app._css_update_count:
             self.app.stylesheet.update(self)
             self._css_update_count = self.app._css_update_count
-        self._catch_up()
+        await self._catch_up()
         self.stack_updates += 1
-        self._paint()
+        if self.is_active:
+            self._paint()
 
     def _paint(self) -> None:
         """Write the whole view to the terminal, now."""
@@ -198,39 +203,53 @@ class ModeScreen(Screen[None]):
         else:
             self._refresh_layout(size)
 
-    def _catch_up(self) -> None:
+    async def _catch_up(self) -> None:
         """Draw what came while something else was shown."""
         if self._behind:
             self._behind = False
+            for mounted in self._dress_for_time():
+                await mounted
             self.redraw()
             self.draw_log()
 
     def _lock_changed(self, locked: bool) -> None:
         for line in self.query(StatusLine):
             line.mark_locked(locked)
-        self.redraw()
+        self.redraw_shown()
         self.refresh_bindings()
 
     def _past_changed(self, past: Past | None) -> None:
         if past is None and self._past is None:
             return
-        from widgets.travel_line import TravelKeys, TravelLine
-
         before, self._past = self._past, past
-        began = (before is None) != (past is None)
-        if began and past is not None and not self.query(TravelLine):
-            self.mount(TravelLine(id="travel-line"), before=0)
-            self.mount(TravelKeys(id="travel-keys"))
-        if began:
-            self.set_class(past is not None, "-past")
-            self.refresh_bindings()
+        if self.is_current:
+            self._dress_for_time()
+        else:
+            self._behind = True
+        if (before is None) != (past is None):
             self.turned()
         elif before is not None and past is not None and before.place != past.place:
             self.moved_in_time()
-        self._draw_past()
-        if past is not None:
+
+    def _dress_for_time(self) -> list[AwaitMount]:
+        """Say over the past, instead of what stands there at present, which moment it is and how to move on."""
+        past, mounted = self._past, []
+        if past is not None and not self.query("#travel-line"):
+            from widgets.travel_line import TravelKeys, TravelLine
+
             ways = [(tuple(with_key(action(name), self.keymap) for name in group), word) for group, word in _WAYS]
-            self.query_one(TravelKeys).show(ways)
+            keys = TravelKeys(id="travel-keys")
+            mounted = [self.mount(TravelLine(id="travel-line"), before=0), self.mount(keys)]
+            keys.show(ways)
+        if self.has_class("-past") != (past is not None):
+            self.set_class(past is not None, "-past")
+            # In the very next frame: none may show the past and not say so.
+            self._clear_arrangement_cache()
+            self._layout_updates += 1
+            self._layout_required = True
+            self.refresh_bindings()
+        self._draw_past()
+        return mounted
 
     def watch_snapshot(self) -> None:
         self.redraw_shown()
@@ -276,7 +295,7 @@ class ModeScreen(Screen[None]):
         return refusal(entry, self.session, self.snapshot, self._past)
 
     def _draw_past(self) -> None:
-        if self._past is not None:
+        if self._past is not None and self.has_class("-past"):
             from widgets.travel_line import TravelLine
 
             self.query_one(TravelLine).show(self._past, self.snapshot)

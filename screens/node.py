@@ -73,7 +73,7 @@ class NodeScreen(ModeScreen):
         super().__init__(session)
         self._tree: ProcessTree | None = None
         self._storage: NodeStorage | None = None
-        self._journal: tuple[JournalEntry, ...] = ()
+        self._journal: tuple[JournalEntry, ...] | None = None
         self._problem = ""
         self._looking: Worker[None] | None = None
         self._refused: frozenset[str] = frozenset()
@@ -131,7 +131,7 @@ class NodeScreen(ModeScreen):
             await asyncio.sleep(LOOK_S)
 
     def turned(self) -> None:
-        self._tree, self._storage, self._journal, self._read_for = None, None, (), None
+        self._tree, self._storage, self._journal, self._read_for = None, None, None, None
         if self.looking:
             self.look_again()
 

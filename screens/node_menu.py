@@ -63,7 +63,8 @@ class NodeMenuScreen(ModalScreen[NodeVerb | None]):
 
     def _row(self, entry: Action) -> VerbRow:
         why = self._why_not(entry)
-        return VerbRow(entry.id, key_names(entry), entry.label, why or entry.help, "muted" if why else "")
+        words, tone = (f"✗ {why}", "muted") if why else (entry.help, "")
+        return VerbRow(entry.id, key_names(entry), entry.label, words, tone)
 
     def _why_not(self, entry: Action) -> str:
         return refusal_of(VERBS[entry.id], self._node, self._chosen)

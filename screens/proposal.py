@@ -22,6 +22,7 @@ from screens.proposal_verbs import VERBS, verb_refusal
 from widgets.copyable import Copyable, of_proposal
 from widgets.drawn import Grown, stacked
 from widgets.key_line import KeyLine
+from widgets.moments import chain_age
 from widgets.proposal_report import Reading, left_lines, report_lines, right_lines
 from widgets.proposal_words import Clock
 from widgets.status_line import StatusLine
@@ -112,12 +113,20 @@ class ProposalScreen(ModeScreen):
         if proposal is None:
             left.draw(Content("The chain does not answer." if self.snapshot is None else "The chain does not show it."))
             return
-        title = Content(f"Proposal {proposal.id}: {proposal.name} · {proposal.status.words}")
-        self.query_one("#report").border_title = title
+        self.query_one("#report").border_title = Content(
+            f"Proposal {proposal.id}: {proposal.name} · {proposal.status.words}{self._age()}"
+        )
         reading = self._reading(proposal, left.size.width or self.size.width - 4)
         wide = self.has_class("-wide")
         left.draw(stacked(*(left_lines(reading) if wide else report_lines(reading))))
         right.draw(stacked(*(right_lines(reading) if wide else ())))
+
+    def _age(self) -> str:
+        """How old what is shown is; empty while it may pass as current."""
+        if self.snapshot is None:
+            return ""
+        ago = chain_age(self.snapshot.chain, self.snapshot.taken_at, self.now).read_ago
+        return f" · {ago}" if ago else ""
 
     def _reading(self, proposal: Proposal, width: int) -> Reading:
         chain = self.snapshot.chain if self.snapshot is not None else None

@@ -15,6 +15,7 @@ from screens.bindings import bindings_for
 from screens.filtered import FilteredScreen, filter_field
 from widgets.copyable import Copyable, of_proposal
 from widgets.key_line import KeyLine
+from widgets.moments import chain_age
 from widgets.narrowing import Narrowing
 from widgets.proposal_detail import ProposalDetail
 from widgets.proposal_table import ProposalTable
@@ -57,9 +58,10 @@ class ProposalsScreen(FilteredScreen):
         snapshot = self.snapshot
         self.query_one(StatusLine).show(snapshot, self.now)
         chain = snapshot.chain if snapshot is not None else None
-        # An old list is better than an empty one while the chain is silent; the status line tells its age.
-        if chain is not None:
-            self.query_one(ProposalTable).show(chain.proposals)
+        # An old list is better than an empty one while the chain is silent; it says how old it is.
+        if snapshot is not None and chain is not None:
+            ago = chain_age(chain, snapshot.taken_at, self.now).read_ago
+            self.query_one(ProposalTable).show(chain.proposals, ago)
         self.draw_detail()
 
     def apply_filter(self, narrowing: Narrowing) -> None:

@@ -12,6 +12,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.reactive import var
 from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Button, Checkbox, Input, Static
 
 from console.errors import ConsoleError
@@ -170,7 +171,15 @@ class ProposeScreen(ModalScreen[int | None]):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """What a field's value means stands below it: both are in sight."""
-        for parent in event.widget.ancestors:
+        self._show_group(event.widget)
+
+    def on_resize(self) -> None:
+        """What is being filled in stays in sight."""
+        if self.focused is not None:
+            self.call_after_refresh(self._show_group, self.focused)
+
+    def _show_group(self, field: Widget) -> None:
+        for parent in field.ancestors:
             if isinstance(parent, Vertical) and parent.has_class("group"):
                 parent.scroll_visible(animate=False)
                 return

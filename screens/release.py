@@ -71,7 +71,7 @@ class ReleaseScreen(ModalScreen[None]):
         try:
             release = await self._session.release()
         except ConsoleError as error:
-            self._draw("Release", Content.styled(f"{error}.", BAD))
+            self._draw("Release", Content.styled(str(error), BAD))
             return
         self._draw(_title(release), release_content(release))
 

@@ -69,6 +69,9 @@ class SwitchingApp(DressedApp):
         In small steps: whatever else is to be done has its turn between them.
         """
         for mode in tuple(self._modes):
+            if self._exit:
+                # What is left is taken apart already.
+                return
             if not self._screen_stacks.get(mode):
                 await self._made(mode)
                 screen = self._screen_stacks[mode][0]

@@ -18,7 +18,6 @@ from screens.bindings import bindings_for
 from screens.filtered import FilteredScreen, filter_field
 from widgets.copyable import Copyable, of_validator
 from widgets.dashboard import DashboardTable, ReadinessPanel
-from widgets.dashboard_rows import Dashboard
 from widgets.key_line import KeyLine
 from widgets.narrowing import Narrowing
 from widgets.row_table import RowTable
@@ -38,7 +37,7 @@ class ValidatorsScreen(FilteredScreen):
     EXPLANATION = (
         "The bar shows the power that has the release verified and staged; ┃ is the line at which the upgrade gets its "
         "height, or may cross. Runs is what a validator's node answers, in brackets what its key advertised; Ready for "
-        "is the release that it has signalled. Last seen: when its node answered, or its key said something. "
+        "is the release that it has signalled. Seen ago: when its node answered, or its key said something. "
         "Enter shows one validator in full. / shows only those that match a name, an address, a version, a state or a "
         "pattern; ! first shows the others. o goes to the next order, O turns it round; a click on a heading does both."
     )
@@ -53,7 +52,6 @@ class ValidatorsScreen(FilteredScreen):
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (132, "-wide")]
         # 0: none; 1: as Ethereum writes it; 2: as Filecoin does.
         self._addresses = 0
-        self._dashboard: Dashboard | None = None
         self._records: dict[str, Record] = {}
         self._read_for: tuple[object, ...] = ()
         """Validator and height for which a record was read last."""
@@ -69,15 +67,10 @@ class ValidatorsScreen(FilteredScreen):
         yield KeyLine()
 
     def draw(self) -> None:
-        snapshot = self.snapshot
-        if snapshot is None or snapshot.chain is None:
-            self._dashboard = None
-        elif self._dashboard is None or self._dashboard.chain is not snapshot.chain:
-            self._dashboard = Dashboard(snapshot)
         self.query_one(StatusLine).show(self.snapshot, self.now)
         self.query_one(ReadinessPanel).show(self.snapshot, self.now)
         form = (None, str, self._filecoin)[self._addresses]
-        self.query_one(DashboardTable).show(self._dashboard, self.now, form)
+        self.query_one(DashboardTable).show(self.snapshot, self.now, form)
         self.draw_detail()
 
     def apply_filter(self, narrowing: Narrowing) -> None:
@@ -131,16 +124,16 @@ class ValidatorsScreen(FilteredScreen):
         """Draw the validator under the cursor, where it is in sight, and read what is not known of it."""
         if not (self.has_class("-open") or self.has_class("-wide")):
             return
-        detail = self.query_one(ValidatorDetail)
-        validator = self.query_one(DashboardTable).shown_validator
-        if self._dashboard is None or validator is None:
+        detail, table = self.query_one(ValidatorDetail), self.query_one(DashboardTable)
+        dashboard, validator = table.dashboard, table.shown_validator
+        if dashboard is None or validator is None:
             detail.show_none("No validator is chosen.")
             return
         if self.past is not None:
-            detail.show(self._dashboard, validator, self.now, self._filecoin, OF_THE_PAST)
+            detail.show(dashboard, validator, self.now, self._filecoin, OF_THE_PAST)
             return
         record = self._records.get(validator.address, Record())
-        detail.show(self._dashboard, validator, self.now, self._filecoin, record)
+        detail.show(dashboard, validator, self.now, self._filecoin, record)
         self._read_if_needed(validator)
 
     def _filecoin(self, address: str) -> str:

@@ -382,7 +382,8 @@ def stale() -> Snapshot:
     """GO, but nothing was heard for 34 seconds."""
     before = go()
     assert before.chain is not None
-    return replace(before, chain=replace(before.chain, age_s=34.0), height_age_s=34.0, age_s=34.0)
+    nodes = tuple(replace(each, age_s=34.0) for each in before.chain.nodes)
+    return replace(before, chain=replace(before.chain, nodes=nodes, age_s=34.0), height_age_s=34.0, age_s=34.0)
 
 
 def chain_down() -> Snapshot:

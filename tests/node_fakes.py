@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from console.model import (
+    Crossing,
     DiskUse,
     FolderSize,
     GenerationOnDisk,
@@ -13,8 +14,10 @@ from console.model import (
     NodeStorage,
     PointOnDisk,
     ProcessTree,
+    Snapshot,
 )
 from console.text import UntrustedText
+from tests import fakes
 from tests.fakes import HASH, NOW, URL
 
 
@@ -123,3 +126,42 @@ JOURNAL = tuple(
         )
     )
 )
+
+
+def parked() -> Snapshot:
+    """Rolled back after a failed start: the operator decides."""
+    mine = fakes.attempt(crossing=Crossing.PARKED, note="stopped, on the old binary; it ended with code 1")
+    mine = replace(mine, left="genesis", rollback_point="crossing-1", tries_left=0)
+    node = fakes.node(fakes.TARGET, mine, pid=None, last_exit_code=1, halt_height=0, alarm=f"PARKED: {mine.note}")
+    return fakes.snapshot(fakes.halted().chain, node)
+
+
+def stopped() -> Snapshot:
+    """Stopped by hand."""
+    return fakes.snapshot(fakes.chain(1210), fakes.node(1210, pid=None, state="STOPPED_BY_OPERATOR", exe_sha256=""))
+
+
+def controller_down() -> Snapshot:
+    """Only the journal speaks."""
+    return replace(fakes.committed(), node_problem="no controller answers in /var/lib/upgrade-console/node1/run.")
+
+
+def nothing_runs() -> ProcessTree:
+    """What is seen while the node is down."""
+    tree = a_tree("The node does not run.")
+    return replace(tree, processes=tree.processes[:1])
+
+
+def hidden() -> ProcessTree:
+    """A node of another user, and one in a container that only its engine sees."""
+    app = a_process("app", 2, open_files=None, hidden="its descriptors are shown to validator and to root only")
+    far = a_process("container cometbft", 2, pid=7, state="", cpu_percent=None, memory_bytes=None)
+    base = a_tree(
+        "app: its descriptors are shown to validator and to root only.",
+        "container cometbft: process 7 of container subnet-cometbft is not on this machine's process table: only its"
+        " engine sees it.",
+    )
+    gone = replace(
+        far, open_files=None, file_limit=None, threads=None, started_at=None, hidden="only its engine sees it"
+    )
+    return replace(base, processes=(*base.processes[:2], app, gone))

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
 from console.actions import action
-from console.model import Proposal, ProposalStatus, ReleaseKind, ScheduleKind, Validator
+from console.model import Proposal, ProposalStatus, ReleaseKind, ScheduleKind, Snapshot, Validator
 from console.text import percent
-from widgets.dashboard_rows import ORDERS, Dashboard, DashboardRow, DashboardRows, Form, ordered
+from widgets.dashboard_rows import ORDERS, Dashboard, DashboardRow, DashboardRows, Form, InOrder, Wish, in_order
 from widgets.drawn import GOOD, MUTED, WARN, stacked
-from widgets.moments import UNKNOWN, chain_age
-from widgets.narrowing import NOTHING_TYPED, Narrowing
+from widgets.moments import chain_age, why_no_chain
+from widgets.narrowing import Narrowing
 from widgets.panel import SnapshotPanel
 from widgets.power_bar import Share, power_bar
 from widgets.proposal_words import Clock, readiness_words, schedule_words, waits_for
-from widgets.row_table import Column, RowTable
+from widgets.row_table import ORDERED_AT_ONCE, Column, RowTable
 from widgets.working import begin
-
-ORDERED_AT_ONCE = 500
-"""Validators that are put in order without a thread: some milliseconds."""
 
 
 class ReadinessPanel(SnapshotPanel):
@@ -39,7 +37,7 @@ class ReadinessPanel(SnapshotPanel):
         upgrade = snapshot.upgrade if snapshot is not None else None
         if snapshot is None or snapshot.chain is None:
             self.head(Content("Readiness"))
-            self.draw(Content.styled(f"{UNKNOWN} not known yet", MUTED))
+            self.draw(Content.styled(why_no_chain(snapshot), MUTED if snapshot is None else WARN))
             return
         if upgrade is None:
             self.head(Content("Readiness"))
@@ -74,7 +72,7 @@ def outcome_lines(proposal: Proposal, clock: Clock) -> list[str]:
     if proposal.has_height:
         left = clock.until(proposal.target_height)
         if proposal.status is not ProposalStatus.SCHEDULED or (left is not None and left <= 0):
-            return [f"Its height was {proposal.target_height:,}; it is {proposal.status.words}."]
+            return [_after_height(proposal, left)]
         return [
             f"Scheduled: executed at H = {clock.at(proposal.target_height)}.",
             f"Frozen at {clock.at(proposal.freeze_height)}.",
@@ -87,6 +85,14 @@ def outcome_lines(proposal: Proposal, clock: Clock) -> list[str]:
     if clock.height is not None:
         lines.append(f"Scheduled in the next block, H would be {clock.at(clock.height + 1 + proposal.delay)}.")
     return lines
+
+
+def _after_height(proposal: Proposal, left: int | None) -> str:
+    if proposal.status is not ProposalStatus.SCHEDULED:
+        return f"Its height was {proposal.target_height:,}; it is {proposal.status.words}."
+    verdict = f", by the verdict {proposal.verdict.name}" if proposal.frozen_at else ""
+    when = "The chain stands before executing" if left == 0 else "The chain went on past"
+    return f"{when} H = {proposal.target_height:,}{verdict}; it is scheduled until enough have confirmed."
 
 
 class DashboardTable(RowTable[DashboardRow]):
@@ -102,27 +108,23 @@ class DashboardTable(RowTable[DashboardRow]):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(cursor=True, id=id)
         self._with_addresses = False
-        self._order = 0
-        self._reversed = False
-        self._narrowing = NOTHING_TYPED
-        self._dashboard: Dashboard | None = None
+        self._wish = Wish()
+        self._snapshot: Snapshot | None = None
         self._now = 0.0
         self._form: Form | None = None
-        self._ordered: tuple[Validator, ...] = ()
-        self._places: dict[str, int] = {}
-        self._ordered_for: tuple[object, ...] = ()
+        self._shown: InOrder | None = None
         self._ordering = False
 
     def columns_for(self, width: int) -> tuple[Column, ...]:
         """At 80 columns what decides; wider, what was advertised and whose it is."""
         columns: list[Column] = [
             ("name", "Validator", 13),
-            ("power", "Power", 8),
-            ("share", "Share", 7),
+            ("power", "Power", 7),
+            ("share", "Share", 6),
             ("runs", "Runs", 9),
             ("release", "Ready for", 10),
-            ("since", "Since", 8),
-            ("seen", "Last seen", 10),
+            ("since", "Since", 7),
+            ("seen", "Seen ago", 9),
             ("state", "State", 0),
         ]
         if self._with_addresses:
@@ -137,98 +139,96 @@ class DashboardTable(RowTable[DashboardRow]):
         return (*columns[:-1], ("state", "State", rest))
 
     @property
+    def dashboard(self) -> Dashboard | None:
+        """What the rows are made of: the newest Snapshot, or one before while that is put in order."""
+        return self._shown.dashboard if self._shown is not None else None
+
+    @property
     def shown_validator(self) -> Validator | None:
         """The validator under the cursor."""
-        return self._dashboard.by_address.get(self.chosen or "") if self._dashboard is not None else None
+        return self.dashboard.by_address.get(self.chosen or "") if self.dashboard is not None else None
 
     @property
     def settled(self) -> bool:
-        """Whether what is shown is in the order and filter that are wanted."""
-        return self._ordered_for == self._what_is_wanted()
+        """Whether the newest Snapshot is shown, in the order and with the filter that are wanted."""
+        shown = self._shown
+        if shown is None or self._snapshot is None:
+            return shown is None and self._snapshot is None
+        return shown.dashboard.snapshot is self._snapshot and shown.wish == self._wish
 
-    def show(self, dashboard: Dashboard | None, now: float, form: Form | None = None) -> None:
+    def show(self, snapshot: Snapshot | None, now: float, form: Form | None = None) -> None:
         """Draw the rows at `now`.
 
         Args:
-            dashboard: None before the chain's first answer.
+            snapshot: Before the chain's first answer there is no row.
             now: Unix seconds.
             form: The spelling of an address; None shows the other columns.
         """
         self._with_addresses = form is not None
-        self._dashboard, self._now, self._form = dashboard, now, form
+        self._snapshot = snapshot if snapshot is not None and snapshot.chain is not None else None
+        self._now, self._form = now, form
         self._order_if_needed()
         self._draw_rows()
 
     def next_order(self) -> None:
         """The next order."""
-        self._order = (self._order + 1) % len(ORDERS)
-        self._reversed = False
-        self._order_if_needed()
+        self._want(replace(self._wish, order=(self._wish.order + 1) % len(ORDERS), reverse=False))
 
     def reverse_order(self) -> None:
         """The same order from its other end."""
-        self._reversed = not self._reversed
-        self._order_if_needed()
+        self._want(replace(self._wish, reverse=not self._wish.reverse))
 
     def order_by(self, field: str) -> None:
         """The order of a column, or its other end when it is that already."""
         places = {order.field: place for place, order in enumerate(ORDERS)} | {"share": 1, "weight": 1, "release": 0}
         place = places.get(field)
-        if place == self._order:
+        if place == self._wish.order:
             self.reverse_order()
         elif place is not None:
-            self._order, self._reversed = place, False
-            self._order_if_needed()
+            self._want(replace(self._wish, order=place, reverse=False))
 
     def narrow(self, narrowing: Narrowing) -> None:
         """Show only what the filter keeps."""
-        self._narrowing = narrowing
-        self._order_if_needed()
+        self._want(replace(self._wish, narrowing=narrowing))
 
-    def _what_is_wanted(self) -> tuple[object, ...]:
-        if self._dashboard is None:
-            return ()
-        return *self._dashboard.what_orders, self._order, self._reversed, self._narrowing
+    def _want(self, wish: Wish) -> None:
+        self._wish = wish
+        self._order_if_needed()
+        self._draw_rows()
 
     def _order_if_needed(self) -> None:
+        snapshot = self._snapshot
         if self._ordering or self.settled:
             return
-        dashboard = self._dashboard
-        if dashboard is None:
-            self._take((), ())
-        elif len(dashboard.chain.validators) <= ORDERED_AT_ONCE:
-            wanted = self._what_is_wanted()
-            self._take(self._in_order(dashboard), wanted)
+        if snapshot is None or snapshot.chain is None:
+            self._shown = None
+        elif len(snapshot.chain.validators) <= ORDERED_AT_ONCE:
+            self._shown = in_order(snapshot, self._wish, self._shown)
         else:
             self._ordering = True
             begin(self, self._order_in_thread, name="order")
 
-    def _in_order(self, dashboard: Dashboard) -> tuple[Validator, ...]:
-        return ordered(dashboard, ORDERS[self._order], self._narrowing, reverse=self._reversed)
-
     async def _order_in_thread(self) -> None:
         try:
-            while (dashboard := self._dashboard) is not None and not self.settled:
-                wanted = self._what_is_wanted()
-                self._take(await asyncio.to_thread(self._in_order, dashboard), wanted)
+            while not self.settled and (snapshot := self._snapshot) is not None:
+                self._shown = await asyncio.to_thread(in_order, snapshot, self._wish, self._shown)
+                self._draw_rows()
+                # Whoever shows one of them beside the table has newer values for it as well.
+                self.post_message(self.Highlighted(self))
         finally:
             self._ordering = False
 
-    def _take(self, validators: tuple[Validator, ...], wanted: tuple[object, ...]) -> None:
-        self._ordered, self._ordered_for = validators, wanted
-        self._places = {validator.address: place for place, validator in enumerate(validators)}
-        self._draw_rows()
-
     def _draw_rows(self) -> None:
-        dashboard = self._dashboard
-        if dashboard is None:
+        shown = self._shown
+        if shown is None:
             self.head("Validators")
             self.show_rows(())
             return
-        total = len(dashboard.chain.validators)
-        order = f"{ORDERS[self._order].words}{', reversed' if self._reversed else ''}"
-        found = self._narrowing.words(len(self._ordered), total)
+        total, ready = len(shown.dashboard.chain.validators), shown.dashboard.ready_count
+        wish = shown.wish
+        order = f"{ORDERS[wish.order].words}{', reversed' if wish.reverse else ''}"
+        found = wish.narrowing.words(len(shown.validators), total)
         # The filter needs the room; how many are ready stands above the table as well.
-        counts = f"Ready: {dashboard.ready_count:,} · pending: {total - dashboard.ready_count:,}"
-        self.head(f"{found or counts} · {order if not self._order else f'by {order}'}")
-        self.show_rows(DashboardRows(dashboard, self._ordered, self._places, self._now, self._form))
+        counts = f"Ready: {ready:,} · pending: {total - ready:,}"
+        self.head(f"{found or counts} · {order if not wish.order else f'by {order}'}")
+        self.show_rows(DashboardRows(shown, self._now, self._form))

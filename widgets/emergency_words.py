@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from console.model import ChainView, Proposal, ProposalStatus, Snapshot, power_needed
-from widgets.moments import UNKNOWN, count
+from widgets.moments import UNKNOWN, chain_age, count, why_no_chain
 from widgets.proposal_words import Clock, waits_for
 
 
@@ -45,12 +45,31 @@ def stays_without(chain: ChainView | None, address: str) -> Stays | None:
     return Stays(others, own.power, sum(each.power for each in chain.validators))
 
 
-def stop_warning(snapshot: Snapshot | None, address: str) -> str:
-    """What stopping this node costs the network: one sentence."""
+def as_read(snapshot: Snapshot | None, now: float | None = None) -> str:
+    """How old what is said of the chain is, to stand before it; empty while it may pass as current.
+
+    Args:
+        snapshot: As read last.
+        now: Unix seconds; None for the moment of the Snapshot.
+    """
+    if snapshot is None or snapshot.chain is None:
+        return ""
+    ago = chain_age(snapshot.chain, snapshot.taken_at, snapshot.taken_at if now is None else now).read_ago
+    return f"{ago}: " if ago else ""
+
+
+def stop_warning(snapshot: Snapshot | None, address: str, now: float | None = None) -> str:
+    """What stopping this node costs the network: one sentence, with its age where it is old.
+
+    Args:
+        snapshot: As read last.
+        address: The validator's.
+        now: Unix seconds; None for the moment of the Snapshot.
+    """
     stays = stays_without(snapshot.chain if snapshot is not None else None, address)
     if stays is None:
         return "How much power would stay is not known here: with 2/3 or less the whole chain stops."
-    words = f"{stays.power} of {stays.total} power would stay, {stays.needed} needed"
+    words = f"{as_read(snapshot, now)}{stays.power} of {stays.total} power would stay, {stays.needed} needed"
     if not stays.enough:
         return f"{words}: THE WHOLE CHAIN STOPS, and no approval of the council can be stored any more."
     return f"{words}: the chain goes on without it."
@@ -74,8 +93,7 @@ def halt_refusal(snapshot: Snapshot | None, threshold: int | None = None) -> str
         threshold: Approvals that stop one; 0 where there is no council, None while that is not known.
     """
     if snapshot is None or snapshot.chain is None:
-        problem = snapshot.chain_problem if snapshot is not None else ""
-        return f"The chain does not answer{f': {problem}' if problem else ''}."
+        return why_no_chain(snapshot)
     if threshold == 0:
         return "This registry has no emergency council: before any vote its proposer may withdraw it (2, Enter, c)."
     proposal = stoppable(snapshot)
@@ -94,10 +112,11 @@ def halt_words(proposal: Proposal, snapshot: Snapshot | None, now: float, thresh
     """What an approval of the council does now: one or two sentences."""
     needed = UNKNOWN if threshold is None else str(threshold)
     so_far = f"{proposal.halt_approvals} of the {needed} approvals that cancel it are there."
+    old = as_read(snapshot, now)
     if not proposal.has_height:
-        return f"{proposal.name} (proposal {proposal.id}) {waits_for(proposal)}. {so_far}"
+        return f"{old}{proposal.name} (proposal {proposal.id}) {waits_for(proposal)}. {so_far}"
     clock = Clock.of(snapshot, now)
     return (
-        f"{proposal.name} (proposal {proposal.id}) is {proposal.status.words} for block"
+        f"{old}{proposal.name} (proposal {proposal.id}) is {proposal.status.words} for block"
         f" {count(proposal.target_height)}; it can be cancelled until {clock.at(proposal.freeze_height)}. {so_far}"
     )

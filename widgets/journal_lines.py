@@ -18,20 +18,25 @@ _GOOD = {"committed", "ready", "armed"}
 class JournalLines(RowsPanel):
     """As many of the newest entries as there are rows."""
 
+    DEFAULT_CSS = "JournalLines.-words { text-wrap: wrap; text-overflow: fold; }"
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._entries: tuple[JournalEntry, ...] = ()
+        self._entries: tuple[JournalEntry, ...] | None = None
         self._problem = ""
 
-    def show(self, entries: tuple[JournalEntry, ...], problem: str = "") -> None:
-        """Draw these entries, newest first; or why there are none."""
+    def show(self, entries: tuple[JournalEntry, ...] | None, problem: str = "") -> None:
+        """Draw these entries, newest first; or why there are none. None: it was not read yet."""
         self._entries, self._problem = entries, problem
         self._redraw()
 
     def _redraw(self) -> None:
         self.head(Content("Journal, newest first"))
+        # A refusal is a sentence to its end, an entry one row.
+        self.set_class(not self._entries, "-words")
         if not self._entries:
-            self.draw(Content.styled(self._problem or "Nothing is journalled yet.", WARN if self._problem else MUTED))
+            none = "Not read yet." if self._entries is None else "Nothing is journalled yet."
+            self.draw(Content.styled(self._problem or none, WARN if self._problem else MUTED))
             return
         self.draw(stacked(*(journal_line(entry) for entry in self._entries[: max(1, self.size.height)])))
 

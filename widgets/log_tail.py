@@ -62,20 +62,28 @@ def newest(lines: tuple[LogLine, ...], rows: int) -> list[LogLine]:
 class LogTail(RowsPanel):
     """The newest lines, as many as fit; no scrolling, and what repeats itself stands there once."""
 
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._lines: tuple[LogLine, ...] = ()
+
     def show(self, lines: tuple[LogLine, ...]) -> None:
         """Draw the tail of these lines, oldest first."""
+        self._lines = lines
+        self._redraw()
+
+    def _redraw(self) -> None:
         self.head(Content("Log (5 shows all)"))
         rows = self.size.height
         if rows <= 0:
             return
-        if not lines:
+        if not self._lines:
             self.draw(Content.styled("No line yet.", MUTED))
             return
         self.draw(
             stacked(
                 *(
                     Content.assemble((source_word(source), MUTED), " ", tail_line(text))
-                    for source, text in newest(lines, rows)
+                    for source, text in newest(self._lines, rows)
                 )
             )
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from console.text import duration
 
 if TYPE_CHECKING:
-    from console.model import ChainView
+    from console.model import ChainView, Snapshot
 
 STALE_AFTER_S = 10.0
 """Seconds without an answer after which a reading is stale, or five blocks if that is longer."""
@@ -41,6 +41,14 @@ class Age:
     def read_ago(self) -> str:
         """`◷ read 34s ago` of a stale reading; empty while it may pass as current, and where there is none."""
         return f"{CLOCK_SIGN} read {duration(self.seconds)} ago" if self.stale and self.seconds is not None else ""
+
+
+def why_no_chain(snapshot: Snapshot | None) -> str:
+    """Why nothing of the chain is known: it has not answered yet, or it does not answer; one sentence."""
+    if snapshot is None:
+        return "Waiting for the first answer of the chain."
+    problem = snapshot.chain_problem.rstrip(".")
+    return f"The chain does not answer{f': {problem}' if problem else ''}."
 
 
 def age_of(age_s: float | None, taken_at: float, now: float, block_time_s: float | None = None) -> Age:

@@ -7,7 +7,7 @@ from textual.content import Content
 from console.model import NodeStatus, Snapshot
 from console.text import duration, short_hash
 from widgets.drawn import MUTED, STRONG, WARN, stacked
-from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, count
+from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, chain_age, count
 from widgets.node_course import NodeCourse, course_of
 from widgets.node_panel import state_style
 from widgets.panel import RowsPanel
@@ -59,7 +59,7 @@ def _next(course: NodeCourse, snapshot: Snapshot, now: float) -> str:
         return course.next
     words = f"{course.next}: block {count(course.at)}"
     height = snapshot.height
-    if height is None or course.at <= height:
+    if height is None or course.at <= height or chain_age(snapshot.chain, snapshot.taken_at, now).stale:
         return words
     left = course.at - height
     block_time = snapshot.chain.block_time_s if snapshot.chain is not None else None
@@ -71,9 +71,10 @@ def _runs(node: NodeStatus, snapshot: Snapshot, now: float) -> Content:
     age = age_of(node.height_age_s, snapshot.taken_at, now)
     height = count(node.height) + (f" {CLOCK_SIGN}" if age.stale and node.height is not None else "")
     armed = f"halts at {count(node.halt_height)}" if node.halt_height else "not armed"
-    code = "" if node.last_exit_code is None else f" · last exit code {node.last_exit_code}"
+    code = "" if node.last_exit_code is None else f" · exit code {node.last_exit_code}"
     exe = f" · {short_hash(node.exe_sha256)}" if node.exe_sha256 else ""
+    # The program's hash last: it may be cut, and stands whole below.
     return Content.assemble(
         ("runs  ", MUTED),
-        f"{node.generation or UNKNOWN} · {node.version or 'version unknown'}{exe} · height {height} · {armed}{code}",
+        f"{node.generation or UNKNOWN} · {node.version or 'version unknown'} · height {height} · {armed}{code}{exe}",
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from textual.content import Content
 
 from console.model import Proposal, Snapshot
-from widgets.drawn import MUTED, stacked
+from widgets.drawn import MUTED, WARN, stacked
+from widgets.moments import why_no_chain
 from widgets.panel import Panel
 from widgets.proposal_report import Reading, summary_lines
 from widgets.proposal_words import Clock
@@ -29,7 +30,8 @@ class ProposalDetail(Panel):
         proposal, snapshot = self._proposal, self._snapshot
         if proposal is None:
             self.head(Content("Chosen"))
-            self.draw(Content.styled(_why_none(snapshot), MUTED))
+            silent = snapshot is not None and snapshot.chain is None
+            self.draw(Content.styled(_why_none(snapshot), WARN if silent else MUTED))
             return
         self.head(Content(f"Proposal {proposal.id}: {proposal.name}"))
         reading = Reading(proposal, Clock.of(snapshot, self._now), self.size.width, {})
@@ -37,10 +39,8 @@ class ProposalDetail(Panel):
 
 
 def _why_none(snapshot: Snapshot | None) -> str:
-    if snapshot is None:
-        return "Waiting for the first answer."
-    if snapshot.chain is None:
-        return snapshot.chain_problem or "The chain does not answer."
+    if snapshot is None or snapshot.chain is None:
+        return why_no_chain(snapshot)
     if snapshot.chain.proposals:
         return "No proposal matches the filter. Esc shows all again."
     return "There is no proposal yet. Press p to propose an upgrade."

@@ -113,6 +113,8 @@ class ProposalTable(RowTable[ProposalRow]):
         self._order = 0
         self._narrowing = NOTHING_TYPED
         self._proposals: tuple[Proposal, ...] = ()
+        self._ago = ""
+        self.head("Proposals")
 
     def columns_for(self, width: int) -> tuple[Column, ...]:
         """At 80 columns what decides; wider, what explains it."""
@@ -137,23 +139,29 @@ class ProposalTable(RowTable[ProposalRow]):
         """Id of the proposal under the cursor."""
         return None if self.chosen is None else int(self.chosen)
 
-    def show(self, proposals: tuple[Proposal, ...]) -> None:
-        """Draw the list as the chain has it."""
-        self._proposals = proposals
+    def show(self, proposals: tuple[Proposal, ...], ago: str = "") -> None:
+        """Draw the list as the chain has it.
+
+        Args:
+            proposals: Of the chain.
+            ago: How long ago it was read, where it may no longer pass as current.
+        """
+        self._proposals, self._ago = proposals, ago
         order = ORDERS[self._order]
         kept = self._narrowing.kept([searched(entry) for entry in proposals])
         shown = sorted((proposals[place] for place in kept), key=order.key)
         found = self._narrowing.words(len(shown), len(proposals))
         by = "newest first" if self._order == 0 else f"by {order.words}"
-        self.head(f"Proposals, {by}{' · ' if found else ''}{found}")
+        old = f" · {self._ago}" if self._ago else ""
+        self.head(f"Proposals, {by}{old}{' · ' if found else ''}{found}")
         self.show_rows(tuple(proposal_row(entry) for entry in shown))
 
     def next_order(self) -> None:
         """The next order."""
         self._order = (self._order + 1) % len(ORDERS)
-        self.show(self._proposals)
+        self.show(self._proposals, self._ago)
 
     def narrow(self, narrowing: Narrowing) -> None:
         """Show only what the filter keeps."""
         self._narrowing = narrowing
-        self.show(self._proposals)
+        self.show(self._proposals, self._ago)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
 from console import model
 from widgets.moments import CLOCK_SIGN, UNKNOWN, chain_age
-from widgets.row_table import Column, RowTable
+from widgets.row_table import ORDERED_AT_ONCE, Column, RowTable
+from widgets.working import begin
 
 if TYPE_CHECKING:
     from console.model import Snapshot, Validator
@@ -51,8 +53,11 @@ class ReadinessTable(_Table):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(cursor=False, id=id)
+        self._snapshot: Snapshot | None = None
+        self._now = 0.0
         self._validators: tuple[Validator, ...] = ()
         self._ordered: tuple[Validator, ...] = ()
+        self._ordering = False
 
     def columns_for(self, width: int) -> tuple[Column, ...]:
         """See the function of that name."""
@@ -64,16 +69,43 @@ class ReadinessTable(_Table):
         if snapshot is not None and chain_age(snapshot.chain, snapshot.taken_at, now).stale:
             heading = f"{heading} {CLOCK_SIGN}"
         self.head(heading)
+        self._snapshot, self._now = snapshot, now
+        if snapshot is not None and snapshot.chain is not None:
+            self._order_if_needed(snapshot.chain.validators)
+        self._draw_rows()
+
+    def _draw_rows(self) -> None:
+        # Imported here: the first frame has no rows.
+        from widgets.readiness_rows import ReadinessRows
+
+        snapshot = self._snapshot
         if snapshot is None or snapshot.chain is None:
             self.show_rows(())
-            return
-        # Imported here: the first frame has no rows.
-        from widgets.readiness_rows import ReadinessRows, in_order
+        else:
+            self.show_rows(ReadinessRows(snapshot, self._ordered, self._now))
 
-        if snapshot.chain.validators != self._validators:
-            self._validators = snapshot.chain.validators
-            self._ordered = in_order(self._validators)
-        self.show_rows(ReadinessRows(snapshot, self._ordered, now))
+    def _order_if_needed(self, validators: tuple[Validator, ...]) -> None:
+        if validators is self._validators or self._ordering:
+            return
+        if len(validators) > ORDERED_AT_ONCE:
+            self._ordering = True
+            begin(self, self._order_in_thread, name="order")
+        else:
+            self._ordered, self._validators = self._in_order(validators), validators
+
+    def _in_order(self, validators: tuple[Validator, ...]) -> tuple[Validator, ...]:
+        from widgets.readiness_rows import in_order
+
+        return self._ordered if validators == self._validators else in_order(validators)
+
+    async def _order_in_thread(self) -> None:
+        try:
+            while (chain := self._snapshot and self._snapshot.chain) and chain.validators is not self._validators:
+                self._ordered = await asyncio.to_thread(self._in_order, chain.validators)
+                self._validators = chain.validators
+                self._draw_rows()
+        finally:
+            self._ordering = False
 
 
 def _heading(snapshot: Snapshot | None) -> str:

@@ -20,6 +20,9 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+ORDERED_AT_ONCE = 500
+"""Rows that a table puts in order without a thread: some milliseconds."""
+
 Column = tuple[str, str, int]
 """Field of the row, heading, and width with the gap that follows."""
 
@@ -276,7 +279,7 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
         width = self.scrollable_content_region.width
         base = self.rich_style
         if y == 0:
-            style = base + self.get_component_rich_style("rows--header", partial=True)
+            style = self.get_visual_style("rows--header").rich_style
             cells = [(heading, field, column, style) for field, heading, column in self._layout]
             return self._strip(cells, width, base)
         place = self.scroll_offset.y + y - 1
@@ -288,7 +291,7 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
             # The cursor's colours alone can be read on its background.
             base = toned = self.get_visual_style("rows--cursor").rich_style
         elif row.tone:
-            toned = base + self.get_component_rich_style(f"rows--{row.tone}", partial=True)
+            toned = self.get_visual_style(f"rows--{row.tone}").rich_style
         cells = [
             (getattr(row, field), field, column, toned if field in self.TONED else base)
             for field, _heading, column in self._layout

@@ -351,10 +351,12 @@ class IpcChain:
         if self._validators is None:
             return ()
         monikers = {node.status.consensus_address: node.status.moniker for node in self._nodes if node.status}
+        # A node that has not answered yet is known by what the settings call it.
+        names = {node.address: node.name for node in self._network.nodes}
         return tuple(
             Validator(
                 address=entry.ethereum_address,
-                moniker=monikers.get(entry.consensus_address, UntrustedText("")),
+                moniker=monikers.get(entry.consensus_address) or UntrustedText(names.get(entry.ethereum_address, "")),
                 power=entry.power,
                 consensus_address=entry.consensus_address,
             )

@@ -286,8 +286,19 @@ def _add_audit(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     audit.add_argument(
         "--kind", action="append", metavar="KIND", help="only this kind: state, operator, sent …; may be given again"
     )
+    audit.add_argument("--until", metavar="TIME", help="only until then")
+    audit.add_argument("--attempt", type=count, metavar="N", help="only what belongs to this attempt")
+    audit.add_argument("--text", metavar="TEXT", help="only entries with this text in them")
     audit.add_argument("--lines", type=count, default=0, metavar="N", help="only the newest N (default: all)")
-    audit.add_argument("--verify", action="store_true", help="look whether journal and record are whole")
+    audit.add_argument("--verify", action="store_true", help="look whether journal and record are whole, row by row")
+    audit.add_argument(
+        "--head", action="append", metavar="SEQ:HASH", help="verify that this head, noted earlier, is in the journal"
+    )
+    audit.add_argument("--against", type=Path, metavar="FILE", help="verify that all of an earlier export is in it")
+    audit.add_argument(
+        "--export", type=Path, metavar="FILE", help="write all of it as JSON lines with hashes (-: print)"
+    )
+    audit.add_argument("--verify-export", type=Path, metavar="FILE", help="only look whether an export is whole")
     audit.set_defaults(run=_verb("console.cli.audit"))
 
 

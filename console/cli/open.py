@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from console import tidying
 from console.console_settings import ConsoleSettings, load_console
 from console.errors import ConsoleError, DevnetError, InputError
 from console.hand_lock import READ_ONLY, HandLock
@@ -243,13 +244,8 @@ class _DevnetStart:
 
 
 def _collect_later() -> None:
-    """Look for garbage as usual once the console has started: until then nobody does (`console.cli.main`)."""
-
-    def started() -> None:
-        gc.freeze()
-        gc.enable()
-
-    asyncio.get_running_loop().call_later(STARTED_AFTER_S, started)
+    """Look for garbage once the console has started: until then nobody does (`console.cli.main`)."""
+    asyncio.get_running_loop().call_later(STARTED_AFTER_S, tidying.begin)
 
 
 async def _show(

@@ -145,7 +145,12 @@ def _of_readiness(chain: ChainView, other: Readiness | None) -> Iterator[Event]:
         return
     number = readiness.proposal_id
     alike = other.validators if other is not None and other.proposal_id == number else ()
-    changed = [said for said, same in zip_longest(readiness.validators, alike) if said is not None and said != same]
+    # An entry that is the very same object need not be compared value by value: there may be ten thousand.
+    changed = [
+        said
+        for said, same in zip_longest(readiness.validators, alike)
+        if said is not None and said is not same and said != same
+    ]
     if not changed:
         return
     names = {validator.address: str(validator.moniker) for validator in chain.validators}

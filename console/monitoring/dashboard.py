@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
-from console.metrics import METRICS, OWN_LABELS, Group, Metric, MetricKind
+from console.metrics.metric import Metric
+from console.metrics.table import METRICS
+from console.metrics.words import OWN_LABELS, Group, MetricKind
 from console.monitoring.rules import alerts
 
 UID = "upgrade-console"

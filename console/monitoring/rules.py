@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from console.metrics import DEFAULT_JOB, Checked, FailedEnd
+from console.metrics.words import DEFAULT_JOB, Checked, FailedEnd
 from console.model import Crossing, NodeState
 
 GROUP = "upgrade-console"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import yaml
 
-from console.metrics import DEFAULT_JOB
+from console.metrics.words import DEFAULT_JOB
 from console.monitoring.dashboard import dashboard
 from console.monitoring.rules import Pace, rules_document
 

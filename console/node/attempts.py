@@ -30,6 +30,8 @@ from console.ports.chain import PlanReading
 
 _LOG = logging.getLogger(__name__)
 
+ENOUGH_READY = "enough-ready"
+"""The journal's row on the moment from which enough power was ready for an upgrade."""
 _ATTEMPTS_KEPT = 200
 _PATIENCE_BLOCKS = 100
 """Blocks for which one approved plan is tried before another one that waits gets its turn."""
@@ -64,6 +66,8 @@ class AttemptBook:
         """Attempts that came from a plan, newest first: a swap by hand does not make old plans new."""
         self._in_hand_since = 0
         """Height at which the open attempt was taken up, or first seen by this controller; 0 before that."""
+        self._enough_ready_of = 0
+        """The attempt for which enough power is known to have been ready."""
 
     @property
     def attempt(self) -> Attempt | None:
@@ -280,6 +284,17 @@ class AttemptBook:
                 self.change(verdict=Verdict.ABORT, crossing=Crossing.RESUMED_OLD, note=why)
             else:
                 self.change(verdict=Verdict.ABORT, note=why)
+
+    def note_enough_ready(self, proposal: Proposal) -> None:
+        """Record once per attempt from when on enough power was ready for its proposal. Raises JournalError."""
+        attempt = self.open
+        if attempt is None or self._enough_ready_of == attempt.id or not proposal.total_power:
+            return
+        if proposal.ready_power < proposal.readiness_needed:
+            return
+        if not any(event["kind"] == ENOUGH_READY for event in self._journal.events_of(attempt)):
+            self.record(ENOUGH_READY, ready=proposal.ready_power, total=proposal.total_power)
+        self._enough_ready_of = attempt.id
 
     @property
     def armed(self) -> bool:

@@ -22,7 +22,6 @@ from console.node.faults import FaultPoints
 from console.node.halt_watch import HaltWatch
 from console.node.journal import Journal
 from console.node.keeper import Keeper
-from console.node.metrics.counts import ENOUGH_READY
 from console.node.metrics.gauges import Known
 from console.node.next_plan import crossed
 from console.node.operator_commands import PAUSED, STOPPED_BY_OPERATOR, Commands
@@ -90,7 +89,6 @@ class Controller:
         self._wake = asyncio.Event()
         self._gone_since: float | None = None
         self._prepared_for = (0, 0)
-        self._enough_ready_of = 0
         self._began = time.monotonic()
         self._shape = shape = parts.shape
         self._pre_upgrades = parts.pre_upgrades
@@ -297,7 +295,7 @@ class Controller:
             if proposal is not None:
                 self._book.learn_verdict(proposal)
                 self._keep_membership(reading, proposal)
-                self._tell_enough_ready(proposal)
+                self._book.note_enough_ready(proposal)
         rolled_back: Proposal | None = None
         if reading is not None:
             self._rollout.look(reading, proposal)
@@ -395,17 +393,6 @@ class Controller:
         text = json.dumps(members, sort_keys=True)
         if text != self._journal.meta(MEMBERSHIP):
             self._journal.set_meta(MEMBERSHIP, text)
-
-    def _tell_enough_ready(self, proposal: Proposal) -> None:
-        """Journal once per upgrade from when on enough power was ready."""
-        attempt = self._book.open
-        if attempt is None or self._enough_ready_of == attempt.id or not proposal.total_power:
-            return
-        if proposal.ready_power < proposal.readiness_needed:
-            return
-        if not any(event["kind"] == ENOUGH_READY for event in self._journal.events_of(attempt)):
-            self._journal.record(ENOUGH_READY, attempt, ready=proposal.ready_power, total=proposal.total_power)
-        self._enough_ready_of = attempt.id
 
     async def _notice_chain_halt(self) -> None:
         """Notice what a living node of a chain that stops by itself shows by its files and words alone."""

@@ -36,6 +36,10 @@ class RunEnd:
     asked: bool
     log: bytes
     app_height: int | None
+    companion: str = ""
+    """The service beside the app that ended first, so that the app was ended too; empty for the app itself."""
+    companion_code: int | None = None
+    """Its exit code."""
     chain_halt: bool = False
     """Whether it ended at the attempt's halt, on a chain that stops its nodes by itself."""
 
@@ -56,7 +60,7 @@ def judge(end: RunEnd, attempt: Attempt | None, *, restart_on_error: bool) -> Ju
     """Judge the end of a run.
 
     Exit code 2 alone is no halt; 0 stays down; 1 (and 2 without evidence) as the setting says; anything else is a
-    crash. A run that was armed is started again as it was.
+    crash, and so is the end of a service beside the app. A run that was armed is started again as it was.
 
     Args:
         end: What is known of the run.
@@ -73,6 +77,10 @@ def judge(end: RunEnd, attempt: Attempt | None, *, restart_on_error: bool) -> Ju
         return Judgement(ExitMeaning.SAME_RUN_AGAIN, f"exit code {end.exit_code} without halt evidence")
     if (name := missing_upgrade(end.log)) is not None:
         return Judgement(ExitMeaning.STAYS_DOWN, f"exit code {end.exit_code}: {_forward_words(str(name))}")
+    if end.companion and end.exit_code == 0:
+        # The app's own code says only that it was told to go. CometBFT ends with 0 when it loses the app for a moment.
+        what = f"{end.companion} ended with exit code {end.companion_code}"
+        return Judgement(ExitMeaning.CRASHED, f"{what}, and the rest of the node was stopped")
     if end.exit_code == 0 or (end.exit_code in {1, 2} and not restart_on_error):
         return Judgement(ExitMeaning.STAYS_DOWN, f"exit code {end.exit_code}")
     return Judgement(ExitMeaning.CRASHED, f"exit code {end.exit_code}")

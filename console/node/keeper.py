@@ -91,6 +91,8 @@ class Keeper:
             asked=self._journal.end_asked(run.id) if record is None else record.asked,
             log=log,
             app_height=self._runs.application_height(),
+            companion="" if record is None else record.first,
+            companion_code=None if record is None else record.codes.get(record.first),
             chain_halt=self._halts.ended_at_halt(self._book.open, run, log),
         )
         judgement = judge(end, self._book.open, restart_on_error=self._settings().restart_on_error)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from console.errors import NodeError
@@ -25,6 +25,9 @@ HALT_VARIABLE = "FM_HALT_HEIGHT"
 
 APP = "app"
 """Name of the service whose exit is the halt."""
+
+COMETBFT = "cometbft"
+"""Name of the consensus where it is a service of its own."""
 
 ETH = "eth"
 """Name of the Ethereum API where it is a service of its own."""
@@ -105,7 +108,13 @@ class NodeShape:
         if self.private_tmp is not None:
             whole["TMPDIR"] = str(self.private_tmp / generation.name)
         app = ServiceSpec(APP, generation.binary, generation.sha256, self.arguments, whole)
-        return (app, *(self._companion(entry, generation, whole) for entry in self.companions))
+        # CometBFT that finds no application looks for it again in three seconds (facts/ipc.md §1.6).
+        abci = self.ports().get("abci", 0)
+        companions = (
+            replace(found, after_port=abci) if found.name == COMETBFT else found
+            for found in (self._companion(entry, generation, whole) for entry in self.companions)
+        )
+        return (app, *companions)
 
     def _companion(self, entry: Companion, generation: Generation, environment: Mapping[str, str]) -> ServiceSpec:
         if not entry.daemon:
@@ -286,7 +295,7 @@ def fendermint(
     named = environment.get("CMTHOME", "")
     cometbft_home = home / named if named else _existing(home, "cometbft")
     whole = arguments or ("--home-dir", str(app_home), "run")
-    services = [Companion("cometbft", "cometbft", ("start", "--home", str(cometbft_home)), companions.get("cometbft"))]
+    services = [Companion(COMETBFT, "cometbft", ("start", "--home", str(cometbft_home)), companions.get("cometbft"))]
     if with_eth:
         services.append(Companion(ETH, "", (*_before_run(whole), "eth", "run")))
     return NodeShape(

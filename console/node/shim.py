@@ -7,7 +7,7 @@ Usage: `python -I -S shim.py SPEC`, or `python -I -S shim.py --standby SPEC`, wh
     run_id       number of the run
     lock         path of the one-signer lock in the node's home
     services     the app first, each {name, binary, sha256 (64 hex digits), arguments (without the program's name),
-                 environment (whole)}
+                 environment (whole), after_port (executed when somebody listens there; 0: at once)}
     folder       working folder of the programs
     run_dir      where node.json, exit.<run>.json and node.log go
     grace_s      seconds between SIGTERM and SIGKILL
@@ -46,6 +46,11 @@ LOG_LOOK_S = 5.0
 
 SETTLED_NS = 1_000_000_000
 """Nanoseconds. A file that changed just now can change again within the same tick, and look the same."""
+
+PORT_OPENS_S = 10.0
+"""Seconds that a service waits for the port that it is executed after; then it is executed all the same."""
+
+PORT_LOOK_S = 0.02
 
 FAULT_VARIABLE = "UPGRADE_CONSOLE_SHIM_FAULT"
 FAULT_POINTS = (
@@ -259,6 +264,27 @@ def take_lock(path: str) -> int:
     raise AssertionError
 
 
+def listens(port: int) -> bool:
+    """Whether a TCP port of this machine has a listener, by the kernel's own tables: nobody is connected to for it."""
+    wanted = f":{port:04X}"
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            with open(table) as stream:
+                rows = [line.split() for line in stream]
+        except OSError:
+            continue
+        if any(row[3] == "0A" and row[1].endswith(wanted) for row in rows):
+            return True
+    return False
+
+
+def await_port(port: int) -> None:
+    """Wait until somebody listens on a port, or long enough: CometBFT that comes too early looks again in 3 s only."""
+    end = time.monotonic() + PORT_OPENS_S
+    while not listens(port) and time.monotonic() < end:
+        time.sleep(PORT_LOOK_S)
+
+
 def execute(service: dict[str, object], descriptor: int, lock: int, log: int, folder: str, gate: int) -> None:
     """In the child: become the service when a byte comes through the gate; end when the gate is closed."""
     try:
@@ -268,7 +294,7 @@ def execute(service: dict[str, object], descriptor: int, lock: int, log: int, fo
         for number in (signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
         # Closed by the execution: so the controller knows of it.
-        os.dup(1)
+        told = os.dup(1)
         nothing = os.open(os.devnull, os.O_RDONLY)
         for target, source in ((0, nothing), (1, log), (2, log)):
             os.dup2(source, target)
@@ -278,6 +304,10 @@ def execute(service: dict[str, object], descriptor: int, lock: int, log: int, fo
         os.chdir(folder)
         if not os.read(gate, 1):
             os._exit(127)
+        if after := int(str(service.get("after_port") or 0)):
+            # That this one comes later is no reason to wait for the controller.
+            os.close(told)
+            await_port(after)
         arguments = [str(service["binary"]), *service["arguments"]]  # type: ignore[misc]
         os.execve(f"/proc/self/fd/{descriptor}", arguments, service["environment"])  # type: ignore[arg-type]
     except BaseException as error:

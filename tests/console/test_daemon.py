@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,17 @@ from console.node.runtime.shim import ShimRuntime
 from console.node.unit import NEEDS_OPERATOR_EXIT
 from console.settings import parse_network
 from tests.console.node import nodes
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def metrics_port(folder: Path) -> int:
+    config = folder / "config" / "upgrade-console" / "config.toml"
+    return int(tomlkit.parse(config.read_text()).unwrap()["networks"]["hub"]["nodes"]["val-1"]["metrics_port"])
 
 
 def lay_out(tmp_path: Path) -> None:
@@ -34,6 +46,7 @@ def lay_out(tmp_path: Path) -> None:
         "state_dir": str(tmp_path / "state"),
         "daemon": nodes.DAEMON,
         "cometbft_rpc": "http://127.0.0.1:9",
+        "metrics_port": free_port(),
     }
     network = {
         "kind": "cosmos",
@@ -89,6 +102,8 @@ def test_it_says_when_it_is_ready_that_it_lives_and_that_it_ends(folder: Path) -
             runtime = ShimRuntime(folder / "state" / "run", folder / "home")
             while (live := runtime.recorded()) is None:
                 manager.recv(4096)
+            with urllib.request.urlopen(f"http://127.0.0.1:{metrics_port(folder)}/metrics", timeout=20) as answer:
+                assert b'ipc_controller_starts_total{network="hub",node="val-1"} 1.0' in answer.read()
             # The node must not speak in our name.
             assert not {"NOTIFY_SOCKET", "WATCHDOG_USEC"} & set(runtime.environment_of(live))
             process.send_signal(signal.SIGTERM)

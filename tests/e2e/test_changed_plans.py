@@ -38,6 +38,8 @@ def test_a_validator_joins_after_scheduling_and_the_verdict_counts_it(network: D
     assert (frozen["verdict"], frozen["totalPower"], frozen["goPower"]) == (Verdict.CROSS, 70, 70)
     network.eventually("all five are committed", network.all_are("COMMITTED"), deadline_s=300)
     network.eventually("the chain is past H+3", network.past(target + 3))
+    # The story after this one proposes: the registry schedules one at a time.
+    network.eventually("it is executed", lambda: registry.proposal(number)["status"] == ProposalStatus.EXECUTED)
     names = [node["name"] for node in network.status()["nodes"]]
     assert names[-1] == "node5"
     for name in names[:4]:

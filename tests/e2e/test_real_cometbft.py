@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,8 +24,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.peer, pytest.mark.timeout(600)]
 
 POWERS = "3,3,2,2"
 """Each alone may be missing, and the two light ones together, 40 %, are enough to stop the chain."""
-LEAD = 75
-"""A node's restart takes CometBFT seven seconds, and they are armed one after the other."""
+LEAD = 60
+"""A node's restart takes CometBFT some five seconds, and they are armed one after the other."""
 EMPTY_EVIDENCE = "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855"
 """Hash of a block's empty list of evidence."""
 
@@ -41,6 +42,39 @@ def test_four_nodes_cross_and_forty_percent_stop_the_chain(tmp_path: Path, peer:
     with real_devnet(tmp_path / "net", peer, "--powers", POWERS) as devnet:
         the_upgrade(devnet, peer)
         too_little_power(devnet)
+
+
+@pytest.mark.soak
+def test_a_release_of_two_binaries_takes_the_nodes_to_another_cometbft(tmp_path: Path) -> None:
+    """From 0.37 to 0.38 at H: another ABCI, over the data that the older one wrote."""
+    newer = require(COMETBFT_038)
+    with real_devnet(tmp_path / "net", COMETBFT_037) as devnet:
+        names = [node["name"] for node in devnet.status()["nodes"]]
+        release = devnet.status()["releases"][1]
+        folder, at = devnet.folder / "releases" / "v0.2.0", release["url"].rsplit("/", 1)[0]
+        shutil.copy(newer, folder / "cometbft")
+        made = devnet.call(
+            "release", "make", "--name", "v0.2.0", "--version", "0.2.0", "--sequence", "2",
+            "--project", "devnet", "--keyring", "1",
+            "--out", str(folder / "manifest.json"),
+            "--binary", f"any:subnetd={folder / 'subnetd'}", "--source", f"any:subnetd={at}/subnetd",
+            "--binary", f"any:cometbft={folder / 'cometbft'}", "--source", f"any:cometbft={at}/cometbft",
+        )  # fmt: skip
+        assert made.code == 0, made.err
+        height = int(devnet.status()["height"]) + devnet.lead(LEAD)
+        proposed = devnet.call(
+            "propose", "--manifest", str(folder / "manifest.json"), "--manifest-url", f"{at}/manifest.json",
+            "--height", str(height),
+        )  # fmt: skip
+        assert proposed.code == 0, proposed.err
+        devnet.eventually("all cross", devnet.all_are("COMMITTED"), 240)
+        devnet.eventually("the chain is past H+3", devnet.past(height + 3))
+        for name in names:
+            judge.crossed(devnet, name, height)
+            assert halt_codes(devnet, name) == {"app": 2, "cometbft": 0, "eth": 0}
+            assert ask(devnet, name, "status")["node_info"]["version"] == cometbft_version(COMETBFT_038)
+        judge.same_app_hash(devnet, names, height + 1)
+        nobody_signed_twice(devnet)
 
 
 def the_upgrade(devnet: Devnet, peer: Peer) -> None:

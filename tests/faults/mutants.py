@@ -145,7 +145,7 @@ MUTANTS = (
             ("node/shim.py", '    with open(f"{path}.new", "w") as stream:\n', '    with open(path, "w") as stream:\n'),
             ("node/shim.py", '    os.rename(f"{path}.new", path)\n', ""),
         ),
-        (("cross", Fault("shim-call", call="write", action="signal=KILL", when=1)),),
+        (("cross", Fault("shim-call", call="write", action="signal=KILL", when=2)),),
         "I5",
     ),
     Mutant(
@@ -210,6 +210,19 @@ MUTANTS = (
         ),
         (("new-exit-1", Fault("point", "after-flipped_back")),),
         "I5",
+    ),
+    Mutant(
+        "the newest row is written anew",
+        (
+            (
+                "node/journal_events.py",
+                "        at, text = time.time(), json.dumps(detail, default=str)\n",
+                "        at, text = time.time(), json.dumps(detail, default=str)\n"
+                "        self.db.execute('UPDATE event SET kind = kind || 1 WHERE seq = ?', (seq - 1,))\n",
+            ),
+        ),
+        (("cross", _NONE),),
+        "I8",
     ),
     Mutant(
         "an unknown verdict is taken for CROSS",

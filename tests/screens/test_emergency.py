@@ -17,7 +17,7 @@ from tests import fakes
 from tests import governance_fakes as votes
 from tests.fakes import FakeSession
 from tests.pilot import alone, screen_text, settled, until
-from widgets.emergency_words import halt_refusal, stays_without, stop_warning
+from widgets.emergency_words import halt_refusal, halt_words, stays_without, stop_warning
 
 pytestmark = pytest.mark.anyio
 
@@ -161,10 +161,20 @@ def test_power_that_stays() -> None:
     assert "not known here" in stop_warning(fakes.chain_down(), fakes.ADDRESSES[0])
 
 
+def test_what_is_old_is_said_with_its_age() -> None:
+    stale = fakes.stale()
+    assert stop_warning(stale, fakes.ADDRESSES[0]).startswith("◷ read 34s ago: 30 of 40 power would stay")
+    assert stop_warning(fakes.go(), fakes.ADDRESSES[0], fakes.NOW).startswith("30 of 40")
+    proposal = fakes.proposal()
+    assert halt_words(proposal, stale, fakes.NOW, 3).startswith("◷ read 34s ago: v0.2.0")
+    assert halt_words(proposal, fakes.go(), fakes.NOW + 40, 3).startswith("◷ read 40s ago: v0.2.0")
+
+
 @pytest.mark.parametrize(
     ("shown", "words"),
     [
-        (None, "does not answer"),
+        (None, "Waiting for the first answer"),
+        (fakes.chain_down(), "does not answer"),
         (fakes.idle(), "No upgrade is open"),
         (fakes.committed(), "No upgrade is open"),
         (fakes.frozen(), "frozen since block 1,295"),

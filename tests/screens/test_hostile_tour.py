@@ -185,7 +185,7 @@ async def tour(pilot: Pilot[int], app: UpgradeConsoleApp) -> set[str]:
 
 
 def _seen(app: UpgradeConsoleApp, way: tuple[str, ...], seen: set[str]) -> None:
-    assert app.is_running, way
+    assert app.is_running, (way, app._exception)
     look(app, " ".join(way))
     seen.add(type(app.screen).__name__)
 

@@ -2,114 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from textual.pilot import Pilot
 
 from console.app import UpgradeConsoleApp
 from console.errors import JournalError
-from console.model import Crossing, NodeStorage, ProcessTree, Snapshot
-from console.text import UntrustedText, untrusted
+from console.text import UntrustedText
 from screens.node import NodeScreen
 from screens.overview import OverviewScreen
-from tests import fakes, node_fakes
+from tests import fakes
 from tests.fakes import FakeSession
-from tests.hostile import hostile
 from tests.pilot import screen_text, settled, until, until_screen
-
-Compare = Callable[..., bool]
-SMALL, MIDDLE = (80, 24), (120, 40)
-HOSTILE = "[@click=app.quit]\x1b[2Jquit[/] [/nope \u202e x"
-
-
-def parked() -> Snapshot:
-    """Rolled back after a failed start: the operator decides."""
-    mine = fakes.attempt(crossing=Crossing.PARKED, note="stopped, on the old binary; it ended with code 1")
-    mine = replace(mine, left="genesis", rollback_point="crossing-1", tries_left=0)
-    node = fakes.node(fakes.TARGET, mine, pid=None, last_exit_code=1, halt_height=0, alarm=f"PARKED: {mine.note}")
-    return fakes.snapshot(fakes.halted().chain, node)
-
-
-def stopped() -> Snapshot:
-    """Stopped by hand."""
-    return fakes.snapshot(fakes.chain(1210), fakes.node(1210, pid=None, state="STOPPED_BY_OPERATOR", exe_sha256=""))
-
-
-def controller_down() -> Snapshot:
-    """Only the journal speaks."""
-    return replace(fakes.committed(), node_problem="no controller answers in /var/lib/upgrade-console/node1/run.")
-
-
-def nothing_runs() -> ProcessTree:
-    """What is seen while the node is down."""
-    tree = node_fakes.a_tree("The node does not run.")
-    return replace(tree, processes=tree.processes[:1])
-
-
-def hidden() -> ProcessTree:
-    """A node of another user, and one in a container that only its engine sees."""
-    app = node_fakes.a_process(
-        "app", 2, open_files=None, hidden="its descriptors are shown to validator and to root only"
-    )
-    far = node_fakes.a_process("container cometbft", 2, pid=7, state="", cpu_percent=None, memory_bytes=None)
-    base = node_fakes.a_tree(
-        "app: its descriptors are shown to validator and to root only.",
-        "container cometbft: process 7 of container subnet-cometbft is not on this machine's process table: only its"
-        " engine sees it.",
-    )
-    gone = replace(
-        far, open_files=None, file_limit=None, threads=None, started_at=None, hidden="only its engine sees it"
-    )
-    return replace(base, processes=(*base.processes[:2], app, gone))
-
-
-def hostile_storage() -> NodeStorage:
-    """Names that a folder can have."""
-    base = node_fakes.a_storage()
-    name = untrusted(HOSTILE)
-    return replace(
-        base,
-        generations=tuple(replace(each, name=name, origin=name) for each in base.generations[:1]),
-        points=(replace(base.points[0], name=name, sentence=str(name)),),
-    )
-
-
-VIEWS: dict[str, tuple[Snapshot, ProcessTree, tuple[int, int]]] = {
-    "idle": (fakes.idle(), node_fakes.a_tree(), SMALL),
-    "armed": (fakes.go(), node_fakes.a_tree(), SMALL),
-    "armed_middle": (fakes.go(), node_fakes.a_tree(), MIDDLE),
-    "stopped": (stopped(), nothing_runs(), SMALL),
-    "halted": (fakes.halted(), nothing_runs(), SMALL),
-    "parked": (parked(), nothing_runs(), SMALL),
-    "called": (fakes.called(), node_fakes.a_tree(), SMALL),
-    "controller_down": (controller_down(), hidden(), SMALL),
-    "no_node": (fakes.node_down(), node_fakes.a_tree(), SMALL),
-    "hostile": (hostile(HOSTILE), node_fakes.a_tree(HOSTILE.replace("\x1b", "?")), SMALL),
-}
-
-
-@pytest.mark.parametrize("name", VIEWS)
-def test_picture(snap_compare: Compare, name: str) -> None:
-    shown, tree, size = VIEWS[name]
-    session = FakeSession(shown)
-    session.tree = tree
-    if name == "hostile":
-        session.storage = hostile_storage()
-        entry = replace(node_fakes.JOURNAL[0], kind=untrusted(HOSTILE), detail=untrusted(HOSTILE))
-        session.journal = (entry,)
-    if name == "no_node":
-        session.node_error = fakes.no_node()
-
-    async def run(pilot: Pilot[Any]) -> None:
-        await settled(pilot)
-        await pilot.press("4")
-        await until(pilot, lambda: session.looks, "the first look")
-        await pilot.pause()
-
-    assert snap_compare(UpgradeConsoleApp(session), terminal_size=size, run_before=run)
 
 
 @pytest.mark.anyio

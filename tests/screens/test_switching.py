@@ -25,6 +25,8 @@ from screens.validators import ValidatorsScreen
 from tests import fakes
 from tests.fakes import FakeSession
 from tests.pilot import screen_text, settled, until, until_screen
+from widgets.travel_line import TravelLine
+from widgets.working import begin
 
 pytestmark = pytest.mark.anyio
 
@@ -48,6 +50,8 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     def display(self: UpgradeConsoleApp, screen: Screen[None], update: object) -> None:
         if isinstance(update, LayoutUpdate) and screen is self.screen:
             counted[type(screen).__name__] += 1
+            if screen_text(self).startswith(" PAST "):
+                counted["of the past"] += 1
         elif isinstance(update, CompositorUpdate) and screen is self.screen:
             counted["in part"] += 1
 
@@ -143,6 +147,58 @@ async def test_a_view_takes_theme_and_size_that_changed_while_another_was_shown(
         assert screen.styles.background == Color.parse("#fafbfc")
         await until(pilot, lambda: "consensus" in screen_text(app), "the chosen one beside the table")
         assert screen_text(app).splitlines()[-1].startswith(" F9 HALT ")
+        # Back to the first size while another is shown: what it was made for is no longer what it was shown at.
+        await pilot.press("1")
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: app.screen.has_class("-narrow", "-short"), "the overview in the first size")
+        await pilot.press("3")
+        await until(
+            pilot, lambda: screen.is_current and screen.has_class("-narrow", "-short"), "the validators as well"
+        )
+
+
+async def test_every_frame_of_the_past_says_so_and_only_the_view_that_is_shown_is_dressed_for_it(
+    work: Counter[str],
+) -> None:
+    session = FakeSession(fakes.go())
+    app = UpgradeConsoleApp(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await app.make_views()
+        assert session.feed is not None
+        session.feed.put_nowait(later := replace(fakes.go(), height=1260))
+        await until(pilot, lambda: app.snapshot is later, "the block")
+        assert app._recorder is not None
+        await app._recorder.caught_up()
+        await pilot.press("comma")
+        await until(pilot, lambda: app.past is not None, "the past")
+        await pilot.pause()
+        assert [screen for screen in app._screens.values() if screen.query(TravelLine)] == [app.screen]
+        work.clear()
+        await pilot.press("3")
+        await until(pilot, lambda: work["ValidatorsScreen"], "the validators of then")
+        assert work["of the past"] == work["ValidatorsScreen"]
+        await pilot.press("end")
+        await until(pilot, lambda: app.past is None, "the present")
+        work.clear()
+        await pilot.press("1")
+        await until(pilot, lambda: work["OverviewScreen"], "the overview of now")
+        assert work["of the past"] == 0
+        assert screen_text(app).splitlines()[-1].startswith(" F9 HALT ")
+
+
+async def test_it_is_left_in_the_middle_of_making_views_without_a_crash() -> None:
+    for turns in (1, 3, 9, 27):
+        app = UpgradeConsoleApp(FakeSession(fakes.go()))
+        async with app.run_test(size=(20, 5)) as pilot:
+            await settled(pilot)
+            begin(app, app.make_views)
+            for _turn in range(turns):
+                await asyncio.sleep(0)
+            app.leave(129)
+            while not app._exit:
+                await asyncio.sleep(0)
+        assert app.return_code == 129
 
 
 async def test_leaving_while_a_view_is_half_made_is_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:

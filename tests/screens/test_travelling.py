@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +22,10 @@ from tests import fakes
 from tests.console.recording.test_recorder import HEAD, at, written
 from tests.fakes import FakeSession
 from tests.pilot import alone, screen_text, settled, until
-from tests.recorded.record import HERE
 from widgets.key_line import KeyLine
 from widgets.log_view import LogView
 
 pytestmark = pytest.mark.anyio
-Compare = Callable[..., bool]
 
 
 async def fed(pilot: Pilot[Any], session: FakeSession, *snapshots: Snapshot) -> None:
@@ -259,31 +255,3 @@ async def test_a_full_disk_is_told(tmp_path: Path) -> None:
         said = [each.message for each in app._notifications if "has ended" in each.message]
         assert len(said) == 1
         assert app.snapshot == at(2)
-
-
-def held(*keys: str) -> Callable[[Pilot[Any]], Awaitable[None]]:
-    async def run(pilot: Pilot[Any]) -> None:
-        app = pilot.app
-        assert isinstance(app, UpgradeConsoleApp)
-        await until(pilot, lambda: app.past is not None or app._recorder is not None, "the first moment")
-        if isinstance(app.session, FakeSession):
-            await settled(pilot)
-            await fed(pilot, app.session, *(at(second) for second in range(1, 8)), at(31, fakes.frozen()))
-        for key in keys:
-            place = app.past.place if app.past is not None else 0
-            await pilot.press(key)
-            await until(pilot, lambda place=place: app.past is not None and app.past.place != place, key)  # type: ignore[misc]
-        await pilot.pause()
-
-    return run
-
-
-def test_picture_of_the_past(snap_compare: Compare) -> None:
-    app = UpgradeConsoleApp(FakeSession(replace(at(0), height=1277)))
-    assert snap_compare(app, run_before=held("comma", "comma"))
-
-
-def test_picture_of_a_replay(snap_compare: Compare) -> None:
-    app = UpgradeConsoleApp(ReplaySession(load(HERE / "upgrade.jsonl")))
-    # From its end: at its beginning it runs.
-    assert snap_compare(app, terminal_size=(120, 40), run_before=held("end", *["less_than_sign"] * 7))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
 from console.app import UpgradeConsoleApp
 from console.errors import ChainError
-from console.model import Choice, ProposalStatus, SigningRecord, Stance
+from console.model import Choice, ProposalStatus, SigningRecord, Snapshot, Stance, events
 from console.text import UntrustedText
 from screens.validators import ValidatorsScreen
 from tests import fakes
@@ -17,7 +20,9 @@ from tests import governance_fakes as votes
 from tests.crowd import crowd
 from tests.fakes import FakeSession
 from tests.pilot import screen_text, settled, until, until_screen
+from widgets import dashboard, readiness_rows
 from widgets.dashboard import DashboardTable
+from widgets.row_table import ORDERED_AT_ONCE
 
 pytestmark = pytest.mark.anyio
 
@@ -113,14 +118,38 @@ async def test_wide_beside_the_table_and_read_again_with_each_height() -> None:
         assert session.feed is not None
         session.feed.put_nowait(replace(fakes.partly_ready(), height=1235))
         await until(pilot, lambda: "38 of 40" in screen_text(app), "the new record")
-        assert "Nothing was proposed yet." in screen_text(app)
+        await until(pilot, lambda: "Nothing was proposed yet." in screen_text(app), "what it said")
         session.feed.put_nowait(fakes.chain_down())
         await until(pilot, lambda: "No validator is chosen" in screen_text(app), "nobody")
         assert table.row_count == 0
         await pilot.press("enter", "o", "O")
 
 
-async def test_ten_thousand() -> None:
+@pytest.fixture
+def in_the_loop(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """What was asked of each of many validators in the thread of the screen, where it would hold up every key."""
+    found: set[str] = set()
+
+    def watch(owner: object, name: str, many: Callable[..., int]) -> None:
+        before = getattr(owner, name)
+
+        def watching(*values: Any) -> object:
+            if threading.current_thread() is threading.main_thread() and many(*values) > ORDERED_AT_ONCE:
+                found.add(name)
+            return before(*values)
+
+        monkeypatch.setattr(owner, name, watching)
+
+    def in_chain(snapshot: Snapshot | None) -> int:
+        return len(snapshot.chain.validators) if snapshot is not None and snapshot.chain is not None else 0
+
+    watch(dashboard, "in_order", lambda snapshot, *_: in_chain(snapshot))
+    watch(readiness_rows, "in_order", len)
+    watch(events, "events_between", lambda _before, after: in_chain(after))
+    return found
+
+
+async def test_ten_thousand(in_the_loop: set[str]) -> None:
     session = FakeSession(crowd(10_000, ready=3))
     app = UpgradeConsoleApp(session)
     async with app.run_test() as pilot:
@@ -129,7 +158,7 @@ async def test_ten_thousand() -> None:
         assert names(table)[:4] == ["validator0", "validator1", "validator2", "validator3"]
         await pilot.press("end")
         last = table.chosen
-        assert "      11  <0.1%" in table.render_line(table.size.height - 1).text
+        assert "     11 <0.1%" in table.render_line(table.size.height - 1).text
         assert session.feed is not None
         session.feed.put_nowait(crowd(10_000, ready=10_000, height=1235))
         await until(pilot, lambda: "Ready: 10,000 · pending: 0" in screen_text(app), "the new Snapshot")
@@ -139,7 +168,8 @@ async def test_ten_thousand() -> None:
         await until(pilot, lambda: table.settled and table.row_count == 4, "the filter")
         await pilot.press("1")
         await until_screen(pilot, "OverviewScreen")
-        assert screen_text(app).count("validato…") == 6
+        await until(pilot, lambda: screen_text(app).count("validato…") == 6, "those with the most power")
+    assert in_the_loop == set()
 
 
 async def test_a_click_on_a_heading_orders() -> None:

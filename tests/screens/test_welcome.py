@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,7 +44,6 @@ HOSTILE = replace(
     networks=(DEVNET_ROW, KnownNetwork("x[/nope]", (), "")),
     proposals=(replace(PROPOSED, subnet="/home/[@click=app.quit]\u00b7[/]"),),
 )
-Compare = Callable[..., bool]
 pytestmark = pytest.mark.anyio
 
 
@@ -98,15 +96,3 @@ async def test_quitting_opens_nothing_and_nothing_found_is_said() -> None:
         assert app.is_running
         await pilot.press("q")
     assert (app.chosen, app.return_code) == (None, 0)
-
-
-@pytest.mark.parametrize("name", ["first", "full", "hostile"])
-def test_welcome_picture(snap_compare: Compare, name: str) -> None:
-    async def run(pilot: Pilot[Any]) -> None:
-        await drawn(pilot)
-        if name != "first":
-            await pilot.press("down", "down")
-            await pilot.pause()
-
-    found = {"first": FIRST, "full": FULL, "hostile": HOSTILE}[name]
-    assert snap_compare(WelcomeApp(look=lambda: found), run_before=run)

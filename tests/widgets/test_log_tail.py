@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from textual.app import App, ComposeResult
+from textual.widgets import Static
 
 from console.log_store import MAX_LINE
-from widgets.log_tail import newest, safe_line, tail_line
+from widgets.log_tail import LogTail, newest, safe_line, tail_line
 
 
 def test_a_line_is_cut_and_made_safe() -> None:
@@ -35,3 +37,21 @@ def test_the_tail_keeps_the_controllers_words_and_says_what_repeats_once() -> No
 )
 def test_the_tail_spends_no_columns_on_dates(line: str, shown: str) -> None:
     assert tail_line(line) == shown
+
+
+@pytest.mark.anyio
+async def test_lines_that_came_while_there_was_no_room_are_there_when_there_is() -> None:
+    class Bare(App[None]):
+        CSS = "LogTail { height: 1fr; } Screen { layout: vertical; } Static { height: 10; }"
+
+        def compose(self) -> ComposeResult:
+            yield Static(classes="above")
+            yield LogTail()
+
+    app = Bare()
+    async with app.run_test(size=(60, 10)) as pilot:
+        tail = app.query_one(LogTail)
+        tail.show((("node", "committed state"),))
+        assert len(tail.content) == 0
+        await pilot.resize_terminal(60, 20)
+        assert tail.content.plain == "node committed state"

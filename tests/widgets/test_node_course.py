@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from textual.app import App, ComposeResult
 
 from console.model import Arming, Crossing, NodeProcess, Preparation, Verdict
 from console.text import UntrustedText
@@ -12,6 +13,7 @@ from tests import fakes, node_fakes
 from widgets.generation_table import generation_rows
 from widgets.journal_lines import journal_line
 from widgets.node_course import NodeCourse, course_of
+from widgets.node_now import NodeNow
 from widgets.point_table import point_rows
 from widgets.process_table import few_files_left, process_detail, process_rows
 
@@ -105,3 +107,18 @@ def test_a_line_of_the_journal_has_states_in_capitals_and_short_hashes() -> None
     assert lines[8] == "08:50:40  operator-stop  "
     both = replace(node_fakes.JOURNAL[0], kind=UntrustedText("ready+waiting_turn"), detail=UntrustedText(""))
     assert journal_line(both).plain == "08:53:20  READY WAITING_TURN  "
+
+
+@pytest.mark.anyio
+async def test_an_old_height_counts_nothing_down() -> None:
+    class Bare(App[None]):
+        def compose(self) -> ComposeResult:
+            yield NodeNow()
+
+    app = Bare()
+    async with app.run_test(size=(80, 6)):
+        view = app.query_one(NodeNow)
+        for shown, counted in ((fakes.go(), True), (fakes.stale(), False)):
+            view.show(shown, fakes.NOW)
+            assert ("in 23 blocks" in view.render_line(1).text) is counted
+            assert "block 1,300" in view.render_line(1).text

@@ -85,6 +85,38 @@ def lines(app: App[None]) -> list[str]:
     return [table.render_line(y).text.rstrip() for y in range(table.size.height)]
 
 
+def _ground(table: LineTable, y: int) -> object:
+    styles = [segment.style for segment in table.render_line(y) if segment.text.strip()]
+    return styles[0].bgcolor if styles[0] is not None else None
+
+
+async def test_a_muted_row_and_the_headings_are_fainter_than_the_others() -> None:
+    app = Bare()
+    async with app.run_test(size=(40, 8)) as pilot:
+        table = app.query_one(LineTable)
+        table.show_rows((Line("first", "1"), Line("usual", "2"), Line("faint", "3", tone="muted")))
+        await pilot.pause()
+        heading, usual, faint = (
+            [segment.style.color for segment in table.render_line(y) if segment.style and segment.text.strip()][-1]
+            for y in (0, 2, 3)
+        )
+        assert heading == faint
+        assert faint != usual
+
+
+async def test_the_cursor_of_a_table_without_the_keys_is_fainter() -> None:
+    app = Bare()
+    async with app.run_test(size=(40, 8)) as pilot:
+        table = app.query_one(LineTable)
+        table.focus()
+        table.show_rows((Line("first", "1"), Line("second", "2")))
+        await pilot.pause()
+        focused, other = (_ground(table, y) for y in (1, 2))
+        app.set_focus(None)
+        await pilot.pause()
+        assert len({_ground(table, 1), focused, other}) == 3
+
+
 async def test_only_the_window_is_made_and_only_what_changed_is_drawn() -> None:
     app = Bare()
     async with app.run_test(size=(40, 8)) as pilot:

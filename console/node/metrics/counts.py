@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from console.metrics import (
+from console.metrics.table import METRICS
+from console.metrics.words import (
     FAILURES,
-    METRICS,
     UNKNOWN_FAILURE,
     Checked,
     DowntimeOutcome,
@@ -19,12 +19,11 @@ from console.metrics import (
     Source,
 )
 from console.model import FailureCode, Verdict
+from console.node.attempts import ENOUGH_READY
 from console.node.exits import ExitMeaning
 
 CONTROLLER_STARTED = "controller-started"
 """The journal's row on each start of a controller."""
-ENOUGH_READY = "enough-ready"
-"""The journal's row on the moment from which enough power was ready for an upgrade."""
 
 _ENDS = {
     "parked": FailedEnd.PARKED,

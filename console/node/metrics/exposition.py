@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from console.metrics import METRICS, OWN_LABELS, Metric, MetricKind, Source
+from console.metrics.metric import Metric
+from console.metrics.table import METRICS
+from console.metrics.words import OWN_LABELS, MetricKind, Source
 from console.node.journal import Journal
 from console.node.metrics.counts import Buckets, JournalCounts
 from console.node.metrics.gauges import Known, Values, gauges

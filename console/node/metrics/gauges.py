@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from console.metrics import STATES, VERDICTS, ReleaseGroup
+from console.metrics.words import STATES, VERDICTS, ReleaseGroup
 from console.model import Arming, Attempt, NodeStatus, Preparation, Proposal, Verdict
 from console.node.metrics.counts import JournalCounts
 from console.node.next_plan import same_plan

@@ -20,6 +20,9 @@ class ServiceSpec:
     arguments: tuple[str, ...]
     environment: Mapping[str, str]
     """Whole environment of the process."""
+    after_port: int = 0
+    """TCP port of this machine that the app opens: it is executed when somebody listens there, where the runtime can do
+    so, or a few seconds later all the same. 0: at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,7 @@ class ShimRuntime:
                     "sha256": service.sha256,
                     "arguments": list(service.arguments),
                     "environment": _unmarked(service.environment),
+                    "after_port": service.after_port,
                 }
                 for service in spec.services
             ],

@@ -196,7 +196,8 @@ class TestRequests:
             async with reading(served, age_s=5.0) as chain:
                 assert (await chain.view()).stalled is None
             async with reading(served, age_s=300.0) as chain:
-                found = (await chain.view()).stalled
+                view = await chain.view()
+            found = view.stalled
         assert found is not None
         assert (found.power, found.for_s, len(found.missing)) == (10, 300.0, 3)
 

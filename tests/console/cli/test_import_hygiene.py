@@ -48,6 +48,7 @@ FIRST_FRAME = frozenset(
         "console.settings_file",
         "console.terminal",
         "console.text",
+        "console.tidying",
         "screens",
         "screens.acting",
         "screens.bindings",

@@ -13,7 +13,9 @@ import pytest
 import yaml
 
 from console.cli import main
-from console.metrics import METRICS, OWN_LABELS, series
+from console.metrics.metric import series
+from console.metrics.table import METRICS
+from console.metrics.words import OWN_LABELS
 from console.monitoring.dashboard import dashboard
 from console.monitoring.rules import alerts_markdown
 from console.monitoring.written import dashboard_text, rules_text, scrape_text

@@ -13,7 +13,8 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from console.metrics import METRICS, series
+from console.metrics.metric import series
+from console.metrics.table import METRICS
 from console.monitoring.rules import Alert, Pace, Severity, alerts
 from console.monitoring.written import rules_text
 from console.node.journal import Journal

@@ -83,6 +83,19 @@ def test_outside_an_upgrade_the_policy_decides(code: int | None, restart: bool, 
     assert meaning(end, None, restart) is expected
 
 
+@pytest.mark.parametrize("code", [0, 1, 2, -9])
+def test_a_node_whose_cometbft_ended_is_no_node_that_was_stopped(code: int) -> None:
+    end = RunEnd("00" * 32, 0, 0, False, b"", 70, companion="cometbft", companion_code=code)
+    judged = judge(end, None, restart_on_error=False)
+    assert judged.meaning is ExitMeaning.CRASHED
+    assert judged.why == f"cometbft ended with exit code {code}, and the rest of the node was stopped"
+    assert judge(dataclasses.replace(end, asked=True), None, restart_on_error=False).meaning is ExitMeaning.ASKED
+    own = dataclasses.replace(end, exit_code=1)
+    assert judge(own, None, restart_on_error=False).meaning is ExitMeaning.STAYS_DOWN, "the app's own code counts"
+    armed = dataclasses.replace(end, halt_height=100)
+    assert judge(armed, ATTEMPT, restart_on_error=False).meaning is ExitMeaning.SAME_RUN_AGAIN
+
+
 def test_an_asked_end_means_nothing_else() -> None:
     assert meaning(dataclasses.replace(HALT, asked=True)) is ExitMeaning.ASKED
 

@@ -246,3 +246,16 @@ def test_a_home_that_holds_nothing_but_the_signer_state_never_ran(tmp_path: Path
 
 def test_a_home_without_its_data_folders_is_not_taken_for_a_fresh_one(tmp_path: Path) -> None:
     assert not shape_of(settings(tmp_path, "embedded")).never_ran()
+
+
+def test_cometbft_is_executed_when_its_application_listens(tmp_path: Path) -> None:
+    comet = Binary("cometbft", tmp_path / "bin" / "cometbft", SHA)
+    shape = shape_of(settings(tmp_path, "fendermint"))
+    ports = [each.after_port for each in shape.services(generation(tmp_path, comet), {})]
+    assert ports == [0, 0, 0], "the application's port is not known"
+    folder = tmp_path / "fendermint" / "config"
+    folder.mkdir(parents=True)
+    (folder / "default.toml").write_text('[abci]\nlisten = { host = "127.0.0.1", port = 26658 }\n')
+    shape = shape_of(settings(tmp_path, "fendermint"))
+    found = {each.name: each.after_port for each in shape.services(generation(tmp_path, comet), {})}
+    assert found == {"app": 0, "cometbft": 26658, "eth": 0}

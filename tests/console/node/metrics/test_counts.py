@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from console.metrics import METRICS, MetricKind, Source
+from console.metrics.table import METRICS
+from console.metrics.words import MetricKind, Source
 from console.model import Arming, Attempt, Crossing, FailureCode, PlanOrigin, Preparation, Verdict
+from console.node.attempts import ENOUGH_READY, AttemptBook
 from console.node.journal import Journal
-from console.node.metrics.counts import CONTROLLER_STARTED, ENOUGH_READY, Buckets, JournalCounts
+from console.node.metrics.counts import CONTROLLER_STARTED, Buckets, JournalCounts
 from tests.console.node.fakes import proposal
 
 CROSSED = (
@@ -105,6 +107,17 @@ def test_an_upgrade_that_crossed(journal: Journal) -> None:
     assert observed(counts, "ipc_upgrade_time_to_ready_seconds") == (1, 60)
     assert observed(counts, "ipc_upgrade_downtime_seconds", "crossed") == (1, 12.5)
     assert (counts.plans, counts.last_target) == (1, 100)
+
+
+def test_enough_power_is_recorded_once_whoever_looks(journal: Journal) -> None:
+    book = AttemptBook(journal, lambda: None)
+    attempt = book.take_up(proposal(), PlanOrigin.REGISTRY)
+    book.note_enough_ready(proposal(ready_power=26))
+    assert ENOUGH_READY not in {event["kind"] for event in journal.events_of(attempt)}
+    for looking in (book, book, AttemptBook(journal, lambda: None)):
+        looking.note_enough_ready(proposal(ready_power=27))
+    assert [event["kind"] for event in journal.events_of(attempt)].count(ENOUGH_READY) == 1
+    assert observed(counted(journal, planned=100, enough_ready=160), "ipc_upgrade_time_to_ready_seconds") == (1, 60)
 
 
 def test_counting_goes_on_where_it_stopped(journal: Journal) -> None:

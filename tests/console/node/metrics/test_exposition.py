@@ -16,7 +16,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from console.errors import JournalError
-from console.metrics import METRICS, OWN_LABELS, series
+from console.metrics.metric import series
+from console.metrics.table import METRICS
+from console.metrics.words import OWN_LABELS
 from console.model import Arming, PlanOrigin
 from console.node.journal import Journal
 from console.node.metrics.exposition import Exposition

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from console.metrics import METRICS, MetricKind
+from console.metrics.table import METRICS
+from console.metrics.words import MetricKind
 from console.model import Arming, Attempt, Crossing, PlanOrigin, Preparation, Readiness, ValidatorReadiness, Verdict
 from console.node.journal import Journal
 from console.node.metrics.counts import JournalCounts

@@ -6,7 +6,9 @@ import asyncio
 import json
 import os
 import signal
+import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,41 @@ async def test_the_exit_code_is_kept(runtime: ShimRuntime, tmp_path: Path, code:
     assert record is not None
     assert (record.code, record.asked, record.unclean) == (code, False, False)
     assert runtime.log_since(live.log_offset) == b"said node 42\n"
+    assert not runtime.lock_held()
+
+
+@pytest.mark.anyio
+async def test_a_companion_is_executed_when_the_apps_port_is_open(runtime: ShimRuntime, tmp_path: Path) -> None:
+    with socket.socket() as app:
+        app.bind(("127.0.0.1", 0))
+        whole = spec(tmp_path, "exec sleep 100")
+        companion = replace(
+            spec(tmp_path, "echo executed >&2; exec sleep 100", run_id=2).app,
+            name="cometbft",
+            after_port=app.getsockname()[1],
+        )
+        live = await runtime.start(replace(whole, services=(whole.app, companion)))
+        assert [each.name for each in live.services] == ["app", "cometbft"]
+        cmdline = Path(f"/proc/{live.services[1].pid}/cmdline")
+        # It is there and recorded, and still the shim's own program.
+        assert b"shim.py" in cmdline.read_bytes()
+        assert runtime.log_since(live.log_offset) == b""
+        app.listen(1)
+        await until(lambda: runtime.log_since(live.log_offset) == b"executed\n")
+        await until(lambda: b"shim.py" not in cmdline.read_bytes())
+    record = await runtime.stop(live)
+    assert record is not None
+    assert (record.asked, record.unclean) == (True, False)
+
+
+@pytest.mark.anyio
+async def test_a_companion_that_waits_can_be_stopped(runtime: ShimRuntime, tmp_path: Path) -> None:
+    whole = spec(tmp_path, "exec sleep 100")
+    companion = replace(spec(tmp_path, "exec sleep 100", run_id=2).app, name="cometbft", after_port=1)
+    live = await runtime.start(replace(whole, services=(whole.app, companion)))
+    record = await runtime.stop(live)
+    assert record is not None
+    assert (record.asked, record.unclean) == (True, False)
     assert not runtime.lock_held()
 
 

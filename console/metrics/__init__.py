@@ -1,0 +1,1 @@
+"""What a controller measures, as data: `table` says what there is."""
