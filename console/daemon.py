@@ -25,6 +25,7 @@ from console.node.ballast import Ballast
 from console.node.bell import Bell
 from console.node.controller import Controller, open_attempt_words
 from console.node.faults import FaultPoints
+from console.node.heads_noted import HeadsNoted
 from console.node.inventory import Inventory
 from console.node.journal import Journal
 from console.node.known_release import ReleaseTeller
@@ -38,6 +39,7 @@ from console.node.parts import parts_of
 from console.node.rollout import NOTHING_DEMANDED, ProofDemand
 from console.node.service import ControllerService
 from console.node.unit import NEEDS_OPERATOR_EXIT
+from console.notify.controller import ControllerNotices
 from console.ports.chain import PeerView, PlanSource, Signals, StateReader
 from console.settings import NetworkSettings, NodeSettings, proving_network
 from console.text import untrusted
@@ -112,6 +114,8 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
     # With a full disk the node is looked after all the same.
     with suppress(JournalError):
         journal.record(CONTROLLER_STARTED, version=__version__)
+    heads = HeadsNoted(journal)
+    heads.note()
     work = asyncio.current_task()
     assert work is not None
     asked: list[int] = []
@@ -125,10 +129,11 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end, number)
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
-    looking = asyncio.create_task(_keep_house(live, ballast))
+    looking = asyncio.create_task(_keep_house(live, ballast, heads))
     telling = asyncio.create_task(_tell_manager(notifier, controller))
     warning = asyncio.create_task(warn_of_key(chain.key_warning))
-    side_tasks = [looking, telling, warning]
+    notices = ControllerNotices(network, node, controller.known, bell)
+    side_tasks = [looking, telling, warning, asyncio.create_task(notices.run())]
     if live.settings.metrics_port:
         exposition = Exposition(journal, controller.known, network=network.name, node=node.name)
         server = MetricsServer(live.settings.metrics_port, exposition.text)
@@ -193,8 +198,8 @@ def _settings_in_force(live: LiveSettings) -> NodeSettings:
     return dataclasses.replace(live.settings, automatic=False) if live.problem else live.settings
 
 
-async def _keep_house(live: LiveSettings, ballast: Ballast) -> None:
-    """Take over settings that were written by hand, and make the ballast again when there is room."""
+async def _keep_house(live: LiveSettings, ballast: Ballast, heads: HeadsNoted) -> None:
+    """Take over settings that were written by hand, note the journal's head, make the ballast anew."""
     while True:
         await asyncio.sleep(_HOUSE_S)
         try:
@@ -202,6 +207,7 @@ async def _keep_house(live: LiveSettings, ballast: Ballast) -> None:
                 _LOG.info("setting %s is %s now", change.key, change.new)
         except ConsoleError as error:
             _LOG.warning("%s", error)
+        heads.note()
         await asyncio.to_thread(ballast.ensure)
 
 

@@ -10,6 +10,7 @@ from console.console_settings import console_settings_markdown
 from console.glossary import glossary_markdown
 from console.keymap import keys_markdown
 from console.metrics.table import metrics_markdown
+from console.monitoring.notices import notices_markdown
 from console.monitoring.rules import alerts_markdown
 from console.monitoring.written import DASHBOARD_FILE, RULES_FILE, dashboard_text, rules_text
 from console.network_table import networks_markdown
@@ -29,6 +30,7 @@ GLOSSARY = DOCS / "glossary.md"
 METRICS = DOCS / "metrics.md"
 MONITORING = DOCS / "monitoring.md"
 WRITTEN = DOCS.parent / "console" / "monitoring"
+NOTIFICATIONS = DOCS / "notifications.md"
 NETWORKS = DOCS / "networks.md"
 MANIFEST_SCHEMA = DOCS / "release-manifest.schema.json"
 
@@ -72,6 +74,9 @@ def main() -> None:
     METRICS.write_text(with_table(METRICS.read_text("utf-8"), metrics.splitlines()[0], metrics), "utf-8")
     alerts = alerts_markdown()
     MONITORING.write_text(with_table(MONITORING.read_text("utf-8"), alerts.splitlines()[0], alerts), "utf-8")
+    notices = notices_markdown()
+    told = NOTIFICATIONS.read_text("utf-8")
+    NOTIFICATIONS.write_text(with_table(told, notices.splitlines()[0], notices), "utf-8")
     (WRITTEN / RULES_FILE).write_text(rules_text(), "utf-8")
     (WRITTEN / DASHBOARD_FILE).write_text(dashboard_text(), "utf-8")
     networks = networks_markdown()

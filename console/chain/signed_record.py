@@ -1,10 +1,12 @@
 """What was signed here, for good: a line before each act and one after it, in a file that only grows.
 
-`console.chain.sent` forgets a transaction when its fate is known; this does not. It is what an audit reads.
+`console.chain.sent` forgets a transaction when its fate is known; this does not. It is what an audit reads, and each
+line has the SHA-256 of the line before it, so that none goes or changes unseen.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -16,6 +18,7 @@ from typing import Any
 
 from console import strict_json
 from console.errors import ChainError
+from console.hash_chain import line_hash
 from console.text import untrusted
 from console.this_user import this_user
 
@@ -159,15 +162,30 @@ class SignedRecord:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self._path, flags, 0o600)
         try:
-            end = os.fstat(descriptor).st_size
-            torn = end > 0 and os.pread(descriptor, 1, end - 1) != b"\n"
-            # One write: lines of two processes never mix.
-            line = (b"\n" if torn else b"") + json.dumps(document).encode() + b"\n"
+            # Each line holds on to the one before, so two processes write one after the other.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            last, torn = _last_line(descriptor)
+            before = line_hash(last) if last else ""
+            line = (b"\n" if torn else b"") + json.dumps({**document, "before": before}).encode() + b"\n"
             if os.write(descriptor, line) != len(line):
                 raise OSError(28, os.strerror(28))
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _last_line(descriptor: int) -> tuple[bytes, bool]:
+    """The last line of a file without its end, and whether it has none; empty for an empty file."""
+    size = os.fstat(descriptor).st_size
+    back = _MOST_LINE
+    while True:
+        start = max(0, size - back)
+        content = os.pread(descriptor, size - start, start)
+        torn = not content.endswith(b"\n")
+        lines = (content if torn else content[:-1]).split(b"\n")
+        if len(lines) > 1 or not start:
+            return lines[-1], torn and size > 0
+        back *= 4
 
 
 def read_record(path: Path) -> RecordReading:
@@ -183,27 +201,44 @@ def read_record(path: Path) -> RecordReading:
     except OSError as error:
         return RecordReading((), (f"{path} cannot be read: {os.strerror(error.errno or 0)}",))
     lines = content.split(b"\n")
-    return _read(lines[1:] if start else lines, untrusted(path))
+    # The first line of what was read may be half a line.
+    return read_lines(lines[1:], untrusted(path), None) if start else read_lines(lines, untrusted(path))
 
 
-def _read(lines: Iterable[bytes], where: str) -> RecordReading:
+def read_lines(lines: Iterable[bytes], where: str, last: bytes | None = b"") -> RecordReading:
+    """Read lines of a record, leniently.
+
+    Args:
+        lines: Without their ends.
+        where: The record's name in what is said of it.
+        last: The line before the first; empty for none, None where it is not known.
+    """
     acts: dict[str, Signed] = {}
-    unreadable = 0
+    unreadable = broken = 0
+    held = False
     for line in lines:
         if not line:
             continue
         try:
             document = strict_json.loads(line, max_depth=2) if len(line) <= _MOST_LINE else None
-            _take(acts, document)
+            before = _take(acts, document)
+            # Lines of an older version have no hash; none may come after one that has.
+            broken += held if before is None else last is not None and before != (line_hash(last) if last else "")
+            held = held or before is not None
         except (ValueError, TypeError, KeyError):
             unreadable += 1
-    problems = (f"{unreadable} lines of {where} cannot be read",) if unreadable else ()
-    return RecordReading(tuple(acts.values()), problems)
+        last = line
+    problems = [f"{unreadable} lines of {where} cannot be read"] if unreadable else []
+    if broken:
+        problems.append(f"{broken} lines of {where} do not fit the line before: lines were changed or are missing")
+    return RecordReading(tuple(acts.values()), tuple(problems))
 
 
-def _take(acts: dict[str, Signed], document: Any) -> None:
+def _take(acts: dict[str, Signed], document: Any) -> str | None:
+    """Take a line, and what it says is the hash of the line before it; None where it says nothing."""
     if not isinstance(document, dict) or document.get("format") != _FORMAT:
         raise ValueError("it is no line of a record")
+    before = None if "before" not in document else _text(document, "before", 64)
     act = _text(document, "id", 80)
     if document["step"] == "ended":
         begun = acts[act]
@@ -214,7 +249,7 @@ def _take(acts: dict[str, Signed], document: Any) -> None:
             block=int(document["block"]),
             good=document["good"] is True,
         )
-        return
+        return before
     # One that is sent again after a crash is the same act.
     acts.setdefault(
         act,
@@ -233,6 +268,7 @@ def _take(acts: dict[str, Signed], document: Any) -> None:
             nonce=int(document["nonce"]),
         ),
     )
+    return before
 
 
 _BEGUN = (

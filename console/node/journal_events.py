@@ -1,12 +1,15 @@
-"""What happened, as the journal keeps it: events, numbered one by one and never removed."""
+"""What happened, as the journal keeps it: events, numbered one by one, never removed, each holding on to the last."""
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from typing import Any
 
+from console.hash_chain import ChainCheck, ChainedRow, Head, genesis, row_hash
 from console.model import Attempt
+from console.node.journal_schema import CHAINED_SINCE
 from console.node.journal_store import JournalStore
 
 
@@ -27,9 +30,16 @@ class JournalEvents(JournalStore):
 
     def put_event(self, attempt: int | None, kind: str, detail: dict[str, Any]) -> None:
         """Add an event within a transaction: a change of state and its event are durable together."""
+        (end,) = self.db.execute(
+            "SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'event') AS used, "
+            "(SELECT hash FROM event ORDER BY seq DESC LIMIT 1) AS hash"
+        )
+        # Numbers go on after those that were ever used, so that rows cut off the end leave a gap.
+        seq, before = int(end["used"] or 0) + 1, str(end["hash"] or genesis(self.meta("journal_id") or ""))
+        at, text = time.time(), json.dumps(detail, default=str)
         self.db.execute(
-            "INSERT INTO event (at, attempt, kind, detail) VALUES (?, ?, ?, ?)",
-            (time.time(), attempt, kind, json.dumps(detail, default=str)),
+            "INSERT INTO event (seq, at, attempt, kind, detail, hash) VALUES (?, ?, ?, ?, ?, ?)",
+            (seq, at, attempt, kind, text, row_hash(before, seq, at, attempt, kind, text)),
         )
 
     def events(self, since: int = 0, limit: int = 500) -> list[dict[str, Any]]:
@@ -44,20 +54,56 @@ class JournalEvents(JournalStore):
         rows = self.rows("SELECT coalesce(max(seq), 0) AS newest FROM event")
         return int(rows[0]["newest"]) if rows else 0
 
-    def check_events(self) -> tuple[int, tuple[str, ...]]:
-        """How many events there are, and what is wrong with the database or their numbers. Reads everything."""
-        wrong = [f"SQLite finds {row[0]}" for row in self.rows("PRAGMA integrity_check(5)") if row[0] != "ok"]
-        (found,) = self.rows("SELECT count(*) AS rows, coalesce(max(seq), 0) AS newest FROM event")
-        if found["rows"] != found["newest"]:
-            # Events are never removed, and their numbers count up by one.
-            wrong.append(f"{found['newest'] - found['rows']} of {found['newest']} rows are missing")
-        turned = self.rows(
-            "SELECT count(*) AS turned FROM event AS later JOIN event AS earlier ON earlier.seq = later.seq - 1 "
-            "WHERE later.at < earlier.at - 60"
+    def head(self) -> Head | None:
+        """The newest row's number and hash, which tell all rows before it; None without one. Raises JournalError."""
+        if not self.chained:
+            return None
+        rows = self.rows("SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1")
+        return Head(rows[0]["seq"], rows[0]["hash"]) if rows else None
+
+    @property
+    def chained(self) -> bool:
+        """Whether its rows have hashes: not until a controller of this version has opened it. Raises JournalError."""
+        return int(self.meta("schema") or 0) >= CHAINED_SINCE
+
+    def rows_with_hashes(self, since: int = 0, limit: int = 1000) -> list[ChainedRow]:
+        """Rows after a number as they are stored, oldest first. Raises JournalError."""
+        rows = self.rows(
+            "SELECT seq, at, attempt, kind, detail, hash FROM event WHERE seq > ? ORDER BY seq LIMIT ?", (since, limit)
         )
-        if turned[0]["turned"]:
-            wrong.append(f"{turned[0]['turned']} rows are more than a minute older than the row before")
-        return int(found["rows"]), tuple(wrong)
+        return [ChainedRow(*row) for row in rows]
+
+    def check_events(self, marks: Iterable[Head] = ()) -> tuple[int, tuple[str, ...]]:
+        """How many events there are, and what is wrong with the database, their numbers or their hashes. Reads all.
+
+        Args:
+            marks: What was noted of this journal elsewhere before, in any order.
+
+        Raises:
+            JournalError: It cannot be read.
+        """
+        # One look: what a controller adds meanwhile is not half seen.
+        self.rows("BEGIN")
+        try:
+            return self._check_events(marks)
+        finally:
+            self.rows("ROLLBACK")
+
+    def _check_events(self, marks: Iterable[Head]) -> tuple[int, tuple[str, ...]]:
+        wrong = [f"SQLite finds {row[0]}" for row in self.rows("PRAGMA integrity_check(5)") if row[0] != "ok"]
+        chain = ChainCheck(genesis(self.meta("journal_id") or ""), marks)
+        last, count, at, turned = 0, 0, float("-inf"), 0
+        while self.chained and (page := self.rows_with_hashes(last)):
+            for row in page:
+                chain.take(row)
+                turned += row.at < at - 60
+                at = row.at
+            last, count = page[-1].seq, count + len(page)
+        used = self.rows("SELECT seq FROM sqlite_sequence WHERE name = 'event'")
+        wrong += chain.end(int(used[0]["seq"]) if used else 0)
+        if turned:
+            wrong.append(f"{turned} rows are more than a minute older than the row before")
+        return count, tuple(wrong)
 
     def newest_events(self, limit: int) -> list[dict[str, Any]]:
         """The newest events, newest first."""

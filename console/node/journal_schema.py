@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-SCHEMA = 2
-"""1: as first written. 2: several attempts may have one proposal number, as plans of a chain and swaps by hand do."""
+SCHEMA = 3
+"""1: as first written. 2: several attempts may have one proposal number, as plans of a chain and swaps by hand do.
+3: each event has the hash of itself and of the one before it (`console.hash_chain`)."""
+
+CHAINED_SINCE = 3
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -18,7 +21,7 @@ CREATE TABLE IF NOT EXISTS said (
   PRIMARY KEY (attempt, what)) STRICT;
 CREATE TABLE IF NOT EXISTS event (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, attempt INTEGER, kind TEXT NOT NULL,
-  detail TEXT NOT NULL) STRICT;
+  detail TEXT NOT NULL, hash TEXT NOT NULL) STRICT;
 """
 
 FROM_SCHEMA_1 = """
@@ -28,3 +31,6 @@ INSERT INTO attempt_2 SELECT id, proposal_id, document FROM attempt;
 DROP TABLE attempt;
 ALTER TABLE attempt_2 RENAME TO attempt;
 """
+
+FROM_SCHEMA_2 = "ALTER TABLE event ADD COLUMN hash TEXT NOT NULL DEFAULT ''"
+"""The events that are there get their hashes beside it."""

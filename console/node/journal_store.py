@@ -6,14 +6,16 @@ cut (facts/safety.md §3). One connection, used from one thread.
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 from console.errors import JournalError
+from console.hash_chain import genesis, row_hash
 from console.node.faults import FaultPoints
-from console.node.journal_schema import FROM_SCHEMA_1, SCHEMA, TABLES
+from console.node.journal_schema import FROM_SCHEMA_1, FROM_SCHEMA_2, SCHEMA, TABLES
 
 T = TypeVar("T")
 
@@ -70,17 +72,36 @@ class JournalStore:
             )
         if self._read_only:
             return
-        if found == "1":
-
-            def migrate() -> None:
-                for statement in FROM_SCHEMA_1.split(";"):
-                    self.db.execute(statement)
-                self.put_meta("schema", str(SCHEMA))
-
-            self.write(migrate)
+        if found is not None and int(found) < SCHEMA:
+            self.write(lambda: self._migrate(int(found)))
         self.db.executescript(TABLES)
         if found is None:
-            self.set_meta("schema", str(SCHEMA))
+            self.write(self._begin)
+
+    def _begin(self) -> None:
+        self.put_meta("journal_id", secrets.token_hex(16))
+        self.put_meta("schema", str(SCHEMA))
+
+    def _migrate(self, found: int) -> None:
+        if found < 2:
+            for statement in FROM_SCHEMA_1.split(";"):
+                self.db.execute(statement)
+        known = self.rows("SELECT name FROM sqlite_master WHERE name = 'event'")
+        if known:
+            self.db.execute(FROM_SCHEMA_2)
+        self._begin()
+        if known:
+            self._chain_old_events()
+
+    def _chain_old_events(self) -> None:
+        """Give each event of before its hash: from now on none of them changes unseen."""
+        last, before = 0, genesis(self.meta("journal_id") or "")
+        page = "SELECT seq, at, attempt, kind, detail FROM event WHERE seq > ? ORDER BY seq LIMIT 1000"
+        while rows := self.rows(page, (last,)):
+            for row in rows:
+                before, last = row_hash(before, *row), row["seq"]
+                self.db.execute("UPDATE event SET hash = ? WHERE seq = ?", (before, last))
+        self.put_meta("chained_late", str(last))
 
     def close(self) -> None:
         """Close the database."""

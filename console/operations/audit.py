@@ -15,7 +15,6 @@ from console.chain.signed_record import RecordReading, Signed, read_record
 from console.errors import JournalError
 from console.model import (
     Arming,
-    AuditCheck,
     AuditEntry,
     AuditKind,
     AuditReading,
@@ -66,10 +65,7 @@ class AuditTrail:
         return AuditReading(tuple(entries), tuple(problems), self._forgotten)
 
     def _records(self) -> list[RecordReading]:
-        paths = [record_by_hand(self._network)]
-        if self._node is not None:
-            paths.append(record_by_node(self._node))
-        return [read_record(path) for path in paths]
+        return [read_record(path) for path in records_of(self._network, self._node)]
 
     def _read_events(self) -> None:
         if self._node is None:
@@ -86,6 +82,11 @@ class AuditTrail:
         if len(self._events) > MOST_EVENTS:
             self._forgotten = True
             del self._events[:-MOST_EVENTS]
+
+
+def records_of(network: NetworkSettings, node: NodeSettings | None) -> tuple[Path, ...]:
+    """The records of what was signed here for a network: by hand, and by its node's controller."""
+    return (record_by_hand(network), *(() if node is None else (record_by_node(node),)))
 
 
 def event_entry(row: Mapping[str, Any]) -> AuditEntry:
@@ -202,42 +203,35 @@ def _signed_entry(act: Signed) -> AuditEntry:
 
 
 def narrowed(
-    reading: AuditReading, *, since: float | None = None, kinds: Collection[AuditKind] = ()
+    reading: AuditReading,
+    *,
+    since: float | None = None,
+    until: float | None = None,
+    kinds: Collection[AuditKind] = (),
+    attempt: int | None = None,
+    text: str = "",
 ) -> tuple[AuditEntry, ...]:
-    """The entries of a reading from a moment on, of some kinds; of all kinds when none is named."""
+    """The entries of a reading that are wanted.
+
+    Args:
+        reading: What was read.
+        since: Unix seconds of the first moment; None for all.
+        until: Unix seconds of the last one.
+        kinds: What they are about; all when none is named.
+        attempt: Number of the attempt that they belong to.
+        text: What is somewhere in an entry, in small or capital letters.
+    """
+    wanted = text.casefold()
     return tuple(
         entry
         for entry in reading.entries
-        if (since is None or entry.at >= since) and (not kinds or entry.kind in kinds)
+        if (since is None or entry.at >= since)
+        and (until is None or entry.at <= until)
+        and (not kinds or entry.kind in kinds)
+        and (attempt is None or entry.attempt == attempt)
+        and (not wanted or wanted in _all_words(entry))
     )
 
 
-def verify(network: NetworkSettings, node: NodeSettings | None) -> AuditCheck:
-    """Look whether journal and record are whole: readable, without a gap, and every act with its end."""
-    findings: list[str] = []
-    problems: list[str] = []
-    if node is not None:
-        try:
-            with reading(node) as journal:
-                if journal is None:
-                    findings.append(f"{node.name} has no journal yet")
-                else:
-                    rows, wrong = journal.check_events()
-                    problems += [f"the journal of {node.name}: {words}" for words in wrong]
-                    if not wrong:
-                        findings.append(f"the journal of {node.name} is whole: {rows:,} rows without a gap")
-        except JournalError as error:
-            problems.append(error.what)
-    for path in dict.fromkeys([record_by_hand(network), *([] if node is None else [record_by_node(node)])]):
-        _check_record(path, findings, problems)
-    return AuditCheck(tuple(findings), tuple(problems))
-
-
-def _check_record(path: Path, findings: list[str], problems: list[str]) -> None:
-    record = read_record(path)
-    problems += record.problems
-    open_ = [act for act in record.acts if not act.outcome and act.what == "transaction"]
-    problems += [f"what came of {act.id} ({untrusted(act.words, 120)}) was never recorded" for act in open_]
-    where = untrusted(path)
-    if not record.problems and not open_:
-        findings.append(f"{where}: {len(record.acts):,} signed, each with its end" if record.acts else f"{where}: none")
+def _all_words(entry: AuditEntry) -> str:
+    return "\n".join((entry.words, *(words for _, words in entry.detail))).casefold()

@@ -1,4 +1,4 @@
-"""The seven rules that no fault may break (facts/safety.md §3), looked at while a run goes on and at its end."""
+"""The rules that no fault may break (facts/safety.md §3), looked at while a run goes on and at its end."""
 
 from __future__ import annotations
 
@@ -105,6 +105,8 @@ class Watch:
         if end in run.scenario.ends:
             self._judge_starts()
         self._judge_data(end)
+        for words in world.journal_wrong():
+            self._violated("I8", words)
         if run.clean:
             self._judge_leftovers(end)
 

@@ -212,6 +212,19 @@ MUTANTS = (
         "I5",
     ),
     Mutant(
+        "the newest row is written anew",
+        (
+            (
+                "node/journal_events.py",
+                "        at, text = time.time(), json.dumps(detail, default=str)\n",
+                "        at, text = time.time(), json.dumps(detail, default=str)\n"
+                "        self.db.execute('UPDATE event SET kind = kind || 1 WHERE seq = ?', (seq - 1,))\n",
+            ),
+        ),
+        (("cross", _NONE),),
+        "I8",
+    ),
+    Mutant(
         "an unknown verdict is taken for CROSS",
         (
             (

@@ -11,6 +11,7 @@ from console.errors import ConsoleError, JournalError
 from console.files import sha256_of
 from console.model import GENESIS, Attempt, PlanOrigin
 from console.node.generation import Generations
+from console.node.heads_noted import heads_in_log
 from console.node.journal import Journal
 from console.node.runtime.runtime import LiveRun
 from console.node.runtime.shim import ShimRuntime
@@ -164,6 +165,18 @@ class World:
                 bool(journal.meta("needs_operator")),
                 bool(journal.meta("stays_down")),
             )
+        finally:
+            journal.close()
+
+    def journal_wrong(self) -> tuple[str, ...]:
+        """What is wrong with the journal's rows, held against the heads in the controller's log."""
+        path = self.state_dir / "journal.db"
+        if not path.exists():
+            return ()
+        journal = Journal(path, read_only=True)
+        try:
+            _, wrong = journal.check_events(heads_in_log(self.state_dir / "run" / "controller.log"))
+            return wrong
         finally:
             journal.close()
 

@@ -72,7 +72,7 @@ def test_heights_at_rest_are_durable_now_and_then_and_at_once_while_something_is
 def _flushes(path: Path, script: str) -> int:
     """How often a process that runs `script` on the journal `journal` asks the disk to flush."""
     code = (
-        "import os, sys; from pathlib import Path; from console.model import *;"
+        "import os, sys; from pathlib import Path; from console.model import Crossing, PlanOrigin;"
         "from console.node.journal import Journal;"
         "from tests.console.node.fakes import proposal; journal = Journal(Path(sys.argv[1]));"
         "attempt = journal.open_attempt(proposal(), PlanOrigin.REGISTRY, 'v0.2.0');"

@@ -18,10 +18,13 @@ from console.errors import InputError
 from console.model import AuditKind, JournalEntry
 from console.node.journal import Journal
 from console.operations import audit
-from console.operations.audit import AuditTrail, event_entry, journal_entry, kind_of, narrowed, verify
+from console.operations.audit import AuditTrail, event_entry, journal_entry, kind_of, narrowed
+from console.operations.audit_check import verify
 from console.settings import NetworkSettings, NodeSettings
 from console.text import UntrustedText
 from tests.console.operations.examples import a_network
+
+NOTHING_ASKED = ("since", "until", "kind", "attempt", "text", "head", "against", "export", "verify_export")
 
 
 @pytest.fixture
@@ -36,7 +39,7 @@ def _journal(node: NodeSettings) -> Journal:
     return Journal(node.state_dir / "journal.db")
 
 
-def _sign(path: Path, act: str, chain_id: int, *, by: str = "hand", at: float = 5.0, ended: str = "in block") -> None:
+def sign(path: Path, act: str, chain_id: int, *, by: str = "hand", at: float = 5.0, ended: str = "in block") -> None:
     record = SignedRecord(path, by, clock=lambda: at)
     record.begun(
         act,
@@ -94,9 +97,9 @@ def test_both_sources_in_one_order_and_only_what_is_new(place: tuple[NetworkSett
     journal = _journal(node)
     journal.record("asked", method="pause", who="op", parameters={"reason": "\x1b[2Jdisk\u202e"})
     journal.record("refused-ready", reason="no gas")
-    _sign(record_by_hand(network), "0x" + "ab" * 32, network.evm_chain_id)
-    _sign(record_by_hand(network), "0x" + "cd" * 32, network.evm_chain_id + 1)
-    _sign(record_by_node(node), "0x" + "ef" * 32, network.evm_chain_id, by="controller", at=6.0, ended="refused by x")
+    sign(record_by_hand(network), "0x" + "ab" * 32, network.evm_chain_id)
+    sign(record_by_hand(network), "0x" + "cd" * 32, network.evm_chain_id + 1)
+    sign(record_by_node(node), "0x" + "ef" * 32, network.evm_chain_id, by="controller", at=6.0, ended="refused by x")
     first = trail.read()
     assert [(entry.kind, entry.origin, entry.good) for entry in first.entries] == [
         (AuditKind.SENT, "console", True),
@@ -119,7 +122,7 @@ def test_both_sources_in_one_order_and_only_what_is_new(place: tuple[NetworkSett
 def test_what_cannot_be_read_is_told_and_the_rest_is_there(place: tuple[NetworkSettings, NodeSettings]) -> None:
     network, node = place
     (node.state_dir / "journal.db").write_bytes(b"no database" * 500)
-    _sign(record_by_hand(network), "0x" + "ab" * 32, network.evm_chain_id)
+    sign(record_by_hand(network), "0x" + "ab" * 32, network.evm_chain_id)
     reading = AuditTrail(network, node).read()
     assert len(reading.entries) == 1
     assert "cannot be read" in reading.problems[0]
@@ -151,14 +154,14 @@ def test_whether_the_sources_are_whole(place: tuple[NetworkSettings, NodeSetting
     for number in range(4):
         journal.record("said-ready", value=number)
     journal.close()
-    _sign(record_by_hand(network), "0x" + "ab" * 32, network.evm_chain_id)
+    sign(record_by_hand(network), "0x" + "ab" * 32, network.evm_chain_id)
     check = verify(network, node)
     assert check.problems == ()
     assert any("4 rows without a gap" in finding for finding in check.findings)
     with sqlite3.connect(node.state_dir / "journal.db") as database:
         database.execute("DELETE FROM event WHERE seq = 2")
         database.execute("UPDATE event SET at = 5 WHERE seq = 4")
-    _sign(record_by_hand(network), "0x" + "cd" * 32, network.evm_chain_id, ended="")
+    sign(record_by_hand(network), "0x" + "cd" * 32, network.evm_chain_id, ended="")
     told = " ".join(verify(network, node).problems)
     assert "1 of 4 rows are missing" in told
     assert "1 rows are more than a minute older" in told
@@ -169,14 +172,14 @@ def test_the_verb(
     place: tuple[NetworkSettings, NodeSettings], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     network, node = place
-    _sign(record_by_hand(network), "0x" + "ab" * 32, network.evm_chain_id)
+    sign(record_by_hand(network), "0x" + "ab" * 32, network.evm_chain_id)
     journal = _journal(node)
     journal.record("staged", generation="v2")
     journal.close()
     monkeypatch.setattr(verb, "load_target", lambda _arguments: Target(network, node))
 
     def run(**given: object) -> int:
-        asked = {"since": None, "kind": None, "lines": 0, "verify": False, "json": False, **given}
+        asked = {**dict.fromkeys(NOTHING_ASKED), "lines": 0, "verify": False, "json": False, **given}
         return verb.run(argparse.Namespace(**asked))
 
     assert run() == 0
