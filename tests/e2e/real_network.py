@@ -78,7 +78,7 @@ def _dial_relays(layout: Layout, record: Record, validator: ValidatorRecord, lin
     )
     path = layout.node(validator.name).home / "cometbft" / "config" / "config.toml"
     document = tomlkit.parse(path.read_text())
-    document["p2p"]["persistent_peers"] = peers_of(replace(record, validators=seen), validator)  # type: ignore[index]
+    document["p2p"]["persistent_peers"] = peers_of(replace(record, validators=seen), validator)
     path.write_text(tomlkit.dumps(document))
 
 

@@ -2,46 +2,28 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e import judge
+from tests.e2e.fault_table import Fault, faults
 from tests.e2e.real_network import RealNetwork, real_network
 from tests.e2e.test_real_cometbft import nobody_signed_twice
 from tests.peers import COMETBFT_037
 
 pytestmark = [pytest.mark.e2e, pytest.mark.peer, pytest.mark.timeout(600), pytest.mark.xdist_group("network-faults")]
 
-TABLE = Path(__file__).with_name("network_faults.toml")
 _RUNNING = frozenset({"IDLE", "COMMITTED"})
 
 
-@dataclass(frozen=True)
-class Fault:
-    """One row; the table says what each part means."""
-
-    name: str
-    what: str
-    do: list[str]
-    chain: str
-    end: list[str]
-    says: tuple[str, ...] = ()
-    viewer: str = "node1"
-    heal: tuple[str, ...] = ()
-    left: tuple[str, ...] = ()
-    own: bool = False
-    quick: bool = False
-
-
-def faults(own: bool) -> list[Any]:
-    rows = [Fault(**row) for row in tomllib.loads(TABLE.read_text())["fault"]]
+def rows(own: bool) -> list[Any]:
     return [
-        pytest.param(row, id=row.name, marks=() if row.quick else pytest.mark.soak) for row in rows if row.own == own
+        pytest.param(row, id=row.name, marks=() if row.quick else pytest.mark.soak)
+        for row in faults()
+        if row.own == own
     ]
 
 
@@ -51,12 +33,12 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealNetwork]:
         yield network
 
 
-@pytest.mark.parametrize("fault", faults(own=False))
+@pytest.mark.parametrize("fault", rows(own=False))
 def test_in_turn(network: RealNetwork, fault: Fault) -> None:
     play(network, fault)
 
 
-@pytest.mark.parametrize("fault", faults(own=True))
+@pytest.mark.parametrize("fault", rows(own=True))
 def test_through_an_upgrade(tmp_path: Path, fault: Fault) -> None:
     with real_network(tmp_path / "net", COMETBFT_037) as network:
         play(network, fault)
@@ -93,7 +75,7 @@ def comes_to_its_end(network: RealNetwork, fault: Fault) -> None:
     network.eventually(f"the nodes are {wanted}", lambda: devnet.states() == wanted, 180)
     height = network.height()
     network.eventually("the chain goes on", devnet.past(height + 1))
-    signing = [name for name, state in wanted.items() if state in _RUNNING and name not in fault.left]
+    signing = [name for name, state in wanted.items() if state in _RUNNING]
     for name in signing:
         network.eventually(f"{name} signs again", lambda name=name: judge.signs_again(devnet, name, height))  # type: ignore[misc]
     assert "The chain stands" not in network.console(fault.viewer)

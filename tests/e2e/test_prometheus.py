@@ -19,7 +19,7 @@ from console.monitoring.rules import Pace
 from console.monitoring.written import RULES_FILE, SCRAPE_FILE, rules_text, scrape_text
 from tests.e2e.devnet import Devnet
 
-pytestmark = [pytest.mark.e2e, pytest.mark.peer]
+pytestmark = [pytest.mark.e2e, pytest.mark.peer, pytest.mark.timeout(600)]
 
 QUICK = Pace(
     lately_s=6,
