@@ -8,29 +8,40 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from console.errors import ConsoleError
 from console.model import Snapshot
-from console.monitoring.notices import KINDS
 from console.monitoring.rules import Severity
 from console.notify.message import Message, joined, message_of
 from console.notify.occasions import Occasion, occasions
 from console.notify.outbox import Letter, News, Outbox
+from console.notify.presence import Presence
 from console.notify.sending import NotSent
 from console.notify_settings import NotifySettings, load_notify
 
 _LOG = logging.getLogger(__name__)
 
-GONE_S = 600.0
-"""Seconds after which what may come again counts as gone: one that flickers is told once."""
 REST_S = {Severity.INFO: 20.0, Severity.WARNING: 20.0, Severity.CRITICAL: 5.0}
 """Seconds that a service is left alone after a message; what comes meanwhile goes together."""
 SETTINGS_S = 30.0
 """Seconds from one reading of the settings to the next."""
+AFTER_TROUBLE_S = 60.0
+"""Seconds until it is begun again with what went wrong."""
 _IDLE_S = 60.0
+_BUSY_S = 1.0
+
+
+async def again_and_again(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Do what never ends by itself, and begin again after whatever ended it; until cancelled."""
+    while True:
+        try:
+            await work()
+        except Exception as error:
+            _LOG.warning("notifications: %s", error, exc_info=None if isinstance(error, ConsoleError) else error)
+        await asyncio.sleep(AFTER_TROUBLE_S)
 
 
 class Sends(Protocol):
@@ -124,10 +135,13 @@ class Watch:
         self._rest_s = rest_s
         self._told: set[str] | None = None
         self._begun = False
-        self._since: dict[str, float] = {}
-        self._gone_since: dict[str, float] = {}
+        self._presence = Presence()
         self._rests_until: dict[str, float] = {}
         self._posted = asyncio.Event()
+
+    async def wanted(self) -> bool:
+        """Whether anybody is to be told of anything."""
+        return bool((await self._settings.now()).services)
 
     async def look(self, snapshot: Snapshot, *, of_network: bool = True) -> None:
         """Take what is new into the outbox.
@@ -145,9 +159,10 @@ class Watch:
         if self._told is None:
             self._begun = await asyncio.to_thread(lambda: self._outbox.begun)
             self._told = set(await asyncio.to_thread(self._outbox.told))
-        held = self._held(occasions(snapshot, of_network=of_network))
+        now = self._monotonic()
+        held = self._presence.held(occasions(snapshot, of_network=of_network), now)
         new = [each for each in held if each.identity not in self._told]
-        gone = self._gone({each.identity for each in held}, self._told)
+        gone = self._presence.gone(held, self._told, now)
         # Before the chain was read once nobody knows what is past.
         begins = not self._begun and snapshot.chain is not None
         if not new and not gone and not begins:
@@ -162,19 +177,6 @@ class Watch:
     def wake(self) -> None:
         """Have it looked at once whether something may be sent."""
         self._posted.set()
-
-    def _held(self, found: tuple[Occasion, ...]) -> list[Occasion]:
-        """Those that hold for as long as they have to."""
-        now = self._monotonic()
-        self._since = {each.identity: self._since.get(each.identity, now) for each in found}
-        return [each for each in found if now - self._since[each.identity] >= each.holds_s]
-
-    def _gone(self, here: set[str], told: set[str]) -> list[str]:
-        """What was told, may come again, and has not been there for a while."""
-        now = self._monotonic()
-        away = {key for key in told - here if (kind := KINDS.get(key.partition("|")[0])) is not None and kind.again}
-        self._gone_since = {key: self._gone_since.get(key, now) for key in away}
-        return [key for key, since in self._gone_since.items() if now - since >= GONE_S]
 
     def _news(self, occasion: Occasion, snapshot: Snapshot, settings: NotifySettings) -> News:
         network = self._addressed
@@ -214,9 +216,11 @@ class Watch:
 
     async def _begin(self, running: dict[str, asyncio.Task[None]]) -> float:
         """Begin to send to each service that is free; seconds until there may be more to do."""
-        if self._busy():
-            return 1.0
         settings = await self._settings.now()
+        if not settings.services:
+            return SETTINGS_S
+        if self._busy():
+            return _BUSY_S
         due, pause = await asyncio.to_thread(self._outbox.due)
         for service in dict.fromkeys(letter.service for letter in due):
             if service in running:
