@@ -20,6 +20,7 @@ from console.node.release.manifest import schema as manifest_schema
 from console.node.table import markdown as states_markdown
 from console.release_settings import releases_markdown
 from console.settings_table import settings_markdown
+from tests.e2e.fault_table import faults_markdown
 
 DOCS = Path(__file__).parent
 GUIDE = DOCS / "operator-guide.md"
@@ -32,6 +33,7 @@ MONITORING = DOCS / "monitoring.md"
 WRITTEN = DOCS.parent / "console" / "monitoring"
 NOTIFICATIONS = DOCS / "notifications.md"
 NETWORKS = DOCS / "networks.md"
+FAULTS = DOCS / "faults.md"
 MANIFEST_SCHEMA = DOCS / "release-manifest.schema.json"
 
 
@@ -81,6 +83,8 @@ def main() -> None:
     (WRITTEN / DASHBOARD_FILE).write_text(dashboard_text(), "utf-8")
     networks = networks_markdown()
     NETWORKS.write_text(with_table(NETWORKS.read_text("utf-8"), networks.splitlines()[0], networks), "utf-8")
+    table = faults_markdown()
+    FAULTS.write_text(with_table(FAULTS.read_text("utf-8"), table.splitlines()[0], table), "utf-8")
     MANIFEST_SCHEMA.write_text(json.dumps(manifest_schema(), indent=2) + "\n", "utf-8")
 
 
