@@ -38,7 +38,7 @@ class Service:
         """Whether it is to be told of this."""
         if network not in self.networks if self.networks else network == DEVNET:
             return False
-        return _WEIGHT[severity] >= _WEIGHT[self.severity] and (not self.events or event in self.events)
+        return weighs(severity, self.severity) and (not self.events or event in self.events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,11 @@ class NotifySettings:
 def heaviest(severities: list[Severity]) -> Severity:
     """The one that weighs most."""
     return max(severities, key=_WEIGHT.__getitem__)
+
+
+def weighs(severity: Severity, least: str) -> bool:
+    """Whether it weighs as much as `least`, a severity's word; `none` is more than all."""
+    return least != "none" and _WEIGHT[severity] >= _WEIGHT[Severity(least)]
 
 
 def load_notify() -> NotifySettings:

@@ -10,7 +10,7 @@ from console.monitoring.notices import KINDS
 from console.monitoring.rules import Severity
 from console.notify.occasions import Occasion
 from console.notify_settings import heaviest
-from console.text import shortened, untrusted
+from console.text import untrusted
 
 MAX_SUBJECT = 120
 """Characters."""
@@ -76,7 +76,12 @@ def message_of(
 def subject_of(network: str, event: str, sentence: str) -> str:
     """A short line: which network, what kind of thing, what happened."""
     head = f"{plain(network, 32)}, {event}: "
-    return head + shortened(sentence, MAX_SUBJECT - len(head))
+    return cut(head + sentence, MAX_SUBJECT)
+
+
+def cut(text: str, width: int) -> str:
+    """Its beginning, where it is longer: what happened stands there."""
+    return text if len(text) <= width else text[: width - 1].rstrip() + "…"
 
 
 def utc(at: float) -> str:
@@ -91,7 +96,7 @@ def joined(messages: list[Message]) -> Message:
         return Message(only.severity, only.subject[:MAX_SUBJECT], only.body[:MAX_BODY])
     severity = heaviest([message.severity for message in messages])
     first = next(message for message in messages if message.severity is severity)
-    subject = shortened(f"{len(messages)} events; {first.subject}", MAX_SUBJECT)
+    subject = cut(f"{len(messages)} events; {first.subject}", MAX_SUBJECT)
     # What weighs most must not be what has no room.
     ordered = [first, *(message for message in messages if message is not first)]
     kept: list[str] = []

@@ -144,7 +144,7 @@ def _of_countdown(upgrade: Upgrade, chain: ChainView, height: int | None) -> Ite
         return
     key = (proposal.id, proposal.name, proposal.target_height)
     soon = left <= IMMINENT_BLOCKS if upgrade.eta_s is None else upgrade.eta_s <= IMMINENT_S
-    if soon:
+    if soon and _settled(proposal, height, chain.block_time_s):
         about = "" if upgrade.eta_s is None else f", in about {duration(upgrade.eta_s)}"
         go = "GO" if upgrade.go else f"NO-GO: {'; '.join(upgrade.no_go_reasons)}"
         sentence = f"Nodes stop before block {proposal.target_height:,} for {proposal.name}{about}. {go}."
@@ -162,13 +162,17 @@ def _of_countdown(upgrade: Upgrade, chain: ChainView, height: int | None) -> Ite
 
 def _late(proposal: Proposal, eta_s: float | None, height: int, block_time_s: float | None) -> str:
     """The kind that lateness is of now, or empty."""
-    if eta_s is None or block_time_s is None or eta_s > DAY_S:
-        return ""
-    known_s = (height - proposal.scheduled_at) * block_time_s
-    whole_s = (proposal.target_height - proposal.scheduled_at) * block_time_s
-    if proposal.scheduled_at and known_s < min(SETTLED_S, whole_s / 4):
+    if eta_s is None or eta_s > DAY_S or not _settled(proposal, height, block_time_s):
         return ""
     return "not-ready-1h" if eta_s <= HOUR_S else "not-ready-24h"
+
+
+def _settled(proposal: Proposal, height: int, block_time_s: float | None) -> bool:
+    """Whether everybody had the time to get ready and armed: a quarter of the way to H, ten minutes at most."""
+    passed, whole = height - proposal.scheduled_at, proposal.target_height - proposal.scheduled_at
+    if not proposal.scheduled_at:
+        return True
+    return passed >= whole / 4 or (block_time_s is not None and passed * block_time_s >= SETTLED_S)
 
 
 def _not_ready(chain: ChainView, proposal: Proposal) -> str:

@@ -14,18 +14,16 @@ from typing import Protocol
 
 from console.errors import ConsoleError
 from console.model import Snapshot
-from console.monitoring.notices import KINDS
 from console.monitoring.rules import Severity
 from console.notify.message import Message, joined, message_of
 from console.notify.occasions import Occasion, occasions
 from console.notify.outbox import Letter, News, Outbox
+from console.notify.presence import Presence
 from console.notify.sending import NotSent
 from console.notify_settings import NotifySettings, load_notify
 
 _LOG = logging.getLogger(__name__)
 
-GONE_S = 600.0
-"""Seconds after which what may come again counts as gone: one that flickers is told once."""
 REST_S = {Severity.INFO: 20.0, Severity.WARNING: 20.0, Severity.CRITICAL: 5.0}
 """Seconds that a service is left alone after a message; what comes meanwhile goes together."""
 SETTINGS_S = 30.0
@@ -124,8 +122,7 @@ class Watch:
         self._rest_s = rest_s
         self._told: set[str] | None = None
         self._begun = False
-        self._since: dict[str, float] = {}
-        self._gone_since: dict[str, float] = {}
+        self._presence = Presence()
         self._rests_until: dict[str, float] = {}
         self._posted = asyncio.Event()
 
@@ -145,9 +142,10 @@ class Watch:
         if self._told is None:
             self._begun = await asyncio.to_thread(lambda: self._outbox.begun)
             self._told = set(await asyncio.to_thread(self._outbox.told))
-        held = self._held(occasions(snapshot, of_network=of_network))
+        now = self._monotonic()
+        held = self._presence.held(occasions(snapshot, of_network=of_network), now)
         new = [each for each in held if each.identity not in self._told]
-        gone = self._gone({each.identity for each in held}, self._told)
+        gone = self._presence.gone(held, self._told, now)
         # Before the chain was read once nobody knows what is past.
         begins = not self._begun and snapshot.chain is not None
         if not new and not gone and not begins:
@@ -162,19 +160,6 @@ class Watch:
     def wake(self) -> None:
         """Have it looked at once whether something may be sent."""
         self._posted.set()
-
-    def _held(self, found: tuple[Occasion, ...]) -> list[Occasion]:
-        """Those that hold for as long as they have to."""
-        now = self._monotonic()
-        self._since = {each.identity: self._since.get(each.identity, now) for each in found}
-        return [each for each in found if now - self._since[each.identity] >= each.holds_s]
-
-    def _gone(self, here: set[str], told: set[str]) -> list[str]:
-        """What was told, may come again, and has not been there for a while."""
-        now = self._monotonic()
-        away = {key for key in told - here if (kind := KINDS.get(key.partition("|")[0])) is not None and kind.again}
-        self._gone_since = {key: self._gone_since.get(key, now) for key in away}
-        return [key for key, since in self._gone_since.items() if now - since >= GONE_S]
 
     def _news(self, occasion: Occasion, snapshot: Snapshot, settings: NotifySettings) -> News:
         network = self._addressed

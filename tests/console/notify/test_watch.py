@@ -15,8 +15,9 @@ from console.model import Snapshot
 from console.monitoring.rules import Severity
 from console.notify.message import Message
 from console.notify.outbox import GIVEN_UP, GIVEN_UP_S, LONGEST_PAUSE_S, SENT, WAITING, News, Outbox
+from console.notify.presence import GONE_S
 from console.notify.sending import NotSent
-from console.notify.watch import GONE_S, Addressed, FreshSettings, Watch
+from console.notify.watch import Addressed, FreshSettings, Watch
 from console.notify_settings import NotifySettings, Service
 from tests import fakes
 
