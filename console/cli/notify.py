@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import fcntl
+import logging
 import os
 import signal
 import time
@@ -20,7 +21,7 @@ from console.notify.controller import option_of, outbox_of
 from console.notify.message import Message, plain, subject_of, utc
 from console.notify.outbox import GIVEN_UP, WAITING, Letter, Outbox
 from console.notify.sending import NotSent, Sender
-from console.notify.watch import Addressed, FreshSettings, Watch
+from console.notify.watch import Addressed, FreshSettings, Watch, again_and_again
 from console.notify_settings import NotifySettings, Service, load_notify
 from console.settings import NetworkSettings, load_network
 from console.settings_file import state_folder
@@ -180,6 +181,7 @@ def watch(arguments: argparse.Namespace) -> int:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise HeldByOther(f"another `notify watch` of {network.name} runs already", safe="it goes on") from None
+    logging.basicConfig(format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S")
     # The lock is held until the process ends.
     asyncio.run(_watched(network, Outbox(path)))
     return 0
@@ -192,12 +194,17 @@ async def _watched(network: NetworkSettings, outbox: Outbox) -> None:
     assert work is not None
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, work.cancel)
+
+    async def look() -> None:
+        async with (
+            observing(Target(network, None)) as (_, observer),
+            aclosing(observer.snapshots()) as snapshots,
+        ):
+            async for snapshot in snapshots:
+                await watching.look(snapshot)
+
     try:
-        async with observing(Target(network, None)) as (_, observer), asyncio.TaskGroup() as tasks:
-            tasks.create_task(watching.deliver())
-            async with aclosing(observer.snapshots()) as snapshots:
-                async for snapshot in snapshots:
-                    await watching.look(snapshot)
+        await asyncio.gather(again_and_again(look), again_and_again(watching.deliver))
     except asyncio.CancelledError:
         work.uncancel()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,16 +11,13 @@ from pathlib import Path
 from console.chain.comet_node import CometNode
 from console.chain.cometbft import HeaderTimes
 from console.chain.rpc import JsonRpc
-from console.errors import JournalError
 from console.model import ChainView, Crossing, NetworkIdentity, ProposalStatus, Snapshot, upgrade_of
 from console.node.bell import Bell
 from console.node.metrics.gauges import Known, network_height
 from console.notify.outbox import Outbox
 from console.notify.sending import Sender
-from console.notify.watch import Addressed, FreshSettings, Watch
+from console.notify.watch import Addressed, FreshSettings, Watch, again_and_again
 from console.settings import NetworkSettings, NodeSettings, default_devnet_folder
-
-_LOG = logging.getLogger(__name__)
 
 OUTBOX = "notify.db"
 """In the state folder."""
@@ -31,7 +27,6 @@ _QUIET_S = 20.0
 """Seconds after which it is looked though nothing happened: countdowns go on."""
 _TIMES_S = 15.0
 """Seconds between two readings of header times while a plan has a height."""
-_AFTER_TROUBLE_S = 60.0
 _HOLD_S = 60.0
 """Seconds for which messages wait while the node crosses."""
 _HEADERS = 4
@@ -71,19 +66,10 @@ class ControllerNotices:
     async def run(self) -> None:
         """Look and send until cancelled; what goes wrong is logged, and tried again."""
         try:
-            await asyncio.gather(self._again_and_again(self._look), self._again_and_again(self._watch.deliver))
+            await asyncio.gather(again_and_again(self._look), again_and_again(self._watch.deliver))
         finally:
             await self._comet.close()
             await self._rpc.close()
-
-    async def _again_and_again(self, work: Callable[[], object]) -> None:
-        while True:
-            try:
-                await work()  # type: ignore[misc]
-            except Exception as error:
-                expected = isinstance(error, JournalError)
-                _LOG.warning("notifications: %s", error, exc_info=None if expected else error)
-            await asyncio.sleep(_AFTER_TROUBLE_S)
 
     async def _look(self) -> None:
         with self._bell.listen() as rung:
@@ -92,10 +78,11 @@ class ControllerNotices:
                     async with asyncio.timeout(_QUIET_S):
                         await rung.wait()
                 rung.clear()
-                known = self._known()
-                await self._read_times(known)
-                picture = picture_of(known, self._network, self._times.seconds_per_block)
-                await self._watch.look(picture, of_network=self._of_network)
+                if await self._watch.wanted():
+                    known = self._known()
+                    await self._read_times(known)
+                    picture = picture_of(known, self._network, self._times.seconds_per_block)
+                    await self._watch.look(picture, of_network=self._of_network)
                 await asyncio.sleep(_LOOK_S)
 
     async def _read_times(self, known: Known) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -77,6 +78,8 @@ class Outbox:
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self._path = path
         self._clock = clock
+        # Two that make the file at once would each find it locked.
+        self._turn = threading.Lock()
 
     def told(self) -> frozenset[str]:
         """Every key that needs no telling any more. Raises JournalError."""
@@ -163,6 +166,11 @@ class Outbox:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
+        with self._turn, self._opened() as db:
+            yield db
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
         try:
             db = sqlite3.connect(self._path, isolation_level=None, timeout=10.0)
         except sqlite3.Error as error:

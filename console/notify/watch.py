@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from console.errors import ConsoleError
 from console.model import Snapshot
@@ -28,7 +28,20 @@ REST_S = {Severity.INFO: 20.0, Severity.WARNING: 20.0, Severity.CRITICAL: 5.0}
 """Seconds that a service is left alone after a message; what comes meanwhile goes together."""
 SETTINGS_S = 30.0
 """Seconds from one reading of the settings to the next."""
+AFTER_TROUBLE_S = 60.0
+"""Seconds until it is begun again with what went wrong."""
 _IDLE_S = 60.0
+_BUSY_S = 1.0
+
+
+async def again_and_again(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Do what never ends by itself, and begin again after whatever ended it; until cancelled."""
+    while True:
+        try:
+            await work()
+        except Exception as error:
+            _LOG.warning("notifications: %s", error, exc_info=None if isinstance(error, ConsoleError) else error)
+        await asyncio.sleep(AFTER_TROUBLE_S)
 
 
 class Sends(Protocol):
@@ -126,6 +139,10 @@ class Watch:
         self._rests_until: dict[str, float] = {}
         self._posted = asyncio.Event()
 
+    async def wanted(self) -> bool:
+        """Whether anybody is to be told of anything."""
+        return bool((await self._settings.now()).services)
+
     async def look(self, snapshot: Snapshot, *, of_network: bool = True) -> None:
         """Take what is new into the outbox.
 
@@ -199,9 +216,11 @@ class Watch:
 
     async def _begin(self, running: dict[str, asyncio.Task[None]]) -> float:
         """Begin to send to each service that is free; seconds until there may be more to do."""
-        if self._busy():
-            return 1.0
         settings = await self._settings.now()
+        if not settings.services:
+            return SETTINGS_S
+        if self._busy():
+            return _BUSY_S
         due, pause = await asyncio.to_thread(self._outbox.due)
         for service in dict.fromkeys(letter.service for letter in due):
             if service in running:
