@@ -333,7 +333,7 @@ class ModeScreen(SizedScreen[None]):
             self.app.switch_mode("overview")
 
     def on_key(self, event: events.Key) -> None:
-        if not self.is_current and self.app.screen.is_modal:
+        if not self.is_active and self.app.screen.is_modal:
             # Pressed for this view while it was busy, and overtaken by a key that waits for nobody, such as the
             # emergency's: it is none for what that opened.
             event.stop()

@@ -14,7 +14,7 @@ from tests.e2e.real_network import RealNetwork, real_network
 from tests.e2e.test_real_cometbft import nobody_signed_twice
 from tests.peers import COMETBFT_037
 
-pytestmark = [pytest.mark.e2e, pytest.mark.peer, pytest.mark.timeout(600), pytest.mark.xdist_group("network-faults")]
+pytestmark = [pytest.mark.e2e, pytest.mark.peer, pytest.mark.timeout(600)]
 
 _RUNNING = frozenset({"IDLE", "COMMITTED"})
 
@@ -33,6 +33,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealNetwork]:
         yield network
 
 
+@pytest.mark.xdist_group("network-faults")
 @pytest.mark.parametrize("fault", rows(own=False))
 def test_in_turn(network: RealNetwork, fault: Fault) -> None:
     play(network, fault)
@@ -49,6 +50,7 @@ def test_through_an_upgrade(tmp_path: Path, fault: Fault) -> None:
 
 
 def play(network: RealNetwork, fault: Fault) -> None:
+    network.listen()
     for step in fault.do:
         network.do(step)
     said = ""
