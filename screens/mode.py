@@ -333,6 +333,11 @@ class ModeScreen(SizedScreen[None]):
             self.app.switch_mode("overview")
 
     def on_key(self, event: events.Key) -> None:
+        if not self.is_active and self.app.screen.is_modal:
+            # Pressed for this view while it was busy, and overtaken by a key that waits for nobody, such as the
+            # emergency's: it is none for what that opened.
+            event.stop()
+            return
         # Before any binding has its turn: a refused action says why instead of staying mute.
         for entry in self.actions:
             # A firm key that is refused is the list's or the log's own.

@@ -174,6 +174,11 @@ def watch(arguments: argparse.Namespace) -> int:
         raise InputError(
             "there is no service to tell", next_step="add a [notify.services.NAME] table (docs/notifications.md)"
         )
+    if not network.registry:
+        raise InputError(
+            f"{network.name} has no registry to follow",
+            next_step="the controllers of its nodes tell of a Cosmos chain's upgrades",
+        )
     path = _outbox_of_watch(network)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -180,6 +180,15 @@ NOTICES = (
         "the votes of the round",
         again=True,
     ),
+    NoticeKind(
+        "no-answer",
+        Severity.WARNING,
+        (NETWORK,),
+        "For two minutes no endpoint of the network answers (`notify watch` alone).",
+        "Either the network is down, or the way there from here: ask its operators, and run: {status}",
+        "the age of the newest answer",
+        again=True,
+    ),
 )
 """Every kind, in the order in which they come."""
 

@@ -37,6 +37,7 @@ SETTLED_S = 600.0
 BEHIND_BLOCKS = 10
 BEHIND_S = 120.0
 STANDS_S = 60.0
+SILENT_S = 120.0
 _MOST_NAMES = 5
 
 _OVER_THE_HALT = frozenset(Crossing) - {Crossing.NONE, Crossing.MISSED_HALT, Crossing.NEEDS_OPERATOR}
@@ -92,6 +93,8 @@ def _found(snapshot: Snapshot, of_network: bool) -> Iterator[Occasion]:
             yield from _of_countdown(snapshot.upgrade, chain, snapshot.height)
             yield from _of_nodes(snapshot.upgrade.proposal, chain)
         yield from _of_stall(snapshot)
+        if snapshot.chain_problem and chain.age_s >= SILENT_S:
+            yield Occasion("no-answer", ("silent",), f"No endpoint of {snapshot.network.name} answers.")
     if node is not None:
         yield from _of_own_node(node, snapshot)
 

@@ -157,8 +157,22 @@ def _sent(place: _Place, severity: str, subject: str, body: str) -> str:
     outlet = Apprise(asset=asset)
     outlet.add(service)
     kinds = {"info": NotifyType.INFO, "warning": NotifyType.WARNING, "critical": NotifyType.FAILURE}
+    body = fitting(body, plugin.body_maxlen, len(subject))
     taken = outlet.notify(body=body, title=subject, notify_type=kinds[severity], body_format=NotifyFormat.TEXT)
     return "" if taken else heard.why
+
+
+def fitting(body: str, most: int, subject: int) -> str:
+    """The text with what a service has no room for left out: some refuse what is longer (PagerDuty: 1,024).
+
+    Args:
+        body: As it should be.
+        most: Characters that the service takes.
+        subject: Characters of the subject, which some put into the body.
+    """
+    # A fifth is left for what is escaped on the way.
+    room = max(0, most * 4 // 5 - subject)
+    return body if len(body) <= room else body[:room] + "…"
 
 
 class _Heard(logging.Handler):

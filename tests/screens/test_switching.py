@@ -246,3 +246,18 @@ async def test_sizes_that_overtake_each_other_do_not_chase_each_other_for_ever(m
         assert {behind.size, dialog.size} == {Size(80, 24)}
         # Nothing was laid out for a size that the terminal no longer has.
         assert set(laid_out) <= {Size(80, 24)}
+
+
+async def test_a_key_for_a_busy_view_does_nothing_to_the_dialog_that_overtook_it() -> None:
+    app = UpgradeConsoleApp(FakeSession(fakes.go()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        view = app.screen
+        await pilot.press("f9")
+        await until_screen(pilot, "EmergencyScreen")
+        late = events.Key("escape", None)
+        view._forward_event(late)
+        await pilot.pause()
+        assert type(app.screen).__name__ == "EmergencyScreen"
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is view, "the view again")

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -33,6 +37,12 @@ events = ["halted"]
 kind = "cosmos"
 chain_id = "here-1"
 cometbft_rpc = ["http://127.0.0.1:9"]
+[networks.there]
+chain_id = "/r1"
+evm_chain_id = 1
+registry = "0x{"11" * 20}"
+cometbft_rpc = ["http://127.0.0.1:9"]
+ethereum_rpc = ["http://127.0.0.1:9"]
 [networks.here.nodes.node1]
 home = "{tmp_path}/home"
 state_dir = "{tmp_path}"
@@ -89,3 +99,23 @@ def test_a_url_that_is_missing_is_said(cli: Run, tmp_path: Path) -> None:
     assert "has no line pager=…" in told.err
     (tmp_path / "notify.urls").chmod(0o644)
     assert "run `chmod 600` on it" in cli("notify", "list").err
+
+
+@pytest.mark.usefixtures("settings")
+def test_one_watch_of_a_network_at_a_time_and_it_ends_when_told(cli: Run, tmp_path: Path) -> None:
+    urls_file(tmp_path, "hook=json://127.0.0.1:9/", "pager=json://127.0.0.1:9/")
+    command = [sys.executable, "-m", "console.cli", "notify", "watch", "--network", "there"]
+    cli("notify", "watch", "--network", "here").refused_with("here has no registry to follow")
+    outbox = tmp_path / "state" / "upgrade-console" / "notify" / "there.db"
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as watching:
+        try:
+            # It looks for what is due once it runs.
+            while not outbox.is_file():
+                assert watching.poll() is None
+                time.sleep(0.05)
+            cli("notify", "watch", "--network", "there").refused_with("another `notify watch` of there runs already")
+            assert outbox.parent.stat().st_mode & 0o077 == 0
+        finally:
+            watching.send_signal(signal.SIGTERM)
+        _, complaints = watching.communicate(timeout=60)
+    assert (watching.returncode, complaints) == (0, "")

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from console.model import Crossing, Preparation, ProposalStatus, Snapshot, Verdict
+from console.model.stall import Stalled
 from console.monitoring.notices import KINDS, NETWORK, NODE, NOTICES
 from console.monitoring.rules import Severity
 from console.notify.occasions import Occasion, occasions
@@ -147,6 +148,24 @@ def test_the_table_covers_what_is_found() -> None:
         assert set(kind.about) <= {NETWORK, NODE}
         assert kind.says.endswith((".", ")."))
         assert kind.do.format(status="S", node_status="N")
+
+
+def test_a_network_that_is_silent() -> None:
+    seen = fakes.go()
+    assert seen.chain is not None
+    for age_s, told in ((119.0, False), (121.0, True)):
+        silent = replace(seen, chain=replace(seen.chain, age_s=age_s), chain_problem="no endpoint answers")
+        assert (("no-answer", "") in kinds(silent)) == told
+
+
+def test_a_chain_that_stands_is_told_unless_it_is_the_halt() -> None:
+    stands = Stalled(height=1209, for_s=70, power=20, total=40, needed=27, missing=())
+    idle = replace(fakes.chain(1209), stalled=stands)
+    assert ("chain-stands", "") in kinds(fakes.snapshot(idle, None))
+    at_halt = fakes.halted()
+    assert at_halt.chain is not None
+    planned = replace(at_halt.chain, stalled=stands)
+    assert ("chain-stands", "") not in kinds(fakes.snapshot(planned, at_halt.node))
 
 
 def test_nothing_breaks_on_a_half_that_is_missing() -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import socket
 from pathlib import Path
 
 import pytest
 
 from console.monitoring.rules import Severity
-from console.notify.message import Message
+from console.notify.message import MAX_BODY, MAX_SUBJECT, Message
+from console.notify.sender import SCHEMES, fitting
 from console.notify.sending import NotSent, Sender
 from console.notify_settings import NotifySettings
 from tests.console.notify.receivers import mailbox, silent_server, urls_file, webhook
@@ -96,3 +98,37 @@ async def test_what_is_shown_of_a_url(tmp_path: Path) -> None:
         "chat": "tgram://…",
         "mail": "mailtos://example.org/…",
     }
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+def test_every_service_of_the_list_is_there_and_takes_the_url_that_the_page_shows() -> None:
+    from apprise import Apprise
+
+    shown = {
+        "mailto": "mailto://mail.example/?to=ops@example.org&from=a@example.org",
+        "mailtos": "mailtos://USER:PASSWORD@mail.example?to=ops@example.org",
+        "slack": "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#upgrades",
+        "discord": "discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js",
+        "tgram": "tgram://123456789:abcdefg_hijklmnop/-10012345",
+        "pagerduty": "pagerduty://INTEGRATIONKEY@APIKEY",
+        "opsgenie": "opsgenie://a7f3b1c2-0d4e-4f5a-8b6c-7d8e9f0a1b2c",
+        "json": "json://hooks.example/upgrade",
+        "jsons": "jsons://hooks.example/upgrade",
+        "workflows": "workflows://prod.example:443/643e69f83c8944/z-9rXJwlTvX",
+        "mmost": "mmost://chat.example/3ccdd113474722377935511fc85d3dd4",
+        "mmosts": "mmosts://chat.example/3ccdd113474722377935511fc85d3dd4",
+        "ntfy": "ntfy://ntfy.example/upgrades",
+        "ntfys": "ntfys://ntfy.example/upgrades",
+        "gotify": "gotify://gotify.example/AbCdEfGh1234567",
+        "gotifys": "gotifys://gotify.example/AbCdEfGh1234567",
+        "pover": "pover://" + "u" * 30 + "@" + "a" * 30,
+    }
+    assert set(shown) == set(SCHEMES)
+    for scheme, url in shown.items():
+        module, name = SCHEMES[scheme]
+        plugin = getattr(importlib.import_module(f"apprise.plugins.{module}"), name)
+        outlet = Apprise()
+        assert outlet.add(plugin(**plugin.parse_url(url))), scheme
+        fitted = fitting("b" * MAX_BODY, plugin.body_maxlen, MAX_SUBJECT)
+        assert 600 < len(fitted) <= plugin.body_maxlen - MAX_SUBJECT, scheme
+    assert fitting("short", 1000, MAX_SUBJECT) == "short"
