@@ -21,6 +21,7 @@ from console.errors import ConsoleError, SettingsError
 from console.tidying import Tidying
 from screens.acting import EXIT_KEPT
 from screens.bindings import refusal
+from screens.driver import TerminalDriver
 from screens.travelling import TravellingApp
 from widgets.log_tail import TAIL_LINES, safe_line
 from widgets.working import begin
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from console.recording.file import RecordingFile
     from console.recording.format import Header
     from console.recording.recorder import Recorder
+    from screens.attention import Attention
     from screens.mode import ModeScreen
     from widgets.log_tail import LogLine
 
@@ -97,6 +99,7 @@ class UpgradeConsoleApp(TravellingApp):
         self._live_lines: tuple[LogLine, ...] = ()
         self._screens: dict[str, ModeScreen] = {}
         self._pending_lines: list[LogLine] = []
+        self._attention: Attention | None = None
         self._tidying = Tidying(monotonic())
         self._refused: frozenset[str] = frozenset()
         self.refused_by: ConsoleError | None = None
@@ -156,6 +159,11 @@ class UpgradeConsoleApp(TravellingApp):
 
             begin(self, Beside(self.session, self._recorder).run, name="beside")
             self.tell(f"This session is recorded to {self._file.path}")
+        await asyncio.to_thread(import_module, "screens.attention")
+        from screens.attention import Attention
+
+        if isinstance(self._driver, TerminalDriver):
+            self._attention = Attention(self.settings, self.session.network, self._driver)
         begin(self, self._follow_snapshots, name="snapshots")
         begin(self, self._follow_logs, name="logs")
         self.set_interval(REDUCED_TICK_S if self.settings.reduced_motion else 1.0, self._tick, name="tick")
@@ -170,6 +178,8 @@ class UpgradeConsoleApp(TravellingApp):
                 if self._recorder is not None:
                     self._recorder.snapshot(snapshot)
                 self._go_on()
+                if self._attention is not None:
+                    await self._attention.look(snapshot)
         except SettingsError as error:
             # Only now all of them were read.
             self.refused_by = error

@@ -27,6 +27,14 @@ class ConsoleSettings:
     """Whether the console begins locked against changes; a person can unlock it."""
     lock_after: int = 0
     """Minutes without a key after which the console locks itself; 0 for never."""
+    bell: str = "critical"
+    """The least severity of an event that rings the terminal's bell; `none` for silence."""
+    osc_notifications: str = "none"
+    """`osc9` or `osc777`: the sequence by which the terminal shows a notification, with each bell."""
+    tmux_passthrough: bool = False
+    """Whether that sequence is wrapped for tmux to hand on."""
+    title: bool = True
+    """Whether the terminal's title says where the upgrade is."""
     keymap: Mapping[str, str] = field(default_factory=dict)
     """Other keys for actions, as `checked_keymap` gives them."""
 
@@ -65,6 +73,15 @@ def _minutes(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_LOCK_AFTER:
         raise ValueError(f"whole minutes from 0 to {MAX_LOCK_AFTER}")
     return value
+
+
+def _one_of(*words: str) -> Callable[[object], str]:
+    def decode(value: object) -> str:
+        if value not in words:
+            raise ValueError(f"one of {', '.join(words)}")
+        return str(value)
+
+    return decode
 
 
 def _name(value: object) -> str:
@@ -110,6 +127,32 @@ CONSOLE_SETTINGS = (
         "`0`",
         "Lock the console after this many minutes without a key; 0 for never. F9 works all the same.",
         _minutes,
+    ),
+    ConsoleSetting(
+        "bell",
+        '`"critical"`',
+        "Ring the terminal's bell once for each event of at least this severity: `info`, `warning`, `critical` or"
+        " `none` (docs/notifications.md).",
+        _one_of("none", "info", "warning", "critical"),
+    ),
+    ConsoleSetting(
+        "osc_notifications",
+        '`"none"`',
+        "Have the terminal show a notification with each bell: `osc9` (iTerm2, kitty, WezTerm, Windows Terminal) or"
+        " `osc777` (foot, Ghostty, VTE).",
+        _one_of("none", "osc9", "osc777"),
+    ),
+    ConsoleSetting(
+        "tmux_passthrough",
+        "`false`",
+        "Wrap that notification so that tmux hands it on; tmux wants `set -g allow-passthrough on` for it.",
+        _flag,
+    ),
+    ConsoleSetting(
+        "title",
+        "`true`",
+        "Say in the terminal's title which network it is and where the upgrade is; what stood there is put back.",
+        _flag,
     ),
 )
 """Every key of `[console]`; each is also a field's name in ConsoleSettings."""

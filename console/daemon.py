@@ -39,6 +39,7 @@ from console.node.parts import parts_of
 from console.node.rollout import NOTHING_DEMANDED, ProofDemand
 from console.node.service import ControllerService
 from console.node.unit import NEEDS_OPERATOR_EXIT
+from console.notify.controller import ControllerNotices
 from console.ports.chain import PeerView, PlanSource, Signals, StateReader
 from console.settings import NetworkSettings, NodeSettings, proving_network
 from console.text import untrusted
@@ -131,7 +132,8 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
     looking = asyncio.create_task(_keep_house(live, ballast, heads))
     telling = asyncio.create_task(_tell_manager(notifier, controller))
     warning = asyncio.create_task(warn_of_key(chain.key_warning))
-    side_tasks = [looking, telling, warning]
+    notices = ControllerNotices(network, node, controller.known, bell)
+    side_tasks = [looking, telling, warning, asyncio.create_task(notices.run())]
     if live.settings.metrics_port:
         exposition = Exposition(journal, controller.known, network=network.name, node=node.name)
         server = MetricsServer(live.settings.metrics_port, exposition.text)

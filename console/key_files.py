@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from console import strict_json
+from console.private_file import Refused, read_small_file
 
 DEFAULT_KEY = "default-key"
 """The entry of `evm_keystore.json` that repeats ipc-cli's default account."""
@@ -35,10 +36,6 @@ _ADDRESS = re.compile(r"(?:0x)?([0-9a-fA-F]{40})", re.ASCII)
 _SECRET = re.compile(r"(?:0x)?([0-9a-fA-F]{64})", re.ASCII)
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2}){1,1024}", re.ASCII)
 _CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
-
-
-class Refused(Exception):
-    """The request is refused; the message is one sentence without any part of a key or passphrase."""
 
 
 class WrongPassphrase(Refused):
@@ -120,42 +117,6 @@ def address_of(secret: bytes) -> str:
     from console.chain.address import ethereum_address
 
     return ethereum_address(PrivateKey(secret).public_key.format(compressed=False))[2:].lower()
-
-
-def read_small_file(path: str, what: str, most: int) -> tuple[bytes, os.stat_result, str]:
-    """Read a regular file that is not a link.
-
-    Args:
-        path: The file.
-        what: For the sentence, as `key file`.
-        most: Bytes that are read; one more is returned when it is longer.
-
-    Returns:
-        Content, what the file system says of it, and its path as a message shows it.
-
-    Raises:
-        Refused: It cannot be opened, or is no regular file.
-    """
-    shown = ascii(path)
-    try:
-        # Not blocking: a fifo in the key's place must not hold the signer up.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except FileNotFoundError:
-        raise Refused(f"there is no {what} {shown}") from None
-    except (OSError, ValueError) as error:
-        link = " (it is a symbolic link)" if "\0" not in path and os.path.islink(path) else ""
-        why = os.strerror(error.errno or 0) if isinstance(error, OSError) else "no such name is possible"
-        raise Refused(f"cannot open the {what} {shown}: {why}{link}") from None
-    try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise Refused(f"the {what} {shown} is not a regular file")
-        content = b""
-        while len(content) <= most and (piece := os.read(descriptor, most + 1 - len(content))):
-            content += piece
-    finally:
-        os.close(descriptor)
-    return content, found, shown
 
 
 def _read(path: str) -> tuple[bytes, int, str]:

@@ -12,7 +12,8 @@ import termios
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from console.key_files import Refused, WrongPassphrase, read_small_file
+from console.key_files import WrongPassphrase
+from console.private_file import Refused, read_private_file, read_small_file
 
 MAX_PASSPHRASE = 1024
 """Bytes."""
@@ -37,15 +38,13 @@ def from_file(path: str, *, credential: bool) -> bytes:
         Refused: It cannot be read, is open to others, or holds no passphrase.
     """
     what = "credential" if credential else "passphrase file"
-    content, found, shown = read_small_file(path, what, MAX_PASSPHRASE + 2)
-    mode = stat.S_IMODE(found.st_mode)
     if credential:
+        content, found, shown = read_small_file(path, what, MAX_PASSPHRASE + 2)
+        mode = stat.S_IMODE(found.st_mode)
         if found.st_uid not in {0, os.geteuid()} or mode & 0o137:
             raise Refused(f"the credential {shown} is not one that systemd made (mode {mode:04o})")
-    elif found.st_uid != os.geteuid():
-        raise Refused(f"the passphrase file {shown} belongs to another user")
-    elif mode & 0o177:
-        raise Refused(f"the passphrase file {shown} has mode {mode:04o}: run `chmod 600` on it")
+    else:
+        content, shown = read_private_file(path, what, MAX_PASSPHRASE + 2)
     line, _, rest = content.partition(b"\n")
     line = line.removesuffix(b"\r")
     if not line or rest.strip() or b"\0" in line or len(line) > MAX_PASSPHRASE:

@@ -29,7 +29,8 @@ import re
 import sys
 from typing import Any
 
-from console.key_files import DEFAULT_KEY, FoundKey, Refused, address_of, find_key, open_keystore
+from console.key_files import DEFAULT_KEY, FoundKey, address_of, find_key, open_keystore
+from console.private_file import Refused
 
 __all__ = ["MAX_REQUEST", "Refused", "answered", "main"]
 

@@ -45,6 +45,8 @@ def suited(settings: ConsoleSettings, environment: Mapping[str, str], *, many: s
         settings,
         theme=settings.theme or (few if has_few_colours(environment) else many),
         ascii=draws_ascii_alone(environment) if settings.ascii is None else settings.ascii,
+        # A Linux console has no title, and may draw what should be one.
+        title=settings.title and environment.get("TERM", "") != "linux",
     )
 
 

@@ -10,6 +10,7 @@ from console.console_settings import console_settings_markdown
 from console.glossary import glossary_markdown
 from console.keymap import keys_markdown
 from console.metrics.table import metrics_markdown
+from console.monitoring.notices import notices_markdown
 from console.monitoring.rules import alerts_markdown
 from console.monitoring.written import DASHBOARD_FILE, RULES_FILE, dashboard_text, rules_text
 from console.network_table import networks_markdown
@@ -19,6 +20,7 @@ from console.node.release.manifest import schema as manifest_schema
 from console.node.table import markdown as states_markdown
 from console.release_settings import releases_markdown
 from console.settings_table import settings_markdown
+from tests.e2e.fault_table import faults_markdown
 
 DOCS = Path(__file__).parent
 GUIDE = DOCS / "operator-guide.md"
@@ -29,7 +31,9 @@ GLOSSARY = DOCS / "glossary.md"
 METRICS = DOCS / "metrics.md"
 MONITORING = DOCS / "monitoring.md"
 WRITTEN = DOCS.parent / "console" / "monitoring"
+NOTIFICATIONS = DOCS / "notifications.md"
 NETWORKS = DOCS / "networks.md"
+FAULTS = DOCS / "faults.md"
 MANIFEST_SCHEMA = DOCS / "release-manifest.schema.json"
 
 
@@ -72,10 +76,15 @@ def main() -> None:
     METRICS.write_text(with_table(METRICS.read_text("utf-8"), metrics.splitlines()[0], metrics), "utf-8")
     alerts = alerts_markdown()
     MONITORING.write_text(with_table(MONITORING.read_text("utf-8"), alerts.splitlines()[0], alerts), "utf-8")
+    notices = notices_markdown()
+    told = NOTIFICATIONS.read_text("utf-8")
+    NOTIFICATIONS.write_text(with_table(told, notices.splitlines()[0], notices), "utf-8")
     (WRITTEN / RULES_FILE).write_text(rules_text(), "utf-8")
     (WRITTEN / DASHBOARD_FILE).write_text(dashboard_text(), "utf-8")
     networks = networks_markdown()
     NETWORKS.write_text(with_table(NETWORKS.read_text("utf-8"), networks.splitlines()[0], networks), "utf-8")
+    table = faults_markdown()
+    FAULTS.write_text(with_table(FAULTS.read_text("utf-8"), table.splitlines()[0], table), "utf-8")
     MANIFEST_SCHEMA.write_text(json.dumps(manifest_schema(), indent=2) + "\n", "utf-8")
 
 

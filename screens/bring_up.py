@@ -10,11 +10,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button
 
 from console.errors import ConsoleError
 from screens.buttons import button
+from screens.sized import Dialog
 from widgets.drawn import BAD, GOOD, MUTED, Drawn, Grown, stacked
 from widgets.progress_line import ProgressLine
 from widgets.working import begin
@@ -33,7 +33,7 @@ class BringUp(Protocol):
         ...
 
 
-class BringUpScreen(ModalScreen[bool]):
+class BringUpScreen(Dialog[bool]):
     """Shows the start of a devnet. Dismissed with True when it is up, False when the operator gives up.
 
     Args:

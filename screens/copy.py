@@ -9,11 +9,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from console.text import shortened
+from screens.sized import Dialog
 from widgets.copyable import Copyable
 from widgets.drawn import GOOD, MUTED, STRONG, stacked
 
@@ -21,7 +21,7 @@ _LABEL = 34
 """Columns of a label in the list."""
 
 
-class CopyScreen(ModalScreen[None]):
+class CopyScreen(Dialog[None]):
     """Lists texts; Enter sends the chosen one to the clipboard.
 
     No terminal answers whether it took it, so it says that it was sent, and shows the whole text for the mouse.

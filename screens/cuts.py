@@ -11,19 +11,19 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from console.errors import ConsoleError
 from console.model import LinkedReview
 from screens.addresses import filecoin_form
+from screens.sized import Dialog
 from widgets.cut_report import linked_lines
 from widgets.drawn import BAD, MUTED
 from widgets.searched_text import SearchedText
 from widgets.working import begin
 
 
-class CutsScreen(ModalScreen[None]):
+class CutsScreen(Dialog[None]):
     """The linked calls of a proposal or of a file, selector by selector; `/` searches, n and N go on and back.
 
     Args:

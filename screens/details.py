@@ -11,11 +11,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from console.errors import ConsoleError
 from screens.buttons import button
+from screens.sized import Dialog
 from widgets.drawn import BAD, MUTED
 
 
@@ -31,7 +31,7 @@ class Detail:
     """Characters."""
 
 
-class DetailsScreen(ModalScreen[dict[str, str] | None]):
+class DetailsScreen(Dialog[dict[str, str] | None]):
     """Asks for details. Dismissed with what was typed once `check` has nothing against it, or with None.
 
     Args:

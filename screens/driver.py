@@ -28,6 +28,9 @@ PATIENCE_S = 1.0
 _NEW_START = b"\x1b\\"
 """Ends a sequence that was cut off; nothing by itself."""
 
+_KEEP_TITLE, _TITLE_BACK = "\x1b[22;2t", "\x1b[23;2t"
+"""The terminal's stack of titles (xterm); one that has none keeps ours."""
+
 
 class Output:
     """What is drawn, on its way to the terminal in a thread of its own. `write` never waits.
@@ -125,6 +128,8 @@ class TerminalDriver(LinuxDriver):
     """Textual's driver with an `Output` in the place of its queue."""
 
     _output: Output | None = None
+    _title = ""
+    _titled = False
 
     class Gone(Event):
         """The terminal is no more."""
@@ -137,6 +142,19 @@ class TerminalDriver(LinuxDriver):
         if self._writer_thread is not None:
             self._writer_thread.stop()
             self._writer_thread = None
+        if self._title:
+            self.set_title(self._title)
+
+    def set_title(self, title: str) -> None:
+        """Name the terminal's window until it is put back into its usual state; what stands there now is kept there.
+
+        Args:
+            title: Printable text.
+        """
+        self._title = title
+        if self._output is not None:
+            self.write(("" if self._titled else _KEEP_TITLE) + f"\x1b]2;{title}\x1b\\")
+            self._titled = True
 
     def write(self, data: str) -> None:
         """Draw; nothing while the terminal is lent."""
@@ -147,6 +165,9 @@ class TerminalDriver(LinuxDriver):
         """Put the terminal back into its usual state."""
         if self._output is not None:
             self._output.begin_last_words()
+        if self._titled:
+            self.write(_TITLE_BACK)
+            self._titled = False
         super().stop_application_mode()
 
     def _sigcont_application(self, *_: object) -> None:

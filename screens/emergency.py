@@ -10,7 +10,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.reactive import var
-from textual.screen import ModalScreen
 from textual.widgets import Button
 
 from console.errors import ConsoleError
@@ -19,6 +18,7 @@ from console.ports.session import Session
 from screens.buttons import button
 from screens.node_plan import power_check
 from screens.plan import PlanScreen
+from screens.sized import Dialog
 from widgets.drawn import MUTED, STRONG, WARN, Grown, stacked
 from widgets.emergency_words import halt_refusal, halt_words, stop_warning, stoppable
 from widgets.plan_rows import Plan
@@ -30,7 +30,7 @@ LOCKED = "! The console is locked: the name that you type in the next step unloc
 LOOKING_BACK = "! The view below shows the past; this is about the present."
 
 
-class EmergencyScreen(ModalScreen[EmergencyChoice | None]):
+class EmergencyScreen(Dialog[EmergencyChoice | None]):
     """Chooses; dismissed with None when neither is wanted.
 
     Args:

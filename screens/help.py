@@ -12,11 +12,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from console.actions import MODE_NAMES, Action, key_names
 from console.glossary import GLOSSARY
+from screens.sized import Dialog
 from widgets.drawn import MUTED, STRONG, WARN, stacked
 
 Page = Literal["keys", "words"]
@@ -47,7 +47,7 @@ class HelpEntry:
         return needle.casefold() in told.casefold()
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Dialog[None]):
     """Explains the view below. What is typed narrows keys and words alike.
 
     Args:

@@ -9,16 +9,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from screens.buttons import button
+from screens.sized import Dialog
 from widgets.drawn import MUTED
 
 Leaving = Literal["keep", "stop"]
 
 
-class QuitScreen(ModalScreen[Leaving | None]):
+class QuitScreen(Dialog[Leaving | None]):
     """Keep the devnet (the default), stop it, or stay. Dismissed with None to stay.
 
     Args:

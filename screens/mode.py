@@ -16,6 +16,7 @@ from console.actions import Action, action, actions_of, key_names
 from console.keymap import with_key
 from console.model import Course
 from screens.bindings import refusal
+from screens.sized import SizedScreen
 from widgets.status_line import StatusLine
 from widgets.too_small import TooSmall, too_small
 
@@ -42,7 +43,7 @@ _WAYS: tuple[tuple[tuple[str, ...], str], ...] = (
 """Keys below a view that shows the past, each group with its word."""
 
 
-class ModeScreen(Screen[None]):
+class ModeScreen(SizedScreen[None]):
     """A top-level view. The application binds `snapshot`, `course`, `now` and `log_lines`; the view draws them.
 
     While the application shows the past, every view says so in place of its status line and footer.
@@ -156,6 +157,8 @@ class ModeScreen(Screen[None]):
             await self.mount(widget)
 
     async def _on_resize(self, event: events.Resize) -> None:
+        if event.size != self.app.size:
+            return
         # Textual's own handler takes the classes of this size.
         self._fitted = event.size
         if self._size:
@@ -163,7 +166,7 @@ class ModeScreen(Screen[None]):
         event.prevent_default()
         # The first frame is whole, and drawn once: when everything has drawn itself for the room that it got.
         with self.app.batch_update():
-            await super()._on_resize(event)
+            await Screen._on_resize(self, event)
             for _ in range(_TURNS_TO_DRAW):
                 await asyncio.sleep(0)
 
@@ -330,6 +333,11 @@ class ModeScreen(Screen[None]):
             self.app.switch_mode("overview")
 
     def on_key(self, event: events.Key) -> None:
+        if not self.is_active and self.app.screen.is_modal:
+            # Pressed for this view while it was busy, and overtaken by a key that waits for nobody, such as the
+            # emergency's: it is none for what that opened.
+            event.stop()
+            return
         # Before any binding has its turn: a refused action says why instead of staying mute.
         for entry in self.actions:
             # A firm key that is refused is the list's or the log's own.

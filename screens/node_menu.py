@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from console.actions import NODE_ACTIONS, Action, key_names
@@ -18,13 +17,14 @@ from console.keymap import with_key
 from console.model import NodeStatus, NodeVerb
 from console.operations.node_rules import NOTHING, Chosen, refusal_of
 from screens.node import VERBS
+from screens.sized import Dialog
 from widgets.drawn import BAD, MUTED, STRONG, Drawn, stacked
 from widgets.moments import count
 from widgets.row_table import RowTable
 from widgets.verb_table import VerbRow, VerbTable
 
 
-class NodeMenuScreen(ModalScreen[NodeVerb | None]):
+class NodeMenuScreen(Dialog[NodeVerb | None]):
     """Chooses a command; dismissed with None when none is wanted.
 
     Args:

@@ -12,7 +12,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from console.errors import ConsoleError
@@ -20,6 +19,7 @@ from console.hand_lock import HandLock
 from screens.buttons import button
 from screens.dressed import DressedApp
 from screens.quiet import SETTLES_AFTER_S, Quiet
+from screens.sized import Dialog
 from widgets.drawn import BAD, GOOD, MUTED
 from widgets.plan_rows import Plan, plan_content
 from widgets.working import begin
@@ -43,7 +43,7 @@ class TypedField(Input):
         event.prevent_default()
 
 
-class PlanScreen(ModalScreen[bool]):
+class PlanScreen(Dialog[bool]):
     """Shows a plan and asks for its confirmation. Dismissed with True when confirmed and carried out.
 
     It cannot be confirmed before it could be read and the keyboard was quiet, nor by a key that came in a burst:

@@ -11,7 +11,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.reactive import var
-from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Button, Checkbox, Input, Static
 
@@ -35,12 +34,13 @@ from screens.propose_facts import (
 from screens.propose_rows import ROWS, Fields, Row
 from screens.propose_window import Known, height_of_window, window_hint, window_problem
 from screens.review import ReviewScreen
+from screens.sized import Dialog
 from widgets.choice_field import ChoiceField
 from widgets.drawn import BAD, GOOD, MUTED, WARN, Drawn, Grown, stacked
 from widgets.working import begin
 
 
-class ProposeScreen(ModalScreen[int | None]):
+class ProposeScreen(Dialog[int | None]):
     """Proposes an upgrade. Dismissed with the proposal's id, or None.
 
     Args:

@@ -9,18 +9,18 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.reactive import var
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from console.errors import ConsoleError
 from console.model import KnownRelease, Snapshot
 from console.ports.session import Session
+from screens.sized import Dialog
 from widgets.drawn import BAD, MUTED
 from widgets.known_release import release_content
 from widgets.working import begin
 
 
-class ReleaseScreen(ModalScreen[None]):
+class ReleaseScreen(Dialog[None]):
     """The release of the plan that this node took up; Up and Down scroll, Esc closes.
 
     Args:

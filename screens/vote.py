@@ -9,16 +9,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from console.model import Proposal
 from screens.buttons import button
+from screens.sized import Dialog
 from widgets.drawn import BAD, MUTED, STRONG, WARN, stacked
 from widgets.proposal_words import vote_words
 
 
-class VoteScreen(ModalScreen[bool | None]):
+class VoteScreen(Dialog[bool | None]):
     """Chooses a side. Dismissed with True for yes, False for no, None for neither.
 
     Args:

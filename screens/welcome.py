@@ -14,7 +14,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -25,6 +24,7 @@ from console.operations.networks import ProposedTable, lines_of
 from console.settings import DEVNET
 from screens.bindings import bindings_for
 from screens.plan import PlanScreen
+from screens.sized import SizedScreen
 from widgets.drawn import BAD, MUTED, STRONG, WARN, Grown, stacked
 from widgets.key_line import KeyLine
 from widgets.plan_rows import Plan
@@ -57,7 +57,7 @@ class _Choices(OptionList, inherit_bindings=False):
     ]
 
 
-class WelcomeScreen(Screen[None]):
+class WelcomeScreen(SizedScreen[None]):
     """Lists what can be opened or added, with what each means.
 
     Args:

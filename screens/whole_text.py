@@ -8,12 +8,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 
+from screens.sized import Dialog
 from widgets.searched_text import SearchedText
 
 
-class WholeTextScreen(ModalScreen[None]):
+class WholeTextScreen(Dialog[None]):
     """A title and lines that scroll; any of the keys that close, close.
 
     Args:

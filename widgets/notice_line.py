@@ -37,8 +37,10 @@ def notice(snapshot: Snapshot | None) -> str:
     if snapshot.node is not None and _crosses(snapshot.node):
         # Endpoints that fall silent at the halt are the plan; the countdown counts the seconds of silence.
         return ""
-    if snapshot.chain is not None and snapshot.chain.stalled is not None and not snapshot.chain_problem:
-        return f"The chain {snapshot.chain.stalled.sentence}"
+    chain = snapshot.chain
+    # Two equal sentences: what is known of the chain is of the newest attempt.
+    if chain is not None and chain.stalled is not None and snapshot.chain_problem == chain.problem:
+        return f"The chain {chain.stalled.sentence}"
     if snapshot.chain is not None and (snapshot.chain_problem or snapshot.chain.problem):
         # The first is the newest attempt's; the second came with the last answer.
         return f"Chain: {snapshot.chain_problem or snapshot.chain.problem}"

@@ -159,7 +159,7 @@ def _state(
         return failure_words(said.failure_code), "bad"
     if behind > 2:
         return f"behind by {count(behind)}", "warn"
-    return _signals(said, proposal)
+    return _signals(said, proposal, seen=node is not None)
 
 
 def _silence(node: NodeHeight, taken_at: float, now: float) -> tuple[str, str]:
@@ -169,10 +169,10 @@ def _silence(node: NodeHeight, taken_at: float, now: float) -> tuple[str, str]:
     return f"silent {CLOCK_SIGN} {duration(seconds)}", "bad"
 
 
-def _signals(said: ValidatorReadiness | None, proposal: Proposal | None) -> tuple[str, str]:
+def _signals(said: ValidatorReadiness | None, proposal: Proposal | None, *, seen: bool) -> tuple[str, str]:
     if said is None or proposal is None or proposal.status is model.ProposalStatus.VOTING:
         # Nothing is fetched for a proposal that has not won its vote.
-        return "running", ""
+        return ("running" if seen else "not seen"), ""
     if said.ready and said.armed:
         return "ready and armed", "good"
     if said.ready:

@@ -37,9 +37,10 @@ class CometNode:
         url: Its CometBFT RPC.
         chain_id: The chain it must belong to.
         clock: Monotonic seconds.
+        name: What the settings call it, if anything.
     """
 
-    def __init__(self, rpc: JsonRpc, url: str, chain_id: str, clock: Callable[[], float]) -> None:
+    def __init__(self, rpc: JsonRpc, url: str, chain_id: str, clock: Callable[[], float], name: str = "") -> None:
         self.url = url
         self.status: Status | None = None
         """Newest answer, kept when the node is down."""
@@ -54,6 +55,7 @@ class CometNode:
         """From the newest request, where it asked for them and they were told."""
         self.answer_s: float | None = None
         """Seconds that the newest answer took."""
+        self._name = UntrustedText(name)
         self._rpc = rpc
         self._chain_id = chain_id
         self._clock = clock
@@ -118,13 +120,18 @@ class CometNode:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
+    @property
+    def moniker(self) -> UntrustedText:
+        """What it calls itself; before its first answer what the settings call it, empty where they name it nothing."""
+        return self._name if self.status is None else self.status.moniker
+
     def view(self) -> NodeHeight:
         """The node as a value for the screen, with the age of what it says."""
         status, app = self.status, self._app
         age = self.age_s
         return NodeHeight(
             url=self.url,
-            moniker=UntrustedText("") if status is None else status.moniker,
+            moniker=self.moniker,
             consensus_address="" if status is None else status.consensus_address,
             version=UntrustedText("") if app is None else app.version,
             height=0 if status is None else status.height,

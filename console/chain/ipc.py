@@ -78,8 +78,10 @@ class IpcChain:
         self._reading: RegistryReading | None = None
         self._reading_at = 0.0
         self._registry_failure: ChainError | None = None
+        names = {node.cometbft_rpc: node.name for node in network.nodes}
         self._nodes = tuple(
-            CometNode(self._rpc, url, network.chain_id, clock) for url in dict.fromkeys(network.cometbft_rpc)
+            CometNode(self._rpc, url, network.chain_id, clock, names.get(url, ""))
+            for url in dict.fromkeys(network.cometbft_rpc)
         )
         self._times = HeaderTimes()
         self._stall = StallWatch(clock, wall)
@@ -401,5 +403,4 @@ async def _read_one(reader: RegistryReader, url: str) -> RegistryReading | Chain
 
 
 def _node_name(node: CometNode) -> str:
-    named = node.status is not None and node.status.moniker
-    return str(node.status.moniker) if node.status is not None and named else endpoint_name(node.url)
+    return str(node.moniker) or endpoint_name(node.url)

@@ -152,6 +152,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_networks(verbs, shared)
     _add_doctor(verbs, shared)
     _add_monitoring(verbs, shared)
+    _add_notify(verbs, shared)
     _add_contracts(verbs, shared)
     _add_devnet(verbs, shared)
     return parser
@@ -389,6 +390,21 @@ def _add_monitoring(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     writing.add_argument("folder", type=_folder, metavar="DIR")
     writing.add_argument("--force", action="store_true", help="write over files that say something else")
     writing.set_defaults(run=_verb("console.cli.monitoring", "write"), without_network=True)
+
+
+def _add_notify(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
+    words = "messages to people who are not looking: mail, chat, pagers, webhooks (docs/notifications.md)"
+    notify = verbs.add_parser("notify", parents=[shared], help=words, description=words, allow_abbrev=False)
+    actions = notify.add_subparsers(dest="action", metavar="ACTION", required=True)
+    for name, function, words in (
+        ("list", "show", "who is told of what, and what was told last"),
+        ("test", "test", "send a message now, and say what became of it"),
+        ("watch", "watch", "tell of the network as long as this runs, without a node of it here"),
+    ):
+        action = actions.add_parser(name, parents=[shared], help=words, description=words, allow_abbrev=False)
+        action.set_defaults(run=_verb("console.cli.notify", function), without_network=name != "watch")
+        if name == "test":
+            action.add_argument("--service", metavar="NAME", help="this one alone")
 
 
 def _add_contracts(verbs: Verbs, shared: argparse.ArgumentParser) -> None:

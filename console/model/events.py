@@ -220,7 +220,7 @@ _PREPARED = {
 def _of_own_node(node: NodeStatus) -> Iterator[Event]:
     name = node.name
     if node.alarm:
-        yield Event(("alarm", _without_digits(node.alarm)), f"needs you: {node.alarm}", name, tone="bad")
+        yield Event(("alarm", without_digits(node.alarm)), f"needs you: {node.alarm}", name, tone="bad")
     if node.paused:
         yield Event(("paused", node.paused), f"automation paused: {node.paused}", name, tone="warn")
     # Around arming and a crossing a node is down as planned; one that should not be raises an alarm.
@@ -242,6 +242,6 @@ def _of_attempt(attempt: Attempt, name: str) -> Iterator[Event]:
         yield Event(("preparation", number, attempt.preparation.value), words, name)
 
 
-def _without_digits(text: str) -> str:
+def without_digits(text: str) -> str:
     """What an alarm counts up is no second alarm."""
     return "".join(character for character in text if not character.isdecimal())

@@ -31,7 +31,7 @@ class Stalled:
     total: int
     needed: int
     missing: tuple[Validator, ...]
-    """Whose votes are not there, the heaviest first."""
+    """Whose votes are not there, the heaviest first, then by name."""
 
     @property
     def sentence(self) -> str:
@@ -72,5 +72,5 @@ def stalled(
     power = total - sum(each.power for each in missing)
     if not missing or more_than_two_thirds(power, total):
         return None
-    missing.sort(key=lambda each: -each.power)
+    missing.sort(key=lambda each: (-each.power, str(each.moniker), each.address))
     return Stalled(height, for_s, power, total, power_needed(total), tuple(missing))

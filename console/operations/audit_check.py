@@ -71,7 +71,9 @@ def _check_journal(node: NodeSettings, given: Marks, findings: list[str], proble
         return
     findings.append(f"the journal of {node.name} is whole: {rows:,} rows without a gap, each with its hash")
     if noted:
-        findings.append(f"{len(set(noted)):,} heads that the controller's log noted are in it")
+        count = len(set(noted))
+        heads = "the head" if count == 1 else f"all {count:,} heads"
+        findings.append(f"{heads} that the controller's log noted {'is' if count == 1 else 'are'} in it")
     if given.heads:
         findings.append(f"what {given.where} noted is in it, as it was")
     if head is not None:

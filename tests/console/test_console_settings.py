@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,10 +29,15 @@ def test_every_setting_is_read_into_its_field() -> None:
         "mouse": False,
         "read_only": True,
         "lock_after": 15,
+        "bell": "none",
+        "osc_notifications": "osc9",
+        "tmux_passthrough": True,
+        "title": False,
     }
     assert set(written) == {setting.key for setting in CONSOLE_SETTINGS}
     found = parse_console(written, {"emergency": "f8"})
-    assert found == ConsoleSettings("light", True, True, False, True, 15, {"emergency": "f8"})
+    said = ConsoleSettings("light", True, True, False, True, 15, "none", "osc9", True, False, {"emergency": "f8"})
+    assert found == said
     assert parse_console({}, {}) == DEFAULTS
     assert parse_console({"ascii": "auto"}, {}).ascii is None
     assert all(f"`{key}`" in console_settings_markdown() for key in written)
@@ -48,6 +54,8 @@ def test_every_setting_is_read_into_its_field() -> None:
         ({"lock_after": True}, "lock_after must be whole minutes from 0 to 1440"),
         ({"lock_after": -1}, "whole minutes"),
         ({"lock_after": 9999}, "whole minutes"),
+        ({"bell": True}, "bell must be one of none, info, warning, critical"),
+        ({"osc_notifications": "osc99"}, "osc_notifications must be one of none, osc9, osc777"),
         ([], "console must be a table"),
     ],
 )
@@ -88,9 +96,9 @@ def test_what_the_terminal_can_draw(environment: dict[str, str], alone: bool, fe
 
 def test_what_was_chosen_goes_before_what_the_terminal_says() -> None:
     linux = {"TERM": "linux"}
-    assert suited(DEFAULTS, linux, many="dark", few="sixteen") == ConsoleSettings("sixteen", ascii=True)
+    assert suited(DEFAULTS, linux, many="dark", few="sixteen") == ConsoleSettings("sixteen", ascii=True, title=False)
     chosen = ConsoleSettings("light", ascii=False)
-    assert suited(chosen, linux, many="dark", few="sixteen") == chosen
+    assert suited(chosen, linux, many="dark", few="sixteen") == replace(chosen, title=False)
     assert suited(DEFAULTS, {"TERM": "xterm-256color"}, many="dark", few="sixteen").theme == "dark"
 
 

@@ -67,7 +67,7 @@ async def test_what_speaks_no_tls_is_said_to() -> None:
 @pytest.mark.parametrize(
     ("raw", "kind", "says"),
     [
-        (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000 + b"\r\n\r\n", BadAnswer, "not HTTP"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 1_000_000 + b"\r\n\r\n", BadAnswer, "not HTTP"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", BadAnswer, "not HTTP"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab", EndpointDown, "without a whole answer"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", BadAnswer, "not HTTP"),
@@ -75,6 +75,7 @@ async def test_what_speaks_no_tls_is_said_to() -> None:
         (b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 1\r\n\r\nx", BadAnswer, "compressed"),
         (b"", EndpointDown, "without a whole answer"),
     ],
+    ids=["a header without end", "a length below zero", "half a body", "no chunk", "too much", "compressed", "nothing"],
 )
 async def test_what_is_no_whole_answer(raw: bytes, kind: type[Exception], says: str) -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -13,7 +13,8 @@ from eth_account import Account
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.key_files import DEFAULT_KEY, Refused, WrongPassphrase, address_of, find_key, open_keystore
+from console.key_files import DEFAULT_KEY, WrongPassphrase, address_of, find_key, open_keystore
+from console.private_file import Refused
 
 SECRET = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 ADDRESS = "f39fd6e51aad88f6f4ce6ab8827279cfffb92266"

@@ -19,8 +19,8 @@ from console import passphrase
 from console.chain.signing import PlainTerminal, SignerProcess
 from console.chain.typed_data import VoteMessage
 from console.errors import SignerError
-from console.key_files import Refused
 from console.ports.keys import KeyKind, KeyReference
+from console.private_file import Refused
 
 SECRET = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"

@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 from console import signer
 from console.chain.signing import SignerProcess
 from console.errors import SignerError
-from console.key_files import Refused
 from console.node.abort import Member, Plan, SignedStatement, Statement, parse_text, verify_statement
 from console.ports.keys import KeyReference
+from console.private_file import Refused
 
 SECRET = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"

@@ -79,6 +79,14 @@ class Terminal:
                 return
         pytest.fail(f"still on the screen: {word}\n{self.text}")
 
+    def until_raw(self, sequence: bytes, deadline_s: float = 60.0) -> None:
+        """Wait until these bytes have come."""
+        end = time.monotonic() + deadline_s
+        while sequence not in self.raw:
+            if time.monotonic() > end:
+                pytest.fail(f"never came: {sequence!r}\n{self.raw[-2000:]!r}")
+            self.read()
+
     def resize(self, columns: int, rows: int) -> None:
         """Make the terminal another size."""
         self.screen.resize(rows, columns)

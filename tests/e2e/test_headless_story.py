@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.console.notify.receivers import Webhook, urls_file, webhook
 from tests.e2e import judge
 from tests.e2e.devnet import Devnet
 from tests.e2e.evm import fresh_evm
@@ -15,7 +17,21 @@ from tests.e2e.evm import fresh_evm
 pytestmark = pytest.mark.e2e
 
 
-def test_four_validators_cross_and_one_controller_is_killed_at_the_halt(devnet: Devnet, tmp_path: Path) -> None:
+@pytest.fixture
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
+    """A webhook that the controllers of this devnet tell."""
+    with webhook() as hook:
+        urls = urls_file(tmp_path, f"hook=json://127.0.0.1:{hook.port}/")
+        settings = tmp_path / "config" / "upgrade-console" / "config.toml"
+        settings.parent.mkdir(parents=True)
+        settings.write_text(f'[notify]\nurls = "{urls}"\n[notify.services.hook]\nnetworks = ["devnet"]\n', "utf-8")
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+        yield hook
+
+
+def test_four_validators_cross_and_one_controller_is_killed_at_the_halt(
+    devnet: Devnet, tmp_path: Path, told: Webhook
+) -> None:
     devnet.up()
     assert devnet.verb("stop-controller", "node2").code == 0
     fault = {"UPGRADE_CONSOLE_FAULT": "after-halted:1"}
@@ -52,6 +68,26 @@ def test_four_validators_cross_and_one_controller_is_killed_at_the_halt(devnet: 
     judge.same_app_hash(devnet, names, height)
     judge.same_app_hash(devnet, names, height + 1)
     replay_gives_the_same_state(devnet, names, height, tmp_path)
+    each_thing_was_told_once(devnet, told, names, height)
+
+
+def each_thing_was_told_once(devnet: Devnet, told: Webhook, names: list[str], height: int) -> None:
+    """Of the network by one controller, of each node by its own, also by the one that was killed in between."""
+    expected = {
+        f"Proposal 1 v0.2.0 was made for block {height:,}.",
+        f"Proposal 1 v0.2.0 is scheduled: nodes stop before block {height:,}.",
+        "The verdict on v0.2.0 is CROSS: the nodes cross.",
+        f"The network went on past block {height:,} with v0.2.0.",
+        *(f"{name} stopped before block {height:,} for v0.2.0." for name in names),
+        *(f"{name} runs v0.2.0, and the upgrade is committed." for name in names),
+    }
+
+    def lines() -> list[str]:
+        return [line for each in told.came for line in str(each["message"]).splitlines()]
+
+    devnet.eventually("everything was told", lambda: expected <= set(lines()))
+    assert {line: lines().count(line) for line in expected} == dict.fromkeys(expected, 1)
+    assert sum(line.startswith(f"Nodes stop before block {height:,} for v0.2.0") for line in lines()) == 1
 
 
 def replay_gives_the_same_state(devnet: Devnet, names: list[str], height: int, folder: Path) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 # What a controller imports late.
 import aiohttp  # noqa: F401
+import httpx  # noqa: F401
 
 from console.node import download, shim  # noqa: F401
 from tests.faults import driver, tracing

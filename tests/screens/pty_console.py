@@ -1,6 +1,6 @@
 """A console over a session in memory, as a program of its own: for tests on a real pseudo-terminal, without a network.
 
-    python -m tests.screens.pty_console FILE [crash | hang | nohup]
+    python -m tests.screens.pty_console FILE [crash | hang | nohup | called]
 
 FILE gets what the session was asked to do, as JSON, when the console has left.
 """
@@ -15,6 +15,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from console.console_settings import DEFAULTS, ConsoleSettings
 from console.terminal import prepare_environment
 
 prepare_environment(os.environ)
@@ -26,10 +27,10 @@ from tests.fakes import FakeSession  # noqa: E402
 
 
 class _Session(FakeSession):
-    """A session that crashes when it is asked for an emergency's rules, never answers, or ignores a hang-up.
+    """A session that crashes when it is asked for an emergency's rules, never answers, ignores a hang-up, or calls.
 
     Args:
-        how: `crash`, `hang`, `nohup` or empty.
+        how: `crash`, `hang`, `nohup`, `called` or empty.
     """
 
     def __init__(self, how: str) -> None:
@@ -54,11 +55,14 @@ class _Session(FakeSession):
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
         async for each in super().snapshots():
             yield each
+            if self._how == "called":
+                yield fakes.called()
 
 
 async def _main(path: Path, how: str) -> int:
     session = _Session(how)
-    app = UpgradeConsoleApp(session)
+    loud = ConsoleSettings(bell="warning", osc_notifications="osc777", tmux_passthrough=True)
+    app = UpgradeConsoleApp(session, loud if how == "called" else DEFAULTS)
     code = await app.run_async()
     path.write_text(json.dumps({"node": session.node_actions, "ready": session.readied, "sent": len(session.sent)}))
     return code if code is not None else app.return_code or 0

@@ -182,7 +182,7 @@ async def test_a_migration_is_taken_from_its_manifest() -> None:
         await until(pilot, lambda: "press Read…: it settles" in screen_text(app), "what is missing")
         form.query_one("#read-manifest", Button).focus()
         await pilot.press("enter")
-        await until(pilot, lambda: "migration: wasm cdcdcdcdcdcdcdcd" in screen_text(app), "what it settles")
+        await until(pilot, lambda: "migration: wasm cdcdcd…cdcdcd" in screen_text(app), "what it settles")
         assert form.query_one("#field-name", Input).value == "v0.3.0"
         assert not form.query_one("#field-breaking", Checkbox).value
         fields = form.fields()

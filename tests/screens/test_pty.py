@@ -158,3 +158,19 @@ def test_a_terminal_that_is_too_small_opens_it_too_and_a_hang_up_ends_it(opened:
 def test_it_ends_with_its_terminal_though_nothing_is_drawn_and_nobody_says_so(opened: Opening) -> None:
     # As under nohup: the hang-up is ignored, and reading keys from the closed terminal would never wait again.
     assert opened("nohup").terminal.hang_up() == 129
+
+
+def test_a_bell_a_notification_and_the_title_which_is_put_back(opened: Opening) -> None:
+    console = opened("called", words="replaced")
+    terminal = console.terminal
+    title = b"\x1b]2;calibration NEEDS YOU CROSS - upgrade-console\x1b\\"
+    terminal.until_raw(title)
+    wrapped = b"\x1bPtmux;\x1b\x1b]777;notify;upgrade-console;calibration: node1 needs you: "
+    terminal.until_raw(wrapped)
+    # One, however much is new. Textual ends a sequence of its own with the same byte.
+    assert terminal.raw.replace(b"\x1b]22;default\x07", b"").count(b"\x07") == 1
+    assert terminal.raw.count(b"\x1b[22;2t") == 1
+    terminal.press("q")
+    assert terminal.ended() == 0
+    assert console.restored()
+    assert terminal.raw.index(b"\x1b[22;2t") < terminal.raw.index(title) < terminal.raw.index(b"\x1b[23;2t")

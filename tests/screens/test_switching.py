@@ -12,6 +12,7 @@ from textual._compositor import CompositorUpdate, LayoutUpdate
 from textual.app import App, UnknownModeError
 from textual.color import Color
 from textual.css.stylesheet import Stylesheet
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -216,3 +217,47 @@ async def test_leaving_while_a_view_is_half_made_is_no_crash(monkeypatch: pytest
         while not app._exit:
             await asyncio.sleep(0.01)
     assert app.return_code == 0
+
+
+async def test_sizes_that_overtake_each_other_do_not_chase_each_other_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    laid_out: list[Size] = []
+    lay_out = Screen._refresh_layout
+
+    def counted(screen: Screen[object], size: Size | None = None, scroll: bool = False) -> None:
+        if size is not None:
+            laid_out.append(size)
+            assert len(laid_out) < 40, laid_out
+        lay_out(screen, size, scroll)
+
+    app = UpgradeConsoleApp(FakeSession(fakes.go()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await pilot.press("question_mark")
+        await until_screen(pilot, "HelpScreen")
+        behind, dialog = app.screen_stack
+        await pilot.pause()
+        monkeypatch.setattr(Screen, "_refresh_layout", counted)
+        for screen in (behind, dialog):
+            # What a window that is dragged sends while this is busy: two sizes, and something else between them.
+            for size in (Size(40, 10), Size(100, 30), Size(80, 24)):
+                screen.post_message(events.Resize(size, size))
+                screen.call_later(lambda: None)
+        await pilot.pause()
+        assert {behind.size, dialog.size} == {Size(80, 24)}
+        # Nothing was laid out for a size that the terminal no longer has.
+        assert set(laid_out) <= {Size(80, 24)}
+
+
+async def test_a_key_for_a_busy_view_does_nothing_to_the_dialog_that_overtook_it() -> None:
+    app = UpgradeConsoleApp(FakeSession(fakes.go()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        view = app.screen
+        await pilot.press("f9")
+        await until_screen(pilot, "EmergencyScreen")
+        late = events.Key("escape", None)
+        view._forward_event(late)
+        await pilot.pause()
+        assert type(app.screen).__name__ == "EmergencyScreen"
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is view, "the view again")

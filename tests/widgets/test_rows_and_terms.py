@@ -59,6 +59,8 @@ def test_nobody_is_preparing_what_is_still_voted_on() -> None:
         upgrade = replace(shown.upgrade, proposal=replace(shown.upgrade.proposal, status=status))
         rows = readiness_rows(replace(shown, chain=chain, upgrade=upgrade), NOW)
         assert {row.state for row in rows} == {state}
+        unseen = readiness_rows(replace(shown, chain=replace(chain, nodes=()), upgrade=upgrade), NOW)
+        assert {row.state for row in unseen} == {"not seen" if state == "running" else state}
 
 
 def test_rows_at_the_halt_and_after() -> None:

@@ -260,8 +260,8 @@ class TestFailures:
         assert view.height == 100
         assert view.block_time_s == 1.0
         assert len(view.validators) == 4
-        assert view.nodes[0].moniker == ""
-        assert view.problem.startswith("1 of 4 nodes does not answer: http://127.0.0.1:")
+        assert view.nodes[0].moniker == view.validators[0].moniker == "node1", "by what the settings call it"
+        assert view.problem == "1 of 4 nodes does not answer: node1"
         assert view.proposals
 
     async def test_a_node_that_comes_back(self) -> None:

@@ -27,8 +27,8 @@ from console.chain.typed_data import (
     to_request,
 )
 from console.errors import InputError, SignerError
-from console.key_files import Refused
 from console.ports.keys import KeyReference
+from console.private_file import Refused
 
 SECRET = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"

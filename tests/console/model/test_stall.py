@@ -66,6 +66,11 @@ def test_it_is_told_on_the_screen_in_the_status_and_once_as_an_event() -> None:
     stands = stalled(1267, 75.0, 1.0, VALIDATORS, votes(0, 1, height=1268))
     snapshot = replace(quiet, chain=replace(quiet.chain, stalled=stands))
     assert notice(snapshot).startswith("The chain stands at block 1,267 for 1m 15s: 6 of 10")
+    silent = "2 of 4 nodes do not answer: node3, node4"
+    partly = replace(snapshot, chain=replace(quiet.chain, stalled=stands, problem=silent), chain_problem=silent)
+    assert notice(partly) == notice(snapshot), "who does not vote says more than who does not answer"
+    failed = replace(partly, chain_problem="no endpoint answers")
+    assert notice(failed) == "Chain: no endpoint answers", "what was known then may be over"
     assert "missing: node3 (2), node4 (2)." in " ".join(status_text(snapshot).split())
     (event,) = events_between(quiet, snapshot)
     assert (event.kind, event.tone) == ("stalled", "bad")

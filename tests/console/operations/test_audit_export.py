@@ -119,6 +119,20 @@ def test_a_journal_that_was_written_anew_shows_against_an_export(place: Place, t
     assert "no node here" in told
 
 
+def test_what_the_controllers_log_noted_is_held_against_the_journal(place: Place) -> None:
+    network, node = place
+    with_head = Journal(node.state_dir / "journal.db")
+    head = with_head.head()
+    with_head.close()
+    log = node.state_dir / "run" / "controller.log"
+    log.parent.mkdir()
+    log.write_text(f"2026-11-29T00:00:00 INFO    journal head {head}\n")
+    assert "the head that the controller's log noted is in it" in verify(network, node).findings
+    log.with_name("controller.log.1").write_text(f"2026-11-28T00:00:00 INFO    journal head 9:{'0' * 64}\n")
+    (told,) = verify(network, node).problems
+    assert "5 of 9 rows are missing, the first is row 5" in told
+
+
 def test_an_older_journal_is_not_exported(place: Place) -> None:
     with sqlite3.connect(place[1].state_dir / "journal.db") as database:
         database.execute("UPDATE meta SET value = '2' WHERE key = 'schema'")
