@@ -25,6 +25,7 @@ SUBNETS = (4, 100, 256)
 TICKS = 20
 SIZE = (120, 40)
 _LOOK_S = 0.001
+_DEADLINE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +153,13 @@ async def _ticks(
 async def _shown(pilot: Pilot[int], session: FakeSession, table: DashboardTable, snapshot: Snapshot) -> None:
     assert session.feed is not None
     session.feed.put_nowait(snapshot)
-    while pilot.app.snapshot is not snapshot or not (table.settled or not table.screen.is_current):  # type: ignore[attr-defined]
-        await asyncio.sleep(_LOOK_S)
+    try:
+        async with asyncio.timeout(_DEADLINE_S):
+            while pilot.app.snapshot is not snapshot or not (table.settled or not table.screen.is_current):  # type: ignore[attr-defined]
+                await asyncio.sleep(_LOOK_S)
+    except TimeoutError:
+        rows = f"{table.row_count} rows, {'' if table.settled else 'not '}in order"
+        raise BenchmarkError(f"the Snapshot of height {snapshot.height} was never shown: {rows}") from None
     await pilot.pause()
 
 
