@@ -37,7 +37,7 @@ def measure(seconds: float = SECONDS) -> AtRest:
     """Watch the four controllers for a minute, after they have settled. Raises BenchmarkError."""
     with devnet("1s") as network:
         network.until("block 5", lambda status: (status["height"] or 0) >= 5, 60.0)
-        controllers = [process for process in psutil.process_iter() if _is_controller(process, network.folder)]
+        controllers = controllers_of(network.folder)
         if len(controllers) != 4:
             raise BenchmarkError(f"{len(controllers)} controllers are there, not 4")
         before = [_cpu_s(process) for process in controllers]
@@ -51,6 +51,11 @@ def measure(seconds: float = SECONDS) -> AtRest:
             memory_bytes=tuple(entry.rss for entry in memory),
             own_bytes=tuple(entry.uss for entry in memory),
         )
+
+
+def controllers_of(folder: Path) -> list[psutil.Process]:
+    """The controllers of a devnet."""
+    return [process for process in psutil.process_iter() if _is_controller(process, folder)]
 
 
 def _is_controller(process: psutil.Process, folder: Path) -> bool:

@@ -66,11 +66,7 @@ def measure() -> CalledOff:
 
 async def _one(network: Devnet, number: int) -> tuple[float, float, float]:
     status = network.status()
-    release = status["releases"][1]
-    height = int(status["height"]) + LEAD_BLOCKS
-    fields = {"name": f"v0.2.{number}", "height": str(height), "binary-url": release["url"]}
-    fields["binary-hash"] = f"sha256:{release['sha256']}"
-    network.verb("propose", *(part for key, value in fields.items() for part in (f"--{key}", value)))
+    height = network.propose(LEAD_BLOCKS, f"v0.2.{number}")
     network.until("all four are armed", lambda now: all(node["state"] == "ARMED" for node in now["nodes"]), 75.0)
     layout = Layout.of(network.folder)
     settings = load_network("devnet", network.folder)

@@ -37,6 +37,16 @@ class Devnet:
         """Run a verb on this network; its standard output. Raises BenchmarkError."""
         return _run(*arguments, "--network", "devnet", "--dir", str(self.folder))
 
+    def propose(self, lead: int, name: str = "v0.2.0") -> int:
+        """Propose the second release `lead` blocks from now, and return H. Raises BenchmarkError."""
+        status = self.status()
+        release = status["releases"][1]
+        height = int(status["height"]) + lead
+        fields = {"name": name, "height": str(height), "binary-url": release["url"]}
+        fields["binary-hash"] = f"sha256:{release['sha256']}"
+        self.verb("propose", *(part for key, value in fields.items() for part in (f"--{key}", value)))
+        return height
+
     def console(self) -> tuple[str, ...]:
         """The command that opens the console on it."""
         return (*COMMAND, "--network", "devnet", "--dir", str(self.folder))
@@ -66,8 +76,12 @@ class Devnet:
 
 
 @contextmanager
-def devnet(block_time: str) -> Iterator[Devnet]:
+def devnet(block_time: str, *options: str) -> Iterator[Devnet]:
     """Four validators at a block time such as `250ms`; wiped at the end.
+
+    Args:
+        block_time: As `devnet up --block-time` takes it.
+        options: More of `devnet up`.
 
     Raises:
         BenchmarkError: It did not come up.
@@ -75,7 +89,7 @@ def devnet(block_time: str) -> Iterator[Devnet]:
     with tempfile.TemporaryDirectory(prefix="upgrade-console-bench-") as parent:
         folder = Path(parent).resolve() / "net"
         try:
-            _run("devnet", "up", "--background", "--block-time", block_time, "--dir", str(folder))
+            _run("devnet", "up", "--background", "--block-time", block_time, *options, "--dir", str(folder))
             yield Devnet(folder)
         finally:
             if folder.exists():

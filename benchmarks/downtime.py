@@ -86,12 +86,7 @@ def measure() -> Downtime:
 
 def _cross(block_time: str, lead: int) -> Crossing:
     with devnet(block_time) as network:
-        status = network.status()
-        release = status["releases"][1]
-        height = int(status["height"]) + lead
-        fields = {"name": "v0.2.0", "height": str(height), "binary-url": release["url"]}
-        fields["binary-hash"] = f"sha256:{release['sha256']}"
-        network.verb("propose", *(part for key, value in fields.items() for part in (f"--{key}", value)))
+        height = network.propose(lead)
 
         def crossed(now: Mapping[str, Any]) -> bool:
             return (now["height"] or 0) > height + 3 and all(node["state"] == "COMMITTED" for node in now["nodes"])
@@ -133,7 +128,7 @@ def _halted_at(node: NodeLayout) -> float:
 
 def _header_time(urls: Sequence[str], height: int) -> float:
     """Unix seconds of a header, which all nodes must tell alike."""
-    told = {_result(f"{url}/block?height={height}")["block"]["header"]["time"] for url in urls}
+    told = {result(f"{url}/block?height={height}")["block"]["header"]["time"] for url in urls}
     if len(told) != 1:
         raise BenchmarkError(f"the nodes tell different blocks at {height}: {sorted(told)}")
     return _unix(told.pop())
@@ -141,13 +136,14 @@ def _header_time(urls: Sequence[str], height: int) -> float:
 
 def commit_time(url: str, height: int) -> float:
     """When precommits of more than 2/3 of the equal power were signed, in Unix seconds."""
-    signatures = _result(f"{url}/commit?height={height}")["signed_header"]["commit"]["signatures"]
+    signatures = result(f"{url}/commit?height={height}")["signed_header"]["commit"]["signatures"]
     signed = sorted(_unix(each["timestamp"]) for each in signatures if each["block_id_flag"] == _FLAG_COMMIT)
     enough = len(signatures) * 2 // 3 + 1
     return signed[enough - 1]
 
 
-def _result(url: str) -> dict[str, Any]:
+def result(url: str) -> dict[str, Any]:
+    """What a node's CometBFT RPC answers to a GET. Raises OSError."""
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5.0) as answer:
         found: dict[str, Any] = json.load(answer)["result"]
         return found

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.devnet import devnet
+from benchmarks.ratio import Ratio
 from benchmarks.terminal import CountingTerminal
 
 TRIES = 9
@@ -40,12 +41,18 @@ class FirstFrame:
         return [
             f"console, first whole frame   {_times(self.console_s)}",
             f"empty Textual application    {_times(self.empty_s)}",
-            f"console / empty              {self.ratio:.2f}, of the processor's time {self.cpu_ratio:.2f}",
             f"console, first chain values  {_times(self.console_data_s)}",
         ]
 
+    def ratios(self) -> list[Ratio]:
+        """Beside the empty application."""
+        return [
+            Ratio("first frame: ours by an empty Textual application", self.ratio),
+            Ratio("the same, of the processor's time until then", self.cpu_ratio),
+        ]
 
-def measure() -> FirstFrame:
+
+def measure(tries: int = TRIES) -> FirstFrame:
     """Start both in turns on a devnet at 1 s, after one start of each that is not counted.
 
     Raises:
@@ -54,7 +61,7 @@ def measure() -> FirstFrame:
     empty = (sys.executable, str(Path(__file__).with_name("empty_app.py")), EMPTY_MARKER)
     consoles, empties, values = [], [], []
     with devnet("1s") as network:
-        for _ in range(TRIES + 1):
+        for _ in range(tries + 1):
             with CountingTerminal(empty) as terminal:
                 empties.append((terminal.seconds_to(EMPTY_MARKER), terminal.own_cpu_s))
             with CountingTerminal(network.console()) as terminal:

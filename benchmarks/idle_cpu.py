@@ -1,8 +1,7 @@
-"""CPU that an idle console takes, beside `top` and `htop` at the same pace."""
+"""CPU that an idle console takes."""
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,8 +17,6 @@ RECORDED_S = 20.0
 """Seconds of a session that are recorded and shown again; the end stays on the screen."""
 SETTLE_S = 10.0
 """Seconds after the first values: what is imported late and what is read once is over by then."""
-PEERS = {"top": ("top", "-d", "1"), "htop": ("htop", "-d", "10")}
-"""Both draw once a second. They look at every process of the machine, the console at one network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +32,6 @@ class IdleCpu:
     """A block every second."""
     large_percent: float
     """The same with every panel, the trends and the log's end."""
-    peers_percent: dict[str, float]
-    """Of the other programs, where they are installed."""
 
     def lines(self) -> list[str]:
         """For a person."""
@@ -46,7 +41,6 @@ class IdleCpu:
             f"no new block            {self.paused_percent:6.2f} %",
             f"a block every second    {self.moving_percent:6.2f} %",
             f"all panels, {LARGE[0]}x{LARGE[1]}      {self.large_percent:6.2f} %",
-            *(f"{name}, once a second{'':{7 - len(name)}}  {used:6.2f} %" for name, used in self.peers_percent.items()),
         ]
 
 
@@ -67,9 +61,7 @@ def measure(window_s: float = WINDOW_S) -> IdleCpu:
         ended = _used((*COMMAND, "--replay", str(recorded), "--speed", "100"), window_s, marker="REPLAY")
     with devnet(PAUSE) as network:
         paused = _used(network.console(), window_s)
-    found = {name: command for name, command in PEERS.items() if shutil.which(command[0])}
-    peers = {name: _used(command, window_s, marker="PID") for name, command in found.items()}
-    return IdleCpu(window_s, ended, paused, moving, large, peers)
+    return IdleCpu(window_s, ended, paused, moving, large)
 
 
 def _used(

@@ -100,7 +100,7 @@ def measure(tables: int = TABLES, folder: Path | None = None) -> PointCost:
         if shutil.disk_usage(place).free < needed:
             raise BenchmarkError(f"{size(needed)} must be free in {place}")
         home = place / "home"
-        _build(home / "data", tables)
+        build_data(home / "data", tables)
         data = DataFolders(home, (home / "data",), home / "data" / "priv_validator_state.json")
         points = RollbackPoints(data, place / "points", margin_bytes=0)
 
@@ -141,7 +141,7 @@ def measure(tables: int = TABLES, folder: Path | None = None) -> PointCost:
         )
 
 
-def _build(data: Path, tables: int) -> None:
+def build_data(data: Path, tables: int) -> None:
     """A closed database of `tables` tables with its logs; the MANIFEST is written last, as a database does."""
     database, wal = data / "application.db", data / "cs.wal"
     database.mkdir(parents=True)

@@ -100,6 +100,10 @@ class CountingTerminal:
         spent = [program.cpu_times(), *(child.cpu_times() for child in program.children(recursive=True))]
         return float(sum(times.user + times.system for times in spent))
 
+    def press(self, keys: str) -> None:
+        """Send keys, and go on at once."""
+        self._process.send(keys)
+
     def seconds_to_answer(self, keys: str) -> float:
         """Seconds from keys that are pressed until the first byte comes back. Raises BenchmarkError: none came."""
         self.count(0.3)

@@ -49,7 +49,9 @@ COMETBFT_037 = Peer("cometbft-0.37", "cometbft", package=_COMETBFT)
 """The version that ipc-cli carries."""
 COMETBFT_038 = Peer("cometbft-0.38", "cometbft", package=_COMETBFT)
 ANVIL = Peer("anvil", "anvil", module="@foundry-rs/anvil-{platform}")
-PEERS = (COMETBFT_037, COMETBFT_038, ANVIL)
+COSMOVISOR = Peer("cosmovisor", "cosmovisor", package="cosmossdk.io/tools/cosmovisor/cmd/cosmovisor")
+"""What the benchmark of the hand-over is compared with; no test needs it."""
+PEERS = (COMETBFT_037, COMETBFT_038, ANVIL, COSMOVISOR)
 
 
 def require(peer: Peer) -> Path:

@@ -75,7 +75,7 @@ class EdKey:
         return bytes(eddsa.new(self.private, "rfc8032").sign(message))
 
 
-KEYS = [Key(number) for number in range(260)]
+KEYS = [Key(number) for number in range(360)]
 ED_KEYS = [EdKey(number) for number in range(4)]
 
 
