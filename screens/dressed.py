@@ -16,17 +16,19 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.console import RenderableType
 from rich.text import Text
-from textual import events
+from textual import events, on
 from textual._compositor import ChopsUpdate
 from textual.actions import ActionParseResult
 from textual.app import App, SystemCommand
 from textual.binding import Binding
+from textual.command import CommandPalette
 from textual.content import Content
 from textual.css.query import NoMatches
 from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.widget import MountError
+from textual.widgets import Input
 
 from console.actions import ACTIONS, PALETTE, key_name
 from screens.cropped import CroppedUpdate
@@ -202,6 +204,12 @@ class DressedApp(App[int]):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.remove_signal_handler(number)
+
+    @on(CommandPalette.Opened)
+    def _still_the_palette(self) -> None:
+        # Idle is no byte: not even a cursor's.
+        for field in self.screen.query(Input):
+            field.cursor_blink = False
 
     def on_terminal_driver_gone(self) -> None:
         """Leave: the hang-up may be ignored here, or was never sent."""

@@ -119,7 +119,7 @@ class DashboardTable(RowTable[DashboardRow]):
         """At 80 columns what decides; wider, what was advertised and whose it is."""
         columns: list[Column] = [
             ("name", "Validator", 13),
-            ("power", "Power", 7),
+            ("power", "Power", 8),
             ("share", "Share", 6),
             ("runs", "Runs", 9),
             ("release", "Ready for", 10),

@@ -151,6 +151,9 @@ class IpcChain:
         return None if self._reading is None else current_proposal(self._reading.proposals)
 
     async def _read_registry(self) -> None:
+        if not self._ethereum:
+            # A chain that keeps its plans elsewhere: there is nobody to ask.
+            return
         self._ask_second()
         await self._read_first()
         await self._hear_second()
@@ -208,7 +211,7 @@ class IpcChain:
         reading = self._reading
         if reading is None:
             # Before the first answer nothing is known against it.
-            first = self._own.get(self._ethereum[0])
+            first = self._own.get(self._ethereum[0]) if self._ethereum else None
             return "" if first is None or self._registry_failure is not None else first.name
         current = self._registry_failure is None and self._ethereum[self._preferred] == reading.url
         return self._own[reading.url].name if current and self._is_synced(reading.url, reading.height) else ""

@@ -18,7 +18,16 @@ MAX_BODY = 1800
 """Characters, of several messages in one too: Discord takes 2,000."""
 _MAX_SENTENCE = 500
 
-_OBEYED = str.maketrans({"@": "＠", "<": "‹", ">": "›", "`": "'", "\\": "/"})
+_OBEYED = str.maketrans(
+    {
+        "@": "\N{FULLWIDTH COMMERCIAL AT}",
+        "<": "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}",
+        ">": "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}",
+        "`": "'",
+        "\\": "/",
+    }
+)
+"""Written out, for they go to services and never to a terminal, whose signs are in one table."""
 _JOINED = ((re.compile(r"\]\s*\("), "] ("), (re.compile(r"://"), ": //"), (re.compile(r"\|\|+"), "|"))
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from textual.widgets import Button
+from textual.widgets import Button, Input
 
 from console.actions import ACTIONS, MODE_NAMES, VIEW_NAMES, action
 from console.app import REDUCED_TICK_S, VIEWS, UpgradeConsoleApp, view_class
@@ -148,6 +148,7 @@ async def test_the_palette_finds_actions_of_the_registry() -> None:
         await pilot.press("ctrl+p")
         await pilot.press(*"logs")
         await until(pilot, lambda: "Logs (5)" in screen_text(app), "the command")
+        assert not app.screen.query_one(Input).cursor_blink
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, LogsScreen), "the logs")
         await pilot.press("p")

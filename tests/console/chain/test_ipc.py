@@ -81,6 +81,13 @@ class TestWhole:
         assert view.block_time_unix is None
         assert view.nodes[0].reachable
 
+    async def test_a_chain_whose_plans_are_kept_elsewhere_has_no_registry_to_ask(self) -> None:
+        async with serving() as served:
+            chain = IpcChain(replace(served.settings, ethereum_rpc=()))
+            view = await chain.view()
+            await chain.close()
+        assert (view.height, view.proposals, view.readiness) == (100, (), None)
+
 
 class TestRequests:
     async def test_one_request_per_node_and_one_ethereum_request(self) -> None:

@@ -57,6 +57,7 @@ FIRST_FRAME = frozenset(
         "screens.driver",
         "screens.mode",
         "screens.overview",
+        "screens.sized",
         "screens.quiet",
         "screens.switching",
         "screens.terminal",
