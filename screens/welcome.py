@@ -101,6 +101,9 @@ class WelcomeScreen(SizedScreen[None]):
 
     async def _look_around(self) -> None:
         found = await asyncio.to_thread(self._look)
+        if not self.query("#choices"):
+            # Left meanwhile: the screen is being taken down.
+            return
         self._choices = choices_of(found)
         options = self.query_one("#choices", OptionList)
         options.clear_options()

@@ -66,7 +66,8 @@ class Sender:
         finally:
             if process.returncode is None:
                 process.kill()
-                await process.wait()
+                # To the end of its pipes: they outlive it, and would outlive the loop.
+                await process.communicate()
         try:
             answer = json.loads(told[:_MAX_ANSWER])
         except ValueError:

@@ -96,3 +96,12 @@ async def test_quitting_opens_nothing_and_nothing_found_is_said() -> None:
         assert app.is_running
         await pilot.press("q")
     assert (app.chosen, app.return_code) == (None, 0)
+
+
+async def test_what_is_found_when_the_screen_is_being_taken_down_is_dropped() -> None:
+    app = WelcomeApp(look=lambda: FULL)
+    async with app.run_test() as pilot:
+        screen = await drawn(pilot)
+        await screen.query_one("#choices").remove()
+        await screen._look_around()
+        assert app.return_code is None

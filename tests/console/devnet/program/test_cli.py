@@ -91,11 +91,14 @@ def test_bad_settings_exit_1(
 def test_a_taken_port_is_named(network: TestNetwork) -> None:
     node = network.nodes[0]
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", node.eth_port))
+        taken.bind(("127.0.0.1", 0))
         taken.listen()
+        port = taken.getsockname()[1]
+        config = node.home / "fendermint/config/default.toml"
+        config.write_text(config.read_text().replace(f"port = {node.eth_port}", f"port = {port}"))
         result = _run("node", "start", "--home", str(node.home))
     assert result.returncode == 1
-    assert result.stderr == f"the Ethereum port 127.0.0.1:{node.eth_port} cannot be opened: Address already in use\n"
+    assert result.stderr == f"the Ethereum port 127.0.0.1:{port} cannot be opened: Address already in use\n"
 
 
 def test_durations_and_config(network: TestNetwork) -> None:
