@@ -279,6 +279,20 @@ def _add_report(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     report.set_defaults(run=_verb("console.cli.report"))
 
 
+class _FileAlone(argparse.Action):
+    """A file that is looked at by itself, on any machine."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        setattr(namespace, self.dest, values)
+        namespace.without_network = True
+
+
 def _add_audit(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     words = "what was decided and done: the controller's journal and what was signed here"
     audit = verbs.add_parser("audit", parents=[shared], help=words, description=words, allow_abbrev=False)
@@ -298,7 +312,13 @@ def _add_audit(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     audit.add_argument(
         "--export", type=Path, metavar="FILE", help="write all of it as JSON lines with hashes (-: print)"
     )
-    audit.add_argument("--verify-export", type=Path, metavar="FILE", help="only look whether an export is whole")
+    audit.add_argument(
+        "--verify-export",
+        type=Path,
+        action=_FileAlone,
+        metavar="FILE",
+        help="only look whether an export is whole; needs no network",
+    )
     audit.set_defaults(run=_verb("console.cli.audit"))
 
 

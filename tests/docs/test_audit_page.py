@@ -42,3 +42,12 @@ def test_the_verifier_of_the_page_accepts_an_export_and_refuses_a_changed_one(tm
     for number in range(1, len(lines) - 1):
         assert "AssertionError" in run(b"".join(lines[:number] + lines[number + 1 :])).stderr
     assert "it was changed" in run(b"".join(lines).replace(b"said", b"paid", 1)).stderr
+
+
+def test_an_export_is_verified_where_no_network_is_set_up(tmp_path: Path) -> None:
+    path = tmp_path / "no"
+    path.write_bytes(b"{}\n")
+    command = [sys.executable, "-m", "console.cli", "audit", "--verify-export", str(path)]
+    environment = {"HOME": str(tmp_path), "PATH": "/nonexistent", "XDG_CONFIG_HOME": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=environment)
+    assert (done.returncode, "is no export of an audit" in done.stderr) == (1, True), done.stderr
