@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from console.model.audit import AuditEntry as AuditEntry
     from console.model.audit import AuditKind as AuditKind
     from console.model.audit import AuditReading as AuditReading
+    from console.model.chain_message import ChainMessage as ChainMessage
+    from console.model.chain_message import DaemonRole as DaemonRole
+    from console.model.chain_message import MessageReview as MessageReview
     from console.model.contracts import NOBODY as NOBODY
     from console.model.contracts import CodeVerdict as CodeVerdict
     from console.model.contracts import CutAction as CutAction
@@ -132,6 +135,7 @@ if TYPE_CHECKING:
 _PARTS = {
     "agreement": "Agreement AgreementState",
     "audit": "AuditCheck AuditEntry AuditKind AuditReading",
+    "chain_message": "ChainMessage DaemonRole MessageReview",
     "contracts": (
         "NOBODY CodeVerdict CutAction CutCheck CutReview CutWatch DiamondView Facet FacetChange FacetCut "
         "LinkedReview Selector Upgradable"
