@@ -125,7 +125,7 @@ def keep_files(folder: Path, files: Mapping[str, Path], note: str) -> Kept:
 
 
 def read_kept(folder: Path) -> Kept:
-    """A folder of kept files, every copy compared with its record. Blocking. Raises NodeError: it is none, or damaged."""
+    """A folder of kept files, every copy compared with its record; blocking. Raises NodeError."""
     try:
         record = json.loads((folder / RECORD).read_bytes())
         if record["format"] != _FORMAT:
