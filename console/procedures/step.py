@@ -7,10 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from console.model import Finding, Outcome, Snapshot, StepKind
+from console.model import Finding, Snapshot, StepKind
+from console.model.procedure import failed, found, passed, skipped, warned
 from console.node.client import NodeClient
 from console.settings import NetworkSettings, NodeSettings
-from console.text import UntrustedText, untrusted
+from console.text import UntrustedText
+
+__all__ = [
+    "Parameter",
+    "Procedure",
+    "Step",
+    "StepContext",
+    "StepWork",
+    "failed",
+    "found",
+    "passed",
+    "skipped",
+    "warned",
+]
 
 
 class StepContext(Protocol):
@@ -143,28 +157,3 @@ class Procedure:
     """Settles, once at the start, what it goes over and in which order; None: over nothing. Raises ConsoleError."""
     kinds: tuple[str, ...] = ("ipc", "cosmos")
     """Kinds of network that it is for."""
-
-
-def found(outcome: Outcome, sentence: str, *evidence: object, go_on: str = "") -> Finding:
-    """A finding whose every text was made safe to show."""
-    return Finding(outcome, untrusted(sentence, 512), tuple(untrusted(line, 512) for line in evidence), go_on)
-
-
-def passed(sentence: str, *evidence: object) -> Finding:
-    """It is as it should be."""
-    return found(Outcome.PASS, sentence, *evidence)
-
-
-def warned(sentence: str, *evidence: object, go_on: str) -> Finding:
-    """Go on, and know this."""
-    return found(Outcome.WARN, sentence, *evidence, go_on=go_on)
-
-
-def failed(sentence: str, *evidence: object, go_on: str) -> Finding:
-    """Stop here."""
-    return found(Outcome.FAIL, sentence, *evidence, go_on=go_on)
-
-
-def skipped(sentence: str, *evidence: object) -> Finding:
-    """It has nothing to do here."""
-    return found(Outcome.SKIP, sentence, *evidence)
