@@ -45,6 +45,7 @@ __all__ = [
     "config_file",
     "default_devnet_folder",
     "devnet_up_command",
+    "folder_name",
     "load_network",
     "parse_network",
     "proving_network",
@@ -131,8 +132,13 @@ class NetworkSettings:
 
 def default_trust_folder(network: str) -> Path:
     """Where a network's trusted keyring is kept when the settings do not say it."""
-    name = quote(network, safe="")
-    return state_folder() / "trust" / (f"%2E{name[1:]}" if name.startswith(".") else name)
+    return state_folder() / "trust" / folder_name(network)
+
+
+def folder_name(name: str) -> str:
+    """A name of the operator's as the name of a folder: no path, and not hidden."""
+    quoted_name = quote(name, safe="")
+    return f"%2E{quoted_name[1:]}" if quoted_name.startswith(".") else quoted_name
 
 
 def load_network(name: str, devnet_folder: Path | None = None, *, registry: bool = True) -> NetworkSettings:
