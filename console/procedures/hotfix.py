@@ -88,6 +88,8 @@ async def _allowed(context: StepContext) -> Finding:
     )
     if status.state in _BROKEN:
         return failed(f"the node is {status.state}", *evidence, go_on="lead it on first: `upgrade-console node status`")
+    if status.app_height is None:
+        return failed("how far the application is, is not known", *evidence, go_on="start the node, and go on")
     if why := why_not_without_governance(breaking=breaking, chain_stands=stands, planned=planned):
         return failed(why, *evidence, go_on="propose the fix as an upgrade, or cancel the open one")
     return passed("the fix may go in on this node", *evidence)

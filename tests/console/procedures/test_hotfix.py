@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import tarfile
 from pathlib import Path
@@ -41,7 +42,7 @@ GIVEN = {
 }
 
 
-def context_of(folder: Path, bench: Bench | None = None, **changes: str) -> ScriptedContext:
+def context_of(folder: Path, bench: Bench | None, /, **changes: str) -> ScriptedContext:
     network = a_network(folder)
     node = None
     if bench is not None:
@@ -63,6 +64,9 @@ async def test_a_hotfix_from_an_archive_to_the_running_node(bench: Bench, tmp_pa
             context = context_of(
                 tmp_path, bench, url=f"{url}/fix.tar.gz", checksum=checksum, **{"checksum-2": checksum.upper()}
             )
+            async with asyncio.timeout(30):
+                while (await context.client().status()).app_height is None:
+                    await asyncio.sleep(0.02)
             done = await run_steps(HOTFIX, context, until="hotfix.verify")
             assert [name for name, finding in done.items() if finding.outcome is Outcome.FAIL] == []
             assert done["hotfix.bypasses"].outcome is Outcome.WARN
@@ -161,4 +165,4 @@ async def test_a_third_of_the_power_is_never_taken_down(bench: Bench, tmp_path: 
 )
 def test_what_cannot_be_meant_is_refused_at_the_start(tmp_path: Path, changes: dict[str, str], why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        context_of(tmp_path, **changes)
+        context_of(tmp_path, None, **changes)
