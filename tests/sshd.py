@@ -75,9 +75,9 @@ class Sshd:
         (self.bin / "ssh").write_text(f'#!/bin/sh\nexec {client} -F {self.folder}/config "$@"\n')
         (self.bin / "ssh").chmod(0o755)
         with (self.folder / "log").open("wb") as log:
-            command = (program, "-D", "-e", "-f", str(self.folder / "sshd_config"))
+            server = (program, "-D", "-e", "-f", str(self.folder / "sshd_config"))
             # Of a group of its own, so that it ends with everybody whom it serves.
-            self._process = subprocess.Popen(command, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+            self._process = subprocess.Popen(server, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
         self._wait()
 
     def _wait(self) -> None:
