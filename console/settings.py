@@ -237,6 +237,8 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None, *, regi
         table_of(table.get("releases", {}), f"{where}.releases"), where, default_releases(kind, stage, trust)
     )
     _refuse_no_proof(releases, name, kind, where)
+    parsed = tuple(_parse_node(each, node, where, kind) for each, node in tables.items() if "ssh" not in node)
+    _refuse_shared_port(parsed, where)
     # A network of ours has both; a built-in one has neither until somebody deploys a registry.
     bare = not registry and table.get("registry", "") == ""
     return NetworkSettings(
@@ -254,9 +256,7 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None, *, regi
         council_key=key_reference(table, "council_key", where),
         tokens=tokens(table, where),
         require_agreement=flag(table, "require_agreement", where),
-        nodes=tuple(
-            _parse_node(node_name, node, where, kind) for node_name, node in tables.items() if "ssh" not in node
-        ),
+        nodes=parsed,
         elsewhere=tuple(
             _parse_remote(node_name, node, where, name, kind) for node_name, node in tables.items() if "ssh" in node
         ),
@@ -296,6 +296,18 @@ def _refuse_no_proof(releases: ReleaseSettings, name: str, kind: str, where: str
             f"{where}, releases: a release of a Cosmos chain cannot be demanded to be proven elsewhere",
             next_step="take out proven_on and proven_hours",
         )
+
+
+def _refuse_shared_port(nodes: tuple[NodeSettings, ...], where: str) -> None:
+    """Refuse two controllers that would listen on one port: the second one's metrics would be the first one's."""
+    first: dict[int, str] = {}
+    for node in nodes:
+        if node.metrics_port and first.setdefault(node.metrics_port, node.name) != node.name:
+            raise SettingsError(
+                f"{where}: metrics_port {node.metrics_port} of node {node.name} is that of node "
+                f"{first[node.metrics_port]} too",
+                next_step="give each node a port of its own",
+            )
 
 
 def _parse_node(name: str, table: dict[str, Any], where: str, network_kind: str) -> NodeSettings:
