@@ -11,7 +11,7 @@ from typing import Any, Literal
 from console import setting_kinds as kinds
 from console.errors import SettingsError
 from console.setting_kinds import Kind
-from console.setting_words import nearest, quoted
+from console.setting_rows import SettingRow, read_rows, rows_markdown
 
 Keyring = Literal["os", "file", "test", "kwallet", "pass"]
 Proposals = Literal["auto", "v1", "legacy"]
@@ -108,32 +108,24 @@ _KEYS = Kind(_keys, str, bare=False)
 _FLAGS = Kind(_flags, str, bare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    key: str
-    kind: Kind
-    default: str
-    meaning: str
-
-
 _ROWS = (
-    _Row(
+    SettingRow(
         "command",
         _COMMAND,
         "required",
         "The chain's daemon, as `virtengined`: its absolute path, or a name in `PATH`. It builds and signs; this tool"
         " shows, sends and awaits.",
     ),
-    _Row("home", kinds.OPTIONAL_PATH, "the daemon's own", "Its `--home`."),
-    _Row(
+    SettingRow("home", kinds.OPTIONAL_PATH, "the daemon's own", "Its `--home`."),
+    SettingRow(
         "keyring_backend",
         kinds.choice("os", "file", "test", "kwallet", "pass"),
         "`os`",
         "Its `--keyring-backend`. What a keyring asks, the daemon asks on the terminal; nothing of it comes to this"
         " tool. `test` asks nothing.",
     ),
-    _Row("keyring_dir", kinds.OPTIONAL_PATH, "in `home`", "Its `--keyring-dir`."),
-    _Row(
+    SettingRow("keyring_dir", kinds.OPTIONAL_PATH, "in `home`", "Its `--keyring-dir`."),
+    SettingRow(
         "from",
         _KEYS,
         "none",
@@ -141,28 +133,28 @@ _ROWS = (
         ' `{ proposer = "ops", voter = "validator", provider = "provider" }`; deposits are the proposer\'s. By address,'
         " a keyring is opened once, to sign; by name once more, to look it up.",
     ),
-    _Row(
+    SettingRow(
         "node",
         kinds.OPTIONAL_URL,
         "this machine's node, else the first of `cometbft_rpc`",
         "The CometBFT RPC that the daemon asks.",
     ),
-    _Row(
+    SettingRow(
         "flags",
         _FLAGS,
         "`[]`",
         'Further flags for making a transaction, as `["--gas", "300000", "--gas-prices", "0.025uve"]`. Whatever'
         " this tool gives itself is refused.",
     ),
-    _Row("sign_flags", _FLAGS, "`[]`", 'Further flags for signing it, as `["--ledger"]`.'),
-    _Row(
+    SettingRow("sign_flags", _FLAGS, "`[]`", 'Further flags for signing it, as `["--ledger"]`.'),
+    SettingRow(
         "proposals",
         kinds.choice("auto", "v1", "legacy"),
         "`auto`",
         "How upgrades are proposed: as messages (`v1`, from SDK 0.46 on), or as `legacy` content. `auto`: by the SDK"
         " that the daemon says it was built with.",
     ),
-    _Row("deadline_s", kinds.seconds(1), "60s", "Time that one run of it has; a person who types has 5 minutes."),
+    SettingRow("deadline_s", kinds.seconds(1), "60s", "Time that one run of it has; a person who types has 5 minutes."),
 )
 
 
@@ -176,28 +168,14 @@ def parse_daemon(table: Mapping[str, Any], where: str) -> DaemonSettings:
     Raises:
         SettingsError: A key is not known or missing, or a value is not acceptable.
     """
-    rows = {row.key: row for row in _ROWS}
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in rows:
-            raise SettingsError(
-                f"{where}, daemon: there is no setting {quoted(key)}{nearest(key, list(rows))}",
-                next_step="mend the name, or take the line out",
-            )
-        try:
-            values["keys" if key == "from" else key] = rows[key].kind.decode(value)
-        except ValueError as error:
-            told = f", not {quoted(value)}" if isinstance(value, str | int | float) else ""
-            raise SettingsError(f"{where}, daemon: {key} must be {error}{told}") from error
+    values = read_rows(table, _ROWS, f"{where}, daemon")
     if "command" not in values:
         raise SettingsError(
             f"{where}, daemon: command is missing", next_step="name the chain's daemon, by its path or as in PATH"
         )
-    return DaemonSettings(**values)
+    return DaemonSettings(keys=values.pop("from", {}), **values)
 
 
 def daemon_markdown() -> str:
     """The table of these settings, for the documentation."""
-    lines = ["| daemon setting | default | meaning |", "|---|---|---|"]
-    lines += [f"| `{row.key}` | {row.default} | {row.meaning} |" for row in _ROWS]
-    return "\n".join(lines) + "\n"
+    return rows_markdown(_ROWS, "daemon setting")

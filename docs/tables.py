@@ -19,6 +19,7 @@ from console.node.health_table import health_table_markdown
 from console.node.release.checks import exit_codes_markdown
 from console.node.release.manifest import schema as manifest_schema
 from console.node.table import markdown as states_markdown
+from console.provider_settings import model_markdown, provider_markdown
 from console.release_settings import releases_markdown
 from console.settings_table import settings_markdown
 from tests.e2e.fault_table import faults_markdown
@@ -35,6 +36,7 @@ WRITTEN = DOCS.parent / "console" / "monitoring"
 NOTIFICATIONS = DOCS / "notifications.md"
 NETWORKS = DOCS / "networks.md"
 CHAIN_DAEMON = DOCS / "chain-daemon.md"
+PROVIDER = DOCS / "provider-and-model.md"
 FAULTS = DOCS / "faults.md"
 MANIFEST_SCHEMA = DOCS / "release-manifest.schema.json"
 
@@ -89,6 +91,10 @@ def main() -> None:
     CHAIN_DAEMON.write_text(with_table(CHAIN_DAEMON.read_text("utf-8"), daemon.splitlines()[0], daemon), "utf-8")
     table = faults_markdown()
     FAULTS.write_text(with_table(FAULTS.read_text("utf-8"), table.splitlines()[0], table), "utf-8")
+    beside = PROVIDER.read_text("utf-8")
+    for table in (provider_markdown(), model_markdown()):
+        beside = with_table(beside, table.splitlines()[0], table)
+    PROVIDER.write_text(beside, "utf-8")
     MANIFEST_SCHEMA.write_text(json.dumps(manifest_schema(), indent=2) + "\n", "utf-8")
 
 
