@@ -21,6 +21,7 @@ from console.network_lookup import network_table, standing_in
 from console.network_table import BUILT_IN, DEVNET
 from console.node_settings import NodeSettings
 from console.ports.keys import KeyReference
+from console.provider_settings import ModelSettings, ProviderSettings, parse_model, parse_provider
 from console.release_settings import ReleaseSettings, default_releases, parse_releases
 from console.setting_fields import (
     address,
@@ -93,6 +94,10 @@ class NetworkSettings:
     """When its operators are at hand, as they declared it."""
     contracts: ContractSettings = field(default_factory=ContractSettings)
     """Where its contracts are."""
+    provider: ProviderSettings | None = None
+    """The provider daemon of this machine; None for none."""
+    model: ModelSettings | None = None
+    """The model that its validators score with; None for none."""
 
     @property
     def demands(self) -> ReleaseSettings:
@@ -237,6 +242,8 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None, *, regi
         contracts=parse_contracts(
             table_of(table.get("contracts", {}), f"{where}.contracts"), where, prefix_of(text(table, "chain_id", where))
         ),
+        provider=parse_provider(table_of(table.get("provider", {}), f"{where}.provider"), where),
+        model=parse_model(table_of(table.get("model", {}), f"{where}.model"), where),
     )
 
 
