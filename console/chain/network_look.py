@@ -94,7 +94,7 @@ class NetworkLook(EndpointReader):
         )
 
     async def _height(self, url: str) -> int:
-        status = parse_status((await self._rpc.call(url, "status")).value("status"))
+        status = parse_status((await self._rpc.call(url, "status", {})).value("status"))
         self._check_chain(status.chain_id)
         return status.height
 
