@@ -116,6 +116,8 @@ class Step:
     """Of a confirmation: the question; of an action: what has to be confirmed first. Empty: not asked."""
     typed: Callable[[StepContext], str] | None = None
     """Of a dangerous action: what has to be typed to confirm it, as the network's name."""
+    item: str = ""
+    """What it is about, of those that the run goes over: `StepContext.item` while it runs."""
     boxes: tuple[str, ...] = ()
     """The boxes of the operators' document that it stands for, in the document's words."""
     optional: bool = False
