@@ -9,6 +9,7 @@ from pathlib import Path
 
 from console.model import Finding, Outcome, Snapshot, StepKind
 from console.node.client import NodeClient
+from console.ports.keys import Terminal
 from console.procedures.step import Procedure, Step
 from console.settings import NetworkSettings, NodeSettings
 from console.text import UntrustedText, untrusted
@@ -31,6 +32,7 @@ class ScriptedContext:
         self.arguments = dict(arguments)
         self.item = ""
         self.person: UntrustedText = untrusted("alice")
+        self.terminal: Terminal | None = None
         self.folder = folder
         self.shown = snapshot
         self.told: list[str] = []
