@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -328,7 +328,7 @@ async def test_two_that_send_at_once_sign_one_after_the_other(tmp_path: Path) ->
 
 
 def test_only_what_can_be_meant_is_made_into_a_message() -> None:
-    for make in (
+    making: tuple[Callable[[], object], ...] = (
         lambda: vote_message(0, "yes"),
         lambda: vote_message(1, "maybe"),
         lambda: deposit_message(1, "100"),
@@ -336,7 +336,8 @@ def test_only_what_can_be_meant_is_made_into_a_message() -> None:
         lambda: provider_status_message("GONE"),
         lambda: provider_status_message("PAUSED"),
         lambda: provider_status_message("PAUSED", "a\nb"),
-    ):
+    )
+    for make in making:
         with pytest.raises(InputError):
             make()
     assert deposit_message(7, " 10stake,5ibc/ABC ").command == ("gov", "deposit", "7", "10stake,5ibc/ABC")
