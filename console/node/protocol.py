@@ -77,6 +77,17 @@ def decode(line: bytes) -> dict[str, Any]:
     return message
 
 
+def safe(value: Any) -> Any:
+    """A decoded value with every text in it made safe to show: the other end may be another machine."""
+    if isinstance(value, str):
+        return str(untrusted(value, MAX_LINE))
+    if isinstance(value, list):
+        return [safe(each) for each in value]
+    if isinstance(value, dict):
+        return {str(untrusted(key, MAX_LINE)): safe(each) for key, each in value.items()}
+    return value
+
+
 def _plain(value: object) -> object:
     return value.value if isinstance(value, Enum) else value
 

@@ -10,6 +10,7 @@ from typing import Protocol
 from console.model import Finding, Snapshot, StepKind
 from console.model.procedure import failed, found, passed, skipped, warned
 from console.node.client import NodeClient
+from console.ports.keys import Terminal
 from console.settings import NetworkSettings, NodeSettings
 from console.text import UntrustedText
 
@@ -50,6 +51,11 @@ class StepContext(Protocol):
     @property
     def person(self) -> UntrustedText:
         """Who runs it."""
+        ...
+
+    @property
+    def terminal(self) -> Terminal | None:
+        """On which a signer or a keyring may ask for its passphrase; None where nobody is."""
         ...
 
     @property
@@ -116,6 +122,8 @@ class Step:
     """Of a confirmation: the question; of an action: what has to be confirmed first. Empty: not asked."""
     typed: Callable[[StepContext], str] | None = None
     """Of a dangerous action: what has to be typed to confirm it, as the network's name."""
+    item: str = ""
+    """What it is about, of those that the run goes over: `StepContext.item` while it runs."""
     boxes: tuple[str, ...] = ()
     """The boxes of the operators' document that it stands for, in the document's words."""
     optional: bool = False
