@@ -368,6 +368,7 @@ def _add_governance(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
 
     governance_arguments.register(verbs, shared, _verb)
     governance_arguments.register_registry(verbs, shared, _verb)
+    governance_arguments.register_provider(verbs, shared, _verb)
 
 
 def _add_node(verbs: Verbs, shared: argparse.ArgumentParser) -> None:

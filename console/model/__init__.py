@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from console.model.audit import AuditEntry as AuditEntry
     from console.model.audit import AuditKind as AuditKind
     from console.model.audit import AuditReading as AuditReading
+    from console.model.chain_message import ChainMessage as ChainMessage
+    from console.model.chain_message import DaemonRole as DaemonRole
+    from console.model.chain_message import MessageReview as MessageReview
     from console.model.contracts import NOBODY as NOBODY
     from console.model.contracts import CodeVerdict as CodeVerdict
     from console.model.contracts import CutAction as CutAction
@@ -125,15 +128,22 @@ if TYPE_CHECKING:
     from console.model.standing import Accent as Accent
     from console.model.standing import Stage as Stage
     from console.model.standing import Standing as Standing
+    from console.model.success_rule import SuccessMeasure as SuccessMeasure
+    from console.model.success_rule import UpgradeSuccess as UpgradeSuccess
+    from console.model.success_rule import network_zone as network_zone
+    from console.model.success_rule import seconds_past as seconds_past
+    from console.model.success_rule import upgrade_success as upgrade_success
     from console.model.traffic import Traffic as Traffic
     from console.model.traffic import TrafficSample as TrafficSample
     from console.model.validator_record import Signed as Signed
     from console.model.validator_record import SigningRecord as SigningRecord
     from console.model.validator_record import Stance as Stance
+    from console.model.zone import Zone as Zone
 
 _PARTS = {
     "agreement": "Agreement AgreementState",
     "audit": "AuditCheck AuditEntry AuditKind AuditReading",
+    "chain_message": "ChainMessage DaemonRole MessageReview",
     "contracts": (
         "NOBODY CodeVerdict CutAction CutCheck CutReview CutWatch DiamondView Facet FacetChange FacetCut "
         "LinkedReview Selector Upgradable"
@@ -171,8 +181,10 @@ _PARTS = {
     "snapshot": "ChainView NodeHeight Snapshot Upgrade upgrade_of",
     "stall": "Stalled stalled",
     "standing": "ACCENTS UNSAID Accent Stage Standing",
+    "success_rule": "SuccessMeasure UpgradeSuccess network_zone seconds_past upgrade_success",
     "traffic": "Traffic TrafficSample",
     "validator_record": "Signed SigningRecord Stance",
+    "zone": "Zone",
 }
 """The nouns of each module."""
 

@@ -235,8 +235,8 @@ class ControllerService:
         found = await asyncio.to_thread(self._known_inventory().point_documents)
         return {"points": protocol.newest_that_fit(found[::-1])[::-1]}
 
-    async def _verify(self, _: dict[str, Any], __: str) -> dict[str, Any]:
-        found = await asyncio.to_thread(self._known_inventory().verified)
+    async def _verify(self, parameters: dict[str, Any], _: str) -> dict[str, Any]:
+        found = await asyncio.to_thread(self._known_inventory().verified, parameters.get("what", "all"))
         return {"findings": protocol.newest_that_fit([finding.to_json() for finding in found])}
 
     async def _release(self, parameters: dict[str, Any], _: str) -> dict[str, Any]:
