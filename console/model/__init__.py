@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from console.model.events import events_between as events_between
     from console.model.events import remembered as remembered
     from console.model.fetching import Fetching as Fetching
+    from console.model.fleet import FleetNode as FleetNode
+    from console.model.fleet import OwnConsensus as OwnConsensus
     from console.model.go import GoTerm as GoTerm
     from console.model.go import Reckoning as Reckoning
     from console.model.go import reckon as reckon
@@ -150,6 +152,7 @@ _PARTS = {
     "crossing": "Back RoundVotes missed_its_halt power_back",
     "events": "Event events_between remembered",
     "fetching": "Fetching",
+    "fleet": "FleetNode OwnConsensus",
     "go": "GoTerm Reckoning reckon",
     "governance": (
         "Approval ApprovalKind CallOutcome CallReview Choice Governance HaltCode LinkedCall RegistryCall "
