@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from console.procedures.hotfix import HOTFIX
 from console.procedures.look import LOOK
+from console.procedures.rollback import ROLLBACK, ROLLBACK_STATE
 from console.procedures.step import Procedure
 
-BUILT_IN: tuple[Procedure, ...] = (LOOK, HOTFIX)
+BUILT_IN: tuple[Procedure, ...] = (LOOK, HOTFIX, ROLLBACK, ROLLBACK_STATE)
