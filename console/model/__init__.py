@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from console.model.audit import AuditEntry as AuditEntry
     from console.model.audit import AuditKind as AuditKind
     from console.model.audit import AuditReading as AuditReading
+    from console.model.chain_message import ChainMessage as ChainMessage
+    from console.model.chain_message import DaemonRole as DaemonRole
+    from console.model.chain_message import MessageReview as MessageReview
     from console.model.contracts import NOBODY as NOBODY
     from console.model.contracts import CodeVerdict as CodeVerdict
     from console.model.contracts import CutAction as CutAction
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
     from console.model.events import events_between as events_between
     from console.model.events import remembered as remembered
     from console.model.fetching import Fetching as Fetching
+    from console.model.fleet import FleetNode as FleetNode
+    from console.model.fleet import OwnConsensus as OwnConsensus
     from console.model.go import GoTerm as GoTerm
     from console.model.go import Reckoning as Reckoning
     from console.model.go import reckon as reckon
@@ -138,6 +143,7 @@ if TYPE_CHECKING:
 _PARTS = {
     "agreement": "Agreement AgreementState",
     "audit": "AuditCheck AuditEntry AuditKind AuditReading",
+    "chain_message": "ChainMessage DaemonRole MessageReview",
     "contracts": (
         "NOBODY CodeVerdict CutAction CutCheck CutReview CutWatch DiamondView Facet FacetChange FacetCut "
         "LinkedReview Selector Upgradable"
@@ -146,6 +152,7 @@ _PARTS = {
     "crossing": "Back RoundVotes missed_its_halt power_back",
     "events": "Event events_between remembered",
     "fetching": "Fetching",
+    "fleet": "FleetNode OwnConsensus",
     "go": "GoTerm Reckoning reckon",
     "governance": (
         "Approval ApprovalKind CallOutcome CallReview Choice Governance HaltCode LinkedCall RegistryCall "

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from console.errors import NodeError
-from console.model import KnownRelease, NodeStatus
+from console.model import KnownRelease, NodeStatus, OwnConsensus
 from console.node import protocol
 from console.node.link.link import Link, Stream
 from console.node.link.local import LocalLink
@@ -58,6 +58,10 @@ class NodeClient:
             NodeError: The answer is not understood.
         """
         return protocol.status_from_json(await self._ask("status", {}, self._deadline_s))
+
+    async def consensus(self) -> OwnConsensus | None:
+        """The node's part in consensus; None while it does not answer its controller. Raises as `status`."""
+        return protocol.consensus_from_json(await self._ask("consensus", {}, self._deadline_s))
 
     async def start(self) -> NodeStatus:
         """Start the node; also ends STOPPED_BY_OPERATOR. Raises as `status`, and NodeError when refused."""

@@ -193,6 +193,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question("restore", (_NAME, _REASON)),
     # What the service answers by itself.
     Question("status", changes=False, answer=Answer.OWN),
+    Question("consensus", changes=False, answer=Answer.OWN),
     Question("generations", changes=False, answer=Answer.OWN),
     Question("points", changes=False, answer=Answer.OWN),
     Question(
