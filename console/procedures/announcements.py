@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from console.checks.notices import announce
 from console.errors import NodeError
 from console.files import write_durably
-from console.model import Finding, StepKind
+from console.model import Finding, Outcome, StepKind
 from console.model.procedure import failed, passed, warned
 from console.monitoring.rules import Severity
 from console.notify.announcing import Announcement, Occasion, announced_to, announcement
@@ -38,6 +38,8 @@ def steps_of(prefix: str, occasion: Occasion, box: str = "") -> tuple[Step, ...]
 
     async def done(context: StepContext) -> Finding:
         if to := context.remembered(f"announced-{occasion.value}"):
+            return passed(f"the announcement was handed to {to}")
+        if to := context.remembered(f"announcing-{occasion.value}"):
             return warned(
                 f"the announcement was being handed to {to} when this run was left",
                 go_on="look whether it arrived; `upgrade-console run announce` sends another",
@@ -87,9 +89,13 @@ async def _sent(context: StepContext, occasion: Occasion) -> Finding:
     text = await asyncio.to_thread(_read, context, occasion)
     settings = load_notify()
     services = announced_to(settings, context.network.name, text.message.severity)
+    to = ", ".join(services) or "nobody"
     # Known before it goes out: a second message is worse here than one that a person has to send again.
-    context.remember(f"announced-{occasion.value}", ", ".join(services) or "nobody")
-    return await announce(settings, context.network.name, text)
+    context.remember(f"announcing-{occasion.value}", to)
+    finding = await announce(settings, context.network.name, text)
+    if finding.outcome is not Outcome.FAIL:
+        context.remember(f"announced-{occasion.value}", to)
+    return finding
 
 
 def _read(context: StepContext, occasion: Occasion) -> Announcement:
@@ -118,8 +124,8 @@ def _steps(arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, .
 ANNOUNCE = Procedure(
     "announce",
     "Announce a maintenance",
-    "Tells the operator's own services that a maintenance is planned, begins, is done or was aborted. The text is filled"
-    " in from chain and node, shown, and sent only as it was read. The lists before an upgrade hold the first two.",
+    "Tells the operator's own services that a maintenance is planned, begins, is done or was aborted. The text is"
+    " filled in from chain and node, shown, and sent only as it was read. The lists before an upgrade do it as well.",
     _steps,
     (
         Parameter("occasion", "planned, start, done or aborted", Occasion.PLANNED.value, _accepted),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from console.chain.peers import CometPeers
 from console.chain.traffic import TrafficReader
 from console.checks.alerts import alerts_loaded
 from console.checks.backups import configuration_backed_up, copy_evidence, state_backed_up
@@ -17,7 +16,7 @@ from console.checks.countdown import Phase, is_due, maintenance
 from console.checks.live import chain_health, service_health
 from console.checks.machine import clock, disk_room
 from console.checks.notices import notifications_sent
-from console.checks.probing import CONSENSUS, DISK, MEMORY, PEERS, SYNC, judged, readings_of
+from console.checks.probing import CONSENSUS, DISK, MEMORY, PEERS, SYNC
 from console.checks.proven import proven_elsewhere
 from console.checks.release import release_staged, rollback_binary
 from console.checks.telling import together
@@ -28,23 +27,16 @@ from console.model.procedure import failed, passed, skipped
 from console.monitoring_settings import load_monitoring
 from console.notify.announcing import Occasion
 from console.notify.controller import outbox_of
+from console.notify.outbox import Outbox
 from console.notify_settings import load_notify
 from console.operations.config_copy import copy_config, newest_copy
 from console.procedures.announcements import CONTACT, NOTE, steps_of
+from console.procedures.here import node_of, probe
 from console.procedures.step import Procedure, Step, StepContext
-from console.settings import NodeSettings, load_maintenance
+from console.settings import load_maintenance
 
 _READS_EVERYTHING_S = 3600.0
 """Seconds for hashing generations and rollback points: as long as a large disk takes."""
-
-
-def _node(context: StepContext) -> NodeSettings:
-    """This machine's node. Raises SettingsError: there is none."""
-    if context.node is None:
-        raise SettingsError(
-            f"network {context.network.name} has no node on this machine", next_step="run this where the node is"
-        )
-    return context.node
 
 
 def _due(phase: Phase) -> Step:
@@ -97,12 +89,12 @@ async def _tested(context: StepContext) -> Finding:
 
 
 async def _rollback_binary(context: StepContext) -> Finding:
-    return await rollback_binary(context.client(), _node(context))
+    return await rollback_binary(context.client(), node_of(context))
 
 
 async def _copy_configuration(context: StepContext) -> Finding:
-    copy = await asyncio.to_thread(copy_config, _node(context), context.now())
-    found = await configuration_backed_up(_node(context), context.now())
+    copy = await asyncio.to_thread(copy_config, node_of(context), context.now())
+    found = await configuration_backed_up(node_of(context), context.now())
     if found.outcome is Outcome.FAIL:
         return found
     return passed(f"{len(copy.files)} files are copied and were read back", *copy_evidence(copy, context.now()))
@@ -110,19 +102,19 @@ async def _copy_configuration(context: StepContext) -> Finding:
 
 async def _configuration_copied(context: StepContext) -> Finding:
     """Whether the newest copy is whole and as in force: then one that was begun was done."""
-    found = await configuration_backed_up(_node(context), context.now())
+    found = await configuration_backed_up(node_of(context), context.now())
     if found.outcome is Outcome.PASS:
         return found
-    copy = await asyncio.to_thread(newest_copy, _node(context))
+    copy = await asyncio.to_thread(newest_copy, node_of(context))
     return failed(found.sentence, *([] if copy is None else [str(copy.folder)]), go_on="copy it")
 
 
 async def _state(context: StepContext) -> Finding:
-    return await state_backed_up(context.client(), _node(context))
+    return await state_backed_up(context.client(), node_of(context))
 
 
 async def _disk(context: StepContext) -> Finding:
-    return await disk_room(_node(context))
+    return await disk_room(node_of(context))
 
 
 async def _clock(context: StepContext) -> Finding:
@@ -242,7 +234,7 @@ def _day(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, ..
 
 
 async def _configuration(context: StepContext) -> Finding:
-    return await configuration_backed_up(_node(context), context.now())
+    return await configuration_backed_up(node_of(context), context.now())
 
 
 async def _chain(context: StepContext) -> Finding:
@@ -251,28 +243,6 @@ async def _chain(context: StepContext) -> Finding:
 
 async def _service(context: StepContext) -> Finding:
     return service_health(await context.snapshot())
-
-
-async def probe(context: StepContext, rows: Sequence[str], well: str) -> Finding:
-    """Look some seconds at this machine's node by rows of the health table.
-
-    Args:
-        context: Of the step.
-        rows: Names of the table.
-        well: The sentence where all is well.
-
-    Raises:
-        ConsoleError: There is no node, or its controller does not answer.
-    """
-    node = _node(context)
-    status = await context.client().status()
-    peers = CometPeers(context.network, node)
-    try:
-        # A dry run looks as well: so it waits here, and not by the context.
-        readings = await readings_of(node, status, peers)
-    finally:
-        await peers.close()
-    return together(judged(rows, readings), well)
 
 
 async def _probes(context: StepContext) -> Finding:
@@ -294,7 +264,8 @@ async def _alerts_by_hand(_context: StepContext) -> Finding:
 
 
 async def _notifications(context: StepContext) -> Finding:
-    outbox = None if context.node is None else await asyncio.to_thread(outbox_of, context.node)
+    path = None if context.node is None else outbox_of(context.node)
+    outbox = Outbox(path) if path is not None and path.is_file() else None
     return await notifications_sent(load_notify(), context.network.name, context.now(), outbox)
 
 
@@ -386,7 +357,7 @@ def _health(prefix: str, box: str) -> tuple[Step, ...]:
         (
             "probes",
             "Probe the node",
-            "Some seconds of the health table: answer, height, peers, signature, round, application hash, memory, disk.",
+            "Some seconds of the health table: answer, height, peers, signature, round, app hash, memory, disk.",
             _probes,
         ),
     )
@@ -399,7 +370,7 @@ def _health(prefix: str, box: str) -> tuple[Step, ...]:
 
 
 async def _way_back(context: StepContext) -> Finding:
-    client, node = context.client(), _node(context)
+    client, node = context.client(), node_of(context)
     binary = await rollback_binary(client, node)
     state = await state_backed_up(client, node, full=False)
     return together((binary, state), "binary and rollback point to go back to are there")
@@ -444,8 +415,8 @@ def _now(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, ..
 CHECKLIST_24H = Procedure(
     "checklist-24h",
     "Pre-upgrade checklist, 24 hours before",
-    "The first list of the operators' document: what takes time to mend. It changes nothing at the node but for a copy of"
-    " its configuration, and announces the maintenance once you have read the text.",
+    "The first list of the operators' document: what takes time to mend. It changes nothing at the node, copies its"
+    " configuration, and announces the maintenance once you have read the text.",
     _day,
     (NOTE, CONTACT),
 )
