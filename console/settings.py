@@ -93,6 +93,8 @@ class NetworkSettings:
     """When its operators are at hand, as they declared it."""
     contracts: ContractSettings = field(default_factory=ContractSettings)
     """Where its contracts are."""
+    rest: tuple[str, ...] = ()
+    """Of a Cosmos chain: base URLs of REST, for what `abci_query` does not tell and as further witnesses."""
 
     @property
     def demands(self) -> ReleaseSettings:
@@ -233,11 +235,23 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None, *, regi
         stage=stage,
         accent=standing.accent,
         releases=releases,
+        rest=_rest(table, where, kind),
         windows=_windows(table, where),
         contracts=parse_contracts(
             table_of(table.get("contracts", {}), f"{where}.contracts"), where, prefix_of(text(table, "chain_id", where))
         ),
     )
+
+
+def _rest(table: dict[str, Any], where: str, kind: str) -> tuple[str, ...]:
+    if table.get("rest", []) == []:
+        return ()
+    if kind != "cosmos":
+        raise SettingsError(
+            f"{where}: rest is a setting of Cosmos chains",
+            next_step="take it out; an IPC subnet is read by ethereum_rpc and cometbft_rpc",
+        )
+    return urls(table, "rest", where)
 
 
 def _windows(table: dict[str, Any], where: str) -> tuple[MaintenanceWindow, ...]:

@@ -93,7 +93,7 @@ class IpcChain:
             raise self._all_down()
         return self._view()
 
-    async def check_registry(self) -> None:
+    async def check(self) -> None:
         """Check that there is a contract at the registry's address, on the first endpoint that answers.
 
         Raises:

@@ -44,7 +44,7 @@ async def _read(target: Target) -> Snapshot:
     async with observing(target) as (chain, observer):
         registry_problem: ChainError | None = None
         try:
-            await chain.check_registry()
+            await chain.check()
         except NoRegistry:
             raise
         except ChainError as error:

@@ -139,4 +139,4 @@ def _reached(proposal: Proposal, height: int | None) -> bool:
 
 def _is_armed(node: NodeStatus, proposal: Proposal) -> bool:
     attempt = node.attempt
-    return attempt is not None and attempt.proposal_id == proposal.id and attempt.arming is Arming.ARMED
+    return attempt is not None and attempt.proposal_id == proposal.attempt_id and attempt.arming is Arming.ARMED

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from console.model.agreement import Agreement
 from console.model.contracts import CutWatch
+from console.model.cosmos import CosmosFacts
 from console.model.crossing import RoundVotes
 from console.model.go import Reckoning, reckon
 from console.model.network import NetworkIdentity, Validator
@@ -64,6 +65,8 @@ class ChainView:
     """Why no blocks are made; None while they are."""
     answer_s: float | None = None
     """Seconds that the quickest of its nodes took to answer; None while none does."""
+    cosmos: CosmosFacts | None = None
+    """What only a Cosmos chain has; None elsewhere, and before it was read."""
 
 
 @dataclass(frozen=True, slots=True)
