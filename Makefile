@@ -73,7 +73,8 @@ $(SLITHER)/.done: contracts/slither-requirements.txt
 	$(SLITHER)/bin/pip install -q --disable-pip-version-check -r contracts/slither-requirements.txt
 	touch $@
 
-# Real CometBFT and anvil for the tests that want them, cosmovisor for the benchmarks, as tests/peers pins them; needs Go and npm. Kept in .peers.
+# Real CometBFT, anvil, cosmovisor and the node of a small Cosmos SDK chain, in two versions, for the tests that want
+# them, as tests/peers pins them; needs Go and npm. Kept in .peers.
 peers: $(VENV)/.dev
 	$(BIN)/python -m tests.peers.build
 

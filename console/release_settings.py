@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from console import setting_kinds as kinds
-from console.errors import SettingsError
 from console.setting_kinds import Kind
-from console.setting_words import nearest, quoted
+from console.setting_rows import SettingRow, read_rows, rows_markdown
 
 Signatures = Literal["required", "off"]
 
@@ -52,48 +51,40 @@ def _hours(value: object) -> float:
 HOURS = Kind(_hours, lambda value: f"{value:g}", bare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    key: str
-    kind: Kind
-    default: str
-    meaning: str
-
-
 _ROWS = (
-    _Row(
+    SettingRow(
         "signatures",
         kinds.choice("required", "off"),
         "`required` on an IPC network of stage `mainnet`, else `off`",
         "`required`: nothing is staged by itself without a manifest that enough of the pinned keyring's keys signed."
         " `off`: the hash that the chain names is enough, or on Cosmos the checksum in the plan. Never nothing.",
     ),
-    _Row(
+    SettingRow(
         "trust_dir",
         kinds.PATH,
         "`$XDG_STATE_HOME/upgrade-console/trust/NETWORK`",
         "Where the pinned keyring, and the highest release and keyring ever trusted, are kept.",
     ),
-    _Row(
+    SettingRow(
         "own_builds",
         kinds.BOOLEAN,
         "`false`",
         "Whether a binary that the operator built and attested (`release attest`) may run in place of the makers' one.",
     ),
-    _Row(
+    SettingRow(
         "attest_keys",
         kinds.TEXTS,
         "`[]`",
         "Public keys, as in `id_ed25519.pub`, of which one must sign an attestation; empty: a typed reason is enough.",
     ),
-    _Row(
+    SettingRow(
         "proven_on",
         kinds.LINE,
         '`""`',
         "Another network of the settings, with a registry: a release must have been executed there before nodes of this"
         " one arm for it. Demanded and none named: nothing is proven, and the operator decides each time.",
     ),
-    _Row(
+    SettingRow(
         "proven_hours",
         HOURS,
         "48 on an IPC network of stage `mainnet` and wherever `proven_on` is set, else 0",
@@ -129,19 +120,7 @@ def parse_releases(table: Mapping[str, Any], where: str, defaults: ReleaseSettin
     Raises:
         SettingsError: A key is not known, or a value is not acceptable.
     """
-    rows = {row.key: row for row in _ROWS}
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in rows:
-            raise SettingsError(
-                f"{where}, releases: there is no setting {quoted(key)}{nearest(key, list(rows))}",
-                next_step="mend the name, or take the line out",
-            )
-        try:
-            values[key] = rows[key].kind.decode(value)
-        except ValueError as error:
-            told = f", not {quoted(value)}" if isinstance(value, str | int | float) else ""
-            raise SettingsError(f"{where}, releases: {key} must be {error}{told}") from error
+    values = read_rows(table, _ROWS, f"{where}, releases")
     proven_on = values.get("proven_on", defaults.proven_on)
     return ReleaseSettings(
         signatures=values.get("signatures", defaults.signatures),
@@ -155,6 +134,4 @@ def parse_releases(table: Mapping[str, Any], where: str, defaults: ReleaseSettin
 
 def releases_markdown() -> str:
     """The table of these settings, for the documentation."""
-    lines = ["| release setting | default | meaning |", "|---|---|---|"]
-    lines += [f"| `{row.key}` | {row.default} | {row.meaning} |" for row in _ROWS]
-    return "\n".join(lines) + "\n"
+    return rows_markdown(_ROWS, "release setting")

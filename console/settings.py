@@ -21,6 +21,7 @@ from console.network_lookup import network_table, standing_in
 from console.network_table import BUILT_IN, DEVNET
 from console.node_settings import NodeSettings
 from console.ports.keys import KeyReference
+from console.provider_settings import ModelSettings, ProviderSettings, parse_model, parse_provider
 from console.release_settings import ReleaseSettings, default_releases, parse_releases
 from console.setting_fields import (
     address,
@@ -44,6 +45,7 @@ __all__ = [
     "config_file",
     "default_devnet_folder",
     "devnet_up_command",
+    "folder_name",
     "load_network",
     "parse_network",
     "proving_network",
@@ -95,6 +97,10 @@ class NetworkSettings:
     """Where its contracts are."""
     rest: tuple[str, ...] = ()
     """Of a Cosmos chain: base URLs of REST, for what `abci_query` does not tell and as further witnesses."""
+    provider: ProviderSettings | None = None
+    """The provider daemon of this machine; None for none."""
+    model: ModelSettings | None = None
+    """The model that its validators score with; None for none."""
 
     @property
     def demands(self) -> ReleaseSettings:
@@ -128,8 +134,13 @@ class NetworkSettings:
 
 def default_trust_folder(network: str) -> Path:
     """Where a network's trusted keyring is kept when the settings do not say it."""
-    name = quote(network, safe="")
-    return state_folder() / "trust" / (f"%2E{name[1:]}" if name.startswith(".") else name)
+    return state_folder() / "trust" / folder_name(network)
+
+
+def folder_name(name: str) -> str:
+    """A name of the operator's as the name of a folder: no path, and not hidden."""
+    quoted_name = quote(name, safe="")
+    return f"%2E{quoted_name[1:]}" if quoted_name.startswith(".") else quoted_name
 
 
 def load_network(name: str, devnet_folder: Path | None = None, *, registry: bool = True) -> NetworkSettings:
@@ -240,6 +251,8 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None, *, regi
         contracts=parse_contracts(
             table_of(table.get("contracts", {}), f"{where}.contracts"), where, prefix_of(text(table, "chain_id", where))
         ),
+        provider=parse_provider(table_of(table.get("provider", {}), f"{where}.provider"), where),
+        model=parse_model(table_of(table.get("model", {}), f"{where}.model"), where),
     )
 
 

@@ -18,6 +18,7 @@ from console.node.health_table import health_table_markdown
 from console.node.release.checks import exit_codes_markdown
 from console.node.release.manifest import schema as manifest_schema
 from console.node.table import markdown as states_markdown
+from console.provider_settings import model_markdown, provider_markdown
 from console.release_settings import releases_markdown
 from console.settings_table import settings_markdown
 from tests.e2e.fault_table import faults_markdown
@@ -33,6 +34,7 @@ MONITORING = DOCS / "monitoring.md"
 WRITTEN = DOCS.parent / "console" / "monitoring"
 NOTIFICATIONS = DOCS / "notifications.md"
 NETWORKS = DOCS / "networks.md"
+PROVIDER = DOCS / "provider-and-model.md"
 FAULTS = DOCS / "faults.md"
 MANIFEST_SCHEMA = DOCS / "release-manifest.schema.json"
 
@@ -85,6 +87,10 @@ def main() -> None:
     NETWORKS.write_text(with_table(NETWORKS.read_text("utf-8"), networks.splitlines()[0], networks), "utf-8")
     table = faults_markdown()
     FAULTS.write_text(with_table(FAULTS.read_text("utf-8"), table.splitlines()[0], table), "utf-8")
+    beside = PROVIDER.read_text("utf-8")
+    for table in (provider_markdown(), model_markdown()):
+        beside = with_table(beside, table.splitlines()[0], table)
+    PROVIDER.write_text(beside, "utf-8")
     MANIFEST_SCHEMA.write_text(json.dumps(manifest_schema(), indent=2) + "\n", "utf-8")
 
 

@@ -57,11 +57,16 @@ def _console_alone() -> argparse.ArgumentParser:
 
 
 def _checked(parser: argparse.ArgumentParser, own: list[str], daemon: list[str] | None) -> argparse.Namespace:
-    arguments = parser.parse_args(own)
+    arguments, rest = parser.parse_known_args(own)
+    if rest and arguments.verb != "run":
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if daemon is not None:
         if arguments.verb != "node" or arguments.action not in {"run", "unit"}:
             parser.error("only `node run` and `node unit` take arguments for the daemon, after `--`")
         arguments.daemon_arguments = daemon
+    if arguments.verb == "run":
+        # A procedure's parameters are known when it is: nothing here imports one.
+        arguments.given = rest
     _refuse_incomplete(parser, arguments)
     if arguments.verb != DEVNET and (arguments.verb != "migration" or arguments.action == "dry-run"):
         _choose_network(parser, arguments)
@@ -74,6 +79,11 @@ def _refuse_incomplete(parser: argparse.ArgumentParser, arguments: argparse.Name
     if arguments.verb == "node" and arguments.action == "add-upgrade":
         if arguments.file is None and arguments.manifest is None:
             parser.error("give the binary's FILE, or --manifest, or both")
+    elif arguments.verb == "run":
+        from console.cli.procedures.arguments import problem as problem_of_run
+
+        if problem := problem_of_run(arguments):
+            parser.error(problem)
     elif arguments.verb == "propose":
         from console.cli.propose_arguments import incomplete
 
@@ -148,6 +158,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_node(verbs, shared)
     _add_release(verbs, shared)
     _add_migration(verbs, shared)
+    _add_run(verbs, shared)
     _add_address(verbs, shared)
     _add_networks(verbs, shared)
     _add_doctor(verbs, shared)
@@ -368,6 +379,12 @@ def _add_migration(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     from console.cli import migration
 
     migration.register(verbs, shared)
+
+
+def _add_run(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
+    from console.cli.procedures import arguments
+
+    arguments.register(verbs, shared, _verb)
 
 
 def _add_address(verbs: Verbs, shared: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from console.text import UntrustedText
+from console.text import UntrustedText, untrusted
 
 
 class StepKind(Enum):
@@ -100,3 +100,28 @@ class ProcedureRun:
     state: RunState
     reason: str
     """Why it was given up, or where it stopped; empty otherwise."""
+
+
+def found(outcome: Outcome, sentence: str, *evidence: object, go_on: str = "") -> Finding:
+    """A finding whose every text was made safe to show."""
+    return Finding(outcome, untrusted(sentence, 512), tuple(untrusted(line, 512) for line in evidence), go_on)
+
+
+def passed(sentence: str, *evidence: object) -> Finding:
+    """It is as it should be."""
+    return found(Outcome.PASS, sentence, *evidence)
+
+
+def warned(sentence: str, *evidence: object, go_on: str) -> Finding:
+    """Go on, and know this."""
+    return found(Outcome.WARN, sentence, *evidence, go_on=go_on)
+
+
+def failed(sentence: str, *evidence: object, go_on: str) -> Finding:
+    """Stop here."""
+    return found(Outcome.FAIL, sentence, *evidence, go_on=go_on)
+
+
+def skipped(sentence: str, *evidence: object) -> Finding:
+    """It has nothing to do here."""
+    return found(Outcome.SKIP, sentence, *evidence)

@@ -7,10 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from console.model import Finding, Outcome, Snapshot, StepKind
+from console.model import Finding, Snapshot, StepKind
+from console.model.procedure import failed, found, passed, skipped, warned
 from console.node.client import NodeClient
 from console.settings import NetworkSettings, NodeSettings
-from console.text import UntrustedText, untrusted
+from console.text import UntrustedText
+
+__all__ = [
+    "Parameter",
+    "Procedure",
+    "Step",
+    "StepContext",
+    "StepWork",
+    "failed",
+    "found",
+    "passed",
+    "skipped",
+    "warned",
+]
 
 
 class StepContext(Protocol):
@@ -102,6 +116,8 @@ class Step:
     """Of a confirmation: the question; of an action: what has to be confirmed first. Empty: not asked."""
     typed: Callable[[StepContext], str] | None = None
     """Of a dangerous action: what has to be typed to confirm it, as the network's name."""
+    item: str = ""
+    """What it is about, of those that the run goes over: `StepContext.item` while it runs."""
     boxes: tuple[str, ...] = ()
     """The boxes of the operators' document that it stands for, in the document's words."""
     optional: bool = False
@@ -141,28 +157,3 @@ class Procedure:
     """Settles, once at the start, what it goes over and in which order; None: over nothing. Raises ConsoleError."""
     kinds: tuple[str, ...] = ("ipc", "cosmos")
     """Kinds of network that it is for."""
-
-
-def found(outcome: Outcome, sentence: str, *evidence: object, go_on: str = "") -> Finding:
-    """A finding whose every text was made safe to show."""
-    return Finding(outcome, untrusted(sentence, 512), tuple(untrusted(line, 512) for line in evidence), go_on)
-
-
-def passed(sentence: str, *evidence: object) -> Finding:
-    """It is as it should be."""
-    return found(Outcome.PASS, sentence, *evidence)
-
-
-def warned(sentence: str, *evidence: object, go_on: str) -> Finding:
-    """Go on, and know this."""
-    return found(Outcome.WARN, sentence, *evidence, go_on=go_on)
-
-
-def failed(sentence: str, *evidence: object, go_on: str) -> Finding:
-    """Stop here."""
-    return found(Outcome.FAIL, sentence, *evidence, go_on=go_on)
-
-
-def skipped(sentence: str, *evidence: object) -> Finding:
-    """It has nothing to do here."""
-    return found(Outcome.SKIP, sentence, *evidence)

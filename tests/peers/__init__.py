@@ -19,21 +19,25 @@ class Peer:
     """One program.
 
     Attributes:
-        name: Its folder here, with the pins.
+        name: What it is called; its folder here, with the pins, unless `folder` says another.
         program: The file's name.
         package: The Go package of its command; empty for a program that an npm package carries.
         module: The npm package that carries it, with {platform}.
+        folder: The folder of pins that it shares with another.
+        linked: Go variables that the linker sets, as name=value.
     """
 
     name: str
     program: str
     package: str = ""
     module: str = ""
+    folder: str = ""
+    linked: tuple[str, ...] = ()
 
     @property
     def pins(self) -> Path:
-        """The folder with its go.mod and go.sum, or package.json and package-lock.json."""
-        return ROOT / self.name
+        """The folder with its go.mod and go.sum and its sources, or package.json and package-lock.json."""
+        return ROOT / (self.folder or self.name)
 
     @property
     def path(self) -> Path:
@@ -41,6 +45,7 @@ class Peer:
         digest = hashlib.sha256(f"{platform.system()} {platform.machine()}".encode())
         for pin in sorted(each for each in self.pins.iterdir() if each.is_file()):
             digest.update(pin.name.encode() + b"\0" + pin.read_bytes() + b"\0")
+        digest.update("".join(self.linked).encode())
         return STORE / f"{self.name}-{digest.hexdigest()[:12]}" / self.program
 
 
@@ -50,8 +55,19 @@ COMETBFT_037 = Peer("cometbft-0.37", "cometbft", package=_COMETBFT)
 COMETBFT_038 = Peer("cometbft-0.38", "cometbft", package=_COMETBFT)
 ANVIL = Peer("anvil", "anvil", module="@foundry-rs/anvil-{platform}")
 COSMOVISOR = Peer("cosmovisor", "cosmovisor", package="cosmossdk.io/tools/cosmovisor/cmd/cosmovisor")
-"""What the benchmark of the hand-over is compared with; no test needs it."""
-PEERS = (COMETBFT_037, COMETBFT_038, ANVIL, COSMOVISOR)
+
+
+def _cosmos_node(version: str, plan: str = "") -> Peer:
+    about = "github.com/cosmos/cosmos-sdk/version."
+    linked = (f"{about}Name=testchain", f"{about}AppName=testchaind", f"{about}Version={version}", f"main.plan={plan}")
+    return Peer(f"cosmos-node-{version}", "testchaind", package=".", folder="cosmos-node", linked=linked)
+
+
+COSMOS_V1 = _cosmos_node("v1.0.0")
+"""The node of our own small chain on the Cosmos SDK, as the chain starts with it."""
+COSMOS_V2 = _cosmos_node("v2.0.0", plan="v2")
+"""The same with the handler of the plan `v2`, which adds a module with a store of its own."""
+PEERS = (COMETBFT_037, COMETBFT_038, ANVIL, COSMOVISOR, COSMOS_V1, COSMOS_V2)
 
 
 def require(peer: Peer) -> Path:

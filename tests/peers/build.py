@@ -45,7 +45,8 @@ def _go() -> str | None:
 
 def _go_build(go: str, peer: Peer, made: Path) -> bool:
     """The same bytes for the same Go: no paths, no build id, no C; nothing that go.sum does not name."""
-    flags = ("-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=")
+    link = " ".join(("-s -w -buildid=", *(f"-X {each}" for each in peer.linked)))
+    flags = ("-mod=readonly", "-trimpath", "-buildvcs=false", f"-ldflags={link}")
     environment = {**os.environ, "CGO_ENABLED": "0"}
     return _run([go, "build", *flags, "-o", str(made), peer.package], peer.pins, environment)
 

@@ -1,0 +1,1 @@
+"""`run`: the operator's procedures on the command line."""

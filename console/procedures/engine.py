@@ -1,0 +1,411 @@
+"""Drives a run: writes down what is begun, does it within its deadline, writes down what came of it.
+
+What comes next is decided by `progress.next_move` alone; this does it. Whenever it ends, by a failure, a question that
+nobody answers, a lost terminal or a kill, the journal says how far it was, and `drive` goes on from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from console.errors import ConsoleError, InputError, JournalError
+from console.model import Finding, Outcome, RunState, Snapshot, StepKind
+from console.node.client import NodeClient
+from console.procedures.progress import Move, Progress, next_move, shown
+from console.procedures.run_journal import RunJournal, refuse_secret
+from console.procedures.step import Step, StepWork, failed, found, passed, skipped
+from console.settings import NetworkSettings, NodeSettings
+from console.text import UntrustedText, untrusted
+
+FILES = "files"
+"""Folder below the run's own for what its steps keep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where procedures run."""
+
+    network: NetworkSettings
+    node: NodeSettings | None
+    """This machine's node that is meant; None for none."""
+    folder: Path
+    """Of the runs on this network."""
+    read: Callable[[], Awaitable[Snapshot]]
+    """Reads chain and node once."""
+    clock: Callable[[], float]
+    """Unix seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person is asked."""
+
+    step: Step
+    words: str
+    """The question."""
+    typed: str = ""
+    """What has to be typed instead of yes; empty for nothing."""
+    whether_done: bool = False
+    """Whether it is asked if an action was done that was begun before and cannot tell."""
+    evidence: Finding | None = None
+    """What was found that it rests on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person said."""
+
+    yes: bool
+    by: UntrustedText
+    """Who."""
+    typed: str = ""
+    reason: str = ""
+    """Of a no, or of leaving it out."""
+    leave_out: bool = False
+    """Leave an optional step out."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvent:
+    """What somebody who watches a run is told."""
+
+    kind: str
+    """`started`, `gone on`, `begun`, `told`, `ended`, `asked`, `done`, `stopped` or `given up`."""
+    run: str
+    at: float
+    """Unix seconds."""
+    step: str = ""
+    words: str = ""
+    finding: Finding | None = None
+
+
+class Person(Protocol):
+    """Who runs it: the terminal, the screen, or nobody."""
+
+    @property
+    def name(self) -> UntrustedText: ...
+    async def answer(self, question: Question) -> Answer | None:
+        """Ask; None where nobody is there to answer."""
+        ...
+
+    def told(self, event: RunEvent) -> None:
+        """Show what happened."""
+        ...
+
+
+class _LookedOnce(Exception):
+    """A wait of a dry run wants to wait."""
+
+
+class RunContext:
+    """`console.procedures.step.StepContext` of one step of a run."""
+
+    def __init__(
+        self, place: Place, arguments: Mapping[str, str], person: Person, journal: RunJournal | None, step: Step | None
+    ) -> None:
+        self._place = place
+        self._arguments = arguments
+        self._person = person
+        self._journal = journal
+        self._step = step
+
+    @property
+    def network(self) -> NetworkSettings:
+        return self._place.network
+
+    @property
+    def node(self) -> NodeSettings | None:
+        return self._place.node
+
+    @property
+    def arguments(self) -> Mapping[str, str]:
+        return self._arguments
+
+    @property
+    def item(self) -> str:
+        return "" if self._step is None else self._step.item
+
+    @property
+    def person(self) -> UntrustedText:
+        return self._person.name
+
+    @property
+    def folder(self) -> Path:
+        folder = (self._place.folder if self._journal is None else self._journal.folder) / FILES
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
+    def now(self) -> float:
+        return self._place.clock()
+
+    def client(self, node: str = "") -> NodeClient:
+        if not node and self._place.node is not None:
+            return NodeClient(self._place.node.state_dir)
+        return NodeClient(self._place.network.node(node or None).state_dir)
+
+    async def snapshot(self) -> Snapshot:
+        return await self._place.read()
+
+    async def sleep(self, seconds: float) -> None:
+        if self._journal is not None and self._journal.progress.run.dry:
+            raise _LookedOnce
+        await asyncio.sleep(seconds)
+
+    def tell(self, sentence: str) -> None:
+        if self._journal is not None and self._step is not None:
+            run = self._journal.progress.run.id
+            words = untrusted(sentence, 512)
+            self._person.told(RunEvent("told", run, self.now(), self._step.id, words))
+
+    def remember(self, key: str, value: str) -> None:
+        if self._journal is None:
+            raise JournalError("there is no run yet in which something could be remembered")
+        refuse_secret(key, value)
+        self._journal.append("remembered", at=self.now(), key=key, value=value)
+
+    def remembered(self, key: str) -> str:
+        return "" if self._journal is None else self._journal.progress.remembered.get(key, "")
+
+
+def digest_of(steps: tuple[Step, ...]) -> str:
+    """sha256, 64 hex digits, of what these steps say and ask: a run goes on by the definition that it began with."""
+    told = [
+        [each.id, each.kind.value, each.title, each.says, each.undo, each.ask, each.item, each.boxes, each.optional,
+         each.deadline_s, each.work is not None, each.done is not None, each.typed is not None]
+        for each in steps
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(told, separators=(",", ":")).encode("ascii")).hexdigest()
+
+
+def lines_of(steps: tuple[Step, ...]) -> list[dict[str, object]]:
+    """The steps as the journal names them."""
+    return [
+        {
+            "id": each.id,
+            "kind": each.kind.value,
+            "title": each.title,
+            "optional": each.optional,
+            "asks": bool(each.ask),
+            "looks": each.done is not None,
+        }
+        for each in steps
+    ]
+
+
+class Drive:
+    """Goes on with one run until it ends or stops.
+
+    Args:
+        place: Where.
+        steps: Its steps.
+        journal: Held by this process.
+        person: Who runs it.
+    """
+
+    def __init__(self, place: Place, steps: tuple[Step, ...], journal: RunJournal, person: Person) -> None:
+        self._place = place
+        self._steps = {step.id: step for step in steps}
+        self._journal = journal
+        self._person = person
+
+    async def go(self) -> Progress:
+        """Do what comes next until nothing does, a step failed, or nobody answers.
+
+        Raises:
+            JournalError: It cannot be written down; nothing that was not is begun.
+            asyncio.CancelledError: It was left; the journal says why.
+        """
+        try:
+            while await self._move():
+                pass
+        except asyncio.CancelledError as left:
+            self._stop(str(left) or "it was left")
+            raise
+        except JournalError as error:
+            self._tell("stopped", words=str(error))
+            raise
+        return shown(self._journal.progress)
+
+    async def _move(self) -> bool:
+        """Do what comes next; whether something may follow."""
+        move, name = next_move(self._journal.progress)
+        if move is Move.END:
+            self._journal.append("done", at=self._now())
+            self._tell("done", words=_ending(self._journal.progress))
+            return False
+        if move is Move.NOTHING:
+            return False
+        if move is Move.FAILED:
+            self._stop(self._journal.progress.run.reason)
+            return False
+        step = self._steps[name]
+        if move is Move.LOOK:
+            return await self._look(step)
+        if move in {Move.ASK, Move.ASK_WHETHER_DONE}:
+            return await self._ask(step, whether_done=move is Move.ASK_WHETHER_DONE)
+        await self._do(step, self._person.name)
+        return True
+
+    async def _look(self, step: Step) -> bool:
+        """Whether an action that was begun before was done."""
+        assert step.done is not None
+        started = self._now()
+        finding = await self._found(step, step.done)
+        if finding.outcome in {Outcome.PASS, Outcome.WARN}:
+            self._end(step, finding, started, self._person.name)
+        else:
+            self._tell("told", step, f"It was begun before and is not done: {finding.sentence}")
+            self._journal.append("looked", at=self._now(), step=step.id)
+        return True
+
+    async def _ask(self, step: Step, *, whether_done: bool) -> bool:
+        started = self._now()
+        evidence = None
+        if step.kind is StepKind.CONFIRMATION and step.work is not None:
+            evidence = await self._found(step, step.work)
+            if evidence.outcome in {Outcome.FAIL, Outcome.SKIP}:
+                self._end(step, evidence, started, self._person.name)
+                return True
+        question = self._question(step, whether_done, evidence)
+        self._tell("asked", step, question.words, evidence)
+        answer = await self._person.answer(question)
+        if answer is None:
+            return False
+        if answer.leave_out:
+            self._leave_out(step, answer, started)
+        elif whether_done and not answer.yes:
+            self._journal.append("looked", at=self._now(), step=step.id)
+        elif not answer.yes:
+            why = f": {answer.reason}" if answer.reason else ""
+            self._end(step, failed(f"{answer.by} said no{why}", go_on=_AGAIN), started, answer.by)
+        elif question.typed and answer.typed.strip() != question.typed:
+            raise InputError(
+                f"{step.id} has to be confirmed with {question.typed!r}",
+                safe="it was not begun",
+                next_step="go on again",
+            )
+        elif whether_done:
+            self._end(step, passed(f"{answer.by} says that it was done"), started, answer.by)
+        elif step.kind is StepKind.CONFIRMATION:
+            lines = () if evidence is None else (evidence.sentence, *evidence.evidence)
+            said = found(
+                Outcome.PASS if evidence is None else evidence.outcome,
+                f"{answer.by} said yes: {step.ask}",
+                *lines,
+                go_on="" if evidence is None else evidence.go_on,
+            )
+            self._end(step, said, started, answer.by)
+        else:
+            await self._do(step, answer.by)
+        return True
+
+    def _question(self, step: Step, whether_done: bool, evidence: Finding | None) -> Question:
+        if whether_done:
+            words = f"{step.title}: it was begun before and its end is not known. Look: was it done?"
+            return Question(step, words, whether_done=True)
+        typed = "" if step.typed is None else step.typed(self._context(step))
+        return Question(step, step.ask, typed, evidence=evidence)
+
+    def _leave_out(self, step: Step, answer: Answer, started: float) -> None:
+        if not step.optional or not answer.reason.strip():
+            raise InputError(
+                f"step {step.id} cannot be left out"
+                + (" without a reason" if step.optional else ": safety rests on it"),
+                safe="nothing was changed",
+            )
+        self._end(step, skipped(f"{answer.by} left it out: {answer.reason}"), started, answer.by)
+
+    async def _do(self, step: Step, by: UntrustedText) -> None:
+        started = self._now()
+        if self._journal.progress.run.dry and step.kind in {StepKind.ACTION, StepKind.CONFIRMATION}:
+            self._end(step, _would(step, self._context(step)), started, by)
+            return
+        self._journal.append("begun", at=started, step=step.id, by=by)
+        self._tell("begun", step, step.title)
+        if step.work is None:
+            finding = failed(f"step {step.id} has nothing to do", go_on="mend the procedure's definition")
+        else:
+            finding = await self._found(step, step.work)
+        self._end(step, finding, started, by)
+
+    async def _found(self, step: Step, work: StepWork) -> Finding:
+        """What the work found; whatever it raises is a failure of the step."""
+        try:
+            async with asyncio.timeout(step.deadline_s or None):
+                return await work(self._context(step))
+        except _LookedOnce:
+            return skipped(f"Would wait: {step.says}")
+        except TimeoutError:
+            return failed(f"it did not end within {step.deadline_s:g} s", go_on=_AGAIN)
+        except JournalError:
+            raise
+        except ConsoleError as error:
+            what = "; ".join(part.rstrip(".") for part in (error.what, error.safe) if part)
+            return failed(what, go_on=error.next_step or _AGAIN)
+        except Exception as error:
+            return failed(f"unexpected {type(error).__name__}: {error}", go_on=_AGAIN)
+
+    def _end(self, step: Step, finding: Finding, started: float, by: UntrustedText) -> None:
+        self._journal.append(
+            "ended",
+            at=self._now(),
+            step=step.id,
+            outcome=finding.outcome.value,
+            sentence=finding.sentence,
+            evidence=list(finding.evidence),
+            go_on=finding.go_on,
+            started_at=started,
+            by=by,
+        )
+        # As it is kept: without what looked like a secret.
+        kept = self._journal.progress.run.records[-1].finding
+        self._tell("ended", step, kept.sentence, kept)
+
+    def _stop(self, reason: str) -> None:
+        """Write down why it stops, where that is possible: what matters is written already."""
+        try:
+            self._journal.append("stopped", at=self._now(), reason=reason)
+        except JournalError:
+            pass
+        self._tell("stopped", words=reason)
+
+    def _tell(self, kind: str, step: Step | None = None, words: str = "", finding: Finding | None = None) -> None:
+        run = self._journal.progress.run.id
+        self._person.told(RunEvent(kind, run, self._now(), "" if step is None else step.id, words, finding))
+
+    def _context(self, step: Step) -> RunContext:
+        return RunContext(self._place, dict(self._journal.progress.run.arguments), self._person, self._journal, step)
+
+    def _now(self) -> float:
+        return self._place.clock()
+
+
+_AGAIN = "mend what it says, then go on with the run: the step is tried again"
+
+
+def _would(step: Step, context: RunContext) -> Finding:
+    if step.kind is StepKind.CONFIRMATION:
+        return skipped(f"Would ask: {step.ask}")
+    lines = [f"asks first: {step.ask}"] if step.ask else []
+    if step.typed is not None:
+        lines.append(f"has to be typed: {step.typed(context)}")
+    if step.undo:
+        lines.append(f"way back: {step.undo}")
+    return skipped(f"Would do: {step.says}", *lines)
+
+
+def _ending(progress: Progress) -> str:
+    outcomes = {record.step: record.finding.outcome for record in progress.run.records}
+    counted = [(outcome, sum(each is outcome for each in outcomes.values())) for outcome in Outcome]
+    return ", ".join(f"{count} {outcome.value}" for outcome, count in counted if count) or "no steps"
+
+
+def unfinished(progress: Progress) -> bool:
+    """Whether the run can be gone on with."""
+    return progress.run.state not in {RunState.DONE, RunState.ABANDONED}
