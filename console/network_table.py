@@ -101,6 +101,18 @@ NETWORK_ROWS = (
         ' `"val-2: Sat,Sun 22:00..02:00 UTC"`. The propose form holds a moment against them. Your own stand under'
         ' `[maintenance]`: `windows = ["Tue,Thu 02:00..04:00 Europe/Berlin"]`.',
     ),
+    NetworkRow(
+        "nodes.NAME.ssh",
+        "none",
+        "The node's controller is on another machine: what `ssh` is given, as an alias of `~/.ssh/config`"
+        " (docs/fleet.md). Of the node's other settings only `address` stands here, the rest there.",
+    ),
+    NetworkRow(
+        "nodes.NAME.ssh_command",
+        "`upgrade-console --network NETWORK --node NAME node pipe`",
+        "What the shell there is given, where the console is installed elsewhere or its settings call the node by"
+        " another name.",
+    ),
     NetworkRow("block_time_s", "none", "Expected seconds per block; a hint for polling, never for an ETA."),
 )
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from console.model.ballot import Coin as Coin
     from console.model.ballot import Tally as Tally
     from console.model.ballot import VoteRules as VoteRules
+    from console.model.chain_message import ChainMessage as ChainMessage
+    from console.model.chain_message import DaemonRole as DaemonRole
+    from console.model.chain_message import MessageReview as MessageReview
     from console.model.contracts import NOBODY as NOBODY
     from console.model.contracts import CodeVerdict as CodeVerdict
     from console.model.contracts import CutAction as CutAction
@@ -45,6 +48,8 @@ if TYPE_CHECKING:
     from console.model.events import events_between as events_between
     from console.model.events import remembered as remembered
     from console.model.fetching import Fetching as Fetching
+    from console.model.fleet import FleetNode as FleetNode
+    from console.model.fleet import OwnConsensus as OwnConsensus
     from console.model.go import GoTerm as GoTerm
     from console.model.go import Reckoning as Reckoning
     from console.model.go import reckon as reckon
@@ -132,16 +137,23 @@ if TYPE_CHECKING:
     from console.model.standing import Accent as Accent
     from console.model.standing import Stage as Stage
     from console.model.standing import Standing as Standing
+    from console.model.success_rule import SuccessMeasure as SuccessMeasure
+    from console.model.success_rule import UpgradeSuccess as UpgradeSuccess
+    from console.model.success_rule import network_zone as network_zone
+    from console.model.success_rule import seconds_past as seconds_past
+    from console.model.success_rule import upgrade_success as upgrade_success
     from console.model.traffic import Traffic as Traffic
     from console.model.traffic import TrafficSample as TrafficSample
     from console.model.validator_record import Signed as Signed
     from console.model.validator_record import SigningRecord as SigningRecord
     from console.model.validator_record import Stance as Stance
+    from console.model.zone import Zone as Zone
 
 _PARTS = {
     "agreement": "Agreement AgreementState",
     "audit": "AuditCheck AuditEntry AuditKind AuditReading",
     "ballot": "Ballot Coin Tally VoteRules",
+    "chain_message": "ChainMessage DaemonRole MessageReview",
     "contracts": (
         "NOBODY CodeVerdict CutAction CutCheck CutReview CutWatch DiamondView Facet FacetChange FacetCut "
         "LinkedReview Selector Upgradable"
@@ -151,6 +163,7 @@ _PARTS = {
     "crossing": "Back RoundVotes missed_its_halt power_back",
     "events": "Event events_between remembered",
     "fetching": "Fetching",
+    "fleet": "FleetNode OwnConsensus",
     "go": "GoTerm Reckoning reckon",
     "governance": (
         "Approval ApprovalKind CallOutcome CallReview Choice Governance HaltCode LinkedCall RegistryCall "
@@ -179,8 +192,10 @@ _PARTS = {
     "snapshot": "ChainView NodeHeight Snapshot Upgrade upgrade_of",
     "stall": "Stalled stalled",
     "standing": "ACCENTS UNSAID Accent Stage Standing",
+    "success_rule": "SuccessMeasure UpgradeSuccess network_zone seconds_past upgrade_success",
     "traffic": "Traffic TrafficSample",
     "validator_record": "Signed SigningRecord Stance",
+    "zone": "Zone",
 }
 """The nouns of each module."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from console.procedures.hotfix import HOTFIX
 from console.procedures.look import LOOK
 from console.procedures.step import Procedure
 
-BUILT_IN: tuple[Procedure, ...] = (LOOK,)
+BUILT_IN: tuple[Procedure, ...] = (LOOK, HOTFIX)

@@ -74,11 +74,13 @@ async def _run(arguments: argparse.Namespace) -> int:
 
 @asynccontextmanager
 async def _desk(target: Target) -> AsyncIterator[Desk]:
+    from console.chain.signing import PlainTerminal
     from console.procedures.built_in import BUILT_IN
 
     async with observing(target) as (_, observer):
         folder = procedures_folder(target.network)
-        yield Desk(Place(target.network, target.node, folder, observer.snapshot, time.time), BUILT_IN)
+        place = Place(target.network, target.node, folder, observer.snapshot, time.time, PlainTerminal())
+        yield Desk(place, BUILT_IN)
 
 
 async def _driven(person: CommandLine, drive: Callable[[], Awaitable[Progress]]) -> int:
