@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from console.addresses import prefix_of
 from console.contract_settings import ContractSettings, parse_contracts
+from console.daemon_settings import DaemonSettings, parse_daemon
 from console.errors import SettingsError
 from console.maintenance import MaintenanceWindow, parse_maintenance
 from console.model.standing import Accent, Stage, Standing
@@ -99,6 +100,10 @@ class NetworkSettings:
     """When its operators are at hand, as they declared it."""
     contracts: ContractSettings = field(default_factory=ContractSettings)
     """Where its contracts are."""
+    rest: tuple[str, ...] = ()
+    """Of a Cosmos chain: base URLs of REST, for what `abci_query` does not tell and as further witnesses."""
+    daemon: DaemonSettings | None = None
+    """By which something is said to a Cosmos chain; None where nothing is."""
     elsewhere: tuple[RemoteNode, ...] = ()
     """Nodes whose controllers are on other machines."""
     provider: ProviderSettings | None = None
@@ -265,13 +270,37 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None, *, regi
         stage=stage,
         accent=standing.accent,
         releases=releases,
+        rest=_rest(table, where, kind),
         windows=_windows(table, where),
+        daemon=_daemon(table, kind, where),
         contracts=parse_contracts(
             table_of(table.get("contracts", {}), f"{where}.contracts"), where, prefix_of(text(table, "chain_id", where))
         ),
         provider=parse_provider(table_of(table.get("provider", {}), f"{where}.provider"), where),
         model=parse_model(table_of(table.get("model", {}), f"{where}.model"), where),
     )
+
+
+def _rest(table: dict[str, Any], where: str, kind: str) -> tuple[str, ...]:
+    if table.get("rest", []) == []:
+        return ()
+    if kind != "cosmos":
+        raise SettingsError(
+            f"{where}: rest is a setting of Cosmos chains",
+            next_step="take it out; an IPC subnet is read by ethereum_rpc and cometbft_rpc",
+        )
+    return urls(table, "rest", where)
+
+
+def _daemon(table: dict[str, Any], kind: str, where: str) -> DaemonSettings | None:
+    if "daemon" not in table:
+        return None
+    if kind != "cosmos":
+        raise SettingsError(
+            f"{where}: an IPC network is spoken to through its registry, not by a daemon",
+            next_step="take the table daemon out, or set kind to cosmos",
+        )
+    return parse_daemon(table_of(table["daemon"], f"{where}.daemon"), where)
 
 
 def _windows(table: dict[str, Any], where: str) -> tuple[MaintenanceWindow, ...]:

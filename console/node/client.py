@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from console.errors import NodeError
-from console.model import KnownRelease, NodeStatus
+from console.model import KnownRelease, NodeStatus, OwnConsensus
 from console.node import protocol
 from console.node.link.link import Link, Stream
 from console.node.link.local import LocalLink
@@ -58,6 +58,10 @@ class NodeClient:
             NodeError: The answer is not understood.
         """
         return protocol.status_from_json(await self._ask("status", {}, self._deadline_s))
+
+    async def consensus(self) -> OwnConsensus | None:
+        """The node's part in consensus; None while it does not answer its controller. Raises as `status`."""
+        return protocol.consensus_from_json(await self._ask("consensus", {}, self._deadline_s))
 
     async def start(self) -> NodeStatus:
         """Start the node; also ends STOPPED_BY_OPERATOR. Raises as `status`, and NodeError when refused."""
@@ -155,9 +159,14 @@ class NodeClient:
         """Every rollback point, newest first, with its age, true cost, method and sentence. Raises as `start`."""
         return _objects(await self._ask("points", {}, _COMMAND_DEADLINE_S), "points")
 
-    async def verify(self) -> list[dict[str, Any]]:
-        """Have every generation and rollback point read and compared; one finding each. Raises as `start`."""
-        return _objects(await self._ask("verify", {}, _LONG_DEADLINE_S), "findings")
+    async def verify(self, what: Literal["all", "generations", "points"] = "all") -> list[dict[str, Any]]:
+        """Have every generation and rollback point, or those alone, read and compared; one finding each.
+
+        Raises as `start`.
+        """
+        # Without a word it is all: controllers of before know no other.
+        asked = {} if what == "all" else {"what": what}
+        return _objects(await self._ask("verify", asked, _LONG_DEADLINE_S), "findings")
 
     async def release(self, name: str = "") -> KnownRelease:
         """What is verified of a generation's release, of the newest plan's without a name. Raises as `start`."""

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from console.procedures.announcements import ANNOUNCE
 from console.procedures.hotfix import HOTFIX
 from console.procedures.look import LOOK
+from console.procedures.pre_upgrade import CHECKLIST_1H, CHECKLIST_24H, CHECKLIST_NOW
 from console.procedures.rollback import ROLLBACK, ROLLBACK_STATE
 from console.procedures.step import Procedure
 
-BUILT_IN: tuple[Procedure, ...] = (LOOK, HOTFIX, ROLLBACK, ROLLBACK_STATE)
+BUILT_IN: tuple[Procedure, ...] = (
+    LOOK,
+    CHECKLIST_24H,
+    CHECKLIST_1H,
+    CHECKLIST_NOW,
+    ANNOUNCE,
+    HOTFIX,
+    ROLLBACK,
+    ROLLBACK_STATE,
+)

@@ -26,9 +26,9 @@ from console.operations.filled_template import bullets, fill, one_line, template
 from console.operations.node_command import perform
 from console.operations.node_stage import stage_upgrade
 from console.procedures.arguments import filled, yes_or_no
+from console.procedures.here import network_name, node_of
 from console.procedures.moments import accepted_moment, moment_of, shown_moment
 from console.procedures.step import Parameter, Procedure, Step, StepContext
-from console.procedures.this_node import network_name, node_of
 
 _POLL_S = 2.0
 _BROKEN = frozenset({NodeState.NEEDS_OPERATOR.value, "PARKED", "MISSED_HALT"})

@@ -11,8 +11,8 @@ from console.operations.node_command import perform
 from console.operations.node_rules import checks_of
 from console.operations.signer_state import look_at_signer, went_back
 from console.procedures.arguments import filled, yes_or_no
+from console.procedures.here import network_name, node_of
 from console.procedures.step import Parameter, Procedure, Step, StepContext
-from console.procedures.this_node import network_name, node_of
 
 _POLL_S = 1.0
 _SAYS = {True: "yes", False: "no", None: "only the stopped node's data tells"}
