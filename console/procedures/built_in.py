@@ -6,6 +6,8 @@ from console.procedures.announcements import ANNOUNCE
 from console.procedures.hotfix import HOTFIX
 from console.procedures.look import LOOK
 from console.procedures.pre_upgrade import CHECKLIST_1H, CHECKLIST_24H, CHECKLIST_NOW
+from console.procedures.provider import PROVIDER
+from console.procedures.provider_rollback import ROLLBACK_PROVIDER
 from console.procedures.rollback import ROLLBACK, ROLLBACK_STATE
 from console.procedures.step import Procedure
 
@@ -18,4 +20,6 @@ BUILT_IN: tuple[Procedure, ...] = (
     HOTFIX,
     ROLLBACK,
     ROLLBACK_STATE,
+    PROVIDER,
+    ROLLBACK_PROVIDER,
 )

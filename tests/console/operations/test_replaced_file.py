@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -10,7 +11,6 @@ import pytest
 
 from console.errors import NodeError
 from console.files import sha256_of
-from console.operations import replaced_file
 from console.operations.replaced_file import RECORD, all_kept, check_room, keep_files, put_back, read_kept, replace_file
 
 
@@ -78,7 +78,7 @@ def test_a_full_disk_leaves_what_was_there(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(replaced_file.shutil, "copyfileobj", full)
+    monkeypatch.setattr(shutil, "copyfileobj", full)
     with pytest.raises(NodeError, match="No space left on device; what was there stays"):
         replace_file(new, program, sha256_of(new))
     with pytest.raises(NodeError, match="cannot keep a copy"):
