@@ -74,11 +74,12 @@ async def _run(arguments: argparse.Namespace) -> int:
 
 @asynccontextmanager
 async def _desk(target: Target) -> AsyncIterator[Desk]:
-    from console.procedures.built_in import BUILT_IN
+    from console.procedures.catalogue import catalogue
 
+    procedures = catalogue()
     async with observing(target) as (_, observer):
         folder = procedures_folder(target.network)
-        yield Desk(Place(target.network, target.node, folder, observer.snapshot, time.time), BUILT_IN)
+        yield Desk(Place(target.network, target.node, folder, observer.snapshot, time.time), procedures)
 
 
 async def _driven(person: CommandLine, drive: Callable[[], Awaitable[Progress]]) -> int:
