@@ -152,6 +152,15 @@ def test_a_node_says_all_that_it_can(config: Path, tmp_path: Path) -> None:
     assert "keep_points" not in node.written
 
 
+def test_two_nodes_share_no_metrics_port(config: Path) -> None:
+    node = {**GOOD["nodes"]["val-1"], "metrics_port": 9464}
+    write(config, nodes={"val-1": node, "val-2": node})
+    with pytest.raises(SettingsError, match="metrics_port 9464 of node val-2 is that of node val-1 too"):
+        load_network("calibration")
+    write(config, nodes={"val-1": node, "val-2": {**node, "metrics_port": 9465}, "val-3": GOOD["nodes"]["val-1"]})
+    assert [each.metrics_port for each in load_network("calibration").nodes] == [9464, 9465, 0]
+
+
 def test_containers_are_a_shape_of_their_own(config: Path) -> None:
     write_node(config, runtime="docker", containers={"app": "val-fendermint", "cometbft": "val-cometbft"})
     node = load_network("calibration").node(None)

@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pexpect
 import pyte
@@ -63,13 +63,18 @@ class Terminal:
 
     def until(self, *words: str, deadline_s: float = 60.0) -> str:
         """Wait until all the words stand on the screen."""
+        self.until_that(f"on the screen: {words}", lambda: all(word in self.text for word in words), deadline_s)
+        return self.text
+
+    def until_that(self, what: str, condition: Callable[[], bool], deadline_s: float = 60.0) -> None:
+        """Wait for a condition, looked at after each piece that is drawn."""
         end = time.monotonic() + deadline_s
         while time.monotonic() < end and not self.hung_up:
             self.read()
-            if all(word in self.text for word in words):
-                return self.text
+            if condition():
+                return
         ended = ", and the console has ended" if self.hung_up else ""
-        pytest.fail(f"never on the screen: {words}{ended}\n{self.text}")
+        pytest.fail(f"never {what}{ended}\n{self.text}")
 
     def until_not(self, word: str, deadline_s: float = 20.0) -> None:
         end = time.monotonic() + deadline_s

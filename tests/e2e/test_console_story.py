@@ -8,30 +8,10 @@ import pytest
 
 from tests.e2e import judge
 from tests.e2e.devnet import Devnet
+from tests.e2e.on_screen import ENTER, propose
 from tests.e2e.terminal import Terminal
 
 pytestmark = pytest.mark.e2e
-
-TAB = "\t"
-ENTER = "\r"
-ESCAPE = "\x1b"
-
-
-def fill_form(terminal: Terminal, *, name: str, height: int, url: str, sha256: str) -> None:
-    """Fill the propose form as a person does, one field after the other."""
-    terminal.press("p")
-    terminal.until("Propose an upgrade", "Height H")
-    terminal.type(name)
-    for text in (url, sha256):
-        terminal.press(TAB)
-        terminal.read(0.3)
-        terminal.type(text)
-    # Over what the hash is of, whether it breaks, and how the height comes about: as they are.
-    for _field in range(4):
-        terminal.press(TAB)
-        terminal.read(0.3)
-    terminal.type(str(height))
-    terminal.until("far enough ahead")
 
 
 def test_an_upgrade_from_the_form_to_the_new_binary(devnet: Devnet) -> None:
@@ -42,18 +22,7 @@ def test_an_upgrade_from_the_form_to_the_new_binary(devnet: Devnet) -> None:
         status = devnet.status()
         release = status["releases"][1]
         height = status["height"] + 45
-        fill_form(terminal, name="v0.2.0", height=height, url=release["url"], sha256=release["sha256"])
-        # This registry asks for no vote: after the height and its window comes the way on.
-        for _field in range(2):
-            terminal.press(TAB)
-            terminal.read(0.3)
-        terminal.press(ENTER)
-        terminal.until("Review and sign", "y signs and sends")
-        terminal.press("y")
-        terminal.until("In block", deadline_s=30)
-        terminal.press(ESCAPE)
-        terminal.until("is on the chain")
-        terminal.press(ESCAPE)
+        propose(terminal, release, height)
         terminal.until(" GO", "ARMED", deadline_s=60)
         devnet.eventually("all four are armed", devnet.all_are("ARMED"))
         terminal.until("HALTED", deadline_s=90)
