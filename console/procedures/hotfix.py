@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from console.errors import SettingsError
 from console.files import write_durably
 from console.model import Finding, NodeCommand, NodeState, NodeVerb, Outcome, StepKind
 from console.model.hotfix import (
@@ -26,22 +25,13 @@ from console.operations.fetched_executable import checksum_given, fetch_executab
 from console.operations.filled_template import bullets, fill, one_line, template_text
 from console.operations.node_command import perform
 from console.operations.node_stage import stage_upgrade
+from console.procedures.here import node_of
 from console.procedures.moments import accepted_moment, moment_of, shown_moment
 from console.procedures.step import Parameter, Procedure, Step, StepContext
-from console.settings import NodeSettings
 
 _POLL_S = 2.0
 _BROKEN = frozenset({NodeState.NEEDS_OPERATOR.value, "PARKED", "MISSED_HALT"})
 ANNOUNCEMENT = "announcement.txt"
-
-
-def node_of(context: StepContext) -> NodeSettings:
-    """The node of this machine. Raises SettingsError: there is none."""
-    if context.node is None:
-        raise SettingsError(
-            f"network {context.network.name} has no node on this machine", next_step="add it to the settings"
-        )
-    return context.node
 
 
 # --- before anything is downloaded ---
