@@ -119,6 +119,10 @@ class SignerError(ConsoleError):
     """The signer process refused or failed; nothing was sent."""
 
 
+class DaemonError(ConsoleError):
+    """The chain's own daemon is missing, refused, failed or took too long."""
+
+
 class DevnetError(ConsoleError):
     """The devnet could not be brought up, found or changed."""
 

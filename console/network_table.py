@@ -69,6 +69,12 @@ NETWORK_ROWS = (
         "URLs of Ethereum RPCs. Two or more of different operators can be held against each other.",
     ),
     NetworkRow(
+        "rest",
+        "none",
+        "Only of a Cosmos chain: base URLs of its REST API, as `http://127.0.0.1:1317`. Its state is read by"
+        " `abci_query` over `cometbft_rpc`; REST is asked where an operator closed that, and as a further witness.",
+    ),
+    NetworkRow(
         "require_agreement",
         "`false`",
         "Refuse to sign what only one endpoint says, where no own synced node is there to be believed. Endpoints that"
@@ -94,6 +100,18 @@ NETWORK_ROWS = (
         "When its operators are at hand, as they declared it to each other: lines as"
         ' `"val-2: Sat,Sun 22:00..02:00 UTC"`. The propose form holds a moment against them. Your own stand under'
         ' `[maintenance]`: `windows = ["Tue,Thu 02:00..04:00 Europe/Berlin"]`.',
+    ),
+    NetworkRow(
+        "nodes.NAME.ssh",
+        "none",
+        "The node's controller is on another machine: what `ssh` is given, as an alias of `~/.ssh/config`"
+        " (docs/fleet.md). Of the node's other settings only `address` stands here, the rest there.",
+    ),
+    NetworkRow(
+        "nodes.NAME.ssh_command",
+        "`upgrade-console --network NETWORK --node NAME node pipe`",
+        "What the shell there is given, where the console is installed elsewhere or its settings call the node by"
+        " another name.",
     ),
     NetworkRow("block_time_s", "none", "Expected seconds per block; a hint for polling, never for an ETA."),
 )

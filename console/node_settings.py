@@ -1,4 +1,4 @@
-"""The settings of one node, as a value; what each means and when it takes effect is in `console.settings_table`."""
+"""The settings of one node, here or elsewhere; what each means and when it holds is in `console.settings_table`."""
 
 from __future__ import annotations
 
@@ -107,3 +107,16 @@ class NodeSettings:
     def points_dir(self) -> Path:
         """Folder of the rollback points."""
         return self.backup_dir or self.state_dir / "backups"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteNode:
+    """A node whose controller is on another machine and is reached by OpenSSH."""
+
+    name: str
+    ssh: str
+    """What `ssh` is given: an alias of the operator's `~/.ssh/config`, or `user@host`."""
+    command: str
+    """What the shell there is given; `node pipe` of the console that is installed there."""
+    address: str
+    """The validator's Ethereum address; empty where it has none, and on Cosmos chains that need none."""

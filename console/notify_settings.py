@@ -34,9 +34,13 @@ class Service:
     networks: frozenset[str] = frozenset()
     """Empty for all but a devnet."""
 
+    def serves(self, network: str) -> bool:
+        """Whether it is told of this network at all."""
+        return network in self.networks if self.networks else network != DEVNET
+
     def wants(self, event: str, severity: Severity, network: str) -> bool:
         """Whether it is to be told of this."""
-        if network not in self.networks if self.networks else network == DEVNET:
+        if not self.serves(network):
             return False
         return weighs(severity, self.severity) and (not self.events or event in self.events)
 

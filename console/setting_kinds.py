@@ -22,6 +22,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SERVICE = re.compile(r"[a-z]{1,20}")
 _CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,200}")
 _CREDENTIAL = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,200}")
+_SSH_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@:\[\]%-]{0,254}")
 _DAEMON = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 
 
@@ -94,6 +95,13 @@ def _filled(value: object) -> str:
 def _daemon(value: object) -> str:
     if not isinstance(value, str) or not _DAEMON.fullmatch(value):
         raise ValueError("the name of a program, without a folder")
+    return value
+
+
+def _ssh_host(value: object) -> str:
+    # What begins with a dash would be an option.
+    if not isinstance(value, str) or not _SSH_HOST.fullmatch(value):
+        raise ValueError("a name that `ssh` is given, as an alias of ~/.ssh/config or user@host")
     return value
 
 
@@ -295,6 +303,8 @@ def seconds(minimum: float) -> Kind:
 
 BOOLEAN = Kind(_boolean, lambda value: str(value).lower(), bare=False)
 LINE = Kind(_line, str)
+SSH_HOST = Kind(_ssh_host, str)
+SSH_COMMAND = Kind(_line, str)
 DAEMON = Kind(_daemon, str)
 PATH = Kind(_path, str)
 OPTIONAL_PATH = Kind(_optional_path, lambda value: "" if value is None else str(value))

@@ -6,6 +6,7 @@ folder as `network.toml`.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +15,13 @@ from urllib.parse import quote
 
 from console.addresses import prefix_of
 from console.contract_settings import ContractSettings, parse_contracts
+from console.daemon_settings import DaemonSettings, parse_daemon
 from console.errors import SettingsError
 from console.maintenance import MaintenanceWindow, parse_maintenance
 from console.model.standing import Accent, Stage, Standing
 from console.network_lookup import network_table, standing_in
 from console.network_table import BUILT_IN, DEVNET
-from console.node_settings import NodeSettings
+from console.node_settings import NodeSettings, RemoteNode
 from console.ports.keys import KeyReference
 from console.provider_settings import ModelSettings, ProviderSettings, parse_model, parse_provider
 from console.release_settings import ReleaseSettings, default_releases, parse_releases
@@ -33,6 +35,7 @@ from console.setting_fields import (
     tokens,
     urls,
 )
+from console.setting_kinds import SSH_COMMAND, SSH_HOST
 from console.setting_words import nearest, quoted, table_of
 from console.settings_file import config_file, default_devnet_folder, devnet_up_command, state_folder, written_settings
 from console.settings_table import SETTINGS, Setting
@@ -42,6 +45,7 @@ __all__ = [
     "KINDS",
     "NetworkSettings",
     "NodeSettings",
+    "RemoteNode",
     "config_file",
     "default_devnet_folder",
     "devnet_up_command",
@@ -73,6 +77,7 @@ class NetworkSettings:
     """Empty on a Cosmos chain without an EVM."""
     proposer_key: KeyReference | None
     nodes: tuple[NodeSettings, ...]
+    """Those of this machine."""
     folder: Path | None = None
     """The devnet's folder; None for other networks."""
     block_time_s: float | None = None
@@ -95,6 +100,12 @@ class NetworkSettings:
     """When its operators are at hand, as they declared it."""
     contracts: ContractSettings = field(default_factory=ContractSettings)
     """Where its contracts are."""
+    rest: tuple[str, ...] = ()
+    """Of a Cosmos chain: base URLs of REST, for what `abci_query` does not tell and as further witnesses."""
+    daemon: DaemonSettings | None = None
+    """By which something is said to a Cosmos chain; None where nothing is."""
+    elsewhere: tuple[RemoteNode, ...] = ()
+    """Nodes whose controllers are on other machines."""
     provider: ProviderSettings | None = None
     """The provider daemon of this machine; None for none."""
     model: ModelSettings | None = None
@@ -109,6 +120,11 @@ class NetworkSettings:
     def standing(self) -> Standing:
         """What is at stake here, as the screen shows it."""
         return Standing(self.stage, self.accent)
+
+    @property
+    def named(self) -> tuple[NodeSettings | RemoteNode, ...]:
+        """Every node that the settings name, those of this machine first."""
+        return (*self.nodes, *self.elsewhere)
 
     def node(self, name: str | None) -> NodeSettings:
         """The node of that name, or the first one.
@@ -126,7 +142,14 @@ class NetworkSettings:
         for node in self.nodes:
             if node.name == name:
                 return node
-        known = ", ".join(node.name for node in self.nodes) or "none"
+        for remote in self.elsewhere:
+            if remote.name == name:
+                raise SettingsError(
+                    f"{name} of network {self.name} is on another machine ({remote.ssh}), and this looks at files of "
+                    "this one",
+                    next_step="do it there, or with a verb that asks the controller (docs/fleet.md)",
+                )
+        known = ", ".join(each.name for each in self.named) or "none"
         raise SettingsError(f"network {self.name} has no node {name!r} (known: {known})")
 
 
@@ -211,6 +234,7 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None, *, regi
         raise SettingsError(f"{where}: kind {kind!r} is not supported (supported: {', '.join(KINDS)})")
     needs_evm = kind == "ipc"
     nodes = table_of(table.get("nodes", {}), f"{where}.nodes")
+    tables = {each: table_of(node, f"{where}.nodes.{each}") for each, node in nodes.items()}
     standing = standing_in(table, name)
     stage = standing.stage
     trust = default_trust_folder(name) if folder is None else folder / "trust"
@@ -218,10 +242,7 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None, *, regi
         table_of(table.get("releases", {}), f"{where}.releases"), where, default_releases(kind, stage, trust)
     )
     _refuse_no_proof(releases, name, kind, where)
-    parsed = tuple(
-        _parse_node(node_name, table_of(node, f"{where}.nodes.{node_name}"), where, kind)
-        for node_name, node in nodes.items()
-    )
+    parsed = tuple(_parse_node(each, node, where, kind) for each, node in tables.items() if "ssh" not in node)
     _refuse_shared_port(parsed, where)
     # A network of ours has both; a built-in one has neither until somebody deploys a registry.
     bare = not registry and table.get("registry", "") == ""
@@ -241,18 +262,45 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None, *, regi
         tokens=tokens(table, where),
         require_agreement=flag(table, "require_agreement", where),
         nodes=parsed,
+        elsewhere=tuple(
+            _parse_remote(node_name, node, where, name, kind) for node_name, node in tables.items() if "ssh" in node
+        ),
         folder=folder,
         block_time_s=optional_number(table, "block_time_s", where),
         stage=stage,
         accent=standing.accent,
         releases=releases,
+        rest=_rest(table, where, kind),
         windows=_windows(table, where),
+        daemon=_daemon(table, kind, where),
         contracts=parse_contracts(
             table_of(table.get("contracts", {}), f"{where}.contracts"), where, prefix_of(text(table, "chain_id", where))
         ),
         provider=parse_provider(table_of(table.get("provider", {}), f"{where}.provider"), where),
         model=parse_model(table_of(table.get("model", {}), f"{where}.model"), where),
     )
+
+
+def _rest(table: dict[str, Any], where: str, kind: str) -> tuple[str, ...]:
+    if table.get("rest", []) == []:
+        return ()
+    if kind != "cosmos":
+        raise SettingsError(
+            f"{where}: rest is a setting of Cosmos chains",
+            next_step="take it out; an IPC subnet is read by ethereum_rpc and cometbft_rpc",
+        )
+    return urls(table, "rest", where)
+
+
+def _daemon(table: dict[str, Any], kind: str, where: str) -> DaemonSettings | None:
+    if "daemon" not in table:
+        return None
+    if kind != "cosmos":
+        raise SettingsError(
+            f"{where}: an IPC network is spoken to through its registry, not by a daemon",
+            next_step="take the table daemon out, or set kind to cosmos",
+        )
+    return parse_daemon(table_of(table["daemon"], f"{where}.daemon"), where)
 
 
 def _windows(table: dict[str, Any], where: str) -> tuple[MaintenanceWindow, ...]:
@@ -293,7 +341,7 @@ def _refuse_shared_port(nodes: tuple[NodeSettings, ...], where: str) -> None:
 
 def _parse_node(name: str, table: dict[str, Any], where: str, network_kind: str) -> NodeSettings:
     where = f"{where}, node {name}"
-    _refuse_unknown(table, where)
+    _refuse_unknown(table, where, [key for setting in SETTINGS for key in setting.file_keys])
     values: dict[str, Any] = {
         "state_dir": state_folder() / name,
         "arguments": (),
@@ -325,8 +373,32 @@ def _parse_node(name: str, table: dict[str, Any], where: str, network_kind: str)
     return NodeSettings(name=name, written=frozenset(written), **values)
 
 
-def _refuse_unknown(table: dict[str, Any], where: str) -> None:
-    known = [key for setting in SETTINGS for key in setting.file_keys]
+def _parse_remote(name: str, table: dict[str, Any], where: str, network: str, kind: str) -> RemoteNode:
+    where = f"{where}, node {name}"
+    _refuse_unknown(table, where, _REMOTE_KEYS)
+    try:
+        ssh = SSH_HOST.decode(table["ssh"])
+    except ValueError as error:
+        raise SettingsError(f"{where}: ssh must be {error}") from error
+    try:
+        command = SSH_COMMAND.decode(table.get("ssh_command", ""))
+    except ValueError as error:
+        raise SettingsError(f"{where}: ssh_command must be {error}") from error
+    if kind == "ipc" and "address" not in table:
+        raise SettingsError(f"{where}: address must be a text that is not empty")
+    named = shlex.join(["--network", network, "--node", name])
+    return RemoteNode(
+        name,
+        ssh,
+        command or f"upgrade-console {named} node pipe",
+        address(table, "address", where) if table.get("address", "") != "" else "",
+    )
+
+
+_REMOTE_KEYS = ["ssh", "ssh_command", "address"]
+
+
+def _refuse_unknown(table: dict[str, Any], where: str, known: list[str]) -> None:
     for key in table:
         if key not in known:
             raise SettingsError(

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from console.console_settings import console_settings_markdown
+from console.daemon_settings import daemon_markdown
 from console.glossary import glossary_markdown
 from console.keymap import keys_markdown
 from console.metrics.table import metrics_markdown
@@ -34,6 +35,7 @@ MONITORING = DOCS / "monitoring.md"
 WRITTEN = DOCS.parent / "console" / "monitoring"
 NOTIFICATIONS = DOCS / "notifications.md"
 NETWORKS = DOCS / "networks.md"
+CHAIN_DAEMON = DOCS / "chain-daemon.md"
 PROVIDER = DOCS / "provider-and-model.md"
 FAULTS = DOCS / "faults.md"
 MANIFEST_SCHEMA = DOCS / "release-manifest.schema.json"
@@ -85,6 +87,8 @@ def main() -> None:
     (WRITTEN / DASHBOARD_FILE).write_text(dashboard_text(), "utf-8")
     networks = networks_markdown()
     NETWORKS.write_text(with_table(NETWORKS.read_text("utf-8"), networks.splitlines()[0], networks), "utf-8")
+    daemon = daemon_markdown()
+    CHAIN_DAEMON.write_text(with_table(CHAIN_DAEMON.read_text("utf-8"), daemon.splitlines()[0], daemon), "utf-8")
     table = faults_markdown()
     FAULTS.write_text(with_table(FAULTS.read_text("utf-8"), table.splitlines()[0], table), "utf-8")
     beside = PROVIDER.read_text("utf-8")

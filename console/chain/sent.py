@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from console import strict_json
 from console.chain.signed_record import RECORD_NAME, SignedRecord
@@ -30,7 +31,7 @@ LOCK_POLL_S = 0.05
 _MAX_RECORD = 256 * 1024
 _HASH = re.compile(r"0x[0-9a-f]{64}", re.ASCII)
 _BYTES = re.compile(r"0x(?:[0-9a-f]{2})+", re.ASCII)
-_ADDRESS = re.compile(r"0x[0-9a-f]{40}", re.ASCII)
+_ADDRESS = re.compile(r"0x[0-9a-f]{40}|[a-z]{1,40}1[02-9ac-hj-np-z]{38,100}", re.ASCII)
 
 
 class SentBookError(ChainError):
@@ -45,13 +46,16 @@ class SentTransaction:
     """0x and 64 hex digits."""
     raw: str
     """0x hex: the bytes that are sent, and sent again."""
-    chain_id: int
+    chain_id: int | str
+    """Of the EVM; of a Cosmos chain CometBFT's."""
     sender: str
-    """0x and 40 lower-case hex digits."""
+    """0x and 40 lower-case hex digits, or an account's address on a Cosmos chain."""
     nonce: int
+    """The sender's; on a Cosmos chain its sequence."""
     target: str
+    """Who is called, or the type of the message."""
     data: str
-    """Call data, 0x hex: what it is for."""
+    """What it is for: call data as 0x hex, or the messages themselves."""
     words: str
     """The call as an operator reads it."""
 
@@ -73,18 +77,18 @@ class SentBook:
         self._record = SignedRecord(folder / RECORD_NAME, by)
 
     @asynccontextmanager
-    async def held(self, chain_id: int, sender: str, deadline_s: float) -> AsyncIterator[SenderBook]:
+    async def held(self, chain_id: int | str, sender: str, deadline_s: float) -> AsyncIterator[SenderBook]:
         """Hold the sender for one transaction; other processes with the same key wait.
 
         Args:
             chain_id: The chain.
-            sender: Checksummed address.
+            sender: Its address.
             deadline_s: Seconds to wait for another process.
 
         Raises:
             SentBookError: The folder cannot be used, or another process does not finish.
         """
-        name = f"{chain_id}-{sender.lower()}"
+        name = quote(f"{chain_id}-{sender.lower()}", safe="")
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -164,7 +168,7 @@ class SenderBook:
                 and _BYTES.fullmatch(entry.raw)
                 and _ADDRESS.fullmatch(entry.sender)
                 and type(entry.nonce) is int
-                and type(entry.chain_id) is int
+                and type(entry.chain_id) in {int, str}
                 and isinstance(entry.target, str)
                 and isinstance(entry.data, str)
                 and isinstance(entry.words, str)

@@ -49,7 +49,8 @@ class Signed:
     """`controller`, or `hand` for console and command line."""
     who: str
     """Name of the user."""
-    chain_id: int
+    chain_id: int | str
+    """Of the EVM; of a Cosmos chain CometBFT's."""
     sender: str
     target: str
     words: str
@@ -95,7 +96,7 @@ class SignedRecord:
         act: str,
         *,
         what: str,
-        chain_id: int,
+        chain_id: int | str,
         sender: str,
         target: str,
         words: str,
@@ -259,9 +260,9 @@ def _take(acts: dict[str, Signed], document: Any) -> str | None:
             at=float(document["at"]),
             by=_text(document, "by", 16),
             who=_text(document, "who", 64),
-            chain_id=int(document["chain_id"]),
-            sender=_text(document, "sender", 64),
-            target=_text(document, "target", 64),
+            chain_id=_chain_id(document["chain_id"]),
+            sender=_text(document, "sender", 128),
+            target=_text(document, "target", 128),
             words=_text(document, "words", 4096),
             effect=_text(document, "effect"),
             data_sha256=_text(document, "data_sha256", 64),
@@ -274,6 +275,10 @@ def _take(acts: dict[str, Signed], document: Any) -> str | None:
 _BEGUN = (
     "id", "what", "at", "by", "who", "chain_id", "sender", "target", "words", "effect", "data_sha256", "nonce",
 )  # fmt: skip
+
+
+def _chain_id(value: object) -> int | str:
+    return str(untrusted(value, 64)) if isinstance(value, str) else int(value)  # type: ignore[call-overload]
 
 
 def _text(document: dict[str, Any], name: str, limit: int = 1024) -> str:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
-import sys
-import termios
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import console
+from console.bare_process import end_group, own_environment, own_module, start_bare
+from console.chain.kept_terminal import has_terminal, kept_terminal
 from console.chain.typed_data import TypedMessage, to_request
 from console.errors import SignerError
 from console.ports.keys import KeyDescription, KeyKind, KeyReference, Terminal
@@ -141,7 +139,7 @@ class SignerProcess:
         """End a signer that waits."""
         process, self._waiting = self._waiting, None
         if process is not None:
-            await _end(process)
+            await end_group(process)
 
     async def _have_signed(self, key: KeyReference, what: str, content: Mapping[str, object]) -> Mapping[str, object]:
         request = {"key": _key_request(key), what: dict(content)}
@@ -167,23 +165,23 @@ class SignerProcess:
             ) from None
         finally:
             complaint.cancel()
-            await _end(process)
+            await end_group(process)
         return _read_answer(answer, last)
 
     async def _let_it_ask(self, process: asyncio.subprocess.Process) -> object:
         """Leave the terminal to a signer that needs a passphrase; its answer."""
-        if self._terminal is None or not _has_terminal():
+        if self._terminal is None or not has_terminal():
             async with asyncio.timeout(self._deadline_s):
                 return await _exchange(process, {"go": False})
         try:
             async with self._terminal.lent():
-                with _kept_terminal():
+                with kept_terminal():
                     try:
                         async with asyncio.timeout(TYPING_DEADLINE_S):
                             answer = await _exchange(process, {"go": True})
                     except BaseException:
                         # Before the terminal is put back: it must not be taken again.
-                        await _end(process)
+                        await end_group(process)
                         raise
         except TimeoutError:
             raise SignerError(
@@ -226,70 +224,17 @@ async def _exchange(process: asyncio.subprocess.Process, request: Mapping[str, o
         return None
 
 
-def _has_terminal() -> bool:
-    try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
-    except OSError:
-        return False
-    return True
-
-
-@contextmanager
-def _kept_terminal() -> Iterator[None]:
-    """The terminal's settings and who is in front, put back also when a signer was killed in the middle."""
-    descriptor = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
-    try:
-        before, front = termios.tcgetattr(descriptor), os.tcgetpgrp(descriptor)
-        try:
-            yield
-        finally:
-            # From behind, which we are when the signer did not give it back, this would stop us.
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
-            try:
-                os.tcsetpgrp(descriptor, front)
-                termios.tcsetattr(descriptor, termios.TCSANOW, before)
-            except (OSError, termios.error):
-                # The terminal is gone: the hang-up says so to everybody.
-                pass
-            finally:
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTTOU})
-    finally:
-        os.close(descriptor)
-
-
 async def _start(terminal: Terminal | None, *arguments: str) -> asyncio.subprocess.Process:
-    package = Path(console.__file__).resolve().parent.parent
-    # -P and an own environment: a module in the current folder or on a foreign path must not run next to a key.
-    environment = {"PYTHONPATH": str(package), "PATH": os.defpath}
     try:
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",
-            "-s",
-            "-m",
-            "console.signer",
-            *arguments,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=environment,
-            limit=_MAX_ANSWER,
-            # A Ctrl-C in the terminal is for the console; the signer ends by itself. One that may ask keeps the
-            # terminal, behind everybody until it asks.
-            start_new_session=terminal is None,
-            process_group=None if terminal is None else 0,
+        # A Ctrl-C in the terminal is for the console; the signer ends by itself.
+        return await start_bare(
+            own_module("console.signer", *arguments),
+            own_environment(),
+            most_bytes=_MAX_ANSWER,
+            on_terminal=terminal is not None,
         )
     except OSError as error:
         raise SignerError(f"cannot start the signer: {error.strerror}", safe="nothing was sent") from error
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        try:
-            process.kill()
-        except ProcessLookupError:
-            pass
-    await process.wait()
 
 
 def _read_answer(answer: object, complaint: list[str]) -> Mapping[str, object]:

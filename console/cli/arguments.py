@@ -152,6 +152,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_status(verbs, shared)
     _add_report(verbs, shared)
     _add_audit(verbs, shared)
+    _add_fleet(verbs, shared)
     _add_propose(verbs, shared)
     _add_ready(verbs, shared)
     _add_governance(verbs, shared)
@@ -290,6 +291,12 @@ def _add_report(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     report.set_defaults(run=_verb("console.cli.report"))
 
 
+def _add_fleet(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
+    words = "every node of the network, here and over SSH: state, generation, height, peers (docs/fleet.md)"
+    fleet = verbs.add_parser("fleet", parents=[shared], help=words, description=words, allow_abbrev=False)
+    fleet.set_defaults(run=_verb("console.cli.fleet"))
+
+
 class _FileAlone(argparse.Action):
     """A file that is looked at by itself, on any machine."""
 
@@ -361,6 +368,7 @@ def _add_governance(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
 
     governance_arguments.register(verbs, shared, _verb)
     governance_arguments.register_registry(verbs, shared, _verb)
+    governance_arguments.register_provider(verbs, shared, _verb)
 
 
 def _add_node(verbs: Verbs, shared: argparse.ArgumentParser) -> None:

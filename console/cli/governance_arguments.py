@@ -23,6 +23,7 @@ STATUSES = (
 SORTS = ("id", "height", "status", "name")
 
 _ACTIONS = "console.cli.proposal_actions"
+_MESSAGES = "console.cli.chain_messages"
 
 
 def register(verbs: Verbs, shared: argparse.ArgumentParser, verb: Callable[..., Run]) -> None:
@@ -44,7 +45,8 @@ def register(verbs: Verbs, shared: argparse.ArgumentParser, verb: Callable[..., 
     _reading(add)
     vote = add("vote", _ACTIONS, "vote", "vote on a proposal with all of this validator's power")
     _number(vote)
-    vote.add_argument("choice", nargs="?", choices=("yes", "no"), help="left out with --relay")
+    choices = ("yes", "no", "abstain", "no-with-veto")
+    vote.add_argument("choice", nargs="?", choices=choices, help="a registry takes yes and no; left out with --relay")
     signed_options(vote)
     for name, words in (
         ("finalize", "store that a vote was lost or ran out; anyone may"),
@@ -65,6 +67,10 @@ def register(verbs: Verbs, shared: argparse.ArgumentParser, verb: Callable[..., 
     _number(rollback)
     rollback.add_argument("--reason", required=True, metavar="TEXT", help="kept on the chain")
     _confirmed(rollback)
+    deposit = add("deposit", _MESSAGES, "deposit", "add to the deposit of a Cosmos chain's proposal", signs=False)
+    _number(deposit)
+    deposit.add_argument("amount", metavar="COINS", help="with their denom, as 10000000stake")
+    daemon_options(deposit)
     _halt(add)
     advertise = add("advertise", _ACTIONS, "advertise", "tell the network which release this validator runs")
     advertise.add_argument("version_name", metavar="VERSION", help="the release's name, as v0.2.0")
@@ -81,8 +87,34 @@ def signing_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--dry-run", action="store_true", help="show what would be signed and its cost; send nothing")
     group.add_argument("--export", type=_path, metavar="FILE", help="write the call for another signer; send nothing")
     group.add_argument(
-        "--from", dest="sender", metavar="ADDRESS", help="with --export or --dry-run: whose key, elsewhere, will sign"
+        "--from",
+        dest="sender",
+        metavar="ADDRESS",
+        help="with --export or --dry-run: whose key, elsewhere, will sign; on a Cosmos chain the key in the daemon's"
+        " keyring",
     )
+
+
+def daemon_options(parser: argparse.ArgumentParser) -> None:
+    """Options of a verb that says something through a Cosmos chain's daemon."""
+    group = parser.add_argument_group("signing")
+    group.add_argument("--dry-run", action="store_true", help="show what would be signed and its fee; send nothing")
+    group.add_argument("--export", type=_path, metavar="FILE", help="write it for another signer; send nothing")
+    group.add_argument(
+        "--from", dest="sender", metavar="KEY", help="name or address in the daemon's keyring, instead of the settings'"
+    )
+
+
+def register_provider(verbs: Verbs, shared: argparse.ArgumentParser, verb: Callable[..., Run]) -> None:
+    """Add `provider set-status`."""
+    words = "what a provider says to its Cosmos chain"
+    provider = verbs.add_parser("provider", parents=[shared], help=words, description=words, allow_abbrev=False)
+    group = provider.add_subparsers(dest="action", metavar="ACTION", required=True)
+    status = group.add_parser("set-status", parents=[shared], help="take no new work, or take it again")
+    status.add_argument("status", choices=("ACTIVE", "PAUSED"))
+    status.add_argument("--reason", metavar="TEXT", help="kept on the chain; PAUSED needs one")
+    daemon_options(status)
+    status.set_defaults(run=verb(_MESSAGES, "provider_status"))
 
 
 def signed_options(parser: argparse.ArgumentParser) -> None:

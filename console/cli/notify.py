@@ -16,11 +16,11 @@ from urllib.parse import quote
 from console.cli.printing import complain, print_json
 from console.cli.sources import Target, network_if_named, observing
 from console.errors import HeldByOther, InputError, JournalError
-from console.monitoring.rules import Severity
 from console.notify.controller import option_of, outbox_of
-from console.notify.message import Message, plain, subject_of, utc
+from console.notify.message import utc
 from console.notify.outbox import GIVEN_UP, WAITING, Letter, Outbox
 from console.notify.sending import NotSent, Sender
+from console.notify.telling import tell, trial_message
 from console.notify.watch import Addressed, FreshSettings, Watch, again_and_again
 from console.notify_settings import NotifySettings, Service, load_notify
 from console.settings import NetworkSettings, load_network
@@ -138,28 +138,14 @@ def test(arguments: argparse.Namespace) -> int:
             "there is no service to tell", next_step="add a [notify.services.NAME] table (docs/notifications.md)"
         )
     network = arguments.network or "no network"
-    outcomes = asyncio.run(_tested(settings, [service.name for service in services], network))
+    message = trial_message(network, time.time())
+    outcomes = asyncio.run(tell(settings, [service.name for service in services], message))
     if arguments.json:
         print_json({"services": [{"name": name, "problem": problem} for name, problem in outcomes.items()]})
     else:
         for name, problem in outcomes.items():
             print(f"{name}: {problem or 'taken'}")
     return 1 if any(outcomes.values()) else 0
-
-
-async def _tested(settings: NotifySettings, names: list[str], network: str) -> dict[str, str]:
-    sentence = "This is a test: somebody ran upgrade-console notify test."
-    body = f"{sentence}\nWhat to do: nothing.\nNetwork: {plain(network, 80)}\nTime: {utc(time.time())}"
-    message = Message(Severity.INFO, subject_of(network, "test", sentence), body)
-
-    async def one(name: str) -> str:
-        try:
-            await Sender().send(settings, name, message)
-        except NotSent as error:
-            return error.what
-        return ""
-
-    return dict(zip(names, await asyncio.gather(*(one(name) for name in names)), strict=True))
 
 
 def watch(arguments: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from console.cli.calling import run_call, run_on_proposal
 from console.cli.confirming import confirm
 from console.cli.printing import complain, print_json
 from console.cli.sources import load_node, load_target
-from console.errors import ConsoleError
+from console.errors import ConsoleError, InputError
 from console.model import HaltCode, NodeCommand, NodeStatus, NodeVerb, Proposal, RegistryCall, Snapshot
 from console.operations import governance
 from console.settings import load_network
@@ -21,6 +21,13 @@ CHAIN_WAIT_S = 5.0
 
 def vote(arguments: argparse.Namespace) -> int:
     """Vote, sign a vote for somebody else to send, or send one that was signed. Raises ConsoleError."""
+    target = load_target(arguments)
+    if target.network.kind == "cosmos":
+        from console.cli import chain_messages
+
+        return chain_messages.vote(arguments, target)
+    if arguments.choice not in {None, "yes", "no"}:
+        raise InputError("the registry of an IPC network takes yes and no", safe="nothing was sent")
     if arguments.relay is not None or arguments.sign_only:
         from console.cli import signed
 
@@ -56,6 +63,11 @@ def undo(arguments: argparse.Namespace) -> int:
 
 def cancel(arguments: argparse.Namespace) -> int:
     """Take an own proposal back. Raises ConsoleError."""
+    target = load_target(arguments)
+    if target.network.kind == "cosmos":
+        from console.cli import chain_messages
+
+        return chain_messages.cancel(arguments, target)
     return run_on_proposal(arguments, governance.cancel_call)
 
 

@@ -123,7 +123,7 @@ async def _propose(arguments: argparse.Namespace, network: NetworkSettings, fiel
     target = Target(network, None)
     async with observing(target) as (chain, observer), calling(target, arguments.key) as (reader, calls):
         try:
-            await chain.check_registry()
+            await chain.check()
         except EndpointDown as error:
             raise explained(error, network, None) from error
         snapshot = await observer.snapshot()

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from console.model.audit import AuditEntry as AuditEntry
     from console.model.audit import AuditKind as AuditKind
     from console.model.audit import AuditReading as AuditReading
+    from console.model.ballot import Ballot as Ballot
+    from console.model.ballot import Coin as Coin
+    from console.model.ballot import Tally as Tally
+    from console.model.ballot import VoteRules as VoteRules
+    from console.model.chain_message import ChainMessage as ChainMessage
+    from console.model.chain_message import DaemonRole as DaemonRole
+    from console.model.chain_message import MessageReview as MessageReview
     from console.model.contracts import NOBODY as NOBODY
     from console.model.contracts import CodeVerdict as CodeVerdict
     from console.model.contracts import CutAction as CutAction
@@ -28,6 +35,9 @@ if TYPE_CHECKING:
     from console.model.contracts import LinkedReview as LinkedReview
     from console.model.contracts import Selector as Selector
     from console.model.contracts import Upgradable as Upgradable
+    from console.model.cosmos import ApplicationVersion as ApplicationVersion
+    from console.model.cosmos import CosmosFacts as CosmosFacts
+    from console.model.cosmos import ModuleVersion as ModuleVersion
     from console.model.course import Course as Course
     from console.model.course import Trend as Trend
     from console.model.crossing import Back as Back
@@ -38,6 +48,8 @@ if TYPE_CHECKING:
     from console.model.events import events_between as events_between
     from console.model.events import remembered as remembered
     from console.model.fetching import Fetching as Fetching
+    from console.model.fleet import FleetNode as FleetNode
+    from console.model.fleet import OwnConsensus as OwnConsensus
     from console.model.go import GoTerm as GoTerm
     from console.model.go import Reckoning as Reckoning
     from console.model.go import reckon as reckon
@@ -55,7 +67,9 @@ if TYPE_CHECKING:
     from console.model.governance import ValidatorVote as ValidatorVote
     from console.model.moment import Moment as Moment
     from console.model.moment import Scene as Scene
+    from console.model.network import Bond as Bond
     from console.model.network import NetworkIdentity as NetworkIdentity
+    from console.model.network import Stake as Stake
     from console.model.network import Validator as Validator
     from console.model.node import GENESIS as GENESIS
     from console.model.node import NOT_VOTED as NOT_VOTED
@@ -123,30 +137,40 @@ if TYPE_CHECKING:
     from console.model.standing import Accent as Accent
     from console.model.standing import Stage as Stage
     from console.model.standing import Standing as Standing
+    from console.model.success_rule import SuccessMeasure as SuccessMeasure
+    from console.model.success_rule import UpgradeSuccess as UpgradeSuccess
+    from console.model.success_rule import network_zone as network_zone
+    from console.model.success_rule import seconds_past as seconds_past
+    from console.model.success_rule import upgrade_success as upgrade_success
     from console.model.traffic import Traffic as Traffic
     from console.model.traffic import TrafficSample as TrafficSample
     from console.model.validator_record import Signed as Signed
     from console.model.validator_record import SigningRecord as SigningRecord
     from console.model.validator_record import Stance as Stance
+    from console.model.zone import Zone as Zone
 
 _PARTS = {
     "agreement": "Agreement AgreementState",
     "audit": "AuditCheck AuditEntry AuditKind AuditReading",
+    "ballot": "Ballot Coin Tally VoteRules",
+    "chain_message": "ChainMessage DaemonRole MessageReview",
     "contracts": (
         "NOBODY CodeVerdict CutAction CutCheck CutReview CutWatch DiamondView Facet FacetChange FacetCut "
         "LinkedReview Selector Upgradable"
     ),
+    "cosmos": "ApplicationVersion CosmosFacts ModuleVersion",
     "course": "Course Trend",
     "crossing": "Back RoundVotes missed_its_halt power_back",
     "events": "Event events_between remembered",
     "fetching": "Fetching",
+    "fleet": "FleetNode OwnConsensus",
     "go": "GoTerm Reckoning reckon",
     "governance": (
         "Approval ApprovalKind CallOutcome CallReview Choice Governance HaltCode LinkedCall RegistryCall "
         "RegistryRules SigningKey ValidatorVote"
     ),
     "moment": "Moment Scene",
-    "network": "NetworkIdentity Validator",
+    "network": "Bond NetworkIdentity Stake Validator",
     "node": (
         "GENESIS NOT_VOTED Arming Attempt Crossing NodeRun NodeState NodeStatus PlanOrigin Preparation shown_state"
     ),
@@ -168,8 +192,10 @@ _PARTS = {
     "snapshot": "ChainView NodeHeight Snapshot Upgrade upgrade_of",
     "stall": "Stalled stalled",
     "standing": "ACCENTS UNSAID Accent Stage Standing",
+    "success_rule": "SuccessMeasure UpgradeSuccess network_zone seconds_past upgrade_success",
     "traffic": "Traffic TrafficSample",
     "validator_record": "Signed SigningRecord Stance",
+    "zone": "Zone",
 }
 """The nouns of each module."""
 

@@ -3,38 +3,52 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from console.errors import ControllerDown, NodeError
-from console.model import KnownRelease, NodeStatus
+from console.errors import NodeError
+from console.model import KnownRelease, NodeStatus, OwnConsensus
 from console.node import protocol
+from console.node.link.link import Link, Stream
+from console.node.link.local import LocalLink
 from console.settings_table import SettingChange
-
-_SHORT_PATH = 100
-"""Longest socket path given to the kernel directly; its own limit is 108 bytes on Linux and 104 on macOS."""
+from console.text import untrusted
 
 _COMMAND_DEADLINE_S = 90.0
 """Seconds for start, stop and restart: a stop may wait for the node's own grace."""
 
 _LONG_DEADLINE_S = 600.0
 """Seconds for what copies, restores or hashes the node's data, and for what crosses with it."""
+_MAX_SENTENCE = 4096
 
 
 class NodeClient:
     """Talks to one node's controller.
 
     Args:
-        state_dir: The controller's folder.
+        way: The controller's folder on this machine, or a way to one elsewhere.
         deadline_s: Seconds for an answer to a question; commands have their own longer deadline.
     """
 
-    def __init__(self, state_dir: Path, *, deadline_s: float = 2.0) -> None:
-        self._run_dir = state_dir / "run"
+    def __init__(self, way: Path | Link, *, deadline_s: float = 2.0) -> None:
+        self._link: Link = LocalLink(way) if isinstance(way, Path) else way
         self._deadline_s = deadline_s
+        self._keeping = 0
+        self._kept: tuple[AsyncExitStack, Stream] | None = None
+        self._using = asyncio.Lock()
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Ask all that is asked meanwhile over one connection, which may cost more than an answer; one by one."""
+        self._keeping += 1
+        try:
+            yield
+        finally:
+            self._keeping -= 1
+            if not self._keeping:
+                await self._let_go()
 
     async def status(self) -> NodeStatus:
         """The node's status now.
@@ -44,6 +58,10 @@ class NodeClient:
             NodeError: The answer is not understood.
         """
         return protocol.status_from_json(await self._ask("status", {}, self._deadline_s))
+
+    async def consensus(self) -> OwnConsensus | None:
+        """The node's part in consensus; None while it does not answer its controller. Raises as `status`."""
+        return protocol.consensus_from_json(await self._ask("consensus", {}, self._deadline_s))
 
     async def start(self) -> NodeStatus:
         """Start the node; also ends STOPPED_BY_OPERATOR. Raises as `status`, and NodeError when refused."""
@@ -95,7 +113,8 @@ class NodeClient:
 
         Raises as `start`.
         """
-        given: dict[str, Any] = {"name": name, "binary": str(binary.absolute())}
+        there = await self._link.carried(binary)
+        given: dict[str, Any] = {"name": name, "binary": str(there)}
         return await self._long("add_upgrade", **given, **({"force": True} if force else {}))
 
     async def plan_ahead(self, name: str, height: int, *, force: bool = False) -> NodeStatus:
@@ -136,9 +155,14 @@ class NodeClient:
         """Every rollback point, newest first, with its age, true cost, method and sentence. Raises as `start`."""
         return _objects(await self._ask("points", {}, _COMMAND_DEADLINE_S), "points")
 
-    async def verify(self) -> list[dict[str, Any]]:
-        """Have every generation and rollback point read and compared; one finding each. Raises as `start`."""
-        return _objects(await self._ask("verify", {}, _LONG_DEADLINE_S), "findings")
+    async def verify(self, what: Literal["all", "generations", "points"] = "all") -> list[dict[str, Any]]:
+        """Have every generation and rollback point, or those alone, read and compared; one finding each.
+
+        Raises as `start`.
+        """
+        # Without a word it is all: controllers of before know no other.
+        asked = {} if what == "all" else {"what": what}
+        return _objects(await self._ask("verify", asked, _LONG_DEADLINE_S), "findings")
 
     async def release(self, name: str = "") -> KnownRelease:
         """What is verified of a generation's release, of the newest plan's without a name. Raises as `start`."""
@@ -147,7 +171,10 @@ class NodeClient:
 
     async def config(self, key: str | None = None) -> dict[str, Any]:
         """Settings in force, all or one, and why what was set here is not obeyed. Raises as `start`."""
-        return await self._ask("config", {} if key is None else {"key": key}, self._deadline_s)
+        found: dict[str, Any] = protocol.safe(
+            await self._ask("config", {} if key is None else {"key": key}, self._deadline_s)
+        )
+        return found
 
     async def config_set(self, changes: Mapping[str, str], reason: str = "") -> tuple[SettingChange, ...]:
         """Set some settings, all or none; what was changed. Raises as `start`."""
@@ -162,7 +189,8 @@ class NodeClient:
     async def log_tail(self, source: str, lines: int) -> list[str]:
         """Last lines of the `node` or `controller` log. Raises as `start`."""
         answer = await self._ask("logs", {"source": source, "lines": lines}, self._deadline_s)
-        return [str(line) for line in answer.get("lines", [])]
+        found = answer.get("lines")
+        return [str(untrusted(line, protocol.MAX_LINE)) for line in found] if isinstance(found, list) else []
 
     async def events(self, since: int = 0) -> list[dict[str, Any]]:
         """Journal events after sequence number `since`, oldest first. Raises as `start`."""
@@ -175,11 +203,10 @@ class NodeClient:
         Raises:
             ControllerDown: Nobody answers, or the controller ended.
         """
-        async with self._connection() as (reader, writer):
-            writer.write(protocol.encode({"jsonrpc": "2.0", "id": 1, "method": "subscribe", "params": {}}))
-            await writer.drain()
+        async with self._link.opened() as stream:
+            await stream.send(protocol.encode({"jsonrpc": "2.0", "id": 1, "method": "subscribe", "params": {}}))
             while True:
-                message = await self._read(reader)
+                message = protocol.decode(await stream.line())
                 body = message.get("params") if message.get("method") == "status" else message.get("result")
                 if isinstance(body, dict):
                     yield protocol.status_from_json(body)
@@ -191,66 +218,44 @@ class NodeClient:
         return protocol.status_from_json(await self._ask(method, parameters, _LONG_DEADLINE_S))
 
     async def _ask(self, method: str, parameters: dict[str, Any], deadline_s: float) -> dict[str, Any]:
+        deadline_s += self._link.slack_s
         try:
-            async with asyncio.timeout(deadline_s), self._connection() as (reader, writer):
-                writer.write(protocol.encode({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}))
-                await writer.drain()
-                message = await self._read(reader)
+            async with asyncio.timeout(deadline_s), self._stream() as stream:
+                await stream.send(protocol.encode({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}))
+                message = protocol.decode(await stream.line())
         except TimeoutError as error:
-            raise ControllerDown(
-                f"the controller did not answer {method} within {deadline_s:g} seconds",
-                safe="the node itself goes on as it was",
-                next_step="look at the controller's log",
-            ) from error
+            raise self._link.silent(method, deadline_s) from error
         problem = message.get("error")
         if isinstance(problem, dict):
-            raise NodeError(str(problem.get("message", "the controller refused")))
+            raise NodeError(str(untrusted(problem.get("message", "the controller refused"), _MAX_SENTENCE)))
         result = message.get("result")
         if not isinstance(result, dict):
             raise NodeError("the controller's answer is not understood")
         return result
 
-    async def _read(self, reader: asyncio.StreamReader) -> dict[str, Any]:
-        try:
-            line = await reader.readline()
-        except (OSError, ValueError) as error:
-            raise self._down() from error
-        if not line:
-            raise self._down()
-        return protocol.decode(line)
-
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-        path = str(self._run_dir / protocol.SOCKET_NAME)
-        folder = -1
-        try:
-            if len(path.encode()) > _SHORT_PATH:
-                folder = os.open(self._run_dir, os.O_RDONLY | os.O_DIRECTORY)
-                path = f"/proc/self/fd/{folder}/{protocol.SOCKET_NAME}"
-            reader, writer = await asyncio.open_unix_connection(path, limit=protocol.MAX_LINE)
-        except OSError as error:
-            raise self._down() from error
-        finally:
-            if folder >= 0:
-                os.close(folder)
-        try:
-            yield reader, writer
-        except OSError as error:
-            # The controller ended between connecting and writing.
-            raise self._down() from error
-        finally:
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
+    async def _stream(self) -> AsyncIterator[Stream]:
+        if not self._keeping:
+            async with self._link.opened() as stream:
+                yield stream
+            return
+        async with self._using:
+            if self._kept is None:
+                opening = AsyncExitStack()
+                self._kept = (opening, await opening.enter_async_context(self._link.opened()))
+            try:
+                yield self._kept[1]
+            except BaseException:
+                # An answer that still comes would be taken for that to the next question.
+                await self._let_go()
+                raise
 
-    def _down(self) -> ControllerDown:
-        return ControllerDown(
-            f"no controller answers in {self._run_dir}",
-            safe="a running node goes on without it",
-            next_step="start it with `upgrade-console node run`",
-        )
+    async def _let_go(self) -> None:
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            await kept[0].aclose()
 
 
 def _objects(answer: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     found = answer.get(key)
-    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+    return [protocol.safe(entry) for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []

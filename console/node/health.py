@@ -255,7 +255,7 @@ class Health:
             watch.take(probe.measure(reading, self._known), amount)
         self._start = follow_start(self._start, reading)
         self._readings.append(reading)
-        self._known = _with_known(self._known, reading)
+        self._known = with_known(self._known, reading)
         self._crossing, self._counting = crossing, counts
 
     def judge(self, now: float) -> HealthReport:
@@ -308,7 +308,7 @@ class Health:
         return dataclasses.replace(finding, follows=instead)
 
 
-def _with_known(known: HealthReading, reading: HealthReading) -> HealthReading:
+def with_known(known: HealthReading, reading: HealthReading) -> HealthReading:
     """The reading, and for what it does not tell the value that was known before."""
     missing = {
         entry.name: getattr(known, entry.name)

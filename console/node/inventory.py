@@ -97,9 +97,16 @@ class Inventory:
         )
         return {**document, "own_bytes": cost.own_bytes, "exact": cost.exact, "sentence": sentence}
 
-    def verified(self) -> tuple[Finding, ...]:
-        """Hash every binary and check every rollback point against what was recorded; reads everything."""
-        return (*self._verified_generations(), *self._verified_points())
+    def verified(self, what: str = "all") -> tuple[Finding, ...]:
+        """Hash binaries and check rollback points against what was recorded; reads all of their bytes.
+
+        Args:
+            what: `all`, `generations` or `points`.
+        """
+        return (
+            *(self._verified_generations() if what != "points" else ()),
+            *(self._verified_points() if what != "generations" else ()),
+        )
 
     def _verified_generations(self) -> Iterator[Finding]:
         states = self.generations.all()

@@ -17,6 +17,7 @@ from console.model import (
     Fetching,
     KnownRelease,
     NodeStatus,
+    OwnConsensus,
     PlanOrigin,
     Preparation,
     Proof,
@@ -75,6 +76,17 @@ def decode(line: bytes) -> dict[str, Any]:
     if not isinstance(message, dict):
         raise NodeError("the other end of the control socket did not send a JSON object")
     return message
+
+
+def safe(value: Any) -> Any:
+    """A decoded value with every text in it made safe to show: the other end may be another machine."""
+    if isinstance(value, str):
+        return str(untrusted(value, MAX_LINE))
+    if isinstance(value, list):
+        return [safe(each) for each in value]
+    if isinstance(value, dict):
+        return {str(untrusted(key, MAX_LINE)): safe(each) for key, each in value.items()}
+    return value
 
 
 def _plain(value: object) -> object:
@@ -183,6 +195,31 @@ def status_to_json(status: NodeStatus) -> dict[str, Any]:
     document["fetching"] = None if status.fetching is None else dataclasses.asdict(status.fetching)
     document["proof"] = None if status.proof is None else dataclasses.asdict(status.proof)
     return document
+
+
+def consensus_to_json(consensus: OwnConsensus | None) -> dict[str, Any]:
+    """A node's part in consensus as plain JSON values."""
+    return {"consensus": None if consensus is None else dataclasses.asdict(consensus)}
+
+
+def consensus_from_json(document: dict[str, Any]) -> OwnConsensus | None:
+    """The reverse of `consensus_to_json`; keys of later versions are dropped.
+
+    Raises:
+        NodeError: A value is missing or of another kind.
+    """
+    found = document.get("consensus")
+    if found is None:
+        return None
+    try:
+        values = {field.name: found[field.name] for field in dataclasses.fields(OwnConsensus)}
+        address = str(untrusted(values.pop("consensus_address"), 40))
+        flags = {name: values.pop(name) is True for name in ("catching_up", "signed")}
+        if not all(isinstance(value, int) and value >= 0 for value in values.values()):
+            raise ValueError("a number is none")
+        return OwnConsensus(**values, **flags, consensus_address=address)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise NodeError(f"the controller's answer is not understood ({error})") from error
 
 
 def _fetching_from_json(document: dict[str, Any] | None) -> Fetching | None:

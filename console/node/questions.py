@@ -193,9 +193,15 @@ QUESTIONS: tuple[Question, ...] = (
     Question("restore", (_NAME, _REASON)),
     # What the service answers by itself.
     Question("status", changes=False, answer=Answer.OWN),
+    Question("consensus", changes=False, answer=Answer.OWN),
     Question("generations", changes=False, answer=Answer.OWN),
     Question("points", changes=False, answer=Answer.OWN),
-    Question("verify", changes=False, answer=Answer.OWN),
+    Question(
+        "verify",
+        (Parameter("what", one_of("all", "generations", "points"), required=False),),
+        changes=False,
+        answer=Answer.OWN,
+    ),
     Question("release", (Parameter("name", name, required=False),), changes=False, answer=Answer.OWN),
     Question("config", (Parameter("key", text(MAX_NAME), required=False),), changes=False, answer=Answer.OWN),
     Question("config_set", (Parameter("changes", changes), _SAID), answer=Answer.OWN),

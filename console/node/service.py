@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from console.errors import ConsoleError, HeldByOther, InputError, NodeError
-from console.model import NodeStatus
+from console.model import NodeStatus, OwnConsensus
 from console.node import protocol
 from console.node.bell import Bell
 from console.node.controller import Controller
@@ -26,6 +26,7 @@ from console.node.live_settings import LiveSettings
 from console.node.plan_ahead import check_ahead, write_ahead
 from console.node.questions import COMMANDS, Answer, Question, question
 from console.node.wasm_migrations import MIGRATION_TRIED
+from console.ports.chain import ConsensusReading
 from console.text import untrusted
 
 _LOG = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ class ControllerService:
         self._connections: set[asyncio.Task[None]] = set()
         self._own: dict[str, Callable[[dict[str, Any], str], Awaitable[dict[str, Any]]]] = {
             "status": self._status,
+            "consensus": self._consensus,
             "generations": self._generations,
             "points": self._points,
             "verify": self._verify,
@@ -221,6 +223,10 @@ class ControllerService:
     async def _status(self, _: dict[str, Any], __: str) -> dict[str, Any]:
         return protocol.status_to_json(self._controller.status())
 
+    async def _consensus(self, _: dict[str, Any], __: str) -> dict[str, Any]:
+        seen = self._controller.known().consensus
+        return protocol.consensus_to_json(None if seen is None else own_consensus(seen))
+
     async def _generations(self, _: dict[str, Any], __: str) -> dict[str, Any]:
         found = await asyncio.to_thread(self._known_inventory().generation_documents)
         return {"generations": protocol.newest_that_fit(found)}
@@ -229,8 +235,8 @@ class ControllerService:
         found = await asyncio.to_thread(self._known_inventory().point_documents)
         return {"points": protocol.newest_that_fit(found[::-1])[::-1]}
 
-    async def _verify(self, _: dict[str, Any], __: str) -> dict[str, Any]:
-        found = await asyncio.to_thread(self._known_inventory().verified)
+    async def _verify(self, parameters: dict[str, Any], _: str) -> dict[str, Any]:
+        found = await asyncio.to_thread(self._known_inventory().verified, parameters.get("what", "all"))
         return {"findings": protocol.newest_that_fit([finding.to_json() for finding in found])}
 
     async def _release(self, parameters: dict[str, Any], _: str) -> dict[str, Any]:
@@ -289,6 +295,20 @@ class ControllerService:
         if self._live is None:
             raise NodeError("this controller has no settings that can be changed", safe="nothing was changed")
         return self._live
+
+
+def own_consensus(seen: ConsensusReading) -> OwnConsensus:
+    """The node's part in consensus, of all that one reading of it says."""
+    return OwnConsensus(
+        height=seen.height,
+        app_height=seen.app_height,
+        catching_up=seen.catching_up,
+        peers=seen.peers,
+        power=seen.own_power,
+        total_power=seen.total_power,
+        signed=seen.own_signature,
+        consensus_address=seen.own_consensus_address,
+    )
 
 
 def tail(path: Path, lines: int) -> list[str]:

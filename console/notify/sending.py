@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 
-import console
+from console.bare_process import own_environment, own_module, start_bare
 from console.errors import ConsoleError
 from console.notify.message import Message
 from console.notify_settings import NotifySettings
@@ -78,24 +75,16 @@ class Sender:
 
 
 async def _start(proxy: str) -> asyncio.subprocess.Process:
-    package = Path(console.__file__).resolve().parent.parent
     # Nothing of our environment: it may name proxies, and a home with a .netrc of other passwords.
-    environment = {"PYTHONPATH": str(package), "PATH": os.defpath, "HOME": "/nonexistent"}
+    environment = {**own_environment(), "HOME": "/nonexistent"}
     if proxy:
         environment |= {"http_proxy": proxy, "https_proxy": proxy}
     try:
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",
-            "-s",
-            "-m",
-            "console.notify.sender",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
+        return await start_bare(
+            own_module("console.notify.sender"),
+            environment,
+            most_bytes=_MAX_ANSWER,
             stderr=asyncio.subprocess.DEVNULL,
-            env=environment,
-            limit=_MAX_ANSWER,
-            start_new_session=True,
         )
     except OSError as error:
         raise NotSent(f"cannot start the sending process: {error.strerror}") from error

@@ -62,7 +62,8 @@ class AuditTrail:
         for record in self._records():
             problems += [f"{problem}." for problem in record.problems]
             # One user's record holds what was signed for every network.
-            signed += [_signed_entry(act) for act in record.acts if act.chain_id == self._network.evm_chain_id]
+            own = {self._network.evm_chain_id, self._network.chain_id}
+            signed += [_signed_entry(act) for act in record.acts if act.chain_id in own]
         entries = sorted([*self._events, *signed], key=lambda entry: entry.at)
         return AuditReading(tuple(entries), tuple(problems), self._forgotten)
 

@@ -26,29 +26,37 @@ class ConfigControl(Protocol):
     async def config_unset(self, key: str, reason: str = "") -> tuple[SettingChange, ...]: ...
 
 
-async def shown(control: ConfigControl, node: NodeSettings, key: str | None = None) -> dict[str, Any]:
-    """Settings in force: the controller's word, or what the files say when none runs. Raises InputError, NodeError."""
+async def shown(control: ConfigControl, node: NodeSettings | None, key: str | None = None) -> dict[str, Any]:
+    """Settings in force: the controller's word, or what the files say when none runs. Raises InputError, NodeError.
+
+    Args:
+        control: The controller's client.
+        node: The node's settings; None for one on another machine, where only the controller is asked.
+        key: Only this one.
+    """
     try:
         return await control.config(key)
     except ControllerDown:
+        if node is None:
+            raise
         live = LiveSettings(node, _refuse)
         return settings_to_json(live.all() if key is None else (live.get(key),), live.problem)
 
 
 async def changed(
-    control: ConfigControl, node: NodeSettings, changes: Mapping[str, str], reason: str = ""
+    control: ConfigControl, node: NodeSettings | None, changes: Mapping[str, str], reason: str = ""
 ) -> tuple[SettingChange, ...]:
     """Set some settings, all or none.
 
     Raises:
         InputError: A name or a value is not acceptable.
         NodeError: Refused by the controller, or the file cannot be written.
-        ControllerDown: A controller runs and does not answer.
+        ControllerDown: A controller runs and does not answer, or it is on another machine.
     """
     try:
         return await control.config_set(changes, reason)
     except ControllerDown:
-        if controller_holds(node):
+        if node is None or controller_holds(node):
             raise
 
     def write() -> tuple[SettingChange, ...]:
@@ -58,12 +66,14 @@ async def changed(
     return await asyncio.to_thread(write)
 
 
-async def unset(control: ConfigControl, node: NodeSettings, key: str, reason: str = "") -> tuple[SettingChange, ...]:
+async def unset(
+    control: ConfigControl, node: NodeSettings | None, key: str, reason: str = ""
+) -> tuple[SettingChange, ...]:
     """Let the settings file say it again. Raises as `changed`."""
     try:
         return await control.config_unset(key, reason)
     except ControllerDown:
-        if controller_holds(node):
+        if node is None or controller_holds(node):
             raise
 
     def write() -> tuple[SettingChange, ...]:

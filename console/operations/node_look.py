@@ -8,7 +8,7 @@ import shutil
 from collections import deque
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from console import __version__
 from console.chain.signing import SignerProcess, own_key_warning
@@ -174,6 +174,47 @@ def listed(node: NodeSettings) -> dict[str, Any]:
     """Generations and rollback points of a node. Raises NodeError."""
     inventory = Inventory.of(node)
     return {"generations": inventory.generation_documents(), "points": inventory.point_documents()}
+
+
+class AskedNode(Protocol):
+    """What looking at a node of another machine needs of its controller's client. All raise ControllerDown."""
+
+    async def generations(self) -> list[dict[str, Any]]: ...
+    async def points(self) -> list[dict[str, Any]]: ...
+    async def verify(self) -> list[dict[str, Any]]: ...
+    async def events(self, since: int = 0) -> list[dict[str, Any]]: ...
+
+
+async def listed_elsewhere(control: AskedNode) -> dict[str, Any]:
+    """The same of a node on another machine, as its controller tells it. Raises NodeError."""
+    found = {"generations": await control.generations(), "points": await control.points()}
+    _has(found["generations"], "name", "current", "complete", "missing", "verified", "sha256", "problem", "origin")
+    _has(found["points"], "name", "sentence")
+    return found
+
+
+async def verified_elsewhere(control: AskedNode) -> tuple[Finding, ...]:
+    """`verify` of a node on another machine. Raises NodeError."""
+    return tuple(Finding.from_json(each) for each in await control.verify())
+
+
+async def events_elsewhere(control: AskedNode, *, since: int = 0, newest: int = 100) -> list[dict[str, Any]]:
+    """`events` of a node on another machine. Raises NodeError."""
+    kept: deque[dict[str, Any]] = deque(maxlen=newest)
+    while page := await control.events(since):
+        _has(page, "seq", "at", "attempt", "kind", "detail")
+        kept.extend(page)
+        if page[-1]["seq"] <= since:
+            raise NodeError("the controller's journal does not go on as it should")
+        since = page[-1]["seq"]
+    return list(kept)
+
+
+def _has(entries: list[dict[str, Any]], *keys: str) -> None:
+    """Raises NodeError: an entry of another machine's controller lacks something."""
+    for entry in entries:
+        if missing := [key for key in keys if key not in entry]:
+            raise NodeError(f"the controller's answer is not understood (it lacks {missing[0]})")
 
 
 def upgrade_info(node: NodeSettings) -> dict[str, Any]:

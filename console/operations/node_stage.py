@@ -88,7 +88,7 @@ async def stage_upgrade(
         binary = await asyncio.to_thread(given_image, node, str(binary), engine_of())
     check_binary(binary)
     if checksum:
-        await asyncio.to_thread(_compare, binary, checksum)
+        await asyncio.to_thread(compare, binary, checksum)
     try:
         if height is not None:
             before = await control.status()
@@ -103,6 +103,30 @@ async def stage_upgrade(
         status = await control.plan_ahead(name, height, force=force)
         lines.append(f"{plan_path(node)} plans it for height {height}")
     return Staged(status, tuple(lines))
+
+
+async def stage_elsewhere(
+    control: StageControl, name: str, binary: Path, *, force: bool = False, checksum: str = ""
+) -> Staged:
+    """Carry a binary to the machine of the controller and stage it there.
+
+    Args:
+        control: The controller's client.
+        name: The plan's name.
+        binary: The file, on this machine.
+        force: Replace other bytes of that name that were never run.
+        checksum: As in `stage_upgrade`.
+
+    Raises:
+        InputError: The file; nothing was carried.
+        NodeError: The controller refused.
+        ControllerDown: The way there is lost, or no controller answers there.
+    """
+    check_binary(binary)
+    if checksum:
+        await asyncio.to_thread(compare, binary, checksum)
+    status = await control.add_upgrade(name, binary, force=force)
+    return Staged(status, (f"{binary} is given for {untrusted(name)}",))
 
 
 def give_manifest(network: NetworkSettings, node: NodeSettings, name: str, manifest: Path) -> Staged:
@@ -140,7 +164,7 @@ def give_manifest(network: NetworkSettings, node: NodeSettings, name: str, manif
     return Staged(None, (line,))
 
 
-def _compare(binary: Path, checksum: str) -> None:
+def compare(binary: Path, checksum: str) -> None:
     """Raises InputError when the file has another checksum than the operator was told."""
     try:
         wanted = read_checksum(checksum)

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from console.procedures.announcements import ANNOUNCE
+from console.procedures.hotfix import HOTFIX
 from console.procedures.look import LOOK
+from console.procedures.pre_upgrade import CHECKLIST_1H, CHECKLIST_24H, CHECKLIST_NOW
 from console.procedures.step import Procedure
 
-BUILT_IN: tuple[Procedure, ...] = (LOOK,)
+BUILT_IN: tuple[Procedure, ...] = (
+    LOOK,
+    CHECKLIST_24H,
+    CHECKLIST_1H,
+    CHECKLIST_NOW,
+    ANNOUNCE,
+    HOTFIX,
+)

@@ -17,6 +17,7 @@ from typing import Protocol
 from console.errors import ConsoleError, InputError, JournalError
 from console.model import Finding, Outcome, RunState, Snapshot, StepKind
 from console.node.client import NodeClient
+from console.ports.keys import Terminal
 from console.procedures.progress import Move, Progress, next_move, shown
 from console.procedures.run_journal import RunJournal, refuse_secret
 from console.procedures.step import Step, StepWork, failed, found, passed, skipped
@@ -40,6 +41,8 @@ class Place:
     """Reads chain and node once."""
     clock: Callable[[], float]
     """Unix seconds."""
+    terminal: Terminal | None = None
+    """Where a signer or a keyring may ask; None where nobody is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,10 @@ class RunContext:
     @property
     def person(self) -> UntrustedText:
         return self._person.name
+
+    @property
+    def terminal(self) -> Terminal | None:
+        return self._place.terminal
 
     @property
     def folder(self) -> Path:

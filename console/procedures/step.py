@@ -10,6 +10,7 @@ from typing import Protocol
 from console.model import Finding, Snapshot, StepKind
 from console.model.procedure import failed, found, passed, skipped, warned
 from console.node.client import NodeClient
+from console.ports.keys import Terminal
 from console.settings import NetworkSettings, NodeSettings
 from console.text import UntrustedText
 
@@ -50,6 +51,11 @@ class StepContext(Protocol):
     @property
     def person(self) -> UntrustedText:
         """Who runs it."""
+        ...
+
+    @property
+    def terminal(self) -> Terminal | None:
+        """On which a signer or a keyring may ask for its passphrase; None where nobody is."""
         ...
 
     @property

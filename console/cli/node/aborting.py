@@ -44,9 +44,10 @@ def abort(arguments: argparse.Namespace) -> int:
         _show_count(count, as_json=False)
         print(ABORT_WORDS.sentence("abort", node.name, network.name), flush=True)
     _confirm(network, arguments.yes_network)
-    from console.node.client import NodeClient
+    from console.operations.controllers import here
 
-    status = asked(network, node, go_back(NodeClient(node.state_dir), count, reason))
+    member = here(node)
+    status = asked(network, member, go_back(member.client, count, reason))
     show_status(status, as_json=arguments.json)
     return 0
 

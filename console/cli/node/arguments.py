@@ -43,6 +43,7 @@ def _set_up(add: AddVerb) -> None:
         "With Cosmovisor's variables or its config file, what stands behind `--` is the daemon's own arguments."
     )
     _cosmovisor_config(run)
+    add("pipe", "piping", "pipe", "what another machine's console starts here by SSH (docs/fleet.md)")
     unit = add("unit", "setting_up", "unit", "print a systemd unit that runs this node's controller")
     unit.add_argument("--as-user", default="", metavar="USER", help="who it runs as (default: the manager's own)")
     unit.add_argument("--for-user", action="store_true", help="a unit for `systemctl --user`")

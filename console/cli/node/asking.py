@@ -7,15 +7,15 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
-from console.cli.node.choosing import chosen
+from console.cli.node.choosing import controlled
 from console.cli.node.showing import release_lines, show_status, silent, status_document
 from console.cli.printing import complain, print_json
 from console.errors import ControllerDown
 from console.model import NodeCommand, NodeStatus, NodeVerb
-from console.settings import NetworkSettings, NodeSettings
+from console.settings import NetworkSettings
 
 if TYPE_CHECKING:
-    from console.node.client import NodeClient
+    from console.operations.controllers import Member
 
 
 def status(arguments: argparse.Namespace) -> int:
@@ -24,15 +24,14 @@ def status(arguments: argparse.Namespace) -> int:
     Raises:
         ConsoleError: Neither says anything.
     """
-    from console.node.client import NodeClient
     from console.node.journalled import journalled_status
 
-    network, node = chosen(arguments)
+    network, node = controlled(arguments)
     try:
-        found = asyncio.run(NodeClient(node.state_dir).status())
+        found = asyncio.run(node.client.status())
     except ControllerDown as down:
-        error = silent(down, network, node)
-        journalled = journalled_status(node.state_dir, node.name)
+        error = silent(down, network, node.local)
+        journalled = None if node.local is None else journalled_status(node.local.state_dir, node.name)
         if journalled is None:
             raise error from down
         show_status(journalled, as_json=arguments.json, journalled=True)
@@ -50,7 +49,7 @@ def command(arguments: argparse.Namespace) -> int:
     """
     from console.operations.node_command import WORDS, perform, typed_reason
 
-    network, node = chosen(arguments)
+    network, node = controlled(arguments)
     wanted = _commands(arguments)
     for each in wanted:
         if WORDS[each.verb].reason and not WORDS[each.verb].bare:
@@ -61,7 +60,7 @@ def command(arguments: argparse.Namespace) -> int:
         words = WORDS[each.verb]
         if words.reason and not words.bare and not arguments.json:
             print(words.sentence(each.verb, node.name, network.name), flush=True)
-        found = asked(network, node, perform(_client(node), each))
+        found = asked(network, node, perform(node.client, each))
     assert found is not None  # there is a command for every verb
     show_status(found, as_json=arguments.json)
     return 0
@@ -89,9 +88,9 @@ def backup(arguments: argparse.Namespace) -> int:
     """`node backup [NAME]`: take a rollback point now. Raises ConsoleError."""
     import time
 
-    network, node = chosen(arguments)
+    network, node = controlled(arguments)
     name = arguments.name or time.strftime("by-hand-%Y%m%d-%H%M%S", time.gmtime())
-    found, point = asked(network, node, _client(node).backup(name))
+    found, point = asked(network, node, node.client.backup(name))
     if arguments.json:
         print_json({**status_document(found), "point": point})
     else:
@@ -103,8 +102,8 @@ def release(arguments: argparse.Namespace) -> int:
     """`node show-release [NAME]`: what is verified of a plan's release. Raises ConsoleError."""
     import dataclasses
 
-    network, node = chosen(arguments)
-    found = asked(network, node, _client(node).release(arguments.name or ""))
+    network, node = controlled(arguments)
+    found = asked(network, node, node.client.release(arguments.name or ""))
     if arguments.json:
         print_json({**dataclasses.asdict(found), "facts": dict(found.facts)})
     else:
@@ -116,13 +115,13 @@ def prepare(arguments: argparse.Namespace) -> int:
     """`node prepare-upgrade`: follow the open plan until it is ready. Raises ConsoleError: why it is not."""
     from console.operations.node import prepare_upgrade
 
-    network, node = chosen(arguments)
-    found = asked(network, node, prepare_upgrade(_client(node), arguments.wait))
+    network, node = controlled(arguments)
+    found = asked(network, node, prepare_upgrade(node.client, arguments.wait))
     show_status(found, as_json=arguments.json)
     return 0
 
 
-def asked(network: NetworkSettings, node: NodeSettings, question: Awaitable[Any]) -> Any:
+def asked(network: NetworkSettings, node: Member, question: Awaitable[Any]) -> Any:
     """The answer to one question. Raises ConsoleError; a controller that is silent is explained."""
 
     async def ask() -> Any:
@@ -131,10 +130,4 @@ def asked(network: NetworkSettings, node: NodeSettings, question: Awaitable[Any]
     try:
         return asyncio.run(ask())
     except ControllerDown as error:
-        raise silent(error, network, node) from error
-
-
-def _client(node: NodeSettings) -> NodeClient:
-    from console.node.client import NodeClient
-
-    return NodeClient(node.state_dir)
+        raise silent(error, network, node.local) from error

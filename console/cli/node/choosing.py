@@ -1,4 +1,4 @@
-"""Which node a verb means: one of the settings, or Cosmovisor's own (`DAEMON_HOME`, `--cosmovisor-config`)."""
+"""Which node a verb means: one of the settings or Cosmovisor's own (`DAEMON_HOME`, `--cosmovisor-config`)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from console.cli.printing import complain
 from console.cli.sources import load_node
-from console.settings import NetworkSettings, NodeSettings
+from console.settings import NetworkSettings, NodeSettings, load_network
 
 if TYPE_CHECKING:
+    from console.operations.controllers import Member
     from console.operations.cosmovisor_home import DropIn
 
 
@@ -22,6 +23,18 @@ def chosen(arguments: argparse.Namespace) -> tuple[NetworkSettings, NodeSettings
     """
     found = cosmovisor(arguments)
     return load_node(arguments) if found is None else (found.network, found.node)
+
+
+def controlled(arguments: argparse.Namespace) -> tuple[NetworkSettings, Member]:
+    """The network and the node whose controller is asked, on this machine or elsewhere. Raises SettingsError."""
+    from console.operations.controllers import here, member
+
+    found = cosmovisor(arguments)
+    if found is not None:
+        return found.network, here(found.node)
+    network = load_network(arguments.network, arguments.dir)
+    # What is done without a name is done to this machine's.
+    return network, here(network.node(None)) if arguments.node is None else member(network, arguments.node)
 
 
 def cosmovisor(arguments: argparse.Namespace, *, check_folders: bool = True) -> DropIn | None:

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from console.cli.node.asking import asked
-from console.cli.node.choosing import chosen
+from console.cli.node.choosing import controlled
 from console.cli.printing import complain, print_json
 from console.errors import InputError
 from console.settings_table import Effect, SettingChange, find_setting
@@ -53,12 +53,11 @@ def _tables(arguments: argparse.Namespace) -> int:
 
 
 def _get(arguments: argparse.Namespace) -> int:
-    from console.node.client import NodeClient
     from console.operations.node_config import shown
 
-    network, node = chosen(arguments)
+    network, node = controlled(arguments)
     key = getattr(arguments, "key", None)
-    found = asked(network, node, shown(NodeClient(node.state_dir), node, key))
+    found = asked(network, node, shown(node.client, node.local, key))
     if arguments.json:
         print_json(found)
     elif key is not None:
@@ -80,33 +79,32 @@ def _line(setting: dict[str, Any]) -> str:
 
 
 def _set(arguments: argparse.Namespace) -> int:
-    from console.node.client import NodeClient
     from console.operations.node_config import assignments, changed
 
-    network, node = chosen(arguments)
+    network, node = controlled(arguments)
     wanted = assignments(arguments.changes)
     if not wanted:
         raise InputError("nothing is given to set", safe="nothing was changed")
-    done = asked(network, node, changed(NodeClient(node.state_dir), node, wanted, arguments.reason or ""))
+    done = asked(network, node, changed(node.client, node.local, wanted, arguments.reason or ""))
     return _show(done, as_json=arguments.json)
 
 
 def _unset(arguments: argparse.Namespace) -> int:
-    from console.node.client import NodeClient
     from console.operations.node_config import unset
 
-    network, node = chosen(arguments)
-    done = asked(network, node, unset(NodeClient(node.state_dir), node, arguments.key, arguments.reason or ""))
+    network, node = controlled(arguments)
+    done = asked(network, node, unset(node.client, node.local, arguments.key, arguments.reason or ""))
     return _show(done, as_json=arguments.json)
 
 
 def _import(arguments: argparse.Namespace) -> int:
-    from console.node.client import NodeClient
     from console.operations.node_config import imported
 
-    network, node = chosen(arguments)
-    client = NodeClient(node.state_dir)
-    done = asked(network, node, imported(client, node, arguments.file, arguments.reason or ""))
+    network, node = controlled(arguments)
+    # What the file says is held against what is in force here.
+    network.node(node.name)
+    assert node.local is not None
+    done = asked(network, node, imported(node.client, node.local, arguments.file, arguments.reason or ""))
     return _show(done, as_json=arguments.json)
 
 

@@ -12,7 +12,8 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from console.cli.node.choosing import chosen
+from console.cli.node.asking import asked
+from console.cli.node.choosing import chosen, controlled
 from console.cli.node.showing import process_lines
 from console.cli.printing import print_findings, print_json
 from console.errors import ConsoleError, ControllerDown
@@ -20,6 +21,8 @@ from console.text import short_hash, untrusted
 
 if TYPE_CHECKING:
     from console.node.discovery.finding import Finding
+    from console.operations.controllers import Member
+    from console.settings import NetworkSettings
 
 _BETWEEN_LOOKS_S = 0.5
 
@@ -27,9 +30,11 @@ _BETWEEN_LOOKS_S = 0.5
 def listed(arguments: argparse.Namespace) -> int:
     """`node list`: generations and rollback points. Raises ConsoleError."""
     from console.operations.node_look import listed as found_in
+    from console.operations.node_look import listed_elsewhere
 
-    _, node = chosen(arguments)
-    found = found_in(node)
+    network, node = controlled(arguments)
+    local = node.local
+    found = found_in(local) if local is not None else asked(network, node, listed_elsewhere(node.client))
     if arguments.json:
         print_json(found)
         return 0
@@ -43,16 +48,20 @@ def listed(arguments: argparse.Namespace) -> int:
     for entry in found["points"]:
         print(f"  {entry['name']}: {entry['sentence']}")
     if not found["generations"]:
-        print(f"No generation is in {node.home / 'cosmovisor'}; `upgrade-console node init` makes the first.")
+        where = node.where if local is None else local.home / "cosmovisor"
+        print(f"No generation is in {where}; `upgrade-console node init` makes the first.")
     return 0
 
 
 def verify(arguments: argparse.Namespace) -> int:
     """`node verify`: hash everything; exit code 1 when something is not what was recorded. Raises ConsoleError."""
+    from console.operations.node_look import verified_elsewhere
     from console.operations.node_look import verify as findings_of
 
-    _, node = chosen(arguments)
-    return _findings(findings_of(node), as_json=arguments.json)
+    network, node = controlled(arguments)
+    local = node.local
+    found = findings_of(local) if local is not None else asked(network, node, verified_elsewhere(node.client))
+    return _findings(found, as_json=arguments.json)
 
 
 def doctor(arguments: argparse.Namespace) -> int:
@@ -97,9 +106,14 @@ def version(arguments: argparse.Namespace) -> int:
 def events(arguments: argparse.Namespace) -> int:
     """`node events`: the journal as a timeline. Raises ConsoleError."""
     from console.operations.node_look import events as journalled
+    from console.operations.node_look import events_elsewhere
 
-    _, node = chosen(arguments)
-    found = journalled(node, since=arguments.since, newest=arguments.lines)
+    network, node = controlled(arguments)
+    since, newest = arguments.since, arguments.lines
+    if node.local is None:
+        found = asked(network, node, events_elsewhere(node.client, since=since, newest=newest))
+    else:
+        found = journalled(node.local, since=since, newest=newest)
     if arguments.json:
         print_json({"events": found})
         return 0
@@ -144,7 +158,10 @@ def logs(arguments: argparse.Namespace) -> int:
     """`node logs`: the node's and the controller's log. Raises ConsoleError: there is none."""
     from console.operations.logs import last_lines, log_files
 
-    _, node = chosen(arguments)
+    network, member = controlled(arguments)
+    if member.local is None and not arguments.follow:
+        return _logs_elsewhere(arguments, network, member)
+    node = member.local or network.node(member.name)
     files = log_files(node)
     if arguments.source is not None:
         files = {arguments.source: files[arguments.source]}
@@ -164,6 +181,21 @@ def logs(arguments: argparse.Namespace) -> int:
         return 0
     for source, line in told:
         print(_shown(source, line, len(files) > 1))
+    return 0
+
+
+def _logs_elsewhere(arguments: argparse.Namespace, network: NetworkSettings, node: Member) -> int:
+    sources = (arguments.source,) if arguments.source is not None else ("node", "controller")
+    told = [
+        (source, line)
+        for source in sources
+        for line in asked(network, node, node.client.log_tail(source, arguments.lines))
+    ]
+    if arguments.json:
+        print_json({"lines": [{"source": source, "line": line} for source, line in told]})
+        return 0
+    for source, line in told:
+        print(_shown(source, str(untrusted(line, 1000)), len(sources) > 1))
     return 0
 
 

@@ -100,8 +100,10 @@ def show_status(node: NodeStatus, *, as_json: bool, journalled: bool = False, be
         print("\n".join([*before, *node_lines(node, journalled=journalled)]))
 
 
-def silent(down: ControllerDown, network: NetworkSettings, node: NodeSettings) -> ConsoleError:
-    """What to tell when no controller answers: with the command that starts this one."""
+def silent(down: ControllerDown, network: NetworkSettings, node: NodeSettings | None) -> ConsoleError:
+    """What to tell when no controller answers: with the command that starts this one; None: it is elsewhere."""
+    if node is None:
+        return down
     from console.cli.arguments import configured_networks
     from console.cli.sources import explained
 

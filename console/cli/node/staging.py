@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from console.cli.node.asking import asked
-from console.cli.node.choosing import chosen
+from console.cli.node.choosing import chosen, controlled
 from console.cli.node.showing import show_status, status_document
 from console.cli.printing import print_json
 from console.errors import InputError
@@ -17,12 +17,20 @@ if TYPE_CHECKING:
 
 def add_upgrade(arguments: argparse.Namespace) -> int:
     """`node add-upgrade NAME FILE`. Raises ConsoleError."""
-    from console.node.client import NodeClient
-    from console.operations.node_stage import give_manifest, stage_upgrade
+    from console.operations.node_stage import give_manifest, stage_elsewhere, stage_upgrade
 
-    network, node = chosen(arguments)
+    network, node = controlled(arguments)
+    if node.local is None:
+        if arguments.manifest is not None or arguments.height is not None:
+            # Both are files beside the node.
+            network.node(node.name)
+        staged = stage_elsewhere(
+            node.client, arguments.name, arguments.file, force=arguments.force, checksum=arguments.checksum
+        )
+        _show(asked(network, node, staged), as_json=arguments.json)
+        return 0
     if arguments.manifest is not None:
-        kept = give_manifest(network, node, arguments.name, arguments.manifest)
+        kept = give_manifest(network, node.local, arguments.name, arguments.manifest)
         if arguments.file is None and arguments.json:
             print_json({"done": list(kept.lines), "node": None})
         elif not arguments.json:
@@ -30,8 +38,8 @@ def add_upgrade(arguments: argparse.Namespace) -> int:
         if arguments.file is None:
             return 0
     question = stage_upgrade(
-        NodeClient(node.state_dir),
-        node,
+        node.client,
+        node.local,
         arguments.name,
         arguments.file,
         force=arguments.force,
@@ -44,7 +52,7 @@ def add_upgrade(arguments: argparse.Namespace) -> int:
 
 def add_batch(arguments: argparse.Namespace) -> int:
     """`node add-batch-upgrade`. Raises ConsoleError."""
-    from console.node.client import NodeClient
+    from console.operations.controllers import here
     from console.operations.node_stage import read_batch_file, read_batch_items, stage_batch
 
     network, node = chosen(arguments)
@@ -55,7 +63,8 @@ def add_batch(arguments: argparse.Namespace) -> int:
         entries = read_batch_file(arguments.upgrade_file, recase=recase)
     else:
         entries = read_batch_items(arguments.upgrade_list, recase=recase)
-    staged = asked(network, node, stage_batch(NodeClient(node.state_dir), node, entries))
+    member = here(node)
+    staged = asked(network, member, stage_batch(member.client, node, entries))
     _show(staged, as_json=arguments.json)
     return 0
 

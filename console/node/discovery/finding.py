@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+
+from console.errors import NodeError
+from console.text import untrusted
 
 
 class Level(StrEnum):
@@ -29,6 +33,15 @@ class Finding:
     def to_json(self) -> dict[str, str]:
         """The finding as JSON values."""
         return {"level": self.level.value, "topic": self.topic, "what": self.what, "next_step": self.next_step}
+
+    @staticmethod
+    def from_json(document: Mapping[str, object]) -> Finding:
+        """The reverse of `to_json`, safe to show. Raises NodeError."""
+        level, *texts = (document.get(key) for key in ("level", "topic", "what", "next_step"))
+        try:
+            return Finding(Level(str(level)), *(str(untrusted(text, 4000)) for text in texts))
+        except ValueError as error:
+            raise NodeError(f"the controller's answer is not understood ({error})") from error
 
 
 def worst(findings: tuple[Finding, ...]) -> Level:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from console import bare_process
 from console.chain import signing
 from console.chain.sent import SentBook
 from console.chain.writer import RegistryWriter
@@ -20,13 +21,13 @@ OPERATOR = "0x00000000000000000000000000000000000000aa"
 
 
 async def test_a_call_is_signed_in_a_process_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ended, end = [], signing._end
+    ended, end = [], bare_process.end_group
 
     async def watched(process: asyncio.subprocess.Process) -> None:
         await end(process)
         ended.append((process.pid, process.returncode))
 
-    monkeypatch.setattr(signing, "_end", watched)
+    monkeypatch.setattr(signing, "end_group", watched)
     async with facade(tmp_path) as evm, json_rpc(evm.answer) as server:
         evm.mine()
         network = network_of(tmp_path, server.url, evm.registry)

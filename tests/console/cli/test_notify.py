@@ -82,7 +82,9 @@ def test_list_and_test(cli: Run, tmp_path: Path) -> None:
 
         done = cli("notify", "test", "--service", "hook", "--network", "here")
         assert (done.code, done.out) == (0, "hook: taken\n")
-        assert hook.titles == ["here, test: This is a test: somebody ran upgrade-console notify test."]
+        assert hook.titles == [
+            "here, test: This is a test, and nothing happened: somebody asked whether messages arrive."
+        ]
         hook.status = 503
         failed = cli("notify", "test", "--service", "hook", "--json")
         assert failed.code == 1

@@ -54,6 +54,7 @@ def test_what_cannot_be_looked_at_only_is_journalled() -> None:
     assert all(row.changes for row in QUESTIONS if row.method in COMMANDS)
     assert {row.method for row in QUESTIONS if not row.changes} == {
         "status",
+        "consensus",
         "generations",
         "points",
         "verify",

@@ -189,6 +189,8 @@ async def test_a_rollback_point_is_taken_listed_verified_and_put_back(bench: Ben
         findings = await client.verify()
         assert {finding["topic"] for finding in findings} == {"generation genesis", "rollback point before-dinner"}
         assert {finding["level"] for finding in findings} <= {"ok", "warn"}
+        assert [each["topic"] for each in await client.verify("points")] == ["rollback point before-dinner"]
+        assert [each["topic"] for each in await client.verify("generations")] == ["generation genesis"]
         tree = bench.state_dir / "backups" / "before-dinner" / "tree"
         kept = next(path for path in tree.rglob("*") if path.is_file())
         restored = await client.restore("before-dinner", "practice")

@@ -1,0 +1,147 @@
+"""One look of some seconds at a node by the probes of its health: the same rows, thresholds and sentences.
+
+The controller judges over each row's whole window; a check has seconds. So it fails on what is wrong in every reading,
+warns on what is wrong in some or lies between the two limits, and skips what cannot be told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from console.errors import ConsoleError
+from console.model import Finding, NodeStatus
+from console.model.procedure import failed, passed, skipped, warned
+from console.node import health_sources
+from console.node.health import with_known
+from console.node.health_table import HEALTH_TABLE, HealthReading, HealthVerdict, Probe
+from console.node.shape import shape_of
+from console.ports.chain import ConsensusReading, PeerView
+from console.settings import NodeSettings
+
+LOOKS = 4
+PAUSE_S = 1.0
+"""Seconds between two looks: a peer is asked at most once a second."""
+SYNC, CONSENSUS = ("answer", "height"), ("signature", "round", "app hash")
+"""Rows of the table by what an operator asks for."""
+PEERS, MEMORY, DISK = ("peers",), ("memory",), ("disk free",)
+
+T = TypeVar("T")
+
+
+async def readings_of(
+    node: NodeSettings,
+    status: NodeStatus,
+    peers: PeerView,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    *,
+    looks: int = LOOKS,
+    clock: Callable[[], float] = time.monotonic,
+) -> tuple[HealthReading, ...]:
+    """Look some times at a node, a second apart; what does not answer is left out of a reading.
+
+    Args:
+        node: Its settings.
+        status: What its controller said, for its processes.
+        peers: Reads its consensus and asks the others.
+        sleep: Waits between two looks.
+        looks: How many.
+        clock: Monotonic seconds.
+    """
+    found: list[HealthReading] = []
+    for look in range(looks):
+        if look:
+            await sleep(PAUSE_S)
+        found.append(await _reading(node, status, peers, clock))
+    return tuple(found)
+
+
+async def _reading(
+    node: NodeSettings, status: NodeStatus, peers: PeerView, clock: Callable[[], float]
+) -> HealthReading:
+    consensus, highest, turn = await asyncio.gather(
+        _or_none(peers.own), _or_none(peers.highest_peer), _or_none(peers.consensus_round)
+    )
+    agrees = None if consensus is None or highest is None else await _same_hash(peers, consensus, highest)
+    memory, limit, disk = await asyncio.to_thread(_machine, node, status.pid)
+    alone = consensus is not None and consensus.own_power == consensus.total_power > 0
+    return HealthReading(
+        at=clock(),
+        alive=status.pid is not None,
+        answered=consensus is not None,
+        height=None if consensus is None else consensus.height,
+        app_height=None if consensus is None else consensus.app_height,
+        catching_up=consensus is not None and consensus.catching_up,
+        peer_height=highest,
+        app_hash_agrees=agrees,
+        own_signature=None if consensus is None or not consensus.own_power else consensus.own_signature,
+        round=turn,
+        peers=None if consensus is None or alone else consensus.peers,
+        memory_bytes=memory,
+        memory_limit_bytes=limit,
+        disk_free_bytes=disk,
+    )
+
+
+async def _same_hash(peers: PeerView, consensus: ConsensusReading, highest: int) -> bool | None:
+    """Whether the others have our application hash; None where none of them is a block further."""
+    if not consensus.app_hash or consensus.app_height >= highest:
+        return None
+    told = await _or_none(lambda: peers.app_hashes(consensus.app_height))
+    return None if not told else 2 * sum(each == consensus.app_hash.upper() for each in told) >= len(told)
+
+
+def _machine(node: NodeSettings, pid: int | None) -> tuple[int | None, int | None, int | None]:
+    """Resident memory, its limit, and free bytes where the data is."""
+    memory = None if pid is None else health_sources.memory_of((pid,))
+    limit = None if pid is None else health_sources.memory_limit(pid)
+    try:
+        disk = health_sources.free_bytes(shape_of(node).data_folders())
+    except (ConsoleError, OSError):
+        disk = None
+    return memory, limit, disk
+
+
+async def _or_none(ask: Callable[[], Awaitable[T]]) -> T | None:
+    try:
+        return await ask()
+    except ConsoleError:
+        return None
+
+
+def judged(names: Sequence[str], readings: Sequence[HealthReading]) -> tuple[Finding, ...]:
+    """A finding for each of these rows of the table.
+
+    Args:
+        names: As in `HEALTH_TABLE`.
+        readings: At least one.
+    """
+    rows = {probe.name: probe for probe in HEALTH_TABLE}
+    return tuple(_judged(rows[name], readings) for name in names)
+
+
+def _judged(probe: Probe, readings: Sequence[HealthReading]) -> Finding:
+    known = readings[0]
+    values: list[float] = []
+    for reading in readings:
+        value = probe.measure(reading, known)
+        if value is not None:
+            values.append(value)
+        known = with_known(known, reading)
+    evidence = f"{probe.what}: {', '.join(probe.shown(value) for value in values) or 'not known'}"
+    limit = f"wrong at: {probe.limit}"
+    if not values:
+        return skipped(f"{probe.what} cannot be told from here", limit)
+    wrong = [value for value in values if probe.is_wrong(value)]
+    if len(wrong) == len(values):
+        give = failed if probe.verdict is HealthVerdict.BAD else warned
+        return give(probe.words(wrong[-1]), evidence, limit, go_on=_go_on(probe))
+    if wrong or not probe.is_clear(values[-1]):
+        return warned(f"{probe.name} was not well all the time: {evidence}", limit, go_on=_go_on(probe))
+    return passed(evidence, limit)
+
+
+def _go_on(probe: Probe) -> str:
+    return f"look again after {probe.window:g} {probe.unit.value}; `upgrade-console node status` says what follows"

@@ -1,0 +1,140 @@
+"""What can be said to a Cosmos chain, as messages: checked in words, neither built by the daemon nor signed yet.
+
+The console's keys, the command line's verbs and the procedures all start here; `chain_daemon` goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Literal
+
+from console.errors import InputError
+from console.model import ChainMessage, DaemonRole
+from console.model.chain_message import DOCUMENT
+
+VOTE_CHOICES = ("yes", "no", "abstain", "no-with-veto")
+"""As typed; the daemon writes the last one with underscores."""
+
+ProviderStatus = Literal["ACTIVE", "PAUSED"]
+
+MAX_REASON = 200
+"""Characters of a provider's reason."""
+
+_NOTHING_SENT = "nothing was sent"
+_COINS = re.compile(
+    r"[0-9]{1,40}[a-zA-Z][a-zA-Z0-9/:._-]{2,127}(?:,[0-9]{1,40}[a-zA-Z][a-zA-Z0-9/:._-]{2,127})*", re.ASCII
+)
+
+
+def vote_message(proposal: int, choice: str, *, about: str = "") -> ChainMessage:
+    """Vote with all the stake of the validator's account, and of those who delegate to it and do not vote themselves.
+
+    Args:
+        proposal: Its number.
+        choice: One of `VOTE_CHOICES`.
+        about: The proposal's title, where it is known; safe to be shown.
+
+    Raises:
+        InputError: There is no such choice or number.
+    """
+    if choice not in VOTE_CHOICES:
+        raise InputError(f"a vote is {', '.join(VOTE_CHOICES[:-1])} or {VOTE_CHOICES[-1]}", safe=_NOTHING_SENT)
+    said = {"no-with-veto": "NO WITH VETO"}.get(choice, choice.upper())
+    burns = " With 1/3 of vetoes it is rejected, and its deposit burnt." if choice == "no-with-veto" else ""
+    return ChainMessage(
+        ("gov", "vote", _number(proposal), choice.replace("-", "_")),
+        DaemonRole.VOTER,
+        proposal,
+        f"Votes {said} on proposal {_about(proposal, about)}.{burns}",
+        "Vote again while the vote is open; the last vote counts. Once it is over there is no way back.",
+    )
+
+
+def deposit_message(proposal: int, amount: str, *, about: str = "") -> ChainMessage:
+    """Add to the deposit of a proposal: with enough of it its vote begins.
+
+    Raises:
+        InputError: The number or the amount is not acceptable.
+    """
+    coins = coins_of(amount, "the deposit")
+    return ChainMessage(
+        ("gov", "deposit", _number(proposal), coins),
+        DaemonRole.PROPOSER,
+        proposal,
+        f"Adds {coins} to the deposit of proposal {_about(proposal, about)}; with enough of it the vote begins.",
+        "It comes back when the vote is over; a proposal that is vetoed, or never voted on, may cost it.",
+    )
+
+
+def cancel_proposal_message(proposal: int, *, about: str = "") -> ChainMessage:
+    """Take an own proposal back, while it is not over: from SDK 0.50 on.
+
+    Raises:
+        InputError: The number is not acceptable.
+    """
+    return ChainMessage(
+        ("gov", "cancel-proposal", _number(proposal)),
+        DaemonRole.PROPOSER,
+        proposal,
+        f"Takes proposal {_about(proposal, about)} back for good.",
+        "No way back: it would have to be proposed anew. A part of its deposit is burnt, as the chain has it.",
+    )
+
+
+def provider_status_message(status: str, reason: str = "") -> ChainMessage:
+    """Tell the chain whether this provider takes new work.
+
+    Args:
+        status: `ACTIVE` or `PAUSED`.
+        reason: For everybody to read; PAUSED needs one.
+
+    Raises:
+        InputError: A value is not acceptable.
+    """
+    wanted = status.strip().upper()
+    if wanted not in {"ACTIVE", "PAUSED"}:
+        raise InputError("a provider's status is ACTIVE or PAUSED", safe=_NOTHING_SENT)
+    said = reason.strip()
+    if wanted == "PAUSED" and not said:
+        raise InputError("say why the provider pauses: it is kept on the chain", safe=_NOTHING_SENT)
+    if len(said) > MAX_REASON or not said.isprintable():
+        raise InputError(f"the reason must be at most {MAX_REASON} printable characters", safe=_NOTHING_SENT)
+    told = ("--reason", said) if said else ()
+    effect = "This provider takes no new work." if wanted == "PAUSED" else "This provider takes work again."
+    undo = "Set it to ACTIVE again." if wanted == "PAUSED" else "Set it to PAUSED again."
+    command = ("provider", "set-status", "--status", wanted, *told)
+    return ChainMessage(command, DaemonRole.PROVIDER, 0, effect, undo)
+
+
+def document_message(
+    document: dict[str, object], effect: str, undo: str, upgrade: tuple[str, int] | None
+) -> ChainMessage:
+    """Propose what a file of messages says (gov v1)."""
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return ChainMessage(
+        ("gov", "submit-proposal", DOCUMENT), DaemonRole.PROPOSER, 0, effect, undo, document=text, upgrade=upgrade
+    )
+
+
+def coins_of(typed: str, what: str) -> str:
+    """An amount with its denomination: `10000000stake`, or several with commas.
+
+    Raises:
+        InputError: It is none.
+    """
+    coins = typed.strip().replace(" ", "")
+    if not _COINS.fullmatch(coins):
+        raise InputError(f"{what} must be an amount with its denom, as 10000000stake", safe=_NOTHING_SENT)
+    return coins
+
+
+def _number(proposal: int) -> str:
+    if not 0 < proposal < 1 << 64:
+        raise InputError("a proposal's number is a whole number from 1", safe=_NOTHING_SENT)
+    return str(proposal)
+
+
+def _about(proposal: int, title: str) -> str:
+    # The number alone is easily mistaken for another one.
+    return f"{proposal} ({title})" if title else str(proposal)

@@ -1,0 +1,152 @@
+"""A daemon beside the node, stopped and started as its operator does it: by its unit, or by commands."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import Protocol
+
+from console.errors import NodeError
+from console.node.runtime.systemd import Manager
+from console.operations.operator_command import run_command_of_operator
+from console.provider_settings import Command, ProviderSettings
+
+_POLL_S = 0.2
+_COMMAND_S = 60.0
+_START_S = 60.0
+
+
+class Service(Protocol):
+    """One daemon. Every method raises NodeError."""
+
+    @property
+    def name(self) -> str:
+        """For sentences: `the unit provider-daemon`."""
+        ...
+
+    async def running(self) -> bool:
+        """Whether anything of it runs, or is about to."""
+        ...
+
+    async def stop(self, deadline_s: float) -> None:
+        """Stop it, and see that it has stopped; one that has stopped is left as it is."""
+        ...
+
+    async def start(self) -> None:
+        """Start it, and see that it was started; one that runs is left as it is."""
+        ...
+
+
+def service_of(settings: ProviderSettings) -> Service:
+    """The provider daemon of this machine."""
+    if settings.unit:
+        return unit_service(settings.unit, settings.manager)
+    return CommandService(settings.stop_command, settings.start_command, settings.state_command)
+
+
+def unit_service(unit: str, manager: str = "auto") -> Service:
+    """A systemd unit, of the manager that the settings name: root's is the system's, others have their own."""
+    return UnitService(Manager(user=manager == "user" or (manager == "auto" and os.geteuid() != 0)), unit)
+
+
+class UnitService:
+    """A systemd unit that the operator wrote.
+
+    Args:
+        manager: Whose unit it is.
+        unit: Its name.
+    """
+
+    def __init__(self, manager: Manager, unit: str) -> None:
+        self._manager = manager
+        self._unit = unit
+
+    @property
+    def name(self) -> str:
+        return f"the unit {self._unit}"
+
+    async def running(self) -> bool:
+        state = await self._manager.state(self._unit)
+        if state.load == "not-found":
+            raise NodeError(
+                f"systemd knows no unit {self._unit}",
+                safe="nothing was changed",
+                next_step="mend `unit` or `manager` in the settings",
+            )
+        return not state.over
+
+    async def stop(self, deadline_s: float) -> None:
+        if await self.running():
+            await self._do("stop", deadline_s)
+            await _until_stopped(self, deadline_s)
+
+    async def start(self) -> None:
+        if await self.running():
+            return
+        await self._manager.run("systemctl", "reset-failed", "--", self._unit)
+        await self._do("start", _START_S)
+        end = time.monotonic() + _START_S
+        state = await self._manager.state(self._unit)
+        while state.active != "active":
+            if state.over or time.monotonic() > end:
+                raise NodeError(
+                    f"{self.name} did not start: it is {state.active} ({state.result})",
+                    next_step=f"read `journalctl -u {self._unit}`",
+                )
+            await asyncio.sleep(_POLL_S)
+            state = await self._manager.state(self._unit)
+
+    async def _do(self, what: str, deadline_s: float) -> None:
+        # Not waited for: a unit may take longer than any command of ours.
+        done = await self._manager.run("systemctl", what, "--no-block", "--", self._unit)
+        if done.returncode:
+            raise NodeError(
+                f"systemd did not {what} {self._unit}: {done.stderr.strip()}",
+                next_step=f"see `systemctl status {self._unit}`",
+            )
+
+
+class CommandService:
+    """A daemon that three commands of the operator stop, start and look at."""
+
+    def __init__(self, stop: Command, start: Command, state: Command) -> None:
+        self._stop = stop
+        self._start = start
+        self._state = state
+
+    @property
+    def name(self) -> str:
+        return "the daemon"
+
+    async def running(self) -> bool:
+        return (await run_command_of_operator(self._state, deadline_s=_COMMAND_S)).code == 0
+
+    async def stop(self, deadline_s: float) -> None:
+        if await self.running():
+            await self._done(self._stop, deadline_s)
+            await _until_stopped(self, deadline_s)
+
+    async def start(self) -> None:
+        if await self.running():
+            return
+        await self._done(self._start, _START_S)
+        if not await self.running():
+            raise NodeError(f"{self.name} did not start: the command ended, and it does not run")
+
+    async def _done(self, command: Command, deadline_s: float) -> None:
+        end = await run_command_of_operator(command, deadline_s=deadline_s)
+        if end.code:
+            raise NodeError(f"{end.words} {end.how}")
+
+
+async def _until_stopped(service: Service, deadline_s: float) -> None:
+    end = time.monotonic() + deadline_s
+    while await service.running():
+        if time.monotonic() > end:
+            raise NodeError(
+                f"{service.name} still runs {deadline_s:g} seconds after it was told to stop",
+                safe="it was not killed, and nothing was replaced",
+                next_step="find out what it waits for, stop it, and go on",
+            )
+        await asyncio.sleep(_POLL_S)

@@ -1,0 +1,462 @@
+"""Emergency hotfix: a fixed version put in outside governance, with what is left out named and recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from console.files import write_durably
+from console.model import Finding, NodeCommand, NodeState, NodeVerb, Outcome, StepKind
+from console.model.hotfix import (
+    NORMAL_STEPS,
+    RESPONSES,
+    Severity,
+    lateness,
+    read_bypasses,
+    read_severity,
+    why_not_twice,
+    why_not_without_governance,
+)
+from console.model.procedure import failed, passed, warned
+from console.node.cosmovisor.names import plan_folder
+from console.operations.fetched_executable import checksum_given, fetch_executable
+from console.operations.filled_template import bullets, fill, one_line, template_text
+from console.operations.node_command import perform
+from console.operations.node_stage import stage_upgrade
+from console.procedures.here import node_of
+from console.procedures.moments import accepted_moment, moment_of, shown_moment
+from console.procedures.step import Parameter, Procedure, Step, StepContext
+
+_POLL_S = 2.0
+_BROKEN = frozenset({NodeState.NEEDS_OPERATOR.value, "PARKED", "MISSED_HALT"})
+ANNOUNCEMENT = "announcement.txt"
+
+
+# --- before anything is downloaded ---
+
+
+async def _severity(context: StepContext) -> Finding:
+    severity = Severity(context.arguments["severity"])
+    response = RESPONSES[severity]
+    evidence = (
+        f"severity {severity.value}: {response.meaning}",
+        f"response: {response.words}",
+        f"identified {context.arguments['identified']}, now {shown_moment(context.now())}",
+    )
+    if late := lateness(severity, moment_of(context.arguments["identified"]), context.now()):
+        return warned(f"the response is {late}", *evidence, go_on="go on, and say in the announcement why")
+    return passed(f"{severity.value}: {response.words}", *evidence)
+
+
+async def _bypasses(context: StepContext) -> Finding:
+    left_out = read_bypasses(context.arguments["bypass"])
+    if not left_out:
+        return failed(
+            "nothing is named that this hotfix leaves out, so it is a normal upgrade",
+            go_on="run the normal procedure, or begin again with --bypass STEP=REASON",
+        )
+    return warned(
+        f"left out: {', '.join(left_out)}",
+        *(f"{step} ({NORMAL_STEPS[step]}): {why}" for step, why in left_out.items()),
+        f"by {context.person}",
+        go_on="the record holds them; catch up on them when the fix is in",
+    )
+
+
+async def _allowed(context: StepContext) -> Finding:
+    snapshot = await context.snapshot()
+    status = await context.client().status()
+    stands = snapshot.chain is not None and snapshot.chain.stalled is not None
+    planned = status.attempt is not None and not status.attempt.crossing.ended
+    breaking = context.arguments["breaking"] == "yes"
+    evidence = (
+        f"breaking: {context.arguments['breaking']}",
+        f"chain: height {snapshot.height}, {'stands' if stands else 'makes blocks'}",
+        f"node: {status.state}, generation {status.generation}, app at {status.app_height}",
+    )
+    if status.state in _BROKEN:
+        return failed(f"the node is {status.state}", *evidence, go_on="lead it on first: `upgrade-console node status`")
+    if status.app_height is None:
+        return failed("how far the application is, is not known", *evidence, go_on="start the node, and go on")
+    if why := why_not_without_governance(breaking=breaking, chain_stands=stands, planned=planned):
+        return failed(why, *evidence, go_on="propose the fix as an upgrade, or cancel the open one")
+    return passed("the fix may go in on this node", *evidence)
+
+
+async def _power(context: StepContext) -> Finding:
+    snapshot = await context.snapshot()
+    chain = snapshot.chain
+    if chain is None:
+        return failed(snapshot.chain_problem, go_on="see to the network's endpoints, then go on")
+    if chain.stalled is not None:
+        return passed(f"the chain {chain.stalled.sentence}: one node more or less changes nothing")
+    urls = {node_of(context).cometbft_rpc}
+    mine = {each.consensus_address for each in chain.nodes if each.url in urls and each.consensus_address}
+    down = {each.consensus_address for each in chain.nodes if not each.reachable and each.consensus_address}
+    total = sum(each.power for each in chain.validators)
+    gone = sum(each.power for each in chain.validators if each.consensus_address in mine | down)
+    own = sum(each.power for each in chain.validators if each.consensus_address in mine)
+    evidence = (f"own power {own} of {total}", f"down with it: {gone} of {total}, less than a third is needed")
+    if not own:
+        return passed("this node signs nothing now, so the network does not miss it", *evidence)
+    if 3 * gone >= total:
+        return failed(
+            "a third or more of the power would be down while this node changes: the chain would pause",
+            *evidence,
+            go_on="wait until the others are back, then go on",
+        )
+    return passed("more than two thirds of the power stay while this node changes", *evidence)
+
+
+# --- the bytes ---
+
+
+async def _twice(context: StepContext) -> Finding:
+    given = context.arguments
+    if why := why_not_twice(given["checksum"], given["source"], given["checksum-2"], given["source-2"]):
+        return failed(why, go_on="find out which is right, give this run up, and begin with the right ones")
+    return passed(
+        "two independent places say the same checksum",
+        f"{given['source']}: {given['checksum']}",
+        f"{given['source-2']}: {given['checksum-2']}",
+        f"as {context.person} read them",
+    )
+
+
+async def _download(context: StepContext) -> Finding:
+    node = node_of(context)
+    found = await fetch_executable(
+        context.arguments["url"],
+        context.arguments["checksum"],
+        context.folder,
+        (f"bin/{node.daemon}", node.daemon),
+        version=("version",) if node.shape == "cosmos" else ("--version",),
+        allow_script=node.allow_scripts,
+        told=lambda fetching: context.tell(fetching.sentence),
+    )
+    context.remember("program", str(found.file))
+    context.remember("sha256", found.sha256)
+    return passed(
+        f"the bytes have the checksum that both places say, and run here: {found.version or 'no version said'}",
+        f"{found.origin}: {found.checksum}",
+        f"program: sha256 {found.sha256}",
+    )
+
+
+def _folder(context: StepContext) -> str:
+    """The generation's folder."""
+    return plan_folder(context.arguments["version"], recase=not node_of(context).disable_recase)
+
+
+async def _staged(context: StepContext) -> Finding:
+    folder = _folder(context)
+    for entry in await context.client().generations():
+        if entry.get("name") == folder and entry.get("sha256") == context.remembered("sha256"):
+            return passed(f"{folder} is staged", f"sha256 {entry['sha256']}")
+    return failed(f"{folder} is not staged", go_on="go on")
+
+
+async def _stage(context: StepContext) -> Finding:
+    node = node_of(context)
+    staged = await stage_upgrade(
+        context.client(),
+        node,
+        context.arguments["version"],
+        Path(context.remembered("program")),
+        # Where plans come from a registry there is none for a hotfix: it is staged on the word of both places.
+        force=node.shape != "cosmos",
+        checksum=f"sha256:{context.remembered('sha256')}",
+    )
+    found = await _staged(context)
+    return passed(str(found.sentence), *found.evidence, *staged.lines) if found.outcome is Outcome.PASS else found
+
+
+async def _way_back(context: StepContext) -> Finding:
+    node = node_of(context)
+    status = await context.client().status()
+    evidence = (f"runs now: {status.generation}, {status.version}, sha256 {status.exe_sha256}",)
+    if not node.backup_enabled:
+        return warned(
+            "backup_enabled is off: the swap takes no rollback point, and the data cannot be put back",
+            *evidence,
+            go_on="switch it on with `upgrade-console node config set backup_enabled=true`, and look again",
+        )
+    return passed("the swap takes a rollback point while the node is down, and the old program stays", *evidence)
+
+
+# --- the announcement ---
+
+
+async def _write_announcement(context: StepContext) -> Finding:
+    given = context.arguments
+    node = node_of(context)
+    severity = Severity(given["severity"])
+    within = RESPONSES[severity].within_s or 2 * 3600.0
+    identified = moment_of(given["identified"])
+    values = {
+        "urgency": "URGENT" if severity is not Severity.MEDIUM else "ACTION",
+        "project": given["project"] or context.network.name,
+        "severity": severity.value.upper(),
+        "by_when": "immediately" if severity is Severity.CRITICAL else f"by {shown_moment(identified + within)}",
+        "fixed": given["version"],
+        "affected": given["affected"],
+        "issue": given["issue"],
+        "impact": given["impact"],
+        "url": given["url"],
+        "checksum": given["checksum"],
+        "source": given["source"],
+        "source_2": given["source-2"],
+        "program": node.daemon,
+        "stop": given["stop"] or f"upgrade-console node stop --network {context.network.name}",
+        "start": given["start"] or f"upgrade-console node start --network {context.network.name}",
+        "identified": given["identified"],
+        "developed": given["developed"] or "before this announcement",
+        "sent": shown_moment(context.now()),
+        "majority": shown_moment(context.now() + within),
+    }
+    lines = {name: one_line(value) for name, value in values.items()} | {"support": bullets(given["support"])}
+    text = fill(template_text("hotfix"), lines)
+    path = context.folder / ANNOUNCEMENT
+    try:
+        await asyncio.to_thread(write_durably, path, text.encode())
+    except OSError as error:
+        return failed(f"cannot write {path}: {error.strerror}", go_on="free disk space, and go on")
+    return passed(f"the announcement is in {path}", *(line for line in text.splitlines() if line.strip()))
+
+
+async def _show_announcement(context: StepContext) -> Finding:
+    path = context.folder / ANNOUNCEMENT
+    try:
+        text = await asyncio.to_thread(path.read_text, "utf-8")
+    except OSError as error:
+        return failed(f"{path} cannot be read: {error.strerror}", go_on="write it again")
+    how = RESPONSES[Severity(context.arguments["severity"])].coordination
+    return passed(f"to be sent by {how}: {path}", *(line for line in text.splitlines() if line.strip()))
+
+
+# --- the node ---
+
+
+async def _swapped(context: StepContext) -> Finding:
+    status = await context.client().status()
+    if status.exe_sha256 == context.remembered("sha256") and status.pid is not None:
+        return passed(f"the node runs {status.generation}", f"executable sha256 {status.exe_sha256}")
+    return failed(f"the node runs {status.generation} ({status.state})", go_on="go on")
+
+
+async def _swap(context: StepContext) -> Finding:
+    given = context.arguments
+    folder = _folder(context)
+    before = await context.client().status()
+    context.remember("height-before", json.dumps(before.height))
+    context.remember("generation-before", before.generation)
+    reason = f"hotfix {given['version']} ({given['severity']}), by {context.person}: {one_line(given['issue'])}"
+    status = await perform(context.client(), NodeCommand(NodeVerb.SWAP, reason, folder))
+    return passed(f"the controller swaps to {folder}", f"state {status.state}", f"before: {before.generation}")
+
+
+def _back(context: StepContext) -> str:
+    return (
+        "see `upgrade-console node status` and the node's log; back with `upgrade-console run rollback`, or"
+        f" `upgrade-console node swap {context.remembered('generation-before') or 'OLD'} --reason …`"
+    )
+
+
+async def _verify(context: StepContext) -> Finding:
+    wanted = context.remembered("sha256")
+    first: int | None = None
+    while True:
+        status = await context.client().status()
+        evidence = (
+            f"state {status.state}, height {status.height}, generation {status.generation}",
+            f"running executable: sha256 {status.exe_sha256}",
+        )
+        if status.state in _BROKEN or status.alarm:
+            return failed(f"the node is {status.state}: {status.alarm or status.note}", *evidence, go_on=_back(context))
+        runs = status.pid is not None and status.exe_sha256 == wanted
+        if runs and status.height is not None:
+            first = status.height if first is None else first
+            if status.height > first and status.app_height is not None:
+                return passed(f"the node runs {status.version or _folder(context)} and follows the chain", *evidence)
+        if runs and await _chain_stands(context):
+            return warned(
+                "the node runs the fix, and the chain stands: it goes on when more than two thirds run it",
+                *evidence,
+                go_on="watch the power come back in the console, and see blocks before the end is announced",
+            )
+        context.tell(f"{status.state}, height {status.height}, {status.generation}")
+        await context.sleep(_POLL_S)
+
+
+async def _chain_stands(context: StepContext) -> bool:
+    chain = (await context.snapshot()).chain
+    return chain is not None and chain.stalled is not None
+
+
+def _network(context: StepContext) -> str:
+    return context.network.name
+
+
+def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, ...]:
+    return (
+        Step(
+            "hotfix.severity",
+            StepKind.CHECK,
+            "Assess the severity",
+            "Critical (security): at once, by an emergency call. High (consensus bug): within 4 hours, in the"
+            " validators' chat. Medium (functionality): within 24 hours, by the normal process.",
+            _severity,
+        ),
+        Step(
+            "hotfix.coordination",
+            StepKind.CONFIRMATION,
+            "Coordinate",
+            "Somebody has to have spoken with the other validators in the way that the severity asks for.",
+            _severity,
+            ask="Are the other validators reached in the way that this severity asks for, and do they agree?",
+        ),
+        Step(
+            "hotfix.bypasses",
+            StepKind.CHECK,
+            "Name what is left out",
+            "This procedure goes past the normal upgrade. Each normal step that is left out is named with its reason,"
+            " and stays in the record. The checks of the bytes, of the signer and of the way back are never left out.",
+            _bypasses,
+        ),
+        Step(
+            "hotfix.allowed",
+            StepKind.CHECK,
+            "See whether the fix may go in without governance",
+            "A fix that executes blocks in another way never goes in beside a chain that makes blocks under the old"
+            " rules. A node with an open upgrade gets the fix as that upgrade's release.",
+            _allowed,
+        ),
+        Step(
+            "hotfix.checksum",
+            StepKind.CHECK,
+            "Confirm the checksum from two independent places",
+            "The official announcement and a second place that somebody else controls have to say the same checksum.",
+            _twice,
+        ),
+        Step(
+            "hotfix.download",
+            StepKind.ACTION,
+            "Download the hotfix and compare its bytes",
+            "Downloads from the URL that was given, compares the bytes with the checksum that both places say, takes"
+            " the program out of its archive and lets it say its version. Nothing is stopped.",
+            _download,
+            undo="the run's folder can be removed",
+            deadline_s=3600.0,
+        ),
+        Step(
+            "hotfix.stage",
+            StepKind.ACTION,
+            "Stage it with the controller",
+            "Gives the program to the node's controller, as a generation of its own beside the one that runs.",
+            _stage,
+            done=_staged,
+            undo="a generation that never ran can be removed",
+            deadline_s=900.0,
+        ),
+        Step(
+            "hotfix.way-back",
+            StepKind.CHECK,
+            "Back up the current version",
+            "The generation that runs stays on the disk, and the controller takes a rollback point of the data while"
+            " the node is down for the swap.",
+            _way_back,
+        ),
+        Step(
+            "hotfix.announcement",
+            StepKind.ACTION,
+            "Fill in the announcement",
+            "Fills the emergency template; every placeholder needs its value. The issue is described without details"
+            " that would help an attacker.",
+            _write_announcement,
+            undo="nothing was sent",
+        ),
+        Step(
+            "hotfix.announced",
+            StepKind.CONFIRMATION,
+            "Send the announcement",
+            "Shows it once more; a person sends it, and says so.",
+            _show_announcement,
+            ask="Was this announcement sent to all validators and node operators?",
+        ),
+        Step(
+            "hotfix.power",
+            StepKind.CHECK,
+            "See that the chain can spare this node",
+            "Less than a third of the voting power may be down while this node changes, unless the chain stands"
+            " already.",
+            _power,
+        ),
+        Step(
+            "hotfix.swap",
+            StepKind.ACTION,
+            "Stop the node, apply the hotfix, and start it",
+            "The controller stops the node, takes the rollback point, switches to the fixed generation in one step and"
+            " starts it; it goes back by itself where the fix does not run.",
+            _swap,
+            done=_swapped,
+            undo="`upgrade-console node swap OLD` costs one more restart, and the rollback point where data changed",
+            ask="The node stops signing for the time of a restart. Apply the hotfix now?",
+            typed=_network,
+            deadline_s=900.0,
+        ),
+        Step(
+            "hotfix.verify",
+            StepKind.WAIT,
+            "Verify version and sync",
+            "The running executable has the hash of the fix, and the node executes new blocks.",
+            _verify,
+            deadline_s=1800.0,
+        ),
+    )
+
+
+def _yes_or_no(text: str) -> str:
+    if text.strip().lower() not in {"yes", "no"}:
+        raise ValueError("yes or no")
+    return text.strip().lower()
+
+
+def _bypass_parameter(text: str) -> str:
+    return "; ".join(f"{step}={why}" for step, why in read_bypasses(text).items())
+
+
+def _needed(text: str) -> str:
+    if not text.strip():
+        raise ValueError("a text that is not empty")
+    return one_line(text)
+
+
+HOTFIX = Procedure(
+    "hotfix",
+    "Emergency hotfix",
+    "A critical fix that cannot wait for governance. It goes past normal steps, names them in its record, and takes the"
+    " bytes only when two independent places and the bytes themselves say the same checksum.",
+    _steps,
+    (
+        Parameter("severity", "critical, high or medium", check=read_severity),
+        Parameter("version", "The fixed version, also the generation's name: v1.0.3", check=_needed),
+        Parameter("url", "Where the fix is: the program, or an archive with it", check=_needed),
+        Parameter("checksum", "Of those bytes as the official announcement says it, sha256:…", check=checksum_given),
+        Parameter("source", "Where that announcement was read: a URL or a place", check=_needed),
+        Parameter("checksum-2", "The same from a second place, typed again", check=checksum_given),
+        Parameter("source-2", "That place, which somebody else controls", check=_needed),
+        Parameter("bypass", f"STEP=REASON; … of {', '.join(NORMAL_STEPS)}", check=_bypass_parameter),
+        Parameter("breaking", "yes where the fix executes blocks in another way", "no", _yes_or_no),
+        Parameter("identified", "When the issue was identified: 2026-11-29 14:05, or 90m ago", check=accepted_moment),
+        Parameter("affected", "Affected versions: v1.0.0 - v1.0.2", check=_needed),
+        Parameter("issue", "What it is, without what would help an attacker", check=_needed),
+        Parameter("impact", "What may happen to who does not upgrade", check=_needed),
+        Parameter("support", "Where validators ask, with ; between: Discord: #x; Email: y", check=_needed),
+        Parameter("project", "The project's name; empty: the network's", ""),
+        Parameter("developed", "When the fix was ready; empty: not said", ""),
+        Parameter("stop", "How others stop their node; empty: with this console", ""),
+        Parameter("start", "How others start it; empty: with this console", ""),
+    ),
+)

@@ -1,0 +1,95 @@
+"""The verbs that speak to a Cosmos chain by its daemon, from the arguments to what is printed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.console.chain.servers import json_rpc
+from tests.console.cli.conftest import RunAsync
+from tests.scripted_daemon import ADDRESS, CHAIN, OTHER, DaemonHome, ScriptedChain
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def configured(tmp_path: Path) -> AsyncIterator[tuple[DaemonHome, ScriptedChain]]:
+    """A Cosmos network and an IPC one in the settings, the first with its daemon."""
+    home = DaemonHome(tmp_path / "home")
+    chain = ScriptedChain(home)
+    async with json_rpc(chain.answer) as server:
+        path = tmp_path / "config" / "upgrade-console" / "config.toml"
+        path.parent.mkdir(parents=True)
+        path.write_text(
+            f"""
+[networks.virt]
+kind = "cosmos"
+chain_id = "{CHAIN}"
+cometbft_rpc = ["{server.url}"]
+
+[networks.virt.daemon]
+command = "{home.program}"
+home = "{home.folder}"
+keyring_backend = "test"
+from = {{ proposer = "ops", voter = "validator" }}
+
+[networks.subnet]
+chain_id = "c"
+evm_chain_id = 1
+registry = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
+cometbft_rpc = ["http://127.0.0.1:9"]
+ethereum_rpc = ["http://127.0.0.1:9"]
+""",
+            "utf-8",
+        )
+        yield home, chain
+
+
+async def test_each_verb_shows_sends_and_tells(tmp_path: Path, cli_beside: RunAsync) -> None:
+    async with configured(tmp_path) as (home, chain):
+        dry = await cli_beside("--network", "virt", "vote", "42", "abstain", "--dry-run", "--json")
+        shown = json.loads(dry.out)
+        assert (shown["sent"], shown["id"], shown["fee"]) == (False, 42, "2000stake")
+        assert ["option", "VOTE_OPTION_ABSTAIN"] in shown["messages"]
+        assert chain.taken == []
+
+        exported = await cli_beside(
+            "--network", "virt", "deposit", "42", "7stake", "--export", str(tmp_path / "d.json")
+        )
+        assert "Nothing was sent" in exported.out
+        assert "MsgDeposit" in (tmp_path / "d.json").read_text()
+        assert home.signatures() == 0
+
+        sent = await cli_beside("--network", "virt", "vote", "42", "yes")
+        assert sent.code == 0, sent
+        assert "In block 101: " in sent.out
+        # Everything was said before it was signed.
+        assert f"voter: {ADDRESS}" in sent.err
+        assert "fee 2000stake for at most 200000 gas" in sent.err
+
+        taken_back = await cli_beside("--network", "virt", "cancel", "41", "--json")
+        assert json.loads(taken_back.out)["height"] == 102
+
+        other = await cli_beside(
+            "--network", "virt", "provider", "set-status", "PAUSED", "--reason", "Upgrade", "--from", "ops", "--json"
+        )
+        assert json.loads(other.out)["sender"] == OTHER
+
+        audit = await cli_beside("--network", "virt", "audit")
+        assert "tx gov vote 42 yes: in a block 101" in audit.out
+        assert "tx provider set-status --status PAUSED --reason Upgrade: in a block 103" in audit.out
+
+
+async def test_what_is_another_kind_of_network_s_is_refused(tmp_path: Path, cli_beside: RunAsync) -> None:
+    async with configured(tmp_path):
+        on_virt, on_subnet = ("--network", "virt"), ("--network", "subnet")
+        (await cli_beside(*on_subnet, "vote", "1", "abstain")).refused_with("takes yes and no")
+        (await cli_beside(*on_subnet, "deposit", "1", "1stake")).refused_with("subnet is an IPC network")
+        (await cli_beside(*on_virt, "vote", "1", "yes", "--key", "k")).refused_with("the daemon's keyring signs")
+        (await cli_beside(*on_virt, "vote", "1", "yes", "--sign-only")).refused_with("a registry's")
+        # No key is set for a provider, and none was named.
+        (await cli_beside(*on_virt, "provider", "set-status", "ACTIVE")).refused_with("no key for the provider")
