@@ -165,6 +165,7 @@ class Controller:
             self._readings,
             self._preparer,
             rollout,
+            self._armer,
             after,
             aftermath,
         )
