@@ -69,6 +69,12 @@ NETWORK_ROWS = (
         "URLs of Ethereum RPCs. Two or more of different operators can be held against each other.",
     ),
     NetworkRow(
+        "rest",
+        "none",
+        "Only of a Cosmos chain: base URLs of its REST API, as `http://127.0.0.1:1317`. Its state is read by"
+        " `abci_query` over `cometbft_rpc`; REST is asked where an operator closed that, and as a further witness.",
+    ),
+    NetworkRow(
         "require_agreement",
         "`false`",
         "Refuse to sign what only one endpoint says, where no own synced node is there to be believed. Endpoints that"

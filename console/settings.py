@@ -100,6 +100,8 @@ class NetworkSettings:
     """When its operators are at hand, as they declared it."""
     contracts: ContractSettings = field(default_factory=ContractSettings)
     """Where its contracts are."""
+    rest: tuple[str, ...] = ()
+    """Of a Cosmos chain: base URLs of REST, for what `abci_query` does not tell and as further witnesses."""
     daemon: DaemonSettings | None = None
     """By which something is said to a Cosmos chain; None where nothing is."""
     elsewhere: tuple[RemoteNode, ...] = ()
@@ -268,6 +270,7 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None, *, regi
         stage=stage,
         accent=standing.accent,
         releases=releases,
+        rest=_rest(table, where, kind),
         windows=_windows(table, where),
         daemon=_daemon(table, kind, where),
         contracts=parse_contracts(
@@ -276,6 +279,17 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None, *, regi
         provider=parse_provider(table_of(table.get("provider", {}), f"{where}.provider"), where),
         model=parse_model(table_of(table.get("model", {}), f"{where}.model"), where),
     )
+
+
+def _rest(table: dict[str, Any], where: str, kind: str) -> tuple[str, ...]:
+    if table.get("rest", []) == []:
+        return ()
+    if kind != "cosmos":
+        raise SettingsError(
+            f"{where}: rest is a setting of Cosmos chains",
+            next_step="take it out; an IPC subnet is read by ethereum_rpc and cometbft_rpc",
+        )
+    return urls(table, "rest", where)
 
 
 def _daemon(table: dict[str, Any], kind: str, where: str) -> DaemonSettings | None:

@@ -75,7 +75,7 @@ def crossing_rows(snapshot: Snapshot, now: float, own_address: str = "") -> tupl
 
 def _of(node: NodeStatus, proposal: Proposal) -> Crossing:
     attempt = node.attempt
-    return attempt.crossing if attempt is not None and attempt.proposal_id == proposal.id else Crossing.NONE
+    return attempt.crossing if attempt is not None and attempt.proposal_id == proposal.attempt_id else Crossing.NONE
 
 
 def _voted(chain: ChainView, proposal: Proposal, consensus_address: str) -> bool:

@@ -35,7 +35,9 @@ def face_of(snapshot: Snapshot | None, phase: Phase) -> Face:
         return Face.CALM
     attempt = snapshot.node.attempt if snapshot.node is not None else None
     own = (
-        attempt.crossing if attempt is not None and attempt.proposal_id == upgrade.proposal.id else model.Crossing.NONE
+        attempt.crossing
+        if attempt is not None and attempt.proposal_id == upgrade.proposal.attempt_id
+        else model.Crossing.NONE
     )
     if own.waits_for_operator or phase in {Phase.HALTED, Phase.WAITING_FOR_QUORUM}:
         return Face.CROSSING

@@ -76,7 +76,7 @@ def _reached(snapshot: Snapshot, upgrade: Upgrade) -> bool:
     attempt = snapshot.node.attempt if snapshot.node is not None else None
     return (
         attempt is not None
-        and attempt.proposal_id == upgrade.proposal.id
+        and attempt.proposal_id == upgrade.proposal.attempt_id
         and attempt.crossing not in {Crossing.NONE, Crossing.NEEDS_OPERATOR}
     )
 
@@ -236,7 +236,7 @@ def _aborted_together(snapshot: Snapshot, proposal: Proposal) -> bool:
     attempt = snapshot.node.attempt if snapshot.node is not None else None
     return (
         attempt is not None
-        and attempt.proposal_id == proposal.id
+        and attempt.proposal_id == proposal.attempt_id
         and attempt.crossing is Crossing.RESUMED_OLD
         and attempt.verdict is Verdict.ABORT
     )

@@ -46,7 +46,7 @@ def verification_terms(snapshot: Snapshot) -> list[Term]:
 
 def _own_term(node: NodeStatus, proposal: Proposal, problem: str) -> Term | None:
     attempt = node.attempt
-    if attempt is None or attempt.proposal_id != proposal.id or attempt.crossing not in _LEFT:
+    if attempt is None or attempt.proposal_id != proposal.attempt_id or attempt.crossing not in _LEFT:
         return None
     if problem:
         # A journal's word may be old: it proves nothing of now.

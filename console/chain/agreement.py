@@ -40,7 +40,7 @@ PROPOSALS = 16
 
 _Kept = TypeVar("_Kept")
 Rows = tuple[object, ...]
-"""What is compared: proposals, readiness, membership."""
+"""What is compared: proposals, readiness, membership; of x/upgrade the proposals and the plan."""
 
 
 class EndpointsDisagree(ChainError):
@@ -278,7 +278,7 @@ def _keep(kept: OrderedDict[int, _Kept], height: int, value: _Kept) -> None:
 
 def _difference(one: Rows, other: Rows) -> str:
     """What is told differently, in words."""
-    names = ("the proposals", "the readiness of validators", "the membership")
+    names = ("the proposals", "the readiness of validators", "the membership", "the upgrade plan")
     for name, mine, theirs in zip(names, one, other, strict=False):
         if mine == theirs:
             continue

@@ -11,8 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from console.chain.agreement import LAG_BLOCKS, Witnesses, hear
-from console.chain.comet_node import CometNode
-from console.chain.cometbft import HeaderTimes, ValidatorSet
+from console.chain.comet_network import GRACE_S, CometNetwork
 from console.chain.cut_watch import CutWatcher
 from console.chain.fields import data as read_data
 from console.chain.first_answer import first_answer, telling
@@ -20,9 +19,8 @@ from console.chain.peers import CometPeers
 from console.chain.plans import RegistryPlans, RegistryReader, RegistryReading, check_chain
 from console.chain.registry import NoRegistry, current_proposal, no_registry
 from console.chain.rpc import Call, JsonRpc, endpoint_name
-from console.chain.stall_watch import StallWatch
 from console.errors import ChainError, ContractRefused, EndpointDown
-from console.model import ChainView, Proposal, RoundVotes, Stalled, Validator, stalled
+from console.model import ChainView, Proposal, Validator
 from console.settings import NetworkSettings
 from console.text import UntrustedText, duration
 
@@ -31,19 +29,10 @@ __all__ = ["CometPeers", "IpcChain", "RegistryPlans"]
 PROPOSALS = 16
 """Proposals that a view holds, newest first."""
 
-GRACE_S = 0.25
-"""Seconds that a view waits for a node that did not answer the last time."""
-
 FIRST_WAIT_S = 1.5
 """Seconds that the first view's CometBFT requests wait for the registry's height."""
 
-VALIDATORS_EVERY_BLOCKS = 50
-"""Blocks after which the validator set is read again, besides each change of the registry's membership."""
-
 _MOST_CODE = 64 * 1024
-_HEADERS_AT_ONCE = 4
-_HEADER_TRIES = 5
-_NODES_ASKED_FOR_VALIDATORS = 4
 
 
 class IpcChain:
@@ -78,17 +67,7 @@ class IpcChain:
         self._reading: RegistryReading | None = None
         self._reading_at = 0.0
         self._registry_failure: ChainError | None = None
-        names = {node.cometbft_rpc: node.name for node in network.nodes}
-        self._nodes = tuple(
-            CometNode(self._rpc, url, network.chain_id, clock, names.get(url, ""))
-            for url in dict.fromkeys(network.cometbft_rpc)
-        )
-        self._times = HeaderTimes()
-        self._stall = StallWatch(clock, wall)
-        self._header_tries = 0
-        self._validators: ValidatorSet | None = None
-        self._validators_key: tuple[int, tuple[tuple[str, int], ...]] | None = None
-        self._validators_problem = ""
+        self._comet = CometNetwork(self._rpc, network, self._witnesses, clock=clock, wall=wall)
         self._cuts = CutWatcher(network, self._rpc, clock)
 
     async def view(self) -> ChainView:
@@ -103,18 +82,18 @@ class IpcChain:
         """
         async with asyncio.TaskGroup() as tasks:
             registry = tasks.create_task(self._read_registry())
-            if self._reading is None and all(node.status is None for node in self._nodes):
+            if self._reading is None and self._comet.unheard:
                 # The first time, the registry's height says which headers to ask the nodes for, so that one view is
                 # enough for a block time.
                 await asyncio.wait({registry}, timeout=FIRST_WAIT_S)
             tasks.create_task(self._ask_nodes())
-        await self._look_whether_it_stands()
+        await self._comet.look_whether_it_stands(self._best_height(), crossing=self._at_a_plans_height())
         await self._look_at_cuts()
-        if self._registry_failure is not None and not any(node.reachable for node in self._nodes):
+        if self._registry_failure is not None and not self._comet.reachable:
             raise self._all_down()
         return self._view()
 
-    async def check_registry(self) -> None:
+    async def check(self) -> None:
         """Check that there is a contract at the registry's address, on the first endpoint that answers.
 
         Raises:
@@ -136,7 +115,7 @@ class IpcChain:
         if self._asked_second is not None:
             self._asked_second[1].cancel()
             await asyncio.gather(self._asked_second[1], return_exceptions=True)
-        await asyncio.gather(*(node.close() for node in self._nodes))
+        await self._comet.close()
         await self._cuts.close()
         await self._rpc.close()
 
@@ -220,7 +199,7 @@ class IpcChain:
         node = self._own.get(url)
         if node is None or height + LAG_BLOCKS < self._best_height():
             return False
-        comet = next((each for each in self._nodes if each.url == node.cometbft_rpc), None)
+        comet = next((each for each in self._comet.nodes if each.url == node.cometbft_rpc), None)
         return comet is None or (comet.reachable and comet.status is not None and not comet.status.catching_up)
 
     def _take_reading(self, reading: RegistryReading) -> None:
@@ -234,128 +213,44 @@ class IpcChain:
         self._reading, self._reading_at = reading, self._clock()
 
     async def _ask_nodes(self) -> None:
+        await self._comet.ask(self._best_height(), self._members(), crossing=self._at_a_plans_height())
+
+    def _at_a_plans_height(self) -> bool:
         height = self._best_height()
-        headers: tuple[int, ...] = ()
-        if height > 0 and self._header_tries < _HEADER_TRIES:
-            headers = self._times.missing(height, _HEADERS_AT_ONCE)
-            self._header_tries += bool(headers)
-        chosen = self._asked_for_more(height)
-        stale = self._validators_are_stale(height)
-        voting = self._asked_for_votes(height)
-        expected: set[asyncio.Task[None]] = set()
-        doubtful: set[asyncio.Task[None]] = set()
-        for node in self._nodes:
-            more = node in chosen
-            task = node.ask(validators=more and stale, votes=node is voting, headers=headers if more else ())
-            if task is not None:
-                (expected if node.trusted_to_answer else doubtful).add(task)
-        if expected:
-            await asyncio.wait(expected)
-        if doubtful:
-            # A node behind a silent firewall must not slow every view down; its answer counts when it comes.
-            await asyncio.wait(doubtful, timeout=GRACE_S)
-        self._take_nodes(height)
-
-    def _asked_for_more(self, height: int) -> list[CometNode]:
-        reachable = [node for node in self._nodes if node.reachable]
-        if self._validators is None or not reachable:
-            return list(self._nodes[:_NODES_ASKED_FOR_VALIDATORS])
-        return [max(reachable, key=lambda node: 0 if node.status is None else node.status.height)]
-
-    def _asked_for_votes(self, height: int) -> CometNode | None:
-        """The node that is asked for the votes on H+1: while a plan's height is reached and not left behind.
-
-        Else, too, while no block comes.
-        """
-        if not self._at_a_plans_height(height) and not self._stall.suspects(self._times.seconds_per_block):
-            return None
-        # Who has executed most has also begun the newest height.
-        reachable = [node for node in self._nodes if node.reachable]
-        return max(reachable, key=lambda node: node.app_height, default=None)
-
-    def _at_a_plans_height(self, height: int) -> bool:
         proposals = () if self._reading is None else self._reading.proposals
         return any(entry.has_height and entry.target_height == height for entry in proposals)
-
-    async def _look_whether_it_stands(self) -> None:
-        height = self._best_height()
-        newest = max((node.status.time_ns for node in self._nodes if node.status is not None), default=0)
-        if self._stall.see(height, newest):
-            # Who looks once gets its answer at once; later looks ask with the rest.
-            node = self._asked_for_votes(height)
-            if node is not None and node.votes is None:
-                await node.look_at_votes()
-
-    def _stalled(self, votes: RoundVotes | None) -> Stalled | None:
-        height = self._best_height()
-        if self._at_a_plans_height(height):
-            # The crossing's own meter tells who is back.
-            return None
-        pace = self._times.seconds_per_block
-        return stalled(height, self._stall.stood_s, pace, self._named_validators(), votes)
-
-    def _validators_are_stale(self, height: int) -> bool:
-        if self._validators is None or self._validators_key is None:
-            return True
-        at, members = self._validators_key
-        return height - at > VALIDATORS_EVERY_BLOCKS or members != self._members()
 
     def _members(self) -> tuple[tuple[str, int], ...]:
         return () if self._reading is None else self._reading.members
 
-    def _take_nodes(self, height: int) -> None:
-        for node in self._nodes:
-            if node.reachable and node.status is not None:
-                self._times.add(node.status.height, node.status.time_ns)
-                self._witnesses.heard_block(endpoint_name(node.url), node.status.height, node.status.block_hash)
-            for header in node.headers:
-                self._times.add(header.height, header.time_ns)
-            node.headers = ()
-            if node.validators is not None:
-                if self._validators is None or node.validators.height >= self._validators.height:
-                    self._validators = node.validators
-                    self._validators_key = (max(height, self._best_height()), self._members())
-                node.validators = None
-        problems = [node.validators_problem for node in self._nodes if node.validators_problem is not None]
-        self._validators_problem = problems[0].what if problems and self._validators is None else ""
-
     def _best_height(self) -> int:
-        heights = [node.status.height for node in self._nodes if node.status is not None]
-        if self._reading is not None:
-            heights.append(self._reading.height)
-        return max(heights, default=0)
+        return max(self._comet.height, 0 if self._reading is None else self._reading.height)
 
     def _view(self) -> ChainView:
-        reading = self._reading
-        statuses = [node.status for node in self._nodes if node.status is not None]
-        ages = [age for age in (node.age_s for node in self._nodes) if age is not None]
+        reading, comet = self._reading, self._comet
+        ages = comet.ages_s
         if reading is not None:
             ages.append(max(0.0, self._clock() - self._reading_at))
-        newest = max(statuses, key=lambda status: status.height, default=None)
-        votes = next((node.votes for node in self._nodes if node.reachable and node.votes is not None), None)
+        validators = self._named_validators()
         return ChainView(
             height=self._best_height(),
-            block_time_s=self._times.seconds_per_block,
-            block_time_unix=None if newest is None or newest.height == 0 else newest.time_ns / 1e9,
-            validators=self._named_validators(),
-            nodes=tuple(node.view() for node in self._nodes),
+            block_time_s=comet.seconds_per_block,
+            block_time_unix=comet.block_time_unix,
+            validators=validators,
+            nodes=comet.views(),
             proposals=() if reading is None else reading.proposals,
             readiness=None if reading is None else reading.readiness,
             age_s=min(ages),
             problem="; ".join(self._problems()),
             agreement=None if reading is None else self._witnesses.agreement(self._binding()),
             cuts=self._cuts.of(self._current()),
-            votes=votes,
-            stalled=self._stalled(votes),
-            answer_s=min(
-                (node.answer_s for node in self._nodes if node.reachable and node.answer_s is not None), default=None
-            ),
+            votes=comet.votes,
+            stalled=comet.stalled(self._best_height(), validators, crossing=self._at_a_plans_height()),
+            answer_s=comet.answer_s,
         )
 
     def _named_validators(self) -> tuple[Validator, ...]:
-        if self._validators is None:
-            return ()
-        monikers = {node.status.consensus_address: node.status.moniker for node in self._nodes if node.status}
+        monikers = {node.status.consensus_address: node.status.moniker for node in self._comet.nodes if node.status}
         # A node that has not answered yet is known by what the settings call it.
         names = {node.address: node.name for node in self._network.nodes}
         return tuple(
@@ -365,7 +260,7 @@ class IpcChain:
                 power=entry.power,
                 consensus_address=entry.consensus_address,
             )
-            for entry in self._validators.validators
+            for entry in self._comet.entries
         )
 
     def _problems(self) -> Iterable[str]:
@@ -375,20 +270,10 @@ class IpcChain:
             else:
                 age = duration(self._clock() - self._reading_at)
                 yield f"plans are {age} old: {self._registry_failure.what}"
-        silent = [node for node in self._nodes if isinstance(node.failure, EndpointDown)]
-        if silent:
-            names = ", ".join(_node_name(node) for node in silent[:4])
-            more = f" and {len(silent) - 4} more" if len(silent) > 4 else ""
-            verb = "does" if len(silent) == 1 else "do"
-            yield f"{len(silent)} of {len(self._nodes)} nodes {verb} not answer: {names}{more}"
-        wrong = [node.failure for node in self._nodes if node.failure and not isinstance(node.failure, EndpointDown)]
-        if wrong:
-            yield wrong[0].what
-        if self._validators_problem:
-            yield f"validators cannot be read: {self._validators_problem}"
+        yield from self._comet.problems()
 
     def _all_down(self) -> ChainError:
-        failures = [error for error in (self._registry_failure, *(node.failure for node in self._nodes)) if error]
+        failures = [error for error in (self._registry_failure, *self._comet.failures) if error]
         worst = telling(failures)
         if not isinstance(worst, EndpointDown):
             return worst
@@ -403,7 +288,3 @@ async def _read_one(reader: RegistryReader, url: str) -> RegistryReading | Chain
         return await reader.read(url)
     except ChainError as error:
         return error
-
-
-def _node_name(node: CometNode) -> str:
-    return str(node.moniker) or endpoint_name(node.url)

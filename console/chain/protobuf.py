@@ -6,7 +6,7 @@ could understand differently is refused: a field that comes twice, a number that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from console.chain.fields import INT64_MAX, wrong
 from console.errors import BadAnswer
@@ -28,7 +28,20 @@ def message(raw: bytes, what: str) -> Mapping[int, int | bytes]:
         BadAnswer: It is no message, or one with a field twice.
     """
     found: dict[int, int | bytes] = {}
-    at = 0
+    for number, value in occurrences(raw, what):
+        if number in found:
+            raise _broken(what)
+        found[number] = value
+    return found
+
+
+def occurrences(raw: bytes, what: str) -> Iterator[tuple[int, int | bytes]]:
+    """Read one message whose fields may repeat: (field number, varint or bytes) in the order of the bytes.
+
+    Raises:
+        BadAnswer: It is no message, or one of more than `MAX_FIELDS`.
+    """
+    at = count = 0
     while at < len(raw):
         tag, at = _varint(raw, at, what)
         number, kind = tag >> 3, tag & 7
@@ -42,10 +55,10 @@ def message(raw: bytes, what: str) -> Mapping[int, int | bytes]:
             value, at = raw[at : at + size], at + size
         else:
             raise _broken(what)
-        if at > len(raw) or not 0 < number < 1 << 29 or number in found or len(found) >= MAX_FIELDS:
+        count += 1
+        if at > len(raw) or not 0 < number < 1 << 29 or count > MAX_FIELDS:
             raise _broken(what)
-        found[number] = value
-    return found
+        yield number, value
 
 
 def text_field(fields: Mapping[int, int | bytes], number: int, what: str, *, most: int) -> str:
@@ -77,8 +90,17 @@ def int64_field(fields: Mapping[int, int | bytes], number: int, what: str) -> in
 
 def text_message(number: int, text: str) -> bytes:
     """A message with one string field."""
-    raw = text.encode()
-    return bytes([number << 3 | _BYTES]) + _written(len(raw)) + raw
+    return written_bytes(number, text.encode())
+
+
+def written_bytes(number: int, value: bytes) -> bytes:
+    """A field of bytes, a string or an embedded message; empty ones are left out, as proto3 does."""
+    return _written(number << 3 | _BYTES) + _written(len(value)) + value if value else b""
+
+
+def written_integer(number: int, value: int) -> bytes:
+    """A whole number of 0 to 2^64 − 1, or true as 1; 0 is left out."""
+    return _written(number << 3 | _VARINT) + _written(value) if value else b""
 
 
 def _written(value: int) -> bytes:

@@ -21,6 +21,14 @@ class RestAnswer:
     """By lower-case name."""
 
 
+class RestRefused(BadAnswer):
+    """An endpoint answered, with another status than 200: it is there, and does not tell this."""
+
+    def __init__(self, what: str, *, status: int) -> None:
+        super().__init__(what)
+        self.status = status
+
+
 class Rest:
     """GET requests to any number of REST endpoints.
 
@@ -33,17 +41,18 @@ class Rest:
         self._deadline_s = deadline_s
         self._http = Http(max_bytes=max_bytes)
 
-    async def get(self, base: str, path: str) -> RestAnswer:
+    async def get(self, base: str, path: str, headers: Mapping[str, str] | None = None) -> RestAnswer:
         """Get one path under a base URL.
 
         Raises:
             EndpointDown: No answer before the deadline.
+            RestRefused: Another status than 200.
             BadAnswer: An answer that is not JSON with status 200, redirects and compression included.
         """
         name, url = endpoint_name(base), base.rstrip("/") + path
-        answer = await self._http.exchange("GET", url, name, deadline_s=self._deadline_s, headers={})
+        answer = await self._http.exchange("GET", url, name, deadline_s=self._deadline_s, headers=headers or {})
         if answer.status != 200:
-            raise BadAnswer(f"{name} answered with HTTP {answer.status}")
+            raise RestRefused(f"{name} answered with HTTP {answer.status}", status=answer.status)
         try:
             body = strict_json.loads(answer.content)
         except strict_json.NotStrictJson as error:

@@ -251,7 +251,7 @@ def _fate(seen: _Seen, answer: _Answer) -> ProposalStatus | None:
     return ProposalStatus.CANCELLED
 
 
-def _shown_info(info: str) -> UntrustedText:
+def shown_info(info: str) -> UntrustedText:
     """A plan's info, safe to show and still the same JSON where it is JSON."""
     try:
         # Line breaks between the tokens would be made visible, and then it were no JSON any more.
@@ -269,7 +269,7 @@ def _proposal(plan: UpgradePlan, status: ProposalStatus) -> Proposal:
         plan.height,
         # The chain says where the binaries are and not which bytes: never enough to run them (DESIGN §4, rule 2).
         release_hash="",
-        release_url=_shown_info(plan.info),
+        release_url=shown_info(plan.info),
         breaking=True,
         status=status,
         halts_itself=True,

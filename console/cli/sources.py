@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from console.errors import ConsoleError, ControllerDown, DevnetError
 from console.settings import (
@@ -21,10 +21,21 @@ from console.settings import (
 )
 
 if TYPE_CHECKING:
-    from console.chain.ipc import IpcChain
+    from console.model import ChainView
     from console.observer import Observer
     from console.operations.connection import Connection
     from console.ports.keys import Terminal
+
+
+class Chain(Protocol):
+    """A chain of either kind: `console.observer.ChainReader`, and what belongs to its life."""
+
+    async def view(self) -> ChainView: ...
+    async def check(self) -> None:
+        """Check that there is somebody to tell of upgrades. Raises ChainError."""
+        ...
+
+    async def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +78,24 @@ def network_if_named(arguments: argparse.Namespace) -> NetworkSettings | None:
 
 
 @asynccontextmanager
-async def observing(target: Target) -> AsyncIterator[tuple[IpcChain, Observer]]:
+async def observing(target: Target) -> AsyncIterator[tuple[Chain, Observer]]:
     """The chain and an observer of chain and node; the chain is closed at the end."""
-    from console.chain.ipc import IpcChain
-
-    chain = IpcChain(target.network)
+    chain = chain_of(target.network)
     try:
         yield chain, _observer(target, chain)
     finally:
         await chain.close()
+
+
+def chain_of(network: NetworkSettings) -> Chain:
+    """What reads the network, by its kind; what only one kind needs is imported for that kind."""
+    if network.kind == "cosmos":
+        from console.chain.cosmos.chain import CosmosChain
+
+        return CosmosChain(network)
+    from console.chain.ipc import IpcChain
+
+    return IpcChain(network)
 
 
 def connect(target: Target, terminal: Terminal | None = None) -> Connection:
@@ -86,7 +106,6 @@ def connect(target: Target, terminal: Terminal | None = None) -> Connection:
         terminal: On which the signer asks for passphrases while somebody draws there; None where nobody does.
     """
     from console.chain.governance import GovernanceReader
-    from console.chain.ipc import IpcChain
     from console.chain.plans import RegistryPlans
     from console.chain.signals import RegistrySignals
     from console.chain.signing_record import SigningRecords
@@ -96,7 +115,7 @@ def connect(target: Target, terminal: Terminal | None = None) -> Connection:
     from console.operations.registry_call import RegistryCalls
 
     network, node = target.network, target.node
-    chain = IpcChain(network)
+    chain = chain_of(network)
     plans = None if node is None else RegistryPlans(network, node)
     signals = None if node is None else RegistrySignals(network, node, terminal=terminal, by_hand=True)
     governance = GovernanceReader(network, (*(() if node is None else (node.ethereum_rpc,)), *network.ethereum_rpc))
@@ -126,7 +145,7 @@ def connect(target: Target, terminal: Terminal | None = None) -> Connection:
     )
 
 
-def _observer(target: Target, chain: IpcChain) -> Observer:
+def _observer(target: Target, chain: Chain) -> Observer:
     from console.node.client import NodeClient
     from console.node.journalled import journalled_status
     from console.observer import Observer

@@ -10,10 +10,12 @@ from console.cli.node.showing import node_lines
 from console.cli.printing import complain, print_json
 from console.cli.sources import Target, explained, load_target, observing
 from console.errors import BadAnswer, ChainError, EndpointDown
-from console.model import AgreementState, ChainView, ProposalStatus, ReleaseKind, Snapshot, Upgrade
+from console.model import AgreementState, ChainView, ProposalStatus, ReleaseKind, Snapshot, Upgrade, Validator
 from console.operations.status import failure_words, status_document
 from console.text import duration, percent, shortened
+from widgets.ballot_words import shares_line, stage_line, turnout_line
 from widgets.proposal_words import waits_for
+from widgets.stake_words import stake_words
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -44,7 +46,7 @@ async def _read(target: Target) -> Snapshot:
     async with observing(target) as (chain, observer):
         registry_problem: ChainError | None = None
         try:
-            await chain.check_registry()
+            await chain.check()
         except NoRegistry:
             raise
         except ChainError as error:
@@ -78,7 +80,7 @@ def status_text(snapshot: Snapshot) -> str:
         lines += wrapped(f"The chain {snapshot.chain.stalled.sentence}.")
     lines.append("")
     if snapshot.upgrade is not None:
-        lines += _upgrade_lines(snapshot.upgrade)
+        lines += _upgrade_lines(snapshot.upgrade, snapshot.taken_at)
     else:
         # With a problem, a proposal may just not have been read.
         known = snapshot.chain is not None and not snapshot.chain.problem
@@ -95,7 +97,7 @@ def wrapped(sentence: str) -> list[str]:
     return textwrap.wrap(sentence, 80, subsequent_indent="  ", break_on_hyphens=False)
 
 
-def _upgrade_lines(upgrade: Upgrade) -> list[str]:
+def _upgrade_lines(upgrade: Upgrade, now: float) -> list[str]:
     proposal = upgrade.proposal
     total = upgrade.total_power
     verdict = f", verdict {proposal.verdict.name}" if proposal.verdict else ""
@@ -103,6 +105,8 @@ def _upgrade_lines(upgrade: Upgrade) -> list[str]:
     if proposal.release_kind is ReleaseKind.NONE:
         where = f"{proposal.linked_calls} contract calls, no height"
     expedited = ", expedited" if proposal.expedited else ""
+    if proposal.halts_itself:
+        return _lines_of_the_chain(upgrade, now)
     lines = [f"Upgrade #{proposal.id} {proposal.name} ({where}) {proposal.status.words}{verdict}{expedited}"]
     if waiting := waits_for(proposal):
         lines += textwrap.wrap(f"It {waiting}." if waiting.startswith("waits") else f"{waiting.capitalize()}.", 80)
@@ -121,7 +125,46 @@ def _upgrade_lines(upgrade: Upgrade) -> list[str]:
     return lines
 
 
+def _lines_of_the_chain(upgrade: Upgrade, now: float) -> list[str]:
+    """An upgrade that the chain itself schedules, and stops its nodes for."""
+    proposal, ballot = upgrade.proposal, upgrade.proposal.ballot
+    expedited = ", expedited" if proposal.expedited else ""
+    number = "" if ballot is None else f"#{proposal.id} "
+    height = f"target height: {proposal.target_height}"
+    lines = [f"Upgrade {number}{proposal.name} ({height}) {proposal.status.words}{expedited}"]
+    if waiting := stage_line(proposal, now):
+        lines += wrapped(f"It {'is ' if waiting.startswith('voted') else ''}{waiting}.")
+    if ballot is not None and (ballot.tally.turnout or proposal.status is ProposalStatus.VOTING):
+        lines += wrapped(f"Vote: {shares_line(ballot)}; {turnout_line(ballot)}")
+    if ballot is not None and ballot.failed_reason:
+        lines += wrapped(f"It failed: {ballot.failed_reason}")
+    if upgrade.blocks_left is not None and upgrade.blocks_left > 0 and proposal.status.open:
+        eta = "unknown" if upgrade.eta_s is None else f"~{duration(upgrade.eta_s)}"
+        lines.append(f"Blocks left: {upgrade.blocks_left}, ETA: {eta}")
+    if proposal.status is ProposalStatus.SCHEDULED:
+        lines += wrapped("GO" if upgrade.go else f"NO-GO: {'; '.join(upgrade.no_go_reasons)}")
+    if proposal.release_url:
+        lines.append(f"Info: {proposal.release_url}")
+    return lines
+
+
+def _staked_lines(chain: ChainView, outside: tuple[Validator, ...]) -> list[str]:
+    lines = [f"{'VALIDATOR':<20} {'CONSENSUS':<13} {'POWER':>12}  {'MISSED':>6}  {'VERSION':<12} STATE"]
+    nodes = {node.consensus_address: node for node in chain.nodes}
+    for validator in (*sorted(chain.validators, key=lambda entry: (-entry.power, entry.moniker)), *outside):
+        node, stake = nodes.get(validator.consensus_address), validator.stake
+        version = "—" if node is None else "down" if not node.reachable else node.version or "—"
+        missed = "—" if stake is None or stake.missed_blocks is None else str(stake.missed_blocks)
+        lines.append(
+            f"{shortened(validator.moniker, 20):<20} {shortened(validator.address, 13):<13} {validator.power:>12}"
+            f"  {missed:>6}  {shortened(version, 12):<12} {stake_words(validator)}".rstrip()
+        )
+    return lines
+
+
 def _validator_lines(chain: ChainView) -> list[str]:
+    if chain.cosmos is not None:
+        return _staked_lines(chain, chain.cosmos.outside)
     lines = [f"{'VALIDATOR':<14} {'ADDRESS':<13} {'POWER':>8}  {'READY':<9} {'ARMED':<9} VERSION"]
     for validator in sorted(chain.validators, key=lambda entry: (-entry.power, entry.moniker)):
         entry = None if chain.readiness is None else chain.readiness.of(validator.address)

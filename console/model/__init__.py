@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from console.model.audit import AuditEntry as AuditEntry
     from console.model.audit import AuditKind as AuditKind
     from console.model.audit import AuditReading as AuditReading
+    from console.model.ballot import Ballot as Ballot
+    from console.model.ballot import Coin as Coin
+    from console.model.ballot import Tally as Tally
+    from console.model.ballot import VoteRules as VoteRules
     from console.model.chain_message import ChainMessage as ChainMessage
     from console.model.chain_message import DaemonRole as DaemonRole
     from console.model.chain_message import MessageReview as MessageReview
@@ -31,6 +35,9 @@ if TYPE_CHECKING:
     from console.model.contracts import LinkedReview as LinkedReview
     from console.model.contracts import Selector as Selector
     from console.model.contracts import Upgradable as Upgradable
+    from console.model.cosmos import ApplicationVersion as ApplicationVersion
+    from console.model.cosmos import CosmosFacts as CosmosFacts
+    from console.model.cosmos import ModuleVersion as ModuleVersion
     from console.model.course import Course as Course
     from console.model.course import Trend as Trend
     from console.model.crossing import Back as Back
@@ -60,7 +67,9 @@ if TYPE_CHECKING:
     from console.model.governance import ValidatorVote as ValidatorVote
     from console.model.moment import Moment as Moment
     from console.model.moment import Scene as Scene
+    from console.model.network import Bond as Bond
     from console.model.network import NetworkIdentity as NetworkIdentity
+    from console.model.network import Stake as Stake
     from console.model.network import Validator as Validator
     from console.model.node import GENESIS as GENESIS
     from console.model.node import NOT_VOTED as NOT_VOTED
@@ -148,11 +157,13 @@ if TYPE_CHECKING:
 _PARTS = {
     "agreement": "Agreement AgreementState",
     "audit": "AuditCheck AuditEntry AuditKind AuditReading",
+    "ballot": "Ballot Coin Tally VoteRules",
     "chain_message": "ChainMessage DaemonRole MessageReview",
     "contracts": (
         "NOBODY CodeVerdict CutAction CutCheck CutReview CutWatch DiamondView Facet FacetChange FacetCut "
         "LinkedReview Selector Upgradable"
     ),
+    "cosmos": "ApplicationVersion CosmosFacts ModuleVersion",
     "course": "Course Trend",
     "crossing": "Back RoundVotes missed_its_halt power_back",
     "events": "Event events_between remembered",
@@ -164,7 +175,7 @@ _PARTS = {
         "RegistryRules SigningKey ValidatorVote"
     ),
     "moment": "Moment Scene",
-    "network": "NetworkIdentity Validator",
+    "network": "Bond NetworkIdentity Stake Validator",
     "node": (
         "GENESIS NOT_VOTED Arming Attempt Crossing NodeRun NodeState NodeStatus PlanOrigin Preparation shown_state"
     ),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from console.model.node import Arming, NodeStatus
+from console.model.node import Arming, Crossing, NodeStatus, Preparation
 from console.model.plan import Proposal, ProposalStatus, ReleaseKind, Verdict
 from console.model.power import more_than_two_thirds, power_may_fail, power_needed
 
@@ -47,6 +47,9 @@ class Reckoning:
 def reckon(proposal: Proposal, chain: ChainView, node: NodeStatus | None, height: int | None) -> Reckoning:
     """Count every term of a proposal.
 
+    Where the chain itself stops its nodes and decides, as x/upgrade does, nobody signals: GO is a scheduled plan, a set
+    of validators whose power is known, and our own binary staged and verified.
+
     GO needs more than 2/3 ready and armed by the registry's weight and by consensus power, our own node armed where
     there is one, and the cuts that come first made and verified. A stored verdict outranks the count.
 
@@ -56,6 +59,9 @@ def reckon(proposal: Proposal, chain: ChainView, node: NodeStatus | None, height
         node: Our own; None where there is none.
         height: The newest known, in blocks.
     """
+    if proposal.halts_itself:
+        total = sum(validator.power for validator in chain.validators)
+        return Reckoning(tuple(_terms_of_the_chain(proposal, chain, node, total)), power_may_fail(total, total), None)
     consensus = _consensus_power(proposal, chain)
     return Reckoning(
         terms=tuple(_terms(proposal, chain, node, height, consensus)),
@@ -87,6 +93,37 @@ def _terms(
     if node is not None and proposal.breaking and proposal.has_height and not _reached(proposal, height):
         armed = _is_armed(node, proposal)
         yield GoTerm(f"this node is{'' if armed else ' not'} armed", armed)
+
+
+def _terms_of_the_chain(proposal: Proposal, chain: ChainView, node: NodeStatus | None, total: int) -> Iterator[GoTerm]:
+    scheduled = proposal.status in {ProposalStatus.SCHEDULED, ProposalStatus.EXECUTED}
+    if scheduled:
+        yield GoTerm(f"the chain has scheduled it for block {proposal.target_height:,}", True)
+    else:
+        yield GoTerm(f"the chain has not scheduled it: it is {proposal.status.words}", False)
+    ballot = proposal.ballot
+    if ballot is not None and proposal.status is ProposalStatus.VOTING:
+        yield GoTerm(
+            f"its vote would {'pass' if ballot.passes else 'fail'} now: {ballot.reason or 'yes'}", ballot.passes
+        )
+    if total:
+        yield GoTerm(f"{power_needed(total)} of {total} power has to be back at block H+1", True)
+    else:
+        yield GoTerm("the power of the validators is not known", False)
+    if chain.agreement is not None and chain.agreement.blocks:
+        yield GoTerm(chain.agreement.sentence, False)
+    if node is not None and scheduled:
+        yield _staged_term(proposal, node)
+
+
+def _staged_term(proposal: Proposal, node: NodeStatus) -> GoTerm:
+    attempt = node.attempt
+    if attempt is None or attempt.proposal_id != proposal.attempt_id:
+        return GoTerm(f"{node.name} has not taken it up", False)
+    if attempt.crossing is not Crossing.NONE:
+        return GoTerm(f"{node.name} is crossing", True)
+    staged = attempt.preparation in {Preparation.STAGED, Preparation.READY}
+    return GoTerm(f"the binary is {'' if staged else 'not '}verified and staged on {node.name}", staged)
 
 
 def _power_terms(proposal: Proposal, consensus: tuple[int, int] | None) -> Iterator[GoTerm]:
@@ -139,4 +176,4 @@ def _reached(proposal: Proposal, height: int | None) -> bool:
 
 def _is_armed(node: NodeStatus, proposal: Proposal) -> bool:
     attempt = node.attempt
-    return attempt is not None and attempt.proposal_id == proposal.id and attempt.arming is Arming.ARMED
+    return attempt is not None and attempt.proposal_id == proposal.attempt_id and attempt.arming is Arming.ARMED

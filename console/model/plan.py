@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from console.model.ballot import Ballot
 from console.model.power import more_than_two_thirds, readiness_needed, vote_needed
 from console.text import UntrustedText
 
@@ -50,16 +51,23 @@ class ProposalStatus(IntEnum):
     EXPIRED = 7
     CANCELLED = 8
     ROLLED_BACK = 9
+    DEPOSIT = 256
+    """Of x/gov alone, beyond the contract's numbers: the vote opens when enough is deposited."""
+    FAILED = 257
+    """Of x/gov alone: the vote passed, and what it would run could not be run."""
 
     @property
     def words(self) -> str:
         """The status as one reads it: `rolled back`."""
-        return self.name.lower().replace("_", " ")
+        return "in deposit" if self is ProposalStatus.DEPOSIT else self.name.lower().replace("_", " ")
 
     @property
     def open(self) -> bool:
         """Whether something of it is still to come."""
-        return self in {ProposalStatus.VOTING, ProposalStatus.APPROVED, ProposalStatus.SCHEDULED}
+        return self in _OPEN
+
+
+_OPEN = frozenset({ProposalStatus.VOTING, ProposalStatus.APPROVED, ProposalStatus.SCHEDULED, ProposalStatus.DEPOSIT})
 
 
 class Verdict(IntEnum):
@@ -168,6 +176,13 @@ class Proposal:
     replace_power: int = 0
     """The most power that agrees on one replacement of the release."""
     rollback_power: int = 0
+    ballot: Ballot | None = None
+    """What x/gov says of it; None for a registry's, and for a plan whose proposal is not known."""
+
+    @property
+    def attempt_id(self) -> int:
+        """What a controller knows it by: where the chain itself stops its nodes, the height of the plan."""
+        return self.target_height if self.halts_itself else self.id
 
     @property
     def has_height(self) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from console.model.agreement import Agreement
 from console.model.contracts import CutWatch
+from console.model.cosmos import CosmosFacts
 from console.model.crossing import RoundVotes
 from console.model.go import Reckoning, reckon
 from console.model.network import NetworkIdentity, Validator
@@ -64,6 +66,8 @@ class ChainView:
     """Why no blocks are made; None while they are."""
     answer_s: float | None = None
     """Seconds that the quickest of its nodes took to answer; None while none does."""
+    cosmos: CosmosFacts | None = None
+    """What only a Cosmos chain has; None elsewhere, and before it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +122,13 @@ class Snapshot:
 
 
 def upgrade_of(chain: ChainView | None, node: NodeStatus | None, height: int | None) -> Upgrade | None:
-    """Derive the current upgrade: the scheduled proposal, else the newest one; None when there is none."""
-    if chain is None or not chain.proposals:
+    """Derive the current upgrade: the scheduled proposal, else the newest one; None when there is none.
+
+    Of x/gov's proposals one that is voted on, or waits for its deposit, comes before one that is over.
+    """
+    proposal = None if chain is None else _current(chain.proposals)
+    if chain is None or proposal is None:
         return None
-    proposal = next(
-        (entry for entry in chain.proposals if entry.status is ProposalStatus.SCHEDULED), chain.proposals[0]
-    )
     entries = (
         chain.readiness.validators if chain.readiness is not None and chain.readiness.proposal_id == proposal.id else ()
     )
@@ -136,8 +141,21 @@ def upgrade_of(chain: ChainView | None, node: NodeStatus | None, height: int | N
         eta_s=eta,
         ready_power=proposal.ready_power,
         armed_power=proposal.armed_power,
-        total_power=proposal.total_power,
+        total_power=sum(each.power for each in chain.validators) if proposal.halts_itself else proposal.total_power,
         ready_count=sum(1 for entry in entries if entry.ready),
         validator_count=len(entries) or len(chain.validators),
         reckoning=reckoning,
     )
+
+
+_FIRST = (ProposalStatus.SCHEDULED, ProposalStatus.VOTING, ProposalStatus.DEPOSIT)
+
+
+def _current(proposals: Sequence[Proposal]) -> Proposal | None:
+    upgrades = [entry for entry in proposals if entry.ballot is None or not entry.ballot.cancels]
+    by_gov = any(entry.ballot is not None for entry in upgrades)
+    for status in _FIRST if by_gov else _FIRST[:1]:
+        found = next((entry for entry in upgrades if entry.status is status), None)
+        if found is not None:
+            return found
+    return upgrades[0] if upgrades else None

@@ -194,7 +194,7 @@ def criteria(upgrades: Sequence[UpgradeFigures]) -> tuple[Criterion, ...]:
 
 def _of(proposal: Proposal, upgrades: Sequence[NodeUpgrade]) -> NodeUpgrade | None:
     # The last one: an attempt that was begun again after a resync has the same proposal.
-    mine = (each for each in reversed(upgrades) if each.attempt.proposal_id == proposal.id)
+    mine = (each for each in reversed(upgrades) if each.attempt.proposal_id == proposal.attempt_id)
     return next(mine, None)
 
 

@@ -6,18 +6,23 @@ from typing import Any
 
 from console.model import (
     Agreement,
+    Ballot,
     ChainView,
+    CosmosFacts,
     FailureCode,
     Fetching,
     NodeStatus,
     Proof,
+    Proposal,
     Snapshot,
+    Stake,
     Stalled,
     Upgrade,
     Validator,
     ValidatorReadiness,
     Verdict,
 )
+from console.model.ballot import rule_words
 
 SCHEMA = 1
 """Version of the document; later versions of schema 1 only add keys."""
@@ -50,7 +55,86 @@ def status_document(snapshot: Snapshot) -> dict[str, Any]:
         "agreement": agreement_document(None if chain is None else chain.agreement),
         "stalled": None if chain is None else _stalled(chain.stalled),
         "age_s": _seconds(snapshot.age_s),
+        **({} if chain is None or chain.cosmos is None else {"cosmos": cosmos_document(chain, chain.cosmos)}),
     }
+
+
+def cosmos_document(chain: ChainView, facts: CosmosFacts) -> dict[str, Any]:
+    """Write what only a Cosmos chain has as plain values: tokens are texts, because they pass what JSON's readers take.
+
+    Every proposal that is about an upgrade is in it, and the validators outside the active set.
+    """
+    app = facts.application
+    return {
+        "told_by": facts.told_by or None,
+        "application": None
+        if app is None
+        else {
+            "name": app.name,
+            "version": app.version,
+            "git_commit": app.git_commit or None,
+            "sdk_version": app.sdk_version or None,
+        },
+        "module_versions": {str(module.name): module.version for module in facts.modules},
+        "bonded_tokens": str(facts.bonded_tokens) if facts.bonded_tokens else None,
+        "proposals": [proposal_document(each) for each in chain.proposals],
+        "outside": [{**_named(each), "stake": stake_document(each.stake)} for each in facts.outside],
+    }
+
+
+def proposal_document(proposal: Proposal) -> dict[str, Any]:
+    """Write a proposal of a Cosmos chain as plain values."""
+    return {
+        "id": proposal.id,
+        "name": proposal.name,
+        "status": proposal.status.name.lower(),
+        "target_height": proposal.target_height or None,
+        "ballot": None if proposal.ballot is None else ballot_document(proposal.ballot),
+    }
+
+
+def ballot_document(ballot: Ballot) -> dict[str, Any]:
+    """Write what x/gov says of a proposal as plain values: times are Unix seconds, shares texts of decimals."""
+    rules = ballot.rules
+    return {
+        "cancels": ballot.cancels,
+        "title": ballot.title,
+        "deposit": [f"{coin.amount}{coin.denom}" for coin in ballot.deposit],
+        "min_deposit": [f"{coin.amount}{coin.denom}" for coin in ballot.min_deposit],
+        "deposit_ends_at": _seconds(ballot.deposit_ends_at),
+        "voting_starts_at": _seconds(ballot.voting_starts_at),
+        "voting_ends_at": _seconds(ballot.voting_ends_at),
+        "yes": str(ballot.tally.yes),
+        "abstain": str(ballot.tally.abstain),
+        "no": str(ballot.tally.no),
+        "no_with_veto": str(ballot.tally.veto),
+        "bonded_tokens": str(ballot.bonded) if ballot.bonded else None,
+        "quorum": rule_words(rules.quorum) if rules.known else None,
+        "threshold": rule_words(rules.threshold) if rules.known else None,
+        "veto_threshold": rule_words(rules.veto) if rules.known else None,
+        "passes": ballot.passes if rules.known and ballot.bonded else None,
+        "failed_reason": ballot.failed_reason or None,
+    }
+
+
+def stake_document(stake: Stake | None) -> dict[str, Any] | None:
+    """Write a validator's stake as plain values."""
+    if stake is None:
+        return None
+    return {
+        "operator": stake.operator,
+        "tokens": str(stake.tokens),
+        "bond": stake.bond.value,
+        "jailed": stake.jailed,
+        "tombstoned": stake.tombstoned,
+        "jailed_until": _seconds(stake.jailed_until),
+        "missed_blocks": stake.missed_blocks,
+        "signing_window": stake.signing_window or None,
+    }
+
+
+def _named(validator: Validator) -> dict[str, Any]:
+    return {"address": validator.address, "moniker": validator.moniker, "power": validator.power}
 
 
 def agreement_document(agreement: Agreement | None) -> dict[str, Any] | None:
@@ -108,6 +192,7 @@ def upgrade_document(upgrade: Upgrade) -> dict[str, Any]:
         "vote_needed": proposal.vote_needed,
         "expedited": proposal.expedited,
         "linked_calls": proposal.linked_calls,
+        **({} if proposal.ballot is None else {"ballot": ballot_document(proposal.ballot)}),
     }
 
 
@@ -166,8 +251,10 @@ def failure_words(code: int) -> str | None:
 def _validators(chain: ChainView) -> list[dict[str, Any]]:
     entries = {} if chain.readiness is None else {entry.address: entry for entry in chain.readiness.validators}
     versions = {node.consensus_address: node.version for node in chain.nodes if node.reachable and node.version}
-    # Without a proposal nobody has anything to be ready for; without an answer nobody knows.
-    unsaid = None if chain.readiness is None and (chain.proposals or chain.problem) else False
+    # Without a proposal nobody has anything to be ready for; without an answer nobody knows; on a Cosmos chain nobody
+    # ever says it.
+    silent = chain.cosmos is not None or bool(chain.proposals or chain.problem)
+    unsaid = None if chain.readiness is None and silent else False
     return [
         _validator(validator, entries.get(validator.address), versions.get(validator.consensus_address), unsaid)
         for validator in chain.validators
@@ -178,14 +265,13 @@ def _validator(
     validator: Validator, entry: ValidatorReadiness | None, version: str | None, unsaid: bool | None
 ) -> dict[str, Any]:
     return {
-        "address": validator.address,
-        "moniker": validator.moniker,
-        "power": validator.power,
+        **_named(validator),
         "ready": unsaid if entry is None else entry.ready,
         "armed": unsaid if entry is None else entry.armed,
         "failure": None if entry is None else failure_words(entry.failure_code),
         "ready_since": None if entry is None else entry.ready_time or None,
         "version": version,
+        **({} if validator.stake is None else {"stake": stake_document(validator.stake)}),
     }
 
 

@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from console.procedures.announcements import ANNOUNCE
 from console.procedures.hotfix import HOTFIX
 from console.procedures.look import LOOK
+from console.procedures.pre_upgrade import CHECKLIST_1H, CHECKLIST_24H, CHECKLIST_NOW
+from console.procedures.provider import PROVIDER
+from console.procedures.provider_rollback import ROLLBACK_PROVIDER
+from console.procedures.rollback import ROLLBACK, ROLLBACK_STATE
 from console.procedures.rolling import ROLLING
 from console.procedures.step import Procedure
 
-BUILT_IN: tuple[Procedure, ...] = (LOOK, HOTFIX, ROLLING)
+BUILT_IN: tuple[Procedure, ...] = (
+    LOOK,
+    CHECKLIST_24H,
+    CHECKLIST_1H,
+    CHECKLIST_NOW,
+    ANNOUNCE,
+    ROLLING,
+    HOTFIX,
+    ROLLBACK,
+    ROLLBACK_STATE,
+    PROVIDER,
+    ROLLBACK_PROVIDER,
+)

@@ -414,7 +414,7 @@ class TestWrong:
             with pytest.raises(BadAnswer, match="answered with HTML instead of JSON-RPC"):
                 await chain.view()
             with pytest.raises(BadAnswer, match="HTML"):
-                await chain.check_registry()
+                await chain.check()
             await chain.close()
 
     async def test_html_from_one(self) -> None:
@@ -441,7 +441,7 @@ class TestWrong:
                 with pytest.raises(BadAnswer, match=says):
                     await chain.view()
                 with pytest.raises(BadAnswer, match=says):
-                    await chain.check_registry()
+                    await chain.check()
 
     async def test_another_cometbft_chain(self) -> None:
         async with serving(NetworkDouble(chain_id="other\x1b[2J")) as served:
@@ -469,7 +469,7 @@ class TestWrong:
     async def test_no_registry(self) -> None:
         async with serving(NetworkDouble(code="0x")) as served, reading(served) as chain:
             with pytest.raises(NoRegistry, match=f"no contract at the registry address {REGISTRY}"):
-                await chain.check_registry()
+                await chain.check()
             served.forget()
             view = await chain.view()
             assert [len(server.requests) for server in served.ethereum] == [1, 0, 0, 0]
@@ -479,10 +479,10 @@ class TestWrong:
     async def test_a_registry_that_is_there(self) -> None:
         async with serving() as served, reading(served) as chain:
             await served.stop(served.ethereum[0])
-            await chain.check_registry()
+            await chain.check()
             await served.stop(*served.ethereum[1:])
             with pytest.raises(EndpointDown):
-                await chain.check_registry()
+                await chain.check()
 
     @pytest.mark.parametrize("method", ["status", "abci_info", "net_info", "validators", "commit"])
     @pytest.mark.parametrize("junk", [None, 5, [], {"x": 1}, "x"])

@@ -125,7 +125,7 @@ async def agreed_and_frozen(subnet: OnChain) -> None:
     """Propose, become ready, arm, fail, freeze and confirm, each seen by the readers."""
     chain = IpcChain(subnet.network)
     plans = RegistryPlans(subnet.network, subnet.network.nodes[0])
-    await chain.check_registry()
+    await chain.check()
     view = await chain.view()
     assert (view.proposals, view.readiness, view.height) == ((), None, subnet.evm.height + subnet.ahead)
 

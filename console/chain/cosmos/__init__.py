@@ -1,0 +1,1 @@
+"""A Cosmos SDK chain read for the screen: x/upgrade, x/gov, x/staking and x/slashing."""

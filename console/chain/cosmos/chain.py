@@ -1,0 +1,362 @@
+"""A Cosmos SDK chain read for the screen, behind the observer's `ChainReader`.
+
+Per refresh one state request to one endpoint, at most one CometBFT request per node and second; a second endpoint is
+asked at the same height every few seconds, where our own node is not there to be believed. Validators, rules and
+versions change slowly and are read beside it: no view waits for them but the first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Generic, TypeVar
+
+from console.chain.agreement import LAG_BLOCKS, Witnesses
+from console.chain.comet_network import CometNetwork
+from console.chain.cosmos.facts import SlowFacts, Staking, read_slow_facts, read_staking
+from console.chain.cosmos.plans import PlanReader, PlanState, made_proposals
+from console.chain.cosmos.source import RestSource, RpcSource, Source, WrongChain
+from console.chain.cosmos.validators import active, outside
+from console.chain.first_answer import telling
+from console.chain.rest import Rest
+from console.chain.rpc import JsonRpc, endpoint_name
+from console.chain.xupgrade import UpgradePlan
+from console.errors import ChainError, EndpointDown
+from console.model import ChainView, CosmosFacts, Proposal
+from console.settings import NetworkSettings
+from console.text import duration, untrusted
+
+STAKING_EVERY_S = 20.0
+"""Seconds from one reading of the validators to the next."""
+
+SLOW_EVERY_S = 120.0
+"""Seconds from one reading of rules and versions to the next."""
+
+FIRST_WAIT_S = 2.5
+"""Seconds that the first view waits for what is read beside it."""
+
+SECOND_EVERY_S = 4.0
+"""Seconds from one question to a second endpoint to the next."""
+
+SECOND_AGAIN_S = 1.0
+"""Seconds after which a second endpoint that does not have the height yet is asked once more."""
+
+_MOST_SEEN = 4
+
+T = TypeVar("T")
+
+
+class Beside(Generic[T]):
+    """Something that is read again and again beside the views, and kept when it cannot be read.
+
+    Args:
+        every_s: Seconds from one reading to the next.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(self, every_s: float, clock: Callable[[], float]) -> None:
+        self._every_s, self._clock = every_s, clock
+        self.value: T | None = None
+        self.failure: ChainError | None = None
+        self._task: asyncio.Task[T] | None = None
+        self._begun_at: float | None = None
+
+    def begin(self, read: Callable[[], Awaitable[T]]) -> None:
+        """Begin to read it, when it is due and not under way."""
+        self.collect()
+        due = self._begun_at is None or self._clock() - self._begun_at >= self._every_s
+        if self._task is None and due:
+            self._begun_at = self._clock()
+            self._task = asyncio.ensure_future(_awaited(read))
+
+    async def wait(self) -> None:
+        """Wait for the first reading, for `FIRST_WAIT_S` at most; later ones are taken when they come."""
+        if self._task is not None and self.value is None and self.failure is None:
+            await asyncio.wait({self._task}, timeout=FIRST_WAIT_S)
+        self.collect()
+
+    def collect(self) -> None:
+        """Take a reading that came."""
+        if self._task is None or not self._task.done():
+            return
+        task, self._task = self._task, None
+        try:
+            self.value, self.failure = task.result(), None
+        except ChainError as error:
+            self.failure = error
+
+    async def wait_for_it(self) -> None:
+        """Wait until the reading under way is done."""
+        if self._task is not None:
+            await asyncio.wait({self._task})
+        self.collect()
+
+    def soon(self) -> None:
+        """Have it read again at the next view."""
+        self._begun_at = None
+
+    async def close(self) -> None:
+        """Give up the reading under way."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+
+class CosmosChain:
+    """Reads one chain. Not for use by two tasks at once.
+
+    Args:
+        network: Where its endpoints are.
+        clock: Monotonic seconds, for ages and the limit of one request per second.
+        wall: Unix seconds, for the age of the first block that is seen.
+    """
+
+    def __init__(
+        self,
+        network: NetworkSettings,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._network = network
+        self._clock = clock
+        self._rpc = JsonRpc(clock=clock, tokens=network.tokens)
+        self._rest = Rest()
+        self._witnesses = Witnesses(required=network.require_agreement)
+        self._comet = CometNetwork(self._rpc, network, self._witnesses, clock=clock, wall=wall)
+        self._own = {node.cometbft_rpc: node.name for node in network.nodes}
+        self._sources = _sources(network, self._rpc, self._rest)
+        self._preferred = 0
+        self._turn = 0
+        self._readers = {source.url: PlanReader(clock) for source in self._sources}
+        self._second_reader = PlanReader(clock)
+        self._second: Beside[None] = Beside(SECOND_EVERY_S, clock)
+        self._staking: Beside[Staking] = Beside(STAKING_EVERY_S, clock)
+        self._slow: Beside[SlowFacts] = Beside(SLOW_EVERY_S, clock)
+        self._seen: list[UpgradePlan] = []
+        self._state: PlanState | None = None
+        self._state_at = 0.0
+        self._asked_at: float | None = None
+        self._failure: ChainError | None = None
+
+    async def view(self) -> ChainView:
+        """Read the chain once.
+
+        Returns:
+            Everything that is known, each part with its age; `problem` names what could not be read now.
+
+        Raises:
+            EndpointDown: No endpoint of any kind answers.
+            BadAnswer: None answers as it should, and at least one answered.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._read_state())
+            tasks.create_task(self._comet.ask(self._height(), self._members(), crossing=self._crossing()))
+        await self._comet.look_whether_it_stands(self._height(), crossing=self._crossing())
+        self._begin_beside()
+        await asyncio.gather(self._staking.wait(), self._slow.wait())
+        if self._failure is not None and not self._comet.reachable:
+            raise self._all_down()
+        return self._view()
+
+    async def check(self) -> None:
+        """Check that an endpoint tells the chain's upgrades.
+
+        Raises:
+            ChainError: None does, or they belong to another chain.
+        """
+        await self._read_state()
+        if self._failure is not None:
+            raise self._failure
+
+    async def close(self) -> None:
+        """Give up every request and close the connections."""
+        await asyncio.gather(self._second.close(), self._staking.close(), self._slow.close(), self._comet.close())
+        await self._rpc.close()
+        await self._rest.close()
+
+    async def _read_state(self) -> None:
+        now = self._clock()
+        if self._asked_at is not None and now - self._asked_at < 0.5:
+            return
+        self._asked_at = now
+        count = len(self._sources)
+        turns = [(self._preferred + turn) % count for turn in range(count)]
+        failures: list[ChainError] = []
+        # When the healthy one fails, all others are asked at once: their deadlines must not add up.
+        for group in (turns[:1], turns[1:]):
+            answers = await self._ask_group(group)
+            states = [(index, answer) for index, answer in answers if isinstance(answer, PlanState)]
+            if states:
+                index, state = max(states, key=lambda each: each[1].height)
+                self._failure = None
+                self._take(index, state)
+                return
+            failures.extend(answer for _, answer in answers if isinstance(answer, ChainError))
+            # At once, because a caller in a hurry may give this refresh up: the next one begins elsewhere.
+            self._preferred = turns[1 % count]
+        self._failure = telling(failures)
+
+    async def _ask_group(self, group: list[int]) -> list[tuple[int, PlanState | ChainError]]:
+        sources = [self._sources[index] for index in group]
+        answers = await asyncio.gather(*(self._read_one(source) for source in sources))
+        for source, answer in zip(sources, answers, strict=True):
+            if isinstance(answer, WrongChain):
+                self._witnesses.heard_foreign(endpoint_name(source.url), "belongs to another chain")
+        return list(zip(group, answers, strict=True))
+
+    async def _read_one(self, source: Source) -> PlanState | ChainError:
+        try:
+            return await self._readers[source.url].read(source, known=tuple(self._seen))
+        except ChainError as error:
+            return error
+
+    def _take(self, index: int, state: PlanState) -> None:
+        self._preferred = index
+        behind = state.height + LAG_BLOCKS < self._comet.height
+        if behind and not self._stops_here(state):
+            # What a node that lags says is older than what is known already: the next look begins elsewhere.
+            self._preferred = (index + 1) % len(self._sources)
+            if self._state is not None and self._state.height > state.height:
+                return
+        if state.whole and state.steady:
+            self._witnesses.heard_state(endpoint_name(state.url), state.height, state.rows)
+        if state.plan is not None and state.plan not in self._seen:
+            self._seen = [*self._seen, state.plan][-_MOST_SEEN:]
+        if self._state is not None and self._state.applied != state.applied:
+            self._slow.soon()
+        self._state, self._state_at = state, self._clock()
+
+    def _stops_here(self, state: PlanState) -> bool:
+        """Whether the endpoint's application waits at a plan's height for its new binary."""
+        return state.plan is not None and state.height == state.plan.height - 1
+
+    def _begin_beside(self) -> None:
+        state = self._state
+        if state is None:
+            return
+        source = next((each for each in self._sources if each.url == state.url), self._sources[0])
+        self._staking.begin(lambda: read_staking(source))
+        self._slow.begin(lambda: read_slow_facts(source, self._readers[source.url].version_of(source.url)))
+        if not self._binding() and len(self._sources) > 1 and state.whole and state.steady:
+            others = [each for each in self._sources if each.url != state.url]
+            self._turn += 1
+            other = others[self._turn % len(others)]
+            self._second.begin(lambda: self._hear_second(other, state.height))
+        self._second.collect()
+
+    async def _hear_second(self, source: Source, height: int) -> None:
+        """Ask another endpoint for the same height: nothing but a contradiction can come of it."""
+        where = endpoint_name(source.url)
+        for again in (True, False):
+            try:
+                state = await self._second_reader.read(source, height=height, whole=True)
+            except WrongChain:
+                self._witnesses.heard_foreign(where, "belongs to another chain")
+                return
+            except ChainError:
+                # It may be a block behind; silence and nonsense are no witness.
+                if again:
+                    await asyncio.sleep(SECOND_AGAIN_S)
+                continue
+            if not state.problem:
+                self._witnesses.heard_state(where, height, state.rows)
+            return
+
+    def _binding(self) -> str:
+        """Name of our own node when the newest state is its, and it is synced; empty when not."""
+        state = self._state
+        if state is None or state.url not in self._own or state.catching_up or self._failure is not None:
+            return ""
+        return "" if state.height + LAG_BLOCKS < self._height() else self._own[state.url]
+
+    def _height(self) -> int:
+        return max(self._comet.height, 0 if self._state is None else self._state.height)
+
+    def _members(self) -> object:
+        staking = self._staking.value
+        return (
+            () if staking is None else tuple((each.consensus_address, each.stake.bond) for each in staking.validators)
+        )
+
+    def _proposals(self) -> tuple[Proposal, ...]:
+        if self._state is None:
+            return ()
+        rules = None if self._slow.value is None else self._slow.value.rules
+        bonded = 0 if self._staking.value is None else self._staking.value.bonded_tokens
+        return made_proposals(self._state, self._seen, self._height(), rules, bonded)
+
+    def _crossing(self) -> bool:
+        height = self._height()
+        return any(plan.height == height for plan in self._seen)
+
+    def _view(self) -> ChainView:
+        state, comet, staking = self._state, self._comet, self._staking.value
+        ages = comet.ages_s
+        if state is not None:
+            ages.append(max(0.0, self._clock() - self._state_at))
+        validators = active(self._network, comet, staking)
+        return ChainView(
+            height=self._height(),
+            block_time_s=comet.seconds_per_block,
+            block_time_unix=comet.block_time_unix,
+            validators=validators,
+            nodes=comet.views(),
+            proposals=self._proposals(),
+            readiness=None,
+            age_s=min(ages),
+            problem="; ".join(self._problems()),
+            agreement=None if state is None else self._witnesses.agreement(self._binding()),
+            votes=comet.votes,
+            stalled=comet.stalled(self._height(), validators, crossing=self._crossing()),
+            answer_s=comet.answer_s,
+            cosmos=self._facts(staking),
+        )
+
+    def _facts(self, staking: Staking | None) -> CosmosFacts:
+        slow, state = self._slow.value, self._state
+        return CosmosFacts(
+            outside=() if staking is None else outside(staking, self._comet.entries),
+            bonded_tokens=0 if staking is None else staking.bonded_tokens,
+            application=None if slow is None else slow.application,
+            modules=() if slow is None else slow.modules,
+            told_by="" if state is None else f"{endpoint_name(state.url)} ({state.how})",
+        )
+
+    def _problems(self) -> Iterable[str]:
+        if self._failure is not None:
+            if self._state is None:
+                yield f"plans cannot be read: {self._failure.what}"
+            else:
+                yield f"plans are {duration(self._clock() - self._state_at)} old: {self._failure.what}"
+        if self._state is not None and self._state.problem:
+            yield f"proposals cannot be read: {self._state.problem}"
+        if self._staking.value is None and self._staking.failure is not None:
+            yield f"the validators' stake cannot be read: {self._staking.failure.what}"
+        yield from self._comet.problems()
+
+    def _all_down(self) -> ChainError:
+        worst = telling([error for error in (self._failure, *self._comet.failures) if error])
+        if not isinstance(worst, EndpointDown):
+            return worst
+        return EndpointDown(
+            f"no endpoint of network {self._network.name} answers: {untrusted(worst.what)}",
+            next_step="check that its nodes run and that the URLs in the settings are right",
+        )
+
+
+def _sources(network: NetworkSettings, rpc: JsonRpc, rest: Rest) -> tuple[Source, ...]:
+    """Our own nodes first, whose word is binding; then the other CometBFT RPCs; then REST."""
+    own = [node.cometbft_rpc for node in network.nodes]
+    asked: list[Source] = [
+        RpcSource(rpc, url, network.chain_id)
+        for url in dict.fromkeys((*(url for url in own if url in network.cometbft_rpc), *network.cometbft_rpc))
+    ]
+    asked += [RestSource(rest, url, network.chain_id) for url in dict.fromkeys(network.rest)]
+    return tuple(asked)
+
+
+async def _awaited(read: Callable[[], Awaitable[T]]) -> T:
+    return await read()

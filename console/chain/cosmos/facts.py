@@ -1,0 +1,131 @@
+"""What changes slowly on a Cosmos chain: its validators with their stake and missed blocks, its rules, its versions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from console.chain.cosmos import queries
+from console.chain.cosmos.answers import (
+    GovRules,
+    SigningInfo,
+    StakedValidator,
+    next_page,
+    parse_application,
+    parse_gov_rules,
+    parse_modules,
+    parse_pool,
+    parse_signing_infos,
+    parse_signing_window,
+    parse_validators,
+)
+from console.chain.cosmos.queries import GovVersion, Page, Query
+from console.chain.cosmos.source import Source, Told
+from console.errors import ChainError, EndpointDown
+from console.model import ApplicationVersion, ModuleVersion
+
+PAGE = 200
+"""Validators, or signing infos, asked for at once."""
+
+MOST_PAGES = 5
+"""Pages that are read: a chain has at most a few hundred validators, most of them long unbonded."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Staking:
+    """The validators of a chain, bonded or not."""
+
+    validators: tuple[StakedValidator, ...]
+    bonded_tokens: int
+    """0 where it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlowFacts:
+    """Rules and versions; each None or empty where the chain does not tell it."""
+
+    rules: GovRules | None
+    application: ApplicationVersion | None
+    modules: tuple[ModuleVersion, ...]
+
+
+async def read_staking(source: Source) -> Staking:
+    """Read every validator, what it missed, and the pool.
+
+    Raises:
+        ChainError: The validators are not told.
+    """
+    first = Page(PAGE)
+    told = await source.ask(
+        [queries.validators(first), queries.signing_infos(first), queries.POOL, queries.SLASHING_PARAMS]
+    )
+    validators = [*parse_validators(told.of(0))]
+    infos = _or_default(told, 1, parse_signing_infos, dict[str, SigningInfo]())
+    for page in await _further(source, told, 0, queries.validators):
+        validators += parse_validators(page)
+    for page in await _further(source, told, 1, queries.signing_infos):
+        infos |= parse_signing_infos(page)
+    window = _or_default(told, 3, parse_signing_window, 0)
+    unique = {each.stake.operator: _with_misses(each, infos, window) for each in validators}
+    return Staking(tuple(unique.values()), _or_default(told, 2, parse_pool, 0))
+
+
+async def read_slow_facts(source: Source, version: GovVersion) -> SlowFacts:
+    """Read rules and versions.
+
+    Raises:
+        ChainError: None of it is told.
+    """
+    told = await source.ask(
+        [
+            queries.gov_params(version, "tallying"),
+            queries.gov_params(version, "deposit"),
+            queries.NODE_INFO,
+            queries.MODULE_VERSIONS,
+        ]
+    )
+    parts = [answer for answer in told.answers[:2] if isinstance(answer, dict)]
+    # SDK 0.46 and older tell one part at a time; later ones tell all of it each time.
+    rules = parse_gov_rules({name: part for each in parts for name, part in each.items() if part}) if parts else None
+    return SlowFacts(
+        rules,
+        _or_default(told, 2, parse_application, None),
+        _or_default(told, 3, parse_modules, ()),
+    )
+
+
+async def _further(source: Source, told: Told, place: int, query: Callable[[Page], Query]) -> list[dict[str, object]]:
+    """The pages after the first, in their order. Raises ChainError."""
+    pages: list[dict[str, object]] = []
+    answer = told.answers[place]
+    while isinstance(answer, dict) and len(pages) < MOST_PAGES - 1 and (key := next_page(answer)):
+        answer = (await source.ask([query(Page(PAGE, key))])).of(0)
+        pages.append(answer)
+    return pages
+
+
+def _with_misses(validator: StakedValidator, infos: dict[str, SigningInfo], window: int) -> StakedValidator:
+    info = infos.get(validator.consensus_address)
+    if info is None:
+        return validator
+    stake = replace(
+        validator.stake,
+        missed_blocks=max(0, info.missed_blocks),
+        signing_window=window,
+        tombstoned=info.tombstoned,
+        jailed_until=info.jailed_until if validator.stake.jailed else None,
+    )
+    return replace(validator, stake=stake)
+
+
+def _or_default(told: Told, place: int, parse: Callable[[object], T], default: T) -> T:
+    """What one answer says; the default where this chain does not tell it."""
+    try:
+        return parse(told.of(place))
+    except EndpointDown:
+        raise
+    except ChainError:
+        return default

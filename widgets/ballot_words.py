@@ -1,0 +1,72 @@
+"""A vote of x/gov in words: shares, what is needed, how it would end now, and until when. Pure."""
+
+from __future__ import annotations
+
+from console.model import Ballot, Coin, Proposal, ProposalStatus
+from console.model.ballot import rule_words, share_words
+from console.text import duration
+from widgets.moments import UNKNOWN, count, wall_clock
+
+
+def shares_line(ballot: Ballot) -> str:
+    """Who voted what, by tokens that do not abstain; abstaining by all that voted."""
+    tally = ballot.tally
+    said = (("yes", tally.yes), ("no", tally.no), ("veto", tally.veto))
+    parts = [f"{name} {share_words(tokens, tally.decided)}" for name, tokens in said]
+    return ", ".join([*parts, f"abstain {share_words(tally.abstain, tally.turnout)}"])
+
+
+def turnout_line(ballot: Ballot) -> str:
+    """How much of the bonded tokens voted, against quorum."""
+    needed = f", quorum {rule_words(ballot.rules.quorum)}" if ballot.rules.known else ""
+    return f"turnout {share_words(ballot.tally.turnout, ballot.bonded)}{needed}"
+
+
+def rules_line(ballot: Ballot) -> str:
+    """What the vote needs."""
+    rules = ballot.rules
+    if not rules.known:
+        return "what it needs is not known"
+    return (
+        f"quorum {rule_words(rules.quorum)}, yes more than {rule_words(rules.threshold)},"
+        f" veto at most {rule_words(rules.veto)}"
+    )
+
+
+def outcome_words(ballot: Ballot) -> str:
+    """How it would end if the vote ended now."""
+    if not ballot.rules.known or not ballot.bonded:
+        return f"outcome {UNKNOWN}: {ballot.reason}"
+    return "it would pass now" if ballot.passes else f"it would fail now: {ballot.reason}"
+
+
+def until_words(moment: float | None, now: float) -> str:
+    """A moment with how far it is: `in 2h 10m, 18:04:10 UTC`, or `over, 12:00:00 UTC`."""
+    if moment is None:
+        return UNKNOWN
+    left = moment - now
+    return f"{f'in {duration(left)}' if left > 0 else 'over'}, {wall_clock(moment, now)}"
+
+
+def coins_words(coins: tuple[Coin, ...]) -> str:
+    """Amounts, exact: `1,000,000 stake`."""
+    return ", ".join(f"{count(coin.amount)} {coin.denom}" for coin in coins) or "nothing"
+
+
+def deposit_words(ballot: Ballot) -> str:
+    """What is deposited, and what is still needed for the vote to open."""
+    paid = coins_words(ballot.deposit)
+    missing = ballot.deposit_missing()
+    return f"{paid}, {coins_words(missing)} more opens the vote" if missing else paid
+
+
+def stage_line(proposal: Proposal, now: float) -> str:
+    """What a proposal of x/gov waits for, in one sentence without its full stop; empty where it waits for nothing."""
+    ballot = proposal.ballot
+    if ballot is None:
+        return ""
+    if proposal.status is ProposalStatus.DEPOSIT:
+        return f"waits for its deposit: {deposit_words(ballot)}; until {until_words(ballot.deposit_ends_at, now)}"
+    if proposal.status is ProposalStatus.VOTING:
+        return f"voted on until {until_words(ballot.voting_ends_at, now)}; {outcome_words(ballot)}"
+    return ""
