@@ -13,6 +13,7 @@ from console.maintenance import MaintenanceWindow
 from console.model import (
     Arming,
     Attempt,
+    AuditCheck,
     AuditEntry,
     AuditKind,
     AuditReading,
@@ -507,9 +508,13 @@ class FakeAudit:
 
     def __init__(self) -> None:
         self.reading = AuditReading(audit_entries(), ())
+        self.checked = AuditCheck(("the journal of node1 is whole: 5 rows without a gap, each with its hash",), ())
 
     def read(self) -> AuditReading:
         return self.reading
+
+    def check(self) -> AuditCheck:
+        return self.checked
 
 
 class FakeSession:

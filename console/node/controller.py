@@ -164,6 +164,7 @@ class Controller:
             self._readings,
             self._preparer,
             rollout,
+            self._armer,
             after,
             aftermath,
         )

@@ -11,6 +11,7 @@ from console.hand_lock import REPLAY, HandLock
 from console.log_store import LogStore
 from console.maintenance import MaintenanceWindow
 from console.model import (
+    AuditCheck,
     AuditReading,
     CallOutcome,
     CallReview,
@@ -60,6 +61,10 @@ class _NoAudit:
     def read(self) -> AuditReading:
         """Nothing but the reason."""
         return AuditReading((), (f"{self._reason}.",))
+
+    def check(self) -> AuditCheck:
+        """Nothing but the reason."""
+        return AuditCheck((), (f"{self._reason}.",))
 
 
 class SilentSession:
@@ -216,6 +221,10 @@ class _RecordedAudit:
                 found = AuditReading((), (f"{IN_A_REPLAY}.",))
             self._reading = found
         return self._reading
+
+    def check(self) -> AuditCheck:
+        """Nothing: of a recording it cannot be told."""
+        return AuditCheck((), (f"{IN_A_REPLAY}.",))
 
 
 class ReplaySession(SilentSession):

@@ -9,6 +9,7 @@ from console.hand_lock import HandLock
 from console.log_store import LogStore
 from console.maintenance import MaintenanceWindow
 from console.model import (
+    AuditCheck,
     AuditReading,
     CallOutcome,
     CallReview,
@@ -69,6 +70,10 @@ class Audit(Protocol):
 
     def read(self) -> AuditReading:
         """Read what is new; what cannot be read is told in it."""
+        ...
+
+    def check(self) -> AuditCheck:
+        """Look whether what it is read from is whole: no row changed, none missing."""
         ...
 
 

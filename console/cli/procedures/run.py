@@ -75,12 +75,13 @@ async def _run(arguments: argparse.Namespace) -> int:
 @asynccontextmanager
 async def _desk(target: Target) -> AsyncIterator[Desk]:
     from console.chain.signing import PlainTerminal
-    from console.procedures.built_in import BUILT_IN
+    from console.procedures.catalogue import catalogue
 
+    procedures = catalogue()
     async with observing(target) as (_, observer):
         folder = procedures_folder(target.network)
         place = Place(target.network, target.node, folder, observer.snapshot, time.time, PlainTerminal())
-        yield Desk(place, BUILT_IN)
+        yield Desk(place, procedures)
 
 
 async def _driven(person: CommandLine, drive: Callable[[], Awaitable[Progress]]) -> int:
