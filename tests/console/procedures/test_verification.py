@@ -146,10 +146,11 @@ async def test_this_validator_on_a_node_that_runs(
     monkeypatch.setattr("console.checks.probing.PAUSE_S", 0.01)
     async with chain_serving(count=2) as served:
         bench.set(cometbft_rpc=served.comet[0].url)
-        network = dataclasses.replace(served.settings, nodes=(bench.node,))
+        node = dataclasses.replace(bench.node, address=KEYS[0].address)
+        network = dataclasses.replace(served.settings, nodes=(node,))
         async with serving(bench):
             context = ScriptedContext(
-                network, tmp_path / "run", accepted(VERIFY_VALIDATOR, {}), node=bench.node, snapshot=fakes.idle()
+                network, tmp_path / "run", accepted(VERIFY_VALIDATOR, {}), node=node, snapshot=fakes.idle()
             )
             done = await run_steps(VERIFY_VALIDATOR, context)
     outcomes = {name: finding.outcome for name, finding in done.items()}
