@@ -22,6 +22,11 @@ def node_of(context: StepContext) -> NodeSettings:
     return context.node
 
 
+def network_name(context: StepContext) -> str:
+    """What is typed to confirm what is dangerous."""
+    return context.network.name
+
+
 async def probe(context: StepContext, rows: Sequence[str], well: str) -> Finding:
     """Look some seconds at this machine's node by rows of the health table.
 
