@@ -11,6 +11,9 @@ from console.procedures.provider_rollback import ROLLBACK_PROVIDER
 from console.procedures.rollback import ROLLBACK, ROLLBACK_STATE
 from console.procedures.rolling import ROLLING
 from console.procedures.step import Procedure
+from console.procedures.verify_network import VERIFY_NETWORK
+from console.procedures.verify_provider import VERIFY_PROVIDER
+from console.procedures.verify_validator import VERIFY_VALIDATOR
 
 BUILT_IN: tuple[Procedure, ...] = (
     LOOK,
@@ -18,6 +21,9 @@ BUILT_IN: tuple[Procedure, ...] = (
     CHECKLIST_1H,
     CHECKLIST_NOW,
     ANNOUNCE,
+    VERIFY_VALIDATOR,
+    VERIFY_PROVIDER,
+    VERIFY_NETWORK,
     ROLLING,
     HOTFIX,
     ROLLBACK,

@@ -82,8 +82,8 @@ def _sure(names: tuple[str, ...]) -> Step:
         "Be sure that the release is not breaking",
         "Old and new nodes run side by side during a roll: a release that executes blocks differently splits the"
         " network. Its notes say whether it does.",
-        ask=f"Does the release execute every block as the running one does, so that it may go over {len(names)} nodes"
-        " one by one? Type the network's name.",
+        ask=f"Does the release execute every block as the running one does, so that it may go over the"
+        " nodes one by one? Type the network's name.",
         typed=lambda context: context.network.name,
     )
 
