@@ -47,7 +47,7 @@ def _steps(_arguments: Mapping[str, str], items: Sequence[str]) -> tuple[Step, .
     return (
         release_step(),
         fleet_step(names),
-        _sure(names),
+        _sure(),
         *(stage_step(item) for item in names),
         *(step for item in names for step in (swap_step(item), back_step(item))),
         run_step(names),
@@ -75,14 +75,14 @@ async def _release(context: StepContext) -> Finding:
     return passed(f"{found.file.name} is what was published", *found.evidence)
 
 
-def _sure(names: tuple[str, ...]) -> Step:
+def _sure() -> Step:
     return Step(
         "roll.sure",
         StepKind.CONFIRMATION,
         "Be sure that the release is not breaking",
         "Old and new nodes run side by side during a roll: a release that executes blocks differently splits the"
         " network. Its notes say whether it does.",
-        ask=f"Does the release execute every block as the running one does, so that it may go over the"
+        ask="Does the release execute every block as the running one does, so that it may go over the"
         " nodes one by one? Type the network's name.",
         typed=lambda context: context.network.name,
     )
