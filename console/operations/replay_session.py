@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from console.errors import InputError
@@ -15,6 +15,7 @@ from console.model import (
     AuditReading,
     CallOutcome,
     CallReview,
+    FleetNode,
     Governance,
     InsideReading,
     JournalEntry,
@@ -177,6 +178,11 @@ class SilentSession:
     async def node_timeline(self) -> tuple[JournalEntry, ...]:
         """Raises InputError."""
         self._refuse()
+
+    async def fleet(self) -> AsyncGenerator[tuple[FleetNode, ...], None]:
+        """Raises InputError."""
+        self._refuse()
+        yield ()
 
     async def release(self) -> KnownRelease:
         """Raises InputError."""
