@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     words = " ".join(arguments.word)
     found = explained(words) if words else entries()
     if arguments.json:
-        print_json([dataclasses.asdict(entry) for entry in found])
+        print_json({"entries": [dataclasses.asdict(entry) for entry in found]})
     elif words:
         print("\n\n".join(_text(entry) for entry in found))
     else:
