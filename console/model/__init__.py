@@ -142,6 +142,7 @@ if TYPE_CHECKING:
     from console.model.success_rule import SuccessMeasure as SuccessMeasure
     from console.model.success_rule import UpgradeSuccess as UpgradeSuccess
     from console.model.success_rule import network_zone as network_zone
+    from console.model.success_rule import reached as reached
     from console.model.success_rule import seconds_past as seconds_past
     from console.model.success_rule import upgrade_success as upgrade_success
     from console.model.traffic import Traffic as Traffic
@@ -194,7 +195,7 @@ _PARTS = {
     "snapshot": "ChainView NodeHeight Snapshot Upgrade upgrade_of",
     "stall": "Stalled stalled",
     "standing": "ACCENTS UNSAID Accent Stage Standing",
-    "success_rule": "SuccessMeasure UpgradeSuccess network_zone seconds_past upgrade_success",
+    "success_rule": "SuccessMeasure UpgradeSuccess network_zone reached seconds_past upgrade_success",
     "traffic": "Traffic TrafficSample",
     "validator_record": "Signed SigningRecord Stance",
     "zone": "Zone",
