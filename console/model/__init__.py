@@ -127,6 +127,11 @@ if TYPE_CHECKING:
     from console.model.release import KnownRelease as KnownRelease
     from console.model.release import ReleaseCheck as ReleaseCheck
     from console.model.release import RoleCount as RoleCount
+    from console.model.roll import PowerNow as PowerNow
+    from console.model.roll import may_take_down as may_take_down
+    from console.model.roll import power_down_with as power_down_with
+    from console.model.roll import roll_order as roll_order
+    from console.model.roll import standing_of as standing_of
     from console.model.snapshot import ChainView as ChainView
     from console.model.snapshot import NodeHeight as NodeHeight
     from console.model.snapshot import Snapshot as Snapshot
@@ -192,6 +197,7 @@ _PARTS = {
     "procedure": "Finding Outcome ProcedureRun Progress RunState StepKind StepLine StepRecord",
     "proof": "Proof ProofReading ProofState crossing_of proof_of",
     "release": "KnownRelease ReleaseCheck RoleCount",
+    "roll": "PowerNow may_take_down power_down_with roll_order standing_of",
     "snapshot": "ChainView NodeHeight Snapshot Upgrade upgrade_of",
     "stall": "Stalled stalled",
     "standing": "ACCENTS UNSAID Accent Stage Standing",
