@@ -114,8 +114,10 @@ if TYPE_CHECKING:
     from console.model.procedure import Finding as Finding
     from console.model.procedure import Outcome as Outcome
     from console.model.procedure import ProcedureRun as ProcedureRun
+    from console.model.procedure import Progress as Progress
     from console.model.procedure import RunState as RunState
     from console.model.procedure import StepKind as StepKind
+    from console.model.procedure import StepLine as StepLine
     from console.model.procedure import StepRecord as StepRecord
     from console.model.proof import Proof as Proof
     from console.model.proof import ProofReading as ProofReading
@@ -192,7 +194,7 @@ _PARTS = {
     "power": (
         "MAX_ARMING_TURNS minimum_lead more_than_two_thirds power_may_fail power_needed readiness_needed vote_needed"
     ),
-    "procedure": "Finding Outcome ProcedureRun RunState StepKind StepRecord",
+    "procedure": "Finding Outcome ProcedureRun Progress RunState StepKind StepLine StepRecord",
     "proof": "Proof ProofReading ProofState crossing_of proof_of",
     "release": "KnownRelease ReleaseCheck RoleCount",
     "roll": "PowerNow may_take_down power_down_with roll_order standing_of",
