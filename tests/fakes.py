@@ -63,6 +63,7 @@ from console.model import (
 from console.model.plan import FailureCode
 from console.ports.keys import Terminal
 from console.ports.session import Timeline
+from console.procedures.desk import Desk
 from console.text import UntrustedText
 
 NOW = 1_760_000_000.0
@@ -584,6 +585,7 @@ class FakeSession:
             self.store.add(source, text)
         self.saved: dict[str, list[str]] = {}
         self.audited = FakeAudit()
+        self.desk: Desk | None = None
         self.answer = asyncio.Event()
         self.answer.set()
         self.review_answer = asyncio.Event()
@@ -762,6 +764,13 @@ class FakeSession:
 
     def audit(self) -> FakeAudit:
         return self.audited
+
+    async def procedures(self) -> Desk:
+        from tests import procedure_fakes
+
+        if self.desk is None:
+            self.desk = procedure_fakes.FakeDesk(shown=procedure_fakes.readings(), hands=self.hands)
+        return self.desk
 
     async def save_lines(self, name: str, lines: Iterable[str]) -> tuple[str, int]:
         if self.error is not None:

@@ -37,6 +37,7 @@ from console.ports.keys import Terminal
 from console.ports.session import Audit, Session, Timeline
 
 if TYPE_CHECKING:
+    from console.procedures.desk import Desk
     from console.recording.file import Recording
 
 T = TypeVar("T")
@@ -197,6 +198,10 @@ class SilentSession:
     def audit(self) -> Audit:
         """Says why there is none."""
         return _NoAudit(self._reason)
+
+    async def procedures(self) -> Desk:
+        """Raises InputError."""
+        self._refuse()
 
     async def save_lines(self, name: str, lines: Iterable[str]) -> tuple[str, int]:
         """Raises InputError."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from console.hand_lock import HandLock
 from console.log_store import LogStore
@@ -32,6 +32,9 @@ from console.model import (
     Traffic,
 )
 from console.ports.keys import Terminal
+
+if TYPE_CHECKING:
+    from console.procedures.desk import Desk
 
 
 class Timeline(Protocol):
@@ -243,6 +246,10 @@ class Session(Protocol):
 
     def logs(self) -> LogStore | None:
         """Both logs whole, each line with its moment, to be read in a thread; None where there is no node."""
+        ...
+
+    async def procedures(self) -> Desk:
+        """The procedures and their runs, read anew. Raises SettingsError: the operator's own are not acceptable."""
         ...
 
     def audit(self) -> Audit:
