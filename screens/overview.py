@@ -84,7 +84,8 @@ class OverviewScreen(ModeScreen):
             self._draw_steps(snapshot, now)
         self.query_one(NoticeLine).show(snapshot)
         self.query_one(EventTail).show(self.course.events)
-        self.query_one(TrendLines).show(self.course)
+        by_gov = snapshot is not None and snapshot.network.kind == "cosmos"
+        self.query_one(TrendLines).show(self.course, by_gov=by_gov)
 
     def _turn(self, face: Face) -> None:
         """Show other panels in the same places; nothing here has the focus, so nobody loses it."""

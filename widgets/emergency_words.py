@@ -113,9 +113,7 @@ def halt_refusal(snapshot: Snapshot | None, threshold: int | None = None) -> str
 def halt_needs(snapshot: Snapshot | None) -> str:
     """Who can cancel an upgrade, in one sentence."""
     if snapshot is not None and snapshot.network.kind == "cosmos":
-        return (
-            "A chain that stands at H skips the plan by --unsafe-skip-upgrades at more than 2/3 of its power."
-        )
+        return "A chain that stands at H skips the plan by --unsafe-skip-upgrades at more than 2/3 of its power."
     return "Needs the key of a member of the emergency council, and its approvals from enough of them."
 
 
