@@ -118,6 +118,15 @@ _OF_LOGS: tuple[Action, ...] = (
     Action("wrap", "w", "Wrap", "Break long lines, or let them run out of the screen.", _LOGS, local=True),
     Action("moments", "t", "Times", "Show each line's time, or spend no columns on it.", _LOGS, local=True),
     Action("kinds", "l", "Kinds", "Show all kinds of entries, or one after the other.", _AUDIT, _AUDIT, local=True),
+    Action(
+        "verify_audit",
+        "v",
+        "Verify",
+        "Look whether journal and record are whole: no row changed, none missing.",
+        _AUDIT,
+        _AUDIT,
+        local=True,
+    ),
     Action("whole_line", "enter", "Whole", "Show the chosen line whole.", (*_LOGS, *_AUDIT), local=True),
     Action("save", "ctrl+s", "Save", "Write what is shown to a new file.", (*_LOGS, *_AUDIT), _AUDIT, local=True),
 )

@@ -19,6 +19,9 @@ Proposals = Literal["auto", "v1", "legacy"]
 DEADLINE_S = 60.0
 """Seconds that one run of the daemon has where the settings do not say it; a person who types has longer."""
 
+GAS_ADJUSTMENT = 1.5
+"""How much more gas than the chain estimated is given where the settings do not say it: state moves until the block."""
+
 ROLES = ("proposer", "voter", "provider")
 """Whose key says something: also that of deposits is the proposer's."""
 
@@ -53,12 +56,19 @@ class DaemonSettings:
     """Of the making of a transaction: fees, gas, a note."""
     sign_flags: tuple[str, ...] = ()
     """Of its signing: `--ledger`, a sign mode."""
+    gas_adjustment: float = GAS_ADJUSTMENT
+    """How much more gas than the chain estimates a transaction may use, where flags name none."""
     proposals: Proposals = "auto"
     deadline_s: float = DEADLINE_S
 
     def key(self, role: str) -> str:
         """Name or address of the key of a role; empty where none is set."""
         return self.keys.get(role, "")
+
+    @property
+    def names_gas(self) -> bool:
+        """Whether `flags` say how much gas a transaction may use."""
+        return any(flag.partition("=")[0] == "--gas" for flag in self.flags)
 
     @property
     def asks(self) -> bool:
@@ -98,11 +108,20 @@ def _flags(value: object) -> tuple[str, ...]:
     for flag in found:
         if flag.partition("=")[0] in _OWN:
             raise ValueError(f"without {flag.partition('=')[0]}, which is given by this tool itself")
+        if flag in {"auto", "--gas=auto"}:
+            raise ValueError("without --gas auto: gas is estimated wherever --gas is left out (gas_adjustment)")
         if not flag.isprintable():
             raise ValueError("a list of texts without control characters")
     return found
 
 
+def _adjustment(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= 10:
+        raise ValueError("a number from 1 to 10")
+    return float(value)
+
+
+_ADJUSTMENT = Kind(_adjustment, lambda value: f"{value:g}", bare=False)
 _COMMAND = Kind(_command, str)
 _KEYS = Kind(_keys, str, bare=False)
 _FLAGS = Kind(_flags, str, bare=False)
@@ -143,10 +162,16 @@ _ROWS = (
         "flags",
         _FLAGS,
         "`[]`",
-        'Further flags for making a transaction, as `["--gas", "300000", "--gas-prices", "0.025uve"]`. Whatever'
+        'Further flags for making a transaction, as `["--gas-prices", "0.025uve"]`. Whatever'
         " this tool gives itself is refused.",
     ),
     SettingRow("sign_flags", _FLAGS, "`[]`", 'Further flags for signing it, as `["--ledger"]`.'),
+    SettingRow(
+        "gas_adjustment",
+        _ADJUSTMENT,
+        f"`{GAS_ADJUSTMENT:g}`",
+        "Where `flags` name no `--gas`: how many times the gas that the chain estimates is the most it may use.",
+    ),
     SettingRow(
         "proposals",
         kinds.choice("auto", "v1", "legacy"),

@@ -19,6 +19,8 @@ from console.node.health_table import health_table_markdown
 from console.node.release.checks import exit_codes_markdown
 from console.node.release.manifest import schema as manifest_schema
 from console.node.table import markdown as states_markdown
+from console.procedures.built_in import BUILT_IN
+from console.procedures.page import index_markdown, page_markdown
 from console.provider_settings import model_markdown, provider_markdown
 from console.release_settings import releases_markdown
 from console.settings_table import settings_markdown
@@ -38,6 +40,7 @@ NETWORKS = DOCS / "networks.md"
 CHAIN_DAEMON = DOCS / "chain-daemon.md"
 PROVIDER = DOCS / "provider-and-model.md"
 FAULTS = DOCS / "faults.md"
+PROCEDURES = DOCS / "procedures"
 MANIFEST_SCHEMA = DOCS / "release-manifest.schema.json"
 
 
@@ -55,6 +58,16 @@ def with_table(text: str, first_line: str, table: str) -> str:
     if found is None:
         raise ValueError(f"there is no table {first_line!r}")
     return text[: found.start()] + table.rstrip("\n") + "\n" + text[found.end() :]
+
+
+def procedure_pages() -> dict[str, str]:
+    """Every page about a procedure by its file's name."""
+    head = (
+        "# Procedures\n\nEach is a list of steps that `upgrade-console run` goes through; "
+        "[the operator guide](../operator-guide.md#procedures) says how runs are left and gone on with.\n\n"
+    )
+    pages = {f"{each.name}.md": page_markdown(each) for each in BUILT_IN}
+    return {"README.md": head + index_markdown(BUILT_IN), **pages}
 
 
 def main() -> None:
@@ -95,6 +108,13 @@ def main() -> None:
     for table in (provider_markdown(), model_markdown()):
         beside = with_table(beside, table.splitlines()[0], table)
     PROVIDER.write_text(beside, "utf-8")
+    pages = procedure_pages()
+    PROCEDURES.mkdir(exist_ok=True)
+    for old in PROCEDURES.glob("*.md"):
+        if old.name not in pages:
+            old.unlink()
+    for name, page in pages.items():
+        (PROCEDURES / name).write_text(page, "utf-8")
     MANIFEST_SCHEMA.write_text(json.dumps(manifest_schema(), indent=2) + "\n", "utf-8")
 
 

@@ -25,7 +25,7 @@ from screens.filtered import FilteredScreen, filter_field
 from screens.whole_text import WholeTextScreen
 from widgets.audit_table import AuditDetail, AuditRow, AuditTable, audit_rows, entry_lines
 from widgets.copyable import Copyable, of_audit_entry
-from widgets.drawn import WARN, Drawn
+from widgets.drawn import BAD, GOOD, WARN, Drawn
 from widgets.key_line import KeyLine
 from widgets.narrowing import NOTHING_TYPED, Narrowing
 from widgets.row_table import RowTable
@@ -66,7 +66,8 @@ class AuditScreen(FilteredScreen):
         "Newest last: what the controller decided and did, what operators asked for, and what was signed on this "
         "machine with its hash; it is read from the files, so it is there while the controller is down. ! marks what "
         "did not come out as it was meant to. Enter shows an entry whole; l shows one kind after the other; / narrows. "
-        "`upgrade-console audit --verify` looks whether journal and record are whole."
+        "v looks whether journal and record are whole, as `upgrade-console audit --verify` does: each row of the "
+        "journal has the hash of all rows before it."
     )
     CSS_PATH = "audit.tcss"
     BINDINGS: ClassVar[list[BindingType]] = list(bindings_for("audit"))
@@ -172,6 +173,21 @@ class AuditScreen(FilteredScreen):
         if entry is not None:
             lines = entry_lines(entry)
             self.app.push_screen(WholeTextScreen(entry.words, lines, "\n".join(line.plain for line in lines)))
+
+    def action_verify_audit(self) -> None:
+        """Look whether what is shown was changed, or lacks something."""
+        if self._audit is not None:
+            begin(self, partial(self._verify, self._audit), group="verify", exclusive=True)
+
+    async def _verify(self, audit: Audit) -> None:
+        self.notify("Journal and record are being checked.", markup=False)
+        found = await asyncio.to_thread(audit.check)
+        lines = (
+            *(Content.assemble(("✗ ", BAD), words) for words in found.problems),
+            *(Content.assemble(("✓ ", GOOD), words) for words in found.findings),
+        )
+        title = "Journal and record are not whole" if found.problems else "Journal and record are whole"
+        self.app.push_screen(WholeTextScreen(title, lines, "\n".join(line.plain for line in lines)))
 
     def action_save(self) -> None:
         """Write the entries that are shown to a new file."""

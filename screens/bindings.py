@@ -18,9 +18,10 @@ LOCKED_REASON = f"The console is locked against changes: {key_names(action('lock
 
 
 PAST_REASON = "You look at the past. End returns to the present, where it can be done."
+NOTHING_KNOWN = "Nothing is known of a node yet."
 NOT_RECORDED_REASON = "It is asked for when it is wanted, so a recording does not hold it."
 
-_ASKED = frozenset({"show_release", "show_calls"})
+_ASKED = frozenset({"show_release", "show_calls", "verify_audit"})
 """Actions that show what only the present can tell."""
 _MOVING_ON = frozenset({"travel_forward", "travel_next", "travel_slower", "travel_faster", "travel_live"})
 
@@ -65,9 +66,12 @@ def refusal(entry: Action, session: Session, snapshot: Snapshot | None, past: Pa
         return reason
     if entry.changes and (reason := refusal_of_hands(session, emergency=entry.id == "emergency")):
         return reason
+    of_node = entry.id in {"show_release", "ready"} or entry.id.startswith("node_")
+    if of_node and snapshot is None:
+        return NOTHING_KNOWN
     node = snapshot.node if snapshot is not None else None
     problem = snapshot.node_problem if snapshot is not None else ""
-    if (entry.id == "show_release" or entry.id.startswith("node_")) and (node is None or problem):
+    if of_node and entry.id != "ready" and (node is None or problem):
         return problem or "No controller answers for a node on this machine."
     if entry.id == "copy" and snapshot is None and not session.own_address:
         return "Nothing is known yet that could be copied."

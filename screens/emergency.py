@@ -15,6 +15,7 @@ from textual.widgets import Button
 from console.errors import ConsoleError
 from console.model import NodeCommand, NodeStatus, NodeVerb, Snapshot
 from console.ports.session import Session
+from screens.bindings import NOTHING_KNOWN
 from screens.buttons import button
 from screens.node_plan import power_check
 from screens.plan import PlanScreen
@@ -131,7 +132,7 @@ class EmergencyScreen(Dialog[EmergencyChoice | None]):
 def stop_refusal(snapshot: Snapshot | None) -> str:
     """Why this machine's node cannot be stopped from here; empty when it can."""
     if snapshot is None:
-        return "Nothing is known of a node yet."
+        return NOTHING_KNOWN
     if snapshot.node is None or snapshot.node_problem:
         return f"{snapshot.node_problem.rstrip('.') or 'No controller answers for a node on this machine'}."
     return "" if snapshot.node.pid is not None else f"{snapshot.node.name} does not run."

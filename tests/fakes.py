@@ -13,6 +13,7 @@ from console.maintenance import MaintenanceWindow
 from console.model import (
     Arming,
     Attempt,
+    AuditCheck,
     AuditEntry,
     AuditKind,
     AuditReading,
@@ -59,6 +60,7 @@ from console.model import (
 from console.model.plan import FailureCode
 from console.ports.keys import Terminal
 from console.ports.session import Timeline
+from console.procedures.desk import Desk
 from console.text import UntrustedText
 
 NOW = 1_760_000_000.0
@@ -507,9 +509,13 @@ class FakeAudit:
 
     def __init__(self) -> None:
         self.reading = AuditReading(audit_entries(), ())
+        self.checked = AuditCheck(("the journal of node1 is whole: 5 rows without a gap, each with its hash",), ())
 
     def read(self) -> AuditReading:
         return self.reading
+
+    def check(self) -> AuditCheck:
+        return self.checked
 
 
 class FakeSession:
@@ -573,6 +579,7 @@ class FakeSession:
             self.store.add(source, text)
         self.saved: dict[str, list[str]] = {}
         self.audited = FakeAudit()
+        self.desk: Desk | None = None
         self.answer = asyncio.Event()
         self.answer.set()
         self.review_answer = asyncio.Event()
@@ -735,6 +742,13 @@ class FakeSession:
 
     def audit(self) -> FakeAudit:
         return self.audited
+
+    async def procedures(self) -> Desk:
+        from tests import procedure_fakes
+
+        if self.desk is None:
+            self.desk = procedure_fakes.FakeDesk(shown=procedure_fakes.readings(), hands=self.hands)
+        return self.desk
 
     async def save_lines(self, name: str, lines: Iterable[str]) -> tuple[str, int]:
         if self.error is not None:

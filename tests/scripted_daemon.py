@@ -34,6 +34,8 @@ keys = {"validator": "ADDRESS", "ops": "OTHER"}
 verb = " ".join(word for word in arguments[:2])
 if arguments[0] == "tx" and "--generate-only" in arguments:
     verb = "generate"
+if arguments[0] == "tx" and "--dry-run" in arguments:
+    verb = "simulate"
 def fail(words, code=1):
     sys.stderr.write(words + "\n")
     sys.exit(code)
@@ -71,6 +73,8 @@ elif verb == "keys show":
     if name not in keys:
         fail("Error: " + name + " is not a valid name or address: " + name + ".info: key not found")
     print(keys[name])
+elif verb == "simulate":
+    sys.stderr.write("gas estimate: 50001\n")
 elif verb == "generate":
     account = option("--from")
     def message():
@@ -128,7 +132,7 @@ class DaemonHome:
         self.account(7)
 
     def behave(self, **wrong: Any) -> None:
-        """What each run does wrong, by `generate`, `tx_sign`, `tx_encode`, `keys_show`; `sdk` is its version."""
+        """What a run does wrong, by `simulate`, `generate`, `tx_sign`, `tx_encode`, `keys_show`; `sdk`: its version."""
         named = {verb.replace("_", " "): how for verb, how in wrong.items()}
         (self.folder / "behaviour.json").write_text(json.dumps(named), "utf-8")
 

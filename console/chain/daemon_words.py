@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from console.text import untrusted
 
 _MOST_QUOTED = 240
+_NOISE = re.compile(r"^error:\s*|rpc error: code = \w+ desc = |\s*\[[^\]\s]*\.go:\d+\]", re.IGNORECASE)
+"""What stands around the words of the chain: where in whose source they were said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,4 +129,4 @@ def quoted_line(said: str) -> str:
     errors = [line for line in lines if re.match(r"(?:error|panic)\b", line, re.IGNORECASE)]
     # What follows an error is how the command is used, which nobody asked for.
     line = errors[0] if errors else lines[-1] if lines else ""
-    return str(untrusted(re.sub(r"^error:\s*", "", line, flags=re.IGNORECASE), _MOST_QUOTED))
+    return str(untrusted(_NOISE.sub("", line), _MOST_QUOTED))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -149,8 +150,7 @@ async def _run(
             return review, None, None
         # A person looks at what a keyring is about to be asked for; a script has asked for it by its name.
         if not arguments.json:
-            for line in review_lines(review):
-                complain(line)
+            print("\n".join(review_lines(review)), file=sys.stderr, flush=True)
         return review, await messages.send(review), None
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from console.cli.calling import calling, review_lines
 from console.cli.printing import complain, print_json
+from console.cli.propose_arguments import is_for_cosmos
 from console.cli.sources import Target, explained, observing
-from console.errors import EndpointDown
+from console.errors import EndpointDown, InputError
 from console.model import CallOutcome, CallReview, RegistryRules, ScheduleKind, Snapshot
 from console.operations.governance import propose_call
 from console.operations.propose import fields_of, notice_warning, request_of
@@ -38,6 +39,12 @@ def run(arguments: argparse.Namespace) -> int:
         ConsoleError: A field is not acceptable, or the chain does not answer or refuses.
     """
     network = load_network(arguments.network, arguments.dir)
+    if network.kind == "cosmos":
+        from console.cli import propose_on_cosmos
+
+        return propose_on_cosmos.run(arguments)
+    if is_for_cosmos(arguments):
+        raise InputError(f"{network.name} is an IPC network: its proposals have no deposit", safe="nothing was sent")
     if arguments.contracts is not None:
         from console.cli.contracts.linking import linked_file
 

@@ -31,16 +31,23 @@ def register(verbs: Verbs, shared: argparse.ArgumentParser, verb: Callable[..., 
     _what(propose)
     _when(propose)
     _how(propose)
+    _on_cosmos(propose)
     propose.add_argument("--key", type=_path, metavar="FILE", help="the key that signs, instead of the settings' one")
     propose.add_argument("--dry-run", action="store_true", help="show what would be signed and its cost; send nothing")
     propose.add_argument("--export", type=_path, metavar="FILE", help="write the call for another signer; send nothing")
     propose.add_argument(
-        "--from", dest="sender", metavar="ADDRESS", help="with --export or --dry-run: whose key, elsewhere, will sign"
+        "--from",
+        dest="sender",
+        metavar="ADDRESS",
+        help="with --export or --dry-run: whose key, elsewhere, will sign; on a Cosmos chain the key in the daemon's"
+        " keyring",
     )
 
 
 def incomplete(arguments: argparse.Namespace) -> str:
     """What is missing or does not go together, in words; empty when nothing."""
+    if is_for_cosmos(arguments):
+        return _incomplete_on_cosmos(arguments)
     binary = (arguments.name, arguments.binary_url, arguments.binary_hash)
     manifest = (arguments.manifest, arguments.manifest_url)
     ways = (arguments.height, arguments.after_vote, arguments.when_ready)
@@ -74,6 +81,41 @@ def incomplete(arguments: argparse.Namespace) -> str:
     if calls is None and (arguments.undo is not None or arguments.contracts_first or arguments.allow_init):
         return "--undo, --contracts-first and --allow-init go with --calls or --contracts"
     return ""
+
+
+def is_for_cosmos(arguments: argparse.Namespace) -> bool:
+    """Whether something is said that only a proposal of x/gov has; a deposit always is."""
+    words = (arguments.deposit, arguments.title, arguments.summary, arguments.info)
+    return arguments.cancel_upgrade or any(word is not None for word in words)
+
+
+def _incomplete_on_cosmos(arguments: argparse.Namespace) -> str:
+    if None in (arguments.deposit, arguments.title, arguments.summary):
+        return "a proposal on a Cosmos chain needs --deposit, --title and --summary"
+    binaries = (arguments.info, arguments.manifest, arguments.binary_url)
+    when = (arguments.height, arguments.window)
+    if arguments.cancel_upgrade:
+        if arguments.name is not None or any(value is not None for value in (*binaries, *when)):
+            return "--cancel-upgrade takes the chain's plan back: leave name, binaries and height out"
+        return ""
+    if sum(value is not None for value in binaries) > 1:
+        return "say where the binaries are once: --info, --manifest, or --binary-url with --binary-hash"
+    if (arguments.binary_url is None) != (arguments.binary_hash is None):
+        return "--binary-url and --binary-hash belong together"
+    if arguments.name is None and arguments.manifest is None:
+        return "say the plan's --name; a manifest says it itself"
+    if sum(value is not None for value in when) != 1:
+        return "say when: --height H, or --window on the wall"
+    return ""
+
+
+def _on_cosmos(propose: argparse.ArgumentParser) -> None:
+    group = propose.add_argument_group("on a Cosmos chain")
+    group.add_argument("--deposit", metavar="COINS", help="with their denom, as 10000000stake")
+    group.add_argument("--title", metavar="TEXT", help="of the proposal")
+    group.add_argument("--summary", metavar="TEXT", help="of the proposal; everybody who votes reads it")
+    group.add_argument("--info", metavar="JSON|URL", help="of the plan: its binaries with their checksums")
+    group.add_argument("--cancel-upgrade", action="store_true", help="propose that the scheduled upgrade is cancelled")
 
 
 def _what(propose: argparse.ArgumentParser) -> None:

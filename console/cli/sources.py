@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,10 +23,12 @@ from console.settings import (
 )
 
 if TYPE_CHECKING:
-    from console.model import ChainView
+    from console.hand_lock import HandLock
+    from console.model import ChainView, Snapshot
     from console.observer import Observer
     from console.operations.connection import Connection
     from console.ports.keys import Terminal
+    from console.procedures.desk import Desk
 
 
 class Chain(Protocol):
@@ -141,8 +145,39 @@ def connect(target: Target, terminal: Terminal | None = None) -> Connection:
         commits=commits,
         traffic=traffic,
         own_windows=load_maintenance(),
+        procedures=partial(procedure_desk, target),
         close=close,
     )
+
+
+def procedure_desk(target: Target, terminal: Terminal | None = None, hands: HandLock | None = None) -> Desk:
+    """The procedures that can be run here, and their runs.
+
+    Args:
+        target: Network and node.
+        terminal: On which a signer or a keyring may ask.
+        hands: Whether changes are let through; None for freely.
+
+    Raises:
+        SettingsError: The operator's own steps are not acceptable.
+    """
+    from console.procedures.catalogue import catalogue
+    from console.procedures.desk import Desk
+    from console.procedures.engine import Place
+    from console.procedures.run_journal import procedures_folder
+
+    async def read() -> Snapshot:
+        async with observing(target) as (_, observer):
+            return await observer.snapshot()
+
+    @asynccontextmanager
+    async def reading() -> AsyncIterator[Callable[[], Awaitable[Snapshot]]]:
+        async with observing(target) as (_, observer):
+            yield observer.snapshot
+
+    folder = procedures_folder(target.network)
+    place = Place(target.network, target.node, folder, read, time.time, terminal)
+    return Desk(place, catalogue(), reading=reading, hands=hands)
 
 
 def _observer(target: Target, chain: Chain) -> Observer:

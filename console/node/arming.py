@@ -7,7 +7,16 @@ import logging
 from collections.abc import Callable
 
 from console.errors import NodeError
-from console.model import Arming, Attempt, Crossing, PlanOrigin, Preparation, Verdict, more_than_two_thirds
+from console.model import (
+    Arming,
+    Attempt,
+    Crossing,
+    PlanOrigin,
+    Preparation,
+    Verdict,
+    more_than_two_thirds,
+    power_needed,
+)
 from console.node.attempts import AttemptBook
 from console.node.generation import Generations
 from console.node.generation_folders import Generation
@@ -33,8 +42,18 @@ def network_stays(own: int, total: int, consensus: ConsensusReading) -> bool:
     if 3 * own >= total:
         _LOG.warning("this validator holds %d of %d power: the chain pauses while it restarts", own, total)
         return True
+    return not why_nobody_may_restart(own, total, consensus)
+
+
+def why_nobody_may_restart(own: int, total: int, consensus: ConsensusReading) -> str:
+    """Why this node is not restarted to be armed, whoever's turn it is: others are down. Empty when it may be."""
     without = consensus.signed_power - (own if consensus.own_signature else 0)
-    return more_than_two_thirds(without, consensus.total_power)
+    if 3 * own >= total or more_than_two_thirds(without, consensus.total_power):
+        return ""
+    return (
+        f"not armed yet: while it restarts {without:,} of {consensus.total_power:,} power would sign, and "
+        f"{power_needed(consensus.total_power):,} is needed for a block; whoever does not sign has to come back"
+    )
 
 
 class Armer:
@@ -73,6 +92,9 @@ class Armer:
         self._generations = generations
         self._journal = journal
         self._shape = shape
+        self.note = ""
+        """Why it is not armed although it should be; empty when nothing keeps it."""
+        self._said = ""
 
     def for_start(self, *, automatic: bool) -> int:
         """H that a start of the node now is armed for, durable: a node that is down anyway needs no turn.
@@ -121,6 +143,7 @@ class Armer:
 
     async def step(self, reading: PlanReading, consensus: ConsensusReading | None) -> None:
         """Arm when it is due. Raises NodeError."""
+        self.note = ""
         attempt = self._book.open
         if attempt is None or attempt.arming is not Arming.WAITING_TURN or self._runs.live is None:
             return
@@ -213,6 +236,8 @@ class Armer:
             return False
         powers = {entry.address: entry.power for entry in reading.readiness.validators}
         address = self._settings().address
+        own, total = powers.get(address, 0), sum(powers.values())
+        self._say(why_nobody_may_restart(own, total, consensus))
         if address in powers and reading.height < attempt.freeze_height:
             armed_at = {entry.address: entry.armed_at for entry in reading.readiness.validators}
             turns = arming_turns(attempt.proposal_id, powers)
@@ -221,7 +246,14 @@ class Armer:
         if attempt.verdict is Verdict.CROSS and not self._rollout.permits(attempt):
             # The others are armed and will halt; a chain that pauses is better than H under old rules.
             return True
-        return network_stays(powers.get(address, 0), sum(powers.values()), consensus)
+        return network_stays(own, total, consensus)
+
+    def _say(self, note: str) -> None:
+        """Tell it with the status, and once in the log."""
+        self.note = note
+        if note and note != self._said:
+            _LOG.warning("%s", note)
+        self._said = note
 
     async def _prove(self, attempt: Attempt) -> None:
         """Prove that H is loaded: the process's own environment, and what the settings say under it."""

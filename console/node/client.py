@@ -137,6 +137,10 @@ class NodeClient:
         """Bring a node that missed its halt back to before it. Raises as `start`."""
         return await self._long("resync", reason=reason, from_genesis=from_genesis)
 
+    async def rollback_state(self, reason: str, *, hard: bool) -> NodeStatus:
+        """The application of a stopped node one block back. Raises as `start`."""
+        return await self._long("rollback_state", reason=reason, hard=hard)
+
     async def backup(self, name: str) -> tuple[NodeStatus, dict[str, Any]]:
         """Take a rollback point; the status afterwards, and the point as `points` shows it. Raises as `start`."""
         answer = await self._ask("backup", {"name": name}, _LONG_DEADLINE_S)

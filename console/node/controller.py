@@ -34,6 +34,7 @@ from console.node.returning import Returner
 from console.node.rollout import NOTHING_DEMANDED, ProofDemand, Rollout
 from console.node.runs import HAND_OVER_LOOK_S, NodeRuns
 from console.node.speaker import Speaker
+from console.node.state_rollback import StateRollback
 from console.node.status import NEAR_BLOCKS, StatusTeller
 from console.ports.chain import ConsensusReading, PeerView, PlanReading, PlanSource, Signals
 from console.settings import NodeSettings
@@ -164,6 +165,7 @@ class Controller:
             self._readings,
             self._preparer,
             rollout,
+            self._armer,
             after,
             aftermath,
         )
@@ -182,6 +184,7 @@ class Controller:
             returner,
             self._resyncer,
             rollout,
+            StateRollback(settings, journal, book, runs, generations, shape, parts.command),
             self._notify,
         )
 

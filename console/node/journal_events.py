@@ -42,11 +42,10 @@ class JournalEvents(JournalStore):
             (seq, at, attempt, kind, text, row_hash(before, seq, at, attempt, kind, text)),
         )
 
-    def events(self, since: int = 0, limit: int = 500) -> list[dict[str, Any]]:
-        """Events after a sequence number, oldest first."""
-        rows = self.rows(
-            "SELECT seq, at, attempt, kind, detail FROM event WHERE seq > ? ORDER BY seq LIMIT ?", (since, limit)
-        )
+    def events(self, since: int = 0, limit: int = 500, *, hashes: bool = False) -> list[dict[str, Any]]:
+        """Events after a sequence number, oldest first; each with its hash where `hashes` and the journal has them."""
+        columns = "seq, at, attempt, kind, detail" + (", hash" if hashes and self.chained else "")
+        rows = self.rows(f"SELECT {columns} FROM event WHERE seq > ? ORDER BY seq LIMIT ?", (since, limit))
         return [{**dict(row), "detail": json.loads(row["detail"])} for row in rows]
 
     def newest_seq(self) -> int:

@@ -143,10 +143,11 @@ class JournalRuns(JournalEvents):
             raise self.unreadable(f"began_at is {text!r}")
         return int(text)
 
-    def observe_restored(self, app_height: int) -> None:
+    def observe_restored(self, app_height: int, block_height: int | None = None) -> None:
         """Keep that older data is in place: the application stands at this height now. Raises JournalError."""
         newest = next((run.id for run in self.runs(1)), 0)
-        self.observe(app_height, app_height, self.meta("version") or "", run_id=newest)
+        blocks = app_height if block_height is None else block_height
+        self.observe(blocks, app_height, self.meta("version") or "", run_id=newest)
 
     @property
     def observation(self) -> Observation | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -33,6 +34,7 @@ from console.node.returning import Returner
 from console.node.rollback_point import RollbackPoint, RollbackPoints
 from console.node.rollout import Rollout
 from console.node.runs import NodeRuns
+from console.node.state_rollback import StateRollback
 from console.text import untrusted
 
 _LOG = logging.getLogger(__name__)
@@ -57,6 +59,7 @@ class Commands:
         returner: Leads back.
         resyncer: Brings back a node that missed its halt.
         rollout: Knows whether the release is held back.
+        state: Rolls the application's state back.
         changed: Called after each command.
     """
 
@@ -74,6 +77,7 @@ class Commands:
         returner: Returner,
         resyncer: Resyncer,
         rollout: Rollout,
+        state: StateRollback,
         changed: Callable[[], None],
     ) -> None:
         self._journal = journal
@@ -88,6 +92,7 @@ class Commands:
         self._returner = returner
         self._resyncer = resyncer
         self._rollout = rollout
+        self._state = state
         self._changed = changed
         self._of_points = PointCommands(journal, book, runs, generations, points, keeper, resyncer)
         self.acting = asyncio.Lock()
@@ -357,6 +362,16 @@ class Commands:
             self._journal.set_meta("needs_operator", "")
             await self._resyncer.go_on()
             await self._keeper.start_by_operator()
+
+    async def rollback_state(self, reason: str, *, hard: bool) -> None:
+        """The application one block back by the daemon's own command, after a rollback point; the node stays down."""
+        async with self._command("rollback-state", reason=reason, hard=hard):
+            _typed(reason, "a rollback of the state")
+            stopped = bool(self._journal.meta(STOPPED_BY_OPERATOR))
+            app_height = self._state.refuse(hard=hard, stopped_by_operator=stopped)
+            await self._of_points.take(f"before-{app_height}-went-back-{time.time_ns() // 10**6}")
+            said = await self._state.go_back(app_height, hard=hard)
+            self._journal.record("state-rolled-back", self._book.attempt, said=said, hard=hard)
 
     # --- rollback points ---
 

@@ -188,6 +188,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question("swap", (_NAME, _REASON)),
     Question("rollback", (_REASON,)),
     Question("abort", (_REASON,)),
+    Question("rollback_state", (_REASON, Parameter("hard", flag))),
     Question("resync", (_REASON, Parameter("from_genesis", flag))),
     Question("backup", (_NAME,), answer=Answer.POINT),
     Question("restore", (_NAME, _REASON)),

@@ -18,14 +18,14 @@ _SAFE = "nothing was changed"
 _MAX_URL = 512
 
 
-def first_to_cross(attempts: Iterable[Attempt], missed: Attempt, generations: Generations) -> Attempt | None:
-    """The first upgrade that a replay up to a missed halt has to cross again; None when there was none before.
+def first_to_cross(attempts: Iterable[Attempt], missed: Attempt | None, generations: Generations) -> Attempt | None:
+    """The first upgrade that a replay from genesis has to cross again; None when there was none before.
 
     Everything that it will need is looked for here, before any data is touched.
 
     Args:
         attempts: What the journal knows.
-        missed: The attempt whose halt was missed.
+        missed: The attempt whose halt was missed; None where everything that was crossed is crossed again.
         generations: The binaries that are here. Each is hashed.
 
     Raises:
@@ -33,8 +33,8 @@ def first_to_cross(attempts: Iterable[Attempt], missed: Attempt, generations: Ge
     """
     crossed: dict[int, Attempt] = {}
     for entry in attempts:
-        before = entry.crossing is Crossing.COMMITTED and entry.target_height < missed.target_height
-        if before and entry.breaking and entry.origin is PlanOrigin.REGISTRY:
+        before = missed is None or entry.target_height < missed.target_height
+        if before and entry.crossing is Crossing.COMMITTED and entry.breaking and entry.origin is PlanOrigin.REGISTRY:
             # The newest of a height first: one that crossed it again may know more.
             crossed.setdefault(entry.target_height, entry)
     if not crossed:

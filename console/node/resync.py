@@ -1,4 +1,7 @@
-"""Bringing back a node that executed H under old rules, to before H, its live signer state kept (DESIGN §4)."""
+"""Bringing back a node whose state is not the network's, its live signer state kept (DESIGN §4).
+
+It executed H under old rules, or another binary than the network's did its blocks: then all of them are replayed.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from console.errors import JournalError, NodeError
-from console.model import Arming, Attempt, Crossing, Verdict
+from console.model import Arming, Attempt, Crossing, PlanOrigin, Verdict
 from console.node.attempts import AttemptBook
 from console.node.generation import Generations
 from console.node.journal import Journal
@@ -19,6 +22,7 @@ from console.node.runs import NodeRuns
 
 _LOG = logging.getLogger(__name__)
 
+_BETWEEN_UPGRADES = frozenset({Crossing.NONE, Crossing.COMMITTED, Crossing.RESUMED_OLD})
 _KEY = "resync"
 _GENESIS = ""
 _RETRY_S = 5.0
@@ -61,21 +65,34 @@ class Resyncer:
             from_genesis: Set the data aside and replay everything, instead of starting from the arming rollback point.
 
         Raises:
-            NodeError: This node did not miss its halt, there is no rollback point from before it, or a binary that
-                a replay needs is not here.
+            NodeError: There is nothing to go back behind, no rollback point from before the missed halt, or a binary
+                that a replay needs is not here.
         """
         attempt = self._book.attempt
-        if attempt is None or attempt.crossing is not Crossing.MISSED_HALT:
-            raise NodeError("this node did not miss its halt", safe="nothing was changed")
+        missed = attempt if attempt is not None and attempt.crossing is Crossing.MISSED_HALT else None
         first: Attempt | None = None
         if from_genesis:
-            point, first = _GENESIS, first_to_cross(self._journal.attempts(200), attempt, self._generations)
+            if missed is None:
+                self._refuse_replay(attempt)
+            point, first = _GENESIS, first_to_cross(self._journal.attempts(200), missed, self._generations)
+            if missed is None and first is not None and self._book.open is not None:
+                raise NodeError(
+                    f"the replay would cross {first.name} again while {self._book.open.name} is open",
+                    safe="nothing was changed",
+                    next_step="wait until that upgrade is over, or its halt was missed",
+                )
             generation = self._generations.current().name if first is None else first.left
+        elif missed is None:
+            raise NodeError(
+                "this node did not miss its halt",
+                safe="nothing was changed",
+                next_step="what another binary made of its state is replayed with `node resync --from-genesis`",
+            )
         else:
-            point = self._point_before(attempt)
+            point = self._point_before(missed)
             generation = self._old_generation(point)
         wanted = {
-            "attempt": attempt.id,
+            "attempt": 0 if attempt is None else attempt.id,
             "point": point,
             "generation": generation,
             "reason": reason,
@@ -83,6 +100,20 @@ class Resyncer:
         }
         self._journal.set_meta(_KEY, json.dumps(wanted))
         self._not_before = 0.0
+
+    def _refuse_replay(self, attempt: Attempt | None) -> None:
+        """Refuse a replay without a missed halt where it cannot come to a good end. Raises NodeError."""
+        if attempt is not None and attempt.crossing not in _BETWEEN_UPGRADES:
+            raise NodeError(
+                f"a crossing is going on ({attempt.crossing.value}): it has to end first", safe="nothing was changed"
+            )
+        chains = (each for each in self._journal.attempts(200) if each.origin is not PlanOrigin.REGISTRY)
+        if any(each.crossing is Crossing.COMMITTED for each in chains):
+            raise NodeError(
+                "an upgrade was crossed here that no registry knows, so that a replay would not stop for it",
+                safe="nothing was changed",
+                next_step="set up a fresh home with the binary of genesis, or restore a state by state sync",
+            )
 
     def _point_before(self, attempt: Attempt) -> str:
         # The binary that missed the halt is the right one until then; an older point belongs to an older binary.
@@ -130,22 +161,26 @@ class Resyncer:
         except (ValueError, KeyError, TypeError) as error:
             raise JournalError(f"the journal's word on a resync is not understood: {text!r}") from error
         attempt = self._book.attempt
-        # While a halt was missed nobody else takes up a plan.
-        crosses_again = bool(first_id) and attempt is not None and attempt.id > attempt_id
-        if attempt is None or (attempt.id != attempt_id and not crosses_again):
+        found = 0 if attempt is None else attempt.id
+        missed = attempt is not None and attempt.crossing is Crossing.MISSED_HALT
+        # Until the data is back nobody takes up a plan; then the first upgrade may be taken up again.
+        crosses_again = bool(first_id) and found > attempt_id
+        if found != attempt_id and not crosses_again:
             self._journal.set_meta(_KEY, "")
             raise NodeError("a resync was decided for another upgrade, and is dropped", safe="nothing was changed")
         await self._runs.stop()
         if not self._runs.quiet:
             raise NodeError("a process of this node still lives", safe="its data was not touched")
         await self._runs.look_for_foreign(0.0)
-        if attempt.crossing is Crossing.MISSED_HALT:
+        if not crosses_again and not wanted.get("back"):
             height = await asyncio.to_thread(self._take_back, name)
-            self._journal.observe_restored(min(height, attempt.target_height - 1))
+            limit = attempt.target_height - 1 if attempt is not None and missed else height
+            self._journal.observe_restored(min(height, limit))
+            self._journal.set_meta(_KEY, json.dumps({**wanted, "back": True}))
         self._generations.switch(self._generations.generation(generation))
-        if attempt.crossing is Crossing.MISSED_HALT and first_id:
-            attempt = self._cross_again(first_id, str(wanted.get("reason") or "resync"))
-        elif attempt.crossing is Crossing.MISSED_HALT:
+        if first_id and not crosses_again:
+            self._cross_again(first_id, str(wanted.get("reason") or "resync"))
+        elif missed:
             attempt = self._book.lead_on(
                 wanted.get("reason") or "resync",
                 crossing=Crossing.NONE,
@@ -155,7 +190,8 @@ class Resyncer:
         if first_id:
             # It was acted on before; at a halt in the past nobody should have to be asked.
             attempt = self._book.change(verdict=Verdict.CROSS)
-        self._journal.arm(attempt)
+        if attempt is not None and (first_id or missed):
+            self._journal.arm(attempt)
         self._journal.set_meta(_KEY, "")
 
     def _cross_again(self, first_id: int, reason: str) -> Attempt:

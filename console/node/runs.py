@@ -290,13 +290,17 @@ class NodeRuns:
         """Whether nothing of the node lives: no process and no holder of its lock."""
         return self.live is None and not self._runtime.lock_held()
 
-    def stands_at(self, app_height: int) -> None:
+    def stands_at(self, app_height: int, *, block_height: int | None = None) -> None:
         """Keep that older data is in place: what the application was seen at before does not hold any more.
+
+        Args:
+            app_height: Last height that it has executed in this data.
+            block_height: Highest block in it; the same where nothing else is said.
 
         Raises:
             JournalError: It cannot be written.
         """
-        self._journal.observe_restored(app_height)
+        self._journal.observe_restored(app_height, block_height)
 
     def height_seen_of(self, sha256: str) -> int | None:
         """Application height of the last reading, when it was made of a run of this binary. Raises JournalError."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from console.errors import NodeError
 from console.model import Arming, Crossing, NodeStatus, Preparation, shown_state
 from console.node.aftermath import Aftermath
+from console.node.arming import Armer
 from console.node.attempts import AttemptBook
 from console.node.generation import Generations
 from console.node.journal import Journal
@@ -42,6 +43,7 @@ class StatusTeller:
         readings: The node's own words.
         preparer: The download that goes on.
         rollout: The proof that is waited for.
+        armer: Knows what it waits for.
         watch_after: What is watched beside the upgrade.
         aftermath: What is left to do on the chain.
     """
@@ -56,6 +58,7 @@ class StatusTeller:
         readings: Readings,
         preparer: Preparer,
         rollout: Rollout,
+        armer: Armer,
         watch_after: AfterUpgrade,
         aftermath: Aftermath,
     ) -> None:
@@ -67,6 +70,7 @@ class StatusTeller:
         self._readings = readings
         self._preparer = preparer
         self._rollout = rollout
+        self._armer = armer
         self._watch_after = watch_after
         self._aftermath = aftermath
         self.trouble = ""
@@ -129,6 +133,7 @@ class StatusTeller:
             or self._halted_by_pause()
             or self._aftermath.note
             or of_attempt
+            or self._not_armed()
             or self._rollout.note()
             or self._waits_for_height()
         )
@@ -139,6 +144,11 @@ class StatusTeller:
         if attempt is None or attempt.has_height or attempt.preparation is not Preparation.READY:
             return ""
         return f"{attempt.name} is approved and prepared; it is armed for as soon as it has a height"
+
+    def _not_armed(self) -> str:
+        """Why the node of an open plan waits to be armed; empty when nothing but its turn is waited for."""
+        attempt = self._book.open
+        return self._armer.note if attempt is not None and attempt.arming is Arming.WAITING_TURN else ""
 
     def _halted_by_pause(self) -> str:
         """Why nothing goes on in the middle of a crossing; empty while it does."""

@@ -15,6 +15,7 @@ from console.chain.signed_record import RecordReading, Signed, read_record
 from console.errors import JournalError
 from console.model import (
     Arming,
+    AuditCheck,
     AuditEntry,
     AuditKind,
     AuditReading,
@@ -31,6 +32,7 @@ MOST_EVENTS = 20_000
 """Journal rows that are kept at a time: the newest."""
 
 _PAGE = 1000
+_ROW_HASH = "hash of the row and all before"
 _DETAIL = 300
 
 
@@ -65,6 +67,13 @@ class AuditTrail:
         entries = sorted([*self._events, *signed], key=lambda entry: entry.at)
         return AuditReading(tuple(entries), tuple(problems), self._forgotten)
 
+    def check(self) -> AuditCheck:
+        """Look whether journal and records are whole, in a thread."""
+        # It reads what this module names.
+        from console.operations.audit_check import verify
+
+        return verify(self._network, self._node)
+
     def _records(self) -> list[RecordReading]:
         return [read_record(path) for path in records_of(self._network, self._node)]
 
@@ -77,7 +86,7 @@ class AuditTrail:
             if not self._seq:
                 self._seq = max(0, journal.newest_seq() - MOST_EVENTS)
                 self._forgotten = self._seq > 0
-            while page := journal.events(self._seq, _PAGE):
+            while page := journal.events(self._seq, _PAGE, hashes=True):
                 self._events += [event_entry(row) for row in page]
                 self._seq = page[-1]["seq"]
         if len(self._events) > MOST_EVENTS:
@@ -111,7 +120,12 @@ def event_entry(row: Mapping[str, Any]) -> AuditEntry:
         kind=meaning,
         attempt=row["attempt"],
         words=str(untrusted(words, 400)),
-        detail=(("journal row", str(row["seq"])), ("event", str(untrusted(kind, 200))), *detail),
+        detail=(
+            ("journal row", str(row["seq"])),
+            ("event", str(untrusted(kind, 200))),
+            *detail,
+            *([(_ROW_HASH, str(untrusted(row["hash"], 64)))] if "hash" in row else []),
+        ),
         good=meaning is not AuditKind.ERROR,
     )
 
@@ -121,7 +135,7 @@ def journal_entry(entry: AuditEntry) -> JournalEntry | None:
     if not entry.key.startswith("j"):
         return None
     (_, number), (_, event), *detail = entry.detail
-    told = {name: words for name, words in detail if words}
+    told = {name: words for name, words in detail if words and name != _ROW_HASH}
     first = [told.pop(name) for name in ("note", "why", "reason") if name in told]
     rest = ", ".join(f"{name} {words}" for name, words in told.items())
     words = "; ".join([*first, *([rest] if rest else [])])

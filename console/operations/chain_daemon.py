@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import math
 import os
+import re
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -104,12 +106,14 @@ class DaemonMessages:
         warnings = await self._look_at_chain(message)
         address = await self._address(key)
         unsigned = self._new_file("unsigned")
-        make = self._making(message, address)
-        output = await daemon.run(make)
-        made = transaction_of(output, "the unsigned transaction")
+        making = self._making(message, address)
+        # The chain tries it on its state of now: what it would refuse is refused here, and costs nothing.
+        gas = _estimate(await daemon.run((*making, "--dry-run")), settings)
+        make = (*making, *(() if settings.names_gas else ("--gas", str(gas))), "--generate-only")
+        made = transaction_of(await daemon.run(make), "the unsigned transaction")
         _write_new(unsigned, json.dumps(made))
         signed = self._signing(unsigned, key)
-        gas, fee = gas_and_fee(made)
+        most_gas, fee = gas_and_fee(made)
         review = MessageReview(
             message=message,
             commands=(daemon.shown(make), daemon.shown(signed)),
@@ -118,7 +122,7 @@ class DaemonMessages:
             sender=address,
             key=f"{key} of the {settings.keyring_backend} keyring of {Path(program).name}",
             fee=fee,
-            gas=gas,
+            gas=most_gas,
             memo=str(untrusted(body_of(made).get("memo") or "", 256)),
             unsigned=json.dumps(made),
             warnings=warnings,
@@ -152,6 +156,11 @@ class DaemonMessages:
     async def now(self, message: ChainMessage) -> CallOutcome:
         """Review and send without a person between, as a verb does after its own questions, and a procedure's step."""
         return await self.send(await self.review(message))
+
+    @property
+    def proposals_form(self) -> str:
+        """How upgrades are proposed: `v1`, `legacy`, or `auto`, by the daemon's SDK. Raises SettingsError."""
+        return self._settings().proposals
 
     async def sdk_version(self) -> tuple[int, int] | None:
         """Of which SDK the daemon says that it was built; None where it does not tell."""
@@ -244,6 +253,10 @@ class DaemonMessages:
     async def _look_at_chain(self, message: ChainMessage) -> tuple[str, ...]:
         """That the node is of this chain and not behind; what the chain has already is refused."""
         status = await self._delivery().check(self._node_url)
+        if message.upgrade is not None and message.upgrade[1] <= status.height:
+            raise InputError(
+                f"height {message.upgrade[1]} is in the past: the chain is at {status.height}", safe=_NOTHING_SENT
+            )
         await self._refuse_second(message)
         return ("the node is catching up: what it says of account and chain may be old",) if status.catching_up else ()
 
@@ -261,7 +274,7 @@ class DaemonMessages:
                 )
 
     def _making(self, message: ChainMessage, address: str) -> tuple[str, ...]:
-        """The arguments by which the daemon builds it, without a key."""
+        """The arguments by which the daemon tries and builds it, without a key."""
         command = message.command
         if message.document:
             document = self._new_file("proposal")
@@ -279,7 +292,6 @@ class DaemonMessages:
             self._node_url,
             *self._daemon().keyring_flags(),
             *settings.flags,
-            "--generate-only",
         )
 
     def _signing(self, unsigned: Path, key: str) -> tuple[str, ...]:
@@ -408,6 +420,18 @@ def export_message(review: MessageReview, network: NetworkSettings, path: Path |
     return path
 
 
+def _estimate(told: str, settings: DaemonSettings) -> int:
+    """The most gas to use, from what `--dry-run` told. Raises DaemonError."""
+    found = re.search(r"gas estimate: ([0-9]{1,18})", told)
+    if found is None:
+        raise DaemonError(
+            f"the daemon tells no estimate of the gas, but {untrusted(told.strip() or 'nothing', 80)}",
+            safe=_NOTHING_SENT,
+            next_step="look whether `command` is this chain's daemon",
+        )
+    return math.ceil(int(found[1]) * settings.gas_adjustment)
+
+
 def _write_new(path: Path, text: str) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
@@ -415,7 +439,8 @@ def _write_new(path: Path, text: str) -> None:
 
 
 def _words(message: ChainMessage) -> str:
-    return " ".join(("tx", *(each for each in message.command if each != DOCUMENT)))
+    about = "" if message.upgrade is None else f" ({message.upgrade[0]} at block {message.upgrade[1]})"
+    return " ".join(("tx", *(each for each in message.command if each != DOCUMENT))) + about
 
 
 def _purpose(review: MessageReview) -> str:

@@ -70,7 +70,8 @@ async def migrate_copy(command: Command, binary: Path, config: Path, folder: Pat
 def difference_of(before: bytes, after: bytes) -> tuple[UntrustedText, ...]:
     """The lines that differ, as `-` and `+`, without secrets. A long difference is cut, and says so."""
     old, new = (redacted(content.decode("utf-8", "replace")).splitlines() for content in (before, after))
-    lines = [line for line in difflib.unified_diff(old, new, n=0, lineterm="") if not line.startswith(("---", "+++"))]
+    told = difflib.unified_diff(old, new, n=0, lineterm="")
+    lines = [line for line in told if not line.startswith(("---", "+++", "@@"))]
     if not lines and before != after:
         lines = ["(only in values that are not shown, or in how lines end)"]
     more = [f"… {len(lines) - _MOST_LINES} more lines"] if len(lines) > _MOST_LINES else []

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from console.hand_lock import HandLock
 from console.maintenance import MaintenanceWindow
 from console.model import (
     CallOutcome,
@@ -20,7 +21,11 @@ from console.model import (
 from console.operations.node import NodeControl
 from console.operations.stances import SayingsSource
 from console.ports.chain import PlanSource, Signals
+from console.ports.keys import Terminal
 from console.settings import NetworkSettings, NodeSettings
+
+if TYPE_CHECKING:
+    from console.procedures.desk import Desk
 
 
 class GovernanceSource(SayingsSource, Protocol):
@@ -76,4 +81,6 @@ class Connection:
     traffic: TrafficSource
     own_windows: tuple[MaintenanceWindow, ...]
     """When this operator is at hand."""
+    procedures: Callable[[Terminal | None, HandLock], Desk]
+    """Makes what runs procedures, read anew; raises SettingsError."""
     close: Callable[[], Awaitable[None]]

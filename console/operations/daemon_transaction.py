@@ -86,6 +86,8 @@ def rows_of(transaction: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         elif isinstance(value, list):
             for place, inner in enumerate(value):
                 flatten(f"{prefix}[{place}]", inner)
+        elif isinstance(value, bool):
+            rows.append((prefix, str(value).lower()))
         elif value not in ("", None):
             rows.append((prefix, str(untrusted(value, _MOST_VALUE))))
 

@@ -375,9 +375,25 @@ def _restore(node: NodeStatus, chosen: Chosen) -> tuple[NodeCheck, ...]:
 
 
 def _resync(node: NodeStatus, _: Chosen) -> tuple[NodeCheck, ...]:
-    missed = node.attempt is not None and node.attempt.crossing is Crossing.MISSED_HALT
+    missed = _missed(node)
     words = "it executed H under old rules" if missed else "this node did not miss its halt"
     return (NodeCheck(words, missed),)
+
+
+def _resync_from_genesis(node: NodeStatus, chosen: Chosen) -> tuple[NodeCheck, ...]:
+    if _missed(node):
+        return _resync(node, chosen)
+    attempt = node.attempt
+    between = attempt is None or attempt.crossing in {Crossing.NONE, Crossing.COMMITTED, Crossing.RESUMED_OLD}
+    going_on = NodeCheck(
+        "no crossing is going on" if between else "a crossing is going on: it has to end first", between
+    )
+    why = "it missed no halt: only for a state that another binary has made"
+    return (going_on, NodeCheck(why, False, needed=False))
+
+
+def _missed(node: NodeStatus) -> bool:
+    return node.attempt is not None and node.attempt.crossing is Crossing.MISSED_HALT
 
 
 _CHECKS: dict[NodeVerb, Callable[[NodeStatus, Chosen], tuple[NodeCheck, ...]]] = {
@@ -391,7 +407,7 @@ _CHECKS: dict[NodeVerb, Callable[[NodeStatus, Chosen], tuple[NodeCheck, ...]]] =
     NodeVerb.ROLLBACK: _rollback,
     NodeVerb.RESTORE: _restore,
     NodeVerb.RESYNC: _resync,
-    NodeVerb.RESYNC_FROM_GENESIS: _resync,
+    NodeVerb.RESYNC_FROM_GENESIS: _resync_from_genesis,
     NodeVerb.PAUSE: _pause,
     NodeVerb.RESUME: _resume,
     NodeVerb.RESUME_WITHOUT_POINT: _resume_without_point,

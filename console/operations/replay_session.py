@@ -11,6 +11,7 @@ from console.hand_lock import REPLAY, HandLock
 from console.log_store import LogStore
 from console.maintenance import MaintenanceWindow
 from console.model import (
+    AuditCheck,
     AuditReading,
     CallOutcome,
     CallReview,
@@ -36,6 +37,7 @@ from console.ports.keys import Terminal
 from console.ports.session import Audit, Session, Timeline
 
 if TYPE_CHECKING:
+    from console.procedures.desk import Desk
     from console.recording.file import Recording
 
 T = TypeVar("T")
@@ -60,6 +62,10 @@ class _NoAudit:
     def read(self) -> AuditReading:
         """Nothing but the reason."""
         return AuditReading((), (f"{self._reason}.",))
+
+    def check(self) -> AuditCheck:
+        """Nothing but the reason."""
+        return AuditCheck((), (f"{self._reason}.",))
 
 
 class SilentSession:
@@ -193,6 +199,10 @@ class SilentSession:
         """Says why there is none."""
         return _NoAudit(self._reason)
 
+    async def procedures(self) -> Desk:
+        """Raises InputError."""
+        self._refuse()
+
     async def save_lines(self, name: str, lines: Iterable[str]) -> tuple[str, int]:
         """Raises InputError."""
         self._refuse()
@@ -216,6 +226,10 @@ class _RecordedAudit:
                 found = AuditReading((), (f"{IN_A_REPLAY}.",))
             self._reading = found
         return self._reading
+
+    def check(self) -> AuditCheck:
+        """Nothing: of a recording it cannot be told."""
+        return AuditCheck((), (f"{IN_A_REPLAY}.",))
 
 
 class ReplaySession(SilentSession):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Mapping
 from typing import Protocol
 
 from console.errors import NodeError
 from console.node.runtime.systemd import Manager
-from console.operations.operator_command import run_command_of_operator
+from console.operations.operator_command import CommandEnd, run_command_of_operator
 from console.provider_settings import Command, ProviderSettings
 
 _POLL_S = 0.2
@@ -42,7 +43,8 @@ def service_of(settings: ProviderSettings) -> Service:
     """The provider daemon of this machine."""
     if settings.unit:
         return unit_service(settings.unit, settings.manager)
-    return CommandService(settings.stop_command, settings.start_command, settings.state_command)
+    values = {"binary": settings.binary or "", "config": settings.config or ""}
+    return CommandService(settings.stop_command, settings.start_command, settings.state_command, values)
 
 
 def unit_service(unit: str, manager: str = "auto") -> Service:
@@ -108,9 +110,17 @@ class UnitService:
 
 
 class CommandService:
-    """A daemon that three commands of the operator stop, start and look at."""
+    """A daemon that three commands of the operator stop, start and look at.
 
-    def __init__(self, stop: Command, start: Command, state: Command) -> None:
+    Args:
+        stop: Stops it.
+        start: Starts it, and ends.
+        state: Exits 0 while it runs.
+        values: For the placeholders in them.
+    """
+
+    def __init__(self, stop: Command, start: Command, state: Command, values: Mapping[str, object]) -> None:
+        self._values = values
         self._stop = stop
         self._start = start
         self._state = state
@@ -120,7 +130,7 @@ class CommandService:
         return "the daemon"
 
     async def running(self) -> bool:
-        return (await run_command_of_operator(self._state, deadline_s=_COMMAND_S)).code == 0
+        return (await self._run(self._state, _COMMAND_S)).code == 0
 
     async def stop(self, deadline_s: float) -> None:
         if await self.running():
@@ -135,9 +145,12 @@ class CommandService:
             raise NodeError(f"{self.name} did not start: the command ended, and it does not run")
 
     async def _done(self, command: Command, deadline_s: float) -> None:
-        end = await run_command_of_operator(command, deadline_s=deadline_s)
+        end = await self._run(command, deadline_s)
         if end.code:
             raise NodeError(f"{end.words} {end.how}")
+
+    async def _run(self, command: Command, deadline_s: float) -> CommandEnd:
+        return await run_command_of_operator(command, deadline_s=deadline_s, values=self._values)
 
 
 async def _until_stopped(service: Service, deadline_s: float) -> None:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from console.operations.stances import Stances
     from console.ports.keys import Terminal
     from console.ports.session import Audit, Timeline
+    from console.procedures.desk import Desk
     from console.settings import NodeSettings
 
 LOG_LINES = 200
@@ -342,6 +343,12 @@ class ConsoleSession:
 
         connection = self._connected()
         return AuditTrail(connection.network, connection.node)
+
+    async def procedures(self) -> Desk:
+        """The procedures and their runs, read anew. Raises SettingsError: the operator's own are not acceptable."""
+        connection = await self._connect_aside()
+        # In a thread: it imports everything that a procedure may do.
+        return await asyncio.to_thread(connection.procedures, self._terminal, self._hands)
 
     async def save_lines(self, name: str, lines: Iterable[str]) -> tuple[str, int]:
         """Write lines to a new file; raises as `console.operations.logs.save_lines`."""

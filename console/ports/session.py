@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from console.hand_lock import HandLock
 from console.log_store import LogStore
 from console.maintenance import MaintenanceWindow
 from console.model import (
+    AuditCheck,
     AuditReading,
     CallOutcome,
     CallReview,
@@ -31,6 +32,9 @@ from console.model import (
     Traffic,
 )
 from console.ports.keys import Terminal
+
+if TYPE_CHECKING:
+    from console.procedures.desk import Desk
 
 
 class Timeline(Protocol):
@@ -69,6 +73,10 @@ class Audit(Protocol):
 
     def read(self) -> AuditReading:
         """Read what is new; what cannot be read is told in it."""
+        ...
+
+    def check(self) -> AuditCheck:
+        """Look whether what it is read from is whole: no row changed, none missing."""
         ...
 
 
@@ -237,6 +245,10 @@ class Session(Protocol):
 
     def logs(self) -> LogStore | None:
         """Both logs whole, each line with its moment, to be read in a thread; None where there is no node."""
+        ...
+
+    async def procedures(self) -> Desk:
+        """The procedures and their runs, read anew. Raises SettingsError: the operator's own are not acceptable."""
         ...
 
     def audit(self) -> Audit:

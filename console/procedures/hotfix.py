@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from console.errors import SettingsError
 from console.files import write_durably
 from console.model import Finding, NodeCommand, NodeState, NodeVerb, Outcome, StepKind
 from console.model.hotfix import (
@@ -26,22 +25,14 @@ from console.operations.fetched_executable import checksum_given, fetch_executab
 from console.operations.filled_template import bullets, fill, one_line, template_text
 from console.operations.node_command import perform
 from console.operations.node_stage import stage_upgrade
+from console.procedures.arguments import filled, yes_or_no
+from console.procedures.here import network_name, node_of
 from console.procedures.moments import accepted_moment, moment_of, shown_moment
 from console.procedures.step import Parameter, Procedure, Step, StepContext
-from console.settings import NodeSettings
 
 _POLL_S = 2.0
 _BROKEN = frozenset({NodeState.NEEDS_OPERATOR.value, "PARKED", "MISSED_HALT"})
 ANNOUNCEMENT = "announcement.txt"
-
-
-def node_of(context: StepContext) -> NodeSettings:
-    """The node of this machine. Raises SettingsError: there is none."""
-    if context.node is None:
-        raise SettingsError(
-            f"network {context.network.name} has no node on this machine", next_step="add it to the settings"
-        )
-    return context.node
 
 
 # --- before anything is downloaded ---
@@ -305,10 +296,6 @@ async def _chain_stands(context: StepContext) -> bool:
     return chain is not None and chain.stalled is not None
 
 
-def _network(context: StepContext) -> str:
-    return context.network.name
-
-
 def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, ...]:
     return (
         Step(
@@ -413,7 +400,7 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             done=_swapped,
             undo="`upgrade-console node swap OLD` costs one more restart, and the rollback point where data changed",
             ask="The node stops signing for the time of a restart. Apply the hotfix now?",
-            typed=_network,
+            typed=network_name,
             deadline_s=900.0,
         ),
         Step(
@@ -427,20 +414,8 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
     )
 
 
-def _yes_or_no(text: str) -> str:
-    if text.strip().lower() not in {"yes", "no"}:
-        raise ValueError("yes or no")
-    return text.strip().lower()
-
-
 def _bypass_parameter(text: str) -> str:
     return "; ".join(f"{step}={why}" for step, why in read_bypasses(text).items())
-
-
-def _needed(text: str) -> str:
-    if not text.strip():
-        raise ValueError("a text that is not empty")
-    return one_line(text)
 
 
 HOTFIX = Procedure(
@@ -451,19 +426,19 @@ HOTFIX = Procedure(
     _steps,
     (
         Parameter("severity", "critical, high or medium", check=read_severity),
-        Parameter("version", "The fixed version, also the generation's name: v1.0.3", check=_needed),
-        Parameter("url", "Where the fix is: the program, or an archive with it", check=_needed),
+        Parameter("version", "The fixed version, also the generation's name: v1.0.3", check=filled),
+        Parameter("url", "Where the fix is: the program, or an archive with it", check=filled),
         Parameter("checksum", "Of those bytes as the official announcement says it, sha256:…", check=checksum_given),
-        Parameter("source", "Where that announcement was read: a URL or a place", check=_needed),
+        Parameter("source", "Where that announcement was read: a URL or a place", check=filled),
         Parameter("checksum-2", "The same from a second place, typed again", check=checksum_given),
-        Parameter("source-2", "That place, which somebody else controls", check=_needed),
+        Parameter("source-2", "That place, which somebody else controls", check=filled),
         Parameter("bypass", f"STEP=REASON; … of {', '.join(NORMAL_STEPS)}", check=_bypass_parameter),
-        Parameter("breaking", "yes where the fix executes blocks in another way", "no", _yes_or_no),
+        Parameter("breaking", "yes where the fix executes blocks in another way", "no", yes_or_no),
         Parameter("identified", "When the issue was identified: 2026-11-29 14:05, or 90m ago", check=accepted_moment),
-        Parameter("affected", "Affected versions: v1.0.0 - v1.0.2", check=_needed),
-        Parameter("issue", "What it is, without what would help an attacker", check=_needed),
-        Parameter("impact", "What may happen to who does not upgrade", check=_needed),
-        Parameter("support", "Where validators ask, with ; between: Discord: #x; Email: y", check=_needed),
+        Parameter("affected", "Affected versions: v1.0.0 - v1.0.2", check=filled),
+        Parameter("issue", "What it is, without what would help an attacker", check=filled),
+        Parameter("impact", "What may happen to who does not upgrade", check=filled),
+        Parameter("support", "Where validators ask, with ; between: Discord: #x; Email: y", check=filled),
         Parameter("project", "The project's name; empty: the network's", ""),
         Parameter("developed", "When the fix was ready; empty: not said", ""),
         Parameter("stop", "How others stop their node; empty: with this console", ""),

@@ -45,6 +45,8 @@ def test_what_a_keyring_asks_is_expected_of_all_but_the_one_for_tests() -> None:
         ({"command": "d", "from": "--from"}, "from must be the name of a key"),
         ({"command": "d", "flags": ["--gas", "1", "--from=me"]}, "without --from, which is given by this tool itself"),
         ({"command": "d", "flags": ["-y"]}, "without -y"),
+        ({"command": "d", "flags": ["--gas", "auto"]}, "gas is estimated wherever --gas is left out"),
+        ({"command": "d", "gas_adjustment": 0.5}, "gas_adjustment must be a number from 1 to 10"),
         ({"command": "d", "sign_flags": "--ledger"}, "sign_flags must be a list of texts"),
         ({"command": "d", "keyring": "test"}, "there is no setting 'keyring' (did you mean"),
     ],

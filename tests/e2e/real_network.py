@@ -123,7 +123,7 @@ class RealNetwork:
             "large-disk": self._large_disk,
             "wrong-binary": self._wrong_binary,
             "right-binary": self._right_binary,
-            "replay": self._replay,
+            "resync": self._resync,
             "wrong-download": self._wrong_download,
             "right-bytes": self._right_bytes,
             "propose": self._propose,
@@ -315,17 +315,12 @@ class RealNetwork:
         new.replace(binary)
         self._ran("start-controller", name)
 
-    def _replay(self, name: str) -> None:
+    def _resync(self, name: str) -> None:
         """Have a node execute everything anew from its peers' blocks; its signer state stays."""
         self._ran("stop-node", name)
-        home = self._homes[name]
-        for entry in [*(home / "cometbft" / "data").iterdir(), *(home / "fendermint" / "data").iterdir()]:
-            if entry.is_dir():
-                shutil.rmtree(entry)
-            elif entry.name != "priv_validator_state.json":
-                entry.unlink()
-        (home / "executed.jsonl").unlink()
-        self._ran("start-node", name)
+        # What it executed to before is what this is done about.
+        (self._homes[name] / "executed.jsonl").unlink()
+        self.devnet.does(name, "resync", "--from-genesis", "--reason", "another binary ran")
 
     # Upgrades.
 

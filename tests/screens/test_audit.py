@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from console.app import UpgradeConsoleApp
-from console.model import AuditReading
+from console.model import AuditCheck, AuditReading
 from screens.audit import AuditScreen
 from screens.whole_text import WholeTextScreen
 from tests import fakes
@@ -84,6 +84,13 @@ async def test_the_timeline_is_followed_narrowed_and_written() -> None:
         assert json.loads(session.saved["audit"][0])["detail"]["signed by"] == fakes.PROPOSER
         await pilot.press("escape")
         await until(pilot, lambda: table.row_count == 8, "the end of the filter")
+        await pilot.press("v")
+        await until(pilot, lambda: "✓ the journal of node1 is whole: 5 rows" in _text(pilot), "what was found")
+        await pilot.press("escape")
+        session.audited.checked = AuditCheck((), ("the journal of node1: row 3 was changed",))
+        await pilot.press("v")
+        await until(pilot, lambda: "✗ the journal of node1: row 3 was changed" in _text(pilot), "what is wrong")
+        assert "are not whole" in _text(pilot)
 
 
 async def test_what_cannot_be_read_is_told_and_the_past_has_no_future() -> None:

@@ -137,6 +137,8 @@ def test_why_an_action_is_refused() -> None:
     assert refusal(action("ready"), session, fakes.go(), None) == ""
     assert "No controller" in refusal(action("ready"), session, fakes.node_down(), None)
     assert "no controller answers" in refusal(action("node_menu"), session, fakes.node_down(), None)
+    for asked in ("ready", "node_menu", "show_release"):
+        assert refusal(action(asked), session, None, None) == "Nothing is known of a node yet."
     assert refusal(action("propose"), session, None, None) == ""
     assert refusal(action("quit_console"), FakeSession(read_only=True), None, None) == ""
 

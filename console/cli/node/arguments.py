@@ -148,6 +148,8 @@ def _cross(add: AddVerb) -> None:
     _reason(abort)
     resync = _reason(add("resync", "asking", "command", "bring a node that missed its halt back to before it"))
     resync.add_argument("--from-genesis", action="store_true", help="set the data aside and replay everything")
+    state = _reason(add("rollback-state", "asking", "rollback_state", "undo the last block of a stopped node (Cosmos)"))
+    state.add_argument("--hard", action="store_true", help="delete that block too; refused at a halt")
     backup = add("backup", "asking", "backup", "take a rollback point now; the node stops for it")
     backup.add_argument("name", nargs="?", metavar="NAME", help="its name (default: the time)")
     restore = _reason(

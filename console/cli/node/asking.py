@@ -84,6 +84,20 @@ def _commands(arguments: argparse.Namespace) -> list[NodeCommand]:
     return [NodeCommand(NodeVerb(action), reason, getattr(arguments, "name", ""))]
 
 
+def rollback_state(arguments: argparse.Namespace) -> int:
+    """`node rollback-state`: the last block of a stopped node undone by its own daemon. Raises ConsoleError."""
+    from console.operations.node_command import typed_reason
+    from console.operations.state_rollback import sentence
+
+    network, node = controlled(arguments)
+    reason = typed_reason("rollback-state", arguments.reason)
+    if not arguments.json:
+        print(sentence(node.name, network.name, hard=arguments.hard), flush=True)
+    found = asked(network, node, node.client.rollback_state(reason, hard=arguments.hard))
+    show_status(found, as_json=arguments.json)
+    return 0
+
+
 def backup(arguments: argparse.Namespace) -> int:
     """`node backup [NAME]`: take a rollback point now. Raises ConsoleError."""
     import time

@@ -9,8 +9,9 @@ import time
 from console.cli.printing import print_json
 from console.cli.procedures.person import event_document, finding_lines
 from console.model import ProcedureRun
-from console.procedures.desk import Desk, steps_of
+from console.procedures.desk import Desk
 from console.procedures.engine import RunEvent
+from console.procedures.page import steps_without_run
 from console.procedures.run_journal import Reading
 from console.procedures.run_record import run_document
 from console.procedures.step import Procedure
@@ -72,8 +73,7 @@ def print_run(reading: Reading, *, as_json: bool) -> None:
 
 def print_procedure(procedure: Procedure, *, as_json: bool) -> None:
     """Print what a procedure is."""
-    arguments = {each.name: each.default or "" for each in procedure.parameters}
-    steps = steps_of(procedure, arguments, ("NODE",))
+    steps = steps_without_run(procedure)
     if as_json:
         print_json(
             {

@@ -69,7 +69,7 @@ async def test_each_verb_shows_sends_and_tells(tmp_path: Path, cli_beside: RunAs
         assert "In block 101: " in sent.out
         # Everything was said before it was signed.
         assert f"voter: {ADDRESS}" in sent.err
-        assert "fee 2000stake for at most 200000 gas" in sent.err
+        assert "fee     2000stake for at most 75002 gas" in sent.err
 
         taken_back = await cli_beside("--network", "virt", "cancel", "41", "--json")
         assert json.loads(taken_back.out)["height"] == 102

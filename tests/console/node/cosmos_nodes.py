@@ -30,6 +30,10 @@ case "$1" in
     echo "$VERSION $(readlink {home}/cosmovisor/current) $DAEMON_HOME $DAEMON_NAME" >> {home}/pre.log
     if [ -f {home}/pre ]; then . {home}/pre; fi
     exit 1;;
+  rollback)
+    echo "$VERSION $*" >> {home}/rollbacks.log
+    if [ -f {home}/rollback ]; then . {home}/rollback; fi
+    exit 0;;
 esac
 trap 'exit 0' TERM
 echo "$$ $VERSION $*" >> {home}/starts.log

@@ -51,6 +51,20 @@ async def test_a_whole_upgrade(bench: Bench) -> None:
     assert ("armed", 100) in bench.chain.said
 
 
+async def test_while_another_node_is_down_it_is_said_why_this_one_is_not_armed(bench: Bench) -> None:
+    bench.chain.signed_power = 30
+    async with bench.controller() as controller:
+        bench.chain.armed_at = dict.fromkeys(OTHERS, 51)
+        bench.plan()
+        await until(controller, lambda status: status.attempt is not None)
+        await controller.commands.add_upgrade("v0.2.0", bench.given)
+        told = "while it restarts 20 of 40 power would sign, and 27 is needed for a block"
+        await until(controller, lambda status: told in status.note)
+        bench.chain.signed_power = 40
+        status = await until(controller, armed)
+        assert "not armed" not in status.note
+
+
 async def test_an_abort_resumes_the_old_binary_with_the_halt_cleared(bench: Bench) -> None:
     async with bench.controller() as controller:
         await armed_and_ready(bench, controller)

@@ -14,7 +14,7 @@ from console.node.parts import parts_of
 from console.node.resync import Resyncer
 from console.node.runs import NodeRuns
 from tests.console.node import nodes
-from tests.console.node.bench import Bench, armed, crossing, until
+from tests.console.node.bench import Bench, armed, armed_and_ready, crossing, until
 from tests.console.node.fakes import proposal
 from tests.console.node.test_hard_cases import committed, journal_of
 
@@ -82,6 +82,47 @@ async def test_a_resync_from_genesis_crosses_every_upgrade_of_before_in_order(be
         assert status.attempt.proposal_id == 2
     assert nodes.starts(bench.home)[before:] == ["v0.1.5 100", "v0.2.0 200", "v0.3.0 0"]
     assert (bench.home / "fendermint" / "data.aside-1").is_dir()
+
+
+async def test_what_a_wrong_binary_made_of_the_state_is_replayed_though_no_halt_was_missed(bench: Bench) -> None:
+    async with bench.controller() as controller:
+        await until(controller, lambda status: status.pid is not None)
+        nodes.application_at(bench.home, 70)
+        with pytest.raises(NodeError, match=r"did not miss its halt.*--from-genesis"):
+            await controller.commands.resync("another binary ran", from_genesis=False)
+        await controller.commands.resync("another binary ran", from_genesis=True)
+        status = await until(controller, lambda status: status.pid is not None)
+        assert (status.state, status.generation) == ("IDLE", "genesis")
+    assert nodes.starts(bench.home) == ["v0.1.5 0", "v0.1.5 0"]
+    assert (bench.home / "fendermint" / "data.aside-1").is_dir()
+    assert not (bench.home / "fendermint" / "data.aside-2").exists()
+
+
+async def test_a_replay_behind_a_committed_upgrade_crosses_it_again(bench: Bench) -> None:
+    async with bench.controller() as controller:
+        await armed_and_ready(bench, controller)
+        bench.halt()
+        await until(controller, crossing(Crossing.HALTED))
+        with pytest.raises(NodeError, match=r"a crossing is going on \(HALTED\)"):
+            await controller.commands.resync("another binary ran", from_genesis=True)
+    async with bench.controller() as controller:
+        bench.amend(verdict=Verdict.CROSS, frozen_at=96)
+        bench.chain.app_height = 100
+        await until(controller, lambda _: nodes.starts(bench.home)[-1] == "v0.2.0 0")
+        bench.chain.app_height = None
+        bench.chain.height = 103
+        await until(controller, crossing(Crossing.COMMITTED))
+        before = len(nodes.starts(bench.home))
+        nodes.say(bench.home, ":")
+        bench.chain.app_height = 1
+        await controller.commands.resync("another binary ran", from_genesis=True)
+        status = await until(controller, armed)
+        assert (status.halt_height, status.generation) == (100, "genesis")
+        halts_at(bench, 100)
+        await until(controller, lambda _: nodes.starts(bench.home)[-1] == "v0.2.0 0")
+        bench.chain.app_height = None
+        await until(controller, crossing(Crossing.COMMITTED))
+    assert nodes.starts(bench.home)[before:] == ["v0.1.5 100", "v0.2.0 0"]
 
 
 @pytest.mark.parametrize("point", ["before-planned", "after-planned", "after-arming"])

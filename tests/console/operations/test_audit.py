@@ -101,6 +101,9 @@ def test_both_sources_in_one_order_and_only_what_is_new(place: tuple[NetworkSett
     sign(record_by_hand(network), "0x" + "cd" * 32, network.evm_chain_id + 1)
     sign(record_by_node(node), "0x" + "ef" * 32, network.evm_chain_id, by="controller", at=6.0, ended="refused by x")
     first = trail.read()
+    head = journal.head()
+    assert head is not None
+    assert ("hash of the row and all before", head.hash) in first.entries[-1].detail
     assert [(entry.kind, entry.origin, entry.good) for entry in first.entries] == [
         (AuditKind.SENT, "console", True),
         (AuditKind.SENT, "controller", False),

@@ -114,7 +114,7 @@ async def test_a_vote_is_shown_whole_then_signed_sent_and_awaited(
         assert on.sent() == ["tx gov vote 42 no_with_veto: in a block 101"]
         # What was shown is what ran, and nothing of our environment changed it.
         ran = [run["arguments"] for run in on.home.runs()]
-        assert made.split()[1:6] == ran[1][:5]
+        assert made.split()[1:6] == ran[1][:5] == ran[2][:5]
         assert not any("VIRTENGINED_FROM" in run["environment"] for run in on.home.runs())
         # Drafts go with it.
         assert list((tmp_path / "own" / "drafts").iterdir()) == []

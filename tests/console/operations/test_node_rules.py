@@ -34,23 +34,26 @@ PARKED = replace(at(Crossing.PARKED, left="genesis", verdict=Verdict.CROSS), gen
 MISSED = at(Crossing.MISSED_HALT)
 COMMITTED = at(Crossing.COMMITTED, running=True, left="genesis", beyond_return=True)
 
+REPLAY = NodeVerb.RESYNC_FROM_GENESIS.value
+"""What another binary made of the state may be replaced whenever no crossing goes on."""
+
 MAY: dict[str, tuple[NodeStatus, set[str]]] = {
     # With nothing chosen; every other verb is refused.
-    "idle": (IDLE, {"stop", "restart", "swap", "restore", "pause"}),
-    "down": (DOWN, {"start", "swap", "restore", "pause"}),
-    "paused": (replace(IDLE, paused="dinner"), {"stop", "restart", "swap", "restore", "resume"}),
-    "ready": (fakes.node(1210, WAITING), {"stop", "restart", "restore", "pause", "arm", "disarm"}),
-    "armed": (ARMED, {"stop", "restart", "restore", "pause", "arm", "disarm"}),
+    "idle": (IDLE, {"stop", "restart", "swap", "restore", "pause", REPLAY}),
+    "down": (DOWN, {"start", "swap", "restore", "pause", REPLAY}),
+    "paused": (replace(IDLE, paused="dinner"), {"stop", "restart", "swap", "restore", "resume", REPLAY}),
+    "ready": (fakes.node(1210, WAITING), {"stop", "restart", "restore", "pause", "arm", "disarm", REPLAY}),
+    "armed": (ARMED, {"stop", "restart", "restore", "pause", "arm", "disarm", REPLAY}),
     "unproven": (
         fakes.unproven().node or IDLE,
-        {"stop", "restart", "restore", "pause", "disarm", "arm --unproven"},
+        {"stop", "restart", "restore", "pause", "disarm", "arm --unproven", REPLAY},
     ),
     "halted": (HALTED, {"start", "pause", "resume --cross", "resume --without-rollback-point"}),
     "to cross": (TO_CROSS, {"start", "pause", "swap", "resume --without-rollback-point"}),
     "starting": (STARTING, {"stop", "restart", "pause", "rollback"}),
     "parked": (PARKED, {"pause", "swap", "restore"}),
     "missed": (MISSED, {"pause", "restore", "resync", "resync --from-genesis"}),
-    "committed": (COMMITTED, {"stop", "restart", "pause", "swap", "restore"}),
+    "committed": (COMMITTED, {"stop", "restart", "pause", "swap", "restore", REPLAY}),
 }
 
 

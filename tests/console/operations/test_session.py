@@ -40,6 +40,7 @@ from tests.console.operations.examples import a_chain, a_network, a_node_setting
 from tests.console.operations.test_node import FakeControl
 from tests.console.operations.test_propose import GOOD
 from tests.console.operations.test_ready import HASH, FakePlans, FakeSignals, a_reading, stage
+from tests.procedure_fakes import FakeDesk
 
 pytestmark = pytest.mark.anyio
 
@@ -101,6 +102,7 @@ class World:
             commits=FakeCommits(),
             traffic=FakeTraffic(),
             own_windows=(parse_maintenance("Tue 02:00..04:00 UTC"),),
+            procedures=lambda _terminal, hands: FakeDesk(hands=hands),
             close=self.close,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from console.model import Finding, Outcome, Snapshot, StepKind
@@ -89,12 +89,17 @@ async def run_step(procedure: Procedure, context: ScriptedContext, name: str) ->
         return await step.work(context)
 
 
-async def run_steps(procedure: Procedure, context: ScriptedContext, *, until: str = "") -> dict[str, Finding]:
+async def run_steps(
+    procedure: Procedure, context: ScriptedContext, *, until: str = "", leave_out: Collection[str] = ()
+) -> dict[str, Finding]:
     """Do every step in turn as a person would who says yes, and stop where the engine would: at a failure."""
     done: dict[str, Finding] = {}
     for step in procedure.steps(context.arguments, ()):
         if step.id == until:
             break
+        if step.id in leave_out:
+            assert step.optional, f"{step.id} cannot be left out"
+            continue
         if step.work is None:
             assert step.kind is StepKind.CONFIRMATION
             continue

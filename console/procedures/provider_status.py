@@ -1,0 +1,110 @@
+"""A provider told to take no new work, and to take it again, by the chain's own daemon; shown before it is said."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from console.model import ChainMessage, Finding, MessageReview, Outcome, StepKind
+from console.model.procedure import failed, passed
+from console.operations.chain_daemon import DaemonMessages
+from console.operations.chain_messages import provider_status_message
+from console.procedures.provider_steps import healthy_now
+from console.procedures.step import Step, StepContext
+
+PAUSED, ACTIVE = "PAUSED", "ACTIVE"
+
+
+@asynccontextmanager
+async def _messages(context: StepContext) -> AsyncIterator[DaemonMessages]:
+    messages = DaemonMessages(context.network, context.node, terminal=context.terminal)
+    try:
+        yield messages
+    finally:
+        await messages.close()
+
+
+def _message(context: StepContext, status: str) -> ChainMessage:
+    return provider_status_message(status, context.arguments["pause-reason"])
+
+
+def _lines(review: MessageReview) -> tuple[str, ...]:
+    rows = (f"{name}: {value}" for name, value in review.messages)
+    return (*review.commands, *rows, f"from {review.sender}, fee {review.fee}", *review.warnings)
+
+
+async def _show(context: StepContext, status: str) -> Finding:
+    async with _messages(context) as messages:
+        review = await messages.review(_message(context, status))
+    return passed(review.message.effect, *_lines(review))
+
+
+async def _say(context: StepContext, status: str) -> Finding:
+    async with _messages(context) as messages:
+        review = await messages.review(_message(context, status))
+        outcome = await messages.send(review)
+    context.remember("status", status)
+    return passed(
+        f"the chain has the provider as {status} since block {outcome.height}",
+        f"transaction {outcome.transaction}",
+        *_lines(review),
+    )
+
+
+async def _show_pause(context: StepContext) -> Finding:
+    return await _show(context, PAUSED)
+
+
+async def _pause(context: StepContext) -> Finding:
+    return await _say(context, PAUSED)
+
+
+async def _resume(context: StepContext) -> Finding:
+    # Looked at in this very step: a run that is gone on with after days resumes nothing that has fallen meanwhile.
+    health = await healthy_now(context)
+    if health.outcome is Outcome.FAIL:
+        return failed(f"not resumed: {health.sentence}", *health.evidence, go_on=health.go_on)
+    said = await _say(context, ACTIVE)
+    return passed(str(said.sentence), str(health.sentence), *health.evidence, *said.evidence)
+
+
+def pause_steps() -> tuple[Step, ...]:
+    """Take no new work; a chain without such a message leaves both out."""
+    return (
+        Step(
+            "provider.pause-shown",
+            StepKind.CHECK,
+            "Show what pauses the provider",
+            "The chain's daemon builds the transaction without signing it: every command, message and fee is shown.",
+            _show_pause,
+            optional=True,
+        ),
+        Step(
+            "provider.pause",
+            StepKind.ACTION,
+            "Pause the provider on the chain",
+            "Tells the chain that this provider takes no new work, and waits for the block.",
+            _pause,
+            undo="`upgrade-console provider set-status ACTIVE`",
+            ask="Pause the provider with the transaction that was shown?",
+            optional=True,
+            deadline_s=900.0,
+        ),
+    )
+
+
+def resume_steps() -> tuple[Step, ...]:
+    """Take work again, only while the daemon is healthy."""
+    return (
+        Step(
+            "provider.resume",
+            StepKind.ACTION,
+            "Resume operations on the chain",
+            "Looks at the daemon's health once more; only then the chain is told that this provider takes work again.",
+            _resume,
+            undo="`upgrade-console provider set-status PAUSED --reason …`",
+            ask="Resume the provider's operations?",
+            optional=True,
+            deadline_s=900.0,
+        ),
+    )

@@ -1,0 +1,267 @@
+"""A chain upgrade taken back on this node: the zone of return decides, the procedure explains, the node ends parked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from console.model import Crossing, Finding, NodeCommand, NodeState, NodeStatus, NodeVerb, StepKind
+from console.model.procedure import failed, passed, warned
+from console.operations.node_command import perform
+from console.operations.node_rules import checks_of
+from console.operations.signer_state import look_at_signer, went_back
+from console.procedures.arguments import filled, yes_or_no
+from console.procedures.here import network_name, node_of
+from console.procedures.step import Parameter, Procedure, Step, StepContext
+
+_POLL_S = 1.0
+_SAYS = {True: "yes", False: "no", None: "only the stopped node's data tells"}
+
+
+def _facts(status: NodeStatus) -> tuple[str, ...]:
+    attempt = status.attempt
+    lines = [f"state {status.state}, generation {status.generation}, app at {status.app_height}"]
+    if attempt is not None:
+        lines.append(f"upgrade {attempt.name} at H = {attempt.target_height}, before it {attempt.left or 'unknown'}")
+        lines.append(f"highest height that the new binary executed: {attempt.new_app_height or 'none seen'}")
+        lines.append(f"commit of H + 1 seen: {'yes' if attempt.beyond_return else 'no'}")
+        lines.append(f"rollback point: {attempt.rollback_point or attempt.without_point or 'none'}")
+    return tuple(lines)
+
+
+async def _zone(context: StepContext) -> Finding:
+    status = await context.client().status()
+    checks = checks_of(NodeVerb.ROLLBACK, status)
+    lines = (*_facts(status), *(f"{check.words}: {_SAYS[check.passed]}" for check in checks))
+    refused = next((check for check in checks if check.needed and check.passed is False), None)
+    if refused is not None:
+        return failed(f"this node is not rolled back: {refused.words}", *lines, go_on=_elsewhere(status))
+    unknown = next((check for check in checks if check.passed is None), None)
+    if unknown is not None:
+        return warned(
+            f"{unknown.words}: the controller stops the node, looks, and refuses where there is no way back",
+            *lines,
+            go_on="go on: nothing is restored that the rules do not allow",
+        )
+    return passed("the rules let this node go back", *lines)
+
+
+def _elsewhere(status: NodeStatus) -> str:
+    attempt = status.attempt
+    if attempt is not None and attempt.beyond_return:
+        return (
+            "only forward: swap to a fixed release for the same height, or propose a revert as a new upgrade with a new"
+            " height"
+        )
+    if attempt is not None and attempt.crossing is Crossing.PARKED:
+        return "it is back already: cross again with `node swap`, or go on together with `node abort`"
+    if attempt is not None and attempt.new_app_height >= attempt.target_height > 0:
+        return "H was executed: this node goes back only with the network, `upgrade-console node abort`"
+    return "see `upgrade-console node status`: for data of before, `upgrade-console node restore`"
+
+
+async def _signer(context: StepContext) -> Finding:
+    look = await asyncio.to_thread(look_at_signer, node_of(context))
+    context.remember("signer", look.mark)
+    if look.remote:
+        return warned(look.words, go_on="make sure that the remote signer keeps its own state")
+    return passed("the signer's state is known, and is never restored", look.words)
+
+
+async def _signer_kept(context: StepContext) -> Finding:
+    look = await asyncio.to_thread(look_at_signer, node_of(context))
+    if look.remote:
+        return warned(look.words, go_on="make sure that the remote signer keeps its own state")
+    if went_back(context.remembered("signer"), look):
+        return failed(
+            "the signer's state is lower than before: this node could sign a height twice",
+            look.words,
+            go_on="never start the node like this: put the newest priv_validator_state.json back first",
+        )
+    return passed("the signer's state did not go back", look.words)
+
+
+async def _roll_back(context: StepContext) -> Finding:
+    reason = f"{context.arguments['why']} ({context.person})"
+    status = await perform(context.client(), NodeCommand(NodeVerb.ROLLBACK, reason))
+    return passed("the controller rolls back", *_facts(status))
+
+
+async def _is_back(context: StepContext) -> Finding:
+    status = await context.client().status()
+    if status.attempt is not None and status.attempt.crossing is Crossing.PARKED:
+        return passed("the node is parked with its old binary", *_facts(status))
+    return failed(f"the node is {status.state}", *_facts(status), go_on="go on")
+
+
+async def _parked(context: StepContext) -> Finding:
+    while True:
+        status = await context.client().status()
+        if status.attempt is not None and status.attempt.crossing is Crossing.PARKED:
+            return warned(
+                "the node is parked: old binary in place, data as the zone allows, nothing runs",
+                *_facts(status),
+                go_on="cross again with another verified release (`node swap`), or start the old binary when the"
+                " network aborts (`node abort`)",
+            )
+        if status.state == NodeState.NEEDS_OPERATOR.value:
+            return failed(
+                f"the node needs its operator: {status.note or status.alarm}",
+                *_facts(status),
+                go_on="read `upgrade-console node events`, mend what it names, and go on",
+            )
+        context.tell(f"{status.state}: {status.note}")
+        await context.sleep(_POLL_S)
+
+
+def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, ...]:
+    return (
+        Step(
+            "rollback.zone",
+            StepKind.CHECK,
+            "See how far the crossing got",
+            "Z0, block H not executed: the old binary goes back and nothing is restored. Z1, H executed and no commit"
+            " of H + 1 seen: back only if the network aborts, by restoring the rollback point. Z2, H + 1 committed on"
+            " the new rules: forward only. No option leads past this.",
+            _zone,
+        ),
+        Step(
+            "rollback.signer",
+            StepKind.CHECK,
+            "Note the signer's state",
+            "The file that guards against signing twice is noted now and compared afterwards; it is never restored.",
+            _signer,
+        ),
+        Step(
+            "rollback.back",
+            StepKind.ACTION,
+            "Stop the node and put the old binary back",
+            "The controller stops the node, restores the rollback point where H was executed, and switches to the old"
+            " generation in one step. The old binary is not started: it could execute H under rules that the network"
+            " does not follow. `rollback --hard` is no part of it: at a halt it would delete the decided block H.",
+            _roll_back,
+            done=_is_back,
+            undo="`upgrade-console node swap NAME` crosses again",
+            ask="Roll this node back? It stays down afterwards.",
+            typed=network_name,
+            deadline_s=1800.0,
+        ),
+        Step(
+            "rollback.parked",
+            StepKind.WAIT,
+            "See it parked",
+            "The old generation is in place, and the node is down until its operator decides.",
+            _parked,
+            deadline_s=1800.0,
+        ),
+        Step(
+            "rollback.signer-kept",
+            StepKind.CHECK,
+            "Compare the signer's state",
+            "It must be what it was, or higher.",
+            _signer_kept,
+        ),
+    )
+
+
+ROLLBACK = Procedure(
+    "rollback",
+    "Chain upgrade rollback",
+    "Takes a chain upgrade back on this node while there is a way back. Alone it ends parked; the old binary runs again"
+    " only when the network aborts, and after a commit of H + 1 there is only a way forward.",
+    _steps,
+    (Parameter("why", "Why it goes back, for journal and record", check=filled),),
+)
+
+
+# --- one block of the state ---
+
+
+def _hard(context: StepContext) -> bool:
+    return context.arguments["hard"] == "yes"
+
+
+async def _stands_still(context: StepContext) -> Finding:
+    status = await context.client().status()
+    lines = (*_facts(status), f"hard: {context.arguments['hard']}")
+    if status.state != NodeState.STOPPED_BY_OPERATOR.value:
+        return failed(
+            f"the node is {status.state}, and its state is rolled back only while its operator has stopped it",
+            *lines,
+            go_on="`upgrade-console node stop`, then go on",
+        )
+    return passed("the node is stopped; what else forbids it the controller checks before it begins", *lines)
+
+
+async def _state_back(context: StepContext) -> Finding:
+    before = await context.client().status()
+    context.remember("app-height", str(before.app_height))
+    reason = f"{context.arguments['why']} ({context.person})"
+    status = await context.client().rollback_state(reason, hard=_hard(context))
+    return passed(
+        f"the application is at height {status.app_height}, {before.app_height} before",
+        *_facts(status),
+        "a rollback point of before is in `upgrade-console node list`",
+    )
+
+
+async def _is_one_back(context: StepContext) -> Finding:
+    status = await context.client().status()
+    before = context.remembered("app-height")
+    if before.isdigit() and status.app_height is not None and status.app_height < int(before):
+        return passed(f"the application is at height {status.app_height}, {before} before")
+    return failed(f"the application is at height {status.app_height}", go_on="go on")
+
+
+def _state_steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, ...]:
+    return (
+        Step(
+            "rollback-state.stopped",
+            StepKind.CHECK,
+            "See that the node is stopped",
+            "Only its operator's stop counts: no automation starts it meanwhile.",
+            _stands_still,
+        ),
+        Step(
+            "rollback-state.signer",
+            StepKind.CHECK,
+            "Note the signer's state",
+            "The daemon's command does not touch it, and it is compared afterwards all the same.",
+            _signer,
+        ),
+        Step(
+            "rollback-state.back",
+            StepKind.ACTION,
+            "Undo the last block",
+            "The controller takes a rollback point and runs the daemon's own `rollback`. With --hard the block is"
+            " deleted too, which is refused at a halt, before a planned one, and wherever the newest block is decided"
+            " and not executed.",
+            _state_back,
+            done=_is_one_back,
+            undo="`upgrade-console node restore` puts the rollback point back",
+            ask="Undo the last block of this node's state?",
+            typed=network_name,
+            deadline_s=1800.0,
+        ),
+        Step(
+            "rollback-state.signer-kept",
+            StepKind.CHECK,
+            "Compare the signer's state",
+            "It must be what it was.",
+            _signer_kept,
+        ),
+    )
+
+
+ROLLBACK_STATE = Procedure(
+    "rollback-state",
+    "State rollback by one block",
+    "Undoes the last block of a stopped node whose state is damaged, by the daemon's own command. It is no way back"
+    " from an upgrade: for that there is `rollback`.",
+    _state_steps,
+    (
+        Parameter("why", "Why, for journal and record", check=filled),
+        Parameter("hard", "yes deletes the block as well", "no", yes_or_no),
+    ),
+    kinds=("cosmos",),
+)
