@@ -317,7 +317,7 @@ class ActingApp(SwitchingApp):
         self.push_screen(
             HelpScreen(
                 screen.MODE.capitalize(),
-                screen.EXPLANATION,
+                screen.explanation,
                 tuple(HelpEntry(entry, screen.refusal_of(entry)) for entry in entries),
             )
         )

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from console.model.course import Trend as Trend
     from console.model.crossing import Back as Back
     from console.model.crossing import RoundVotes as RoundVotes
+    from console.model.crossing import at_its_halt as at_its_halt
     from console.model.crossing import missed_its_halt as missed_its_halt
     from console.model.crossing import power_back as power_back
     from console.model.events import Event as Event
@@ -170,7 +171,7 @@ _PARTS = {
     ),
     "cosmos": "ApplicationVersion CosmosFacts ModuleVersion",
     "course": "Course Trend",
-    "crossing": "Back RoundVotes missed_its_halt power_back",
+    "crossing": "Back RoundVotes at_its_halt missed_its_halt power_back",
     "events": "Event events_between remembered",
     "fetching": "Fetching",
     "fleet": "FleetNode OwnConsensus",

@@ -113,9 +113,14 @@ class ConsoleSession:
 
     @property
     def own_address(self) -> str:
-        """Checksummed address of the validator whose node this session has; empty for none."""
+        """Address of the validator whose node this session has, as the chain's validators have it; empty for none."""
         node = self._connection.node if self._connection is not None else None
-        return "" if node is None else node.address
+        if node is None or node.address:
+            return "" if node is None else node.address
+        # Where no account is named, by the key that the node signs with.
+        chain = self._latest.chain if self._latest is not None else None
+        nodes = () if chain is None else chain.nodes
+        return next((each.consensus_address for each in nodes if each.url == node.cometbft_rpc), "")
 
     @property
     def recording(self) -> Timeline | None:
