@@ -88,6 +88,8 @@ class DaemonMessages:
         self._rpc: JsonRpc | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._files = 0
+        self._addresses: dict[str, str] = {}
+        """Of keys that were looked up: a keyring is asked once for each."""
         self._reviewed: dict[MessageReview, tuple[Path, float]] = {}
 
     async def review(self, message: ChainMessage) -> MessageReview:
@@ -239,6 +241,8 @@ class DaemonMessages:
     async def _address(self, key: str) -> str:
         if is_key_address(key):
             return key
+        if key in self._addresses:
+            return self._addresses[key]
         daemon = self._daemon()
         output = await daemon.run(("keys", "show", key, "--address", *daemon.keyring_flags()), opens_keyring=True)
         address = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "")
@@ -248,6 +252,7 @@ class DaemonMessages:
                 safe=_NOTHING_SENT,
                 next_step="name the key by its address in the settings",
             )
+        self._addresses[key] = address
         return address
 
     async def _look_at_chain(self, message: ChainMessage) -> tuple[str, ...]:
