@@ -80,12 +80,12 @@ class ChainDaemon:
         """A run of it as one would type it."""
         return shown_command((self.program(), *arguments))
 
-    async def run(self, arguments: Sequence[str], *, opens_keyring: bool = False) -> str:
+    async def run(self, arguments: Sequence[str], *, key_for: str = "") -> str:
         """Run it once.
 
         Args:
             arguments: All of them.
-            opens_keyring: Whether it needs a key, for which its keyring may have to ask somebody.
+            key_for: What it needs a key for, where it does: its keyring may have to ask somebody, who reads this first.
 
         Returns:
             What it wrote to its standard output; where that is empty, to its standard error, as older ones do.
@@ -96,7 +96,7 @@ class ChainDaemon:
             SignerError: The terminal cannot be left to it.
         """
         program = self.program()
-        asks = opens_keyring and self._settings.asks
+        asks = bool(key_for) and self._settings.asks
         deadline_s = self._settings.deadline_s + (TYPING_DEADLINE_S if asks else 0.0)
         lent = self._terminal.lent() if asks and self._terminal is not None and has_terminal() else None
         if lent is None:
@@ -105,6 +105,10 @@ class ChainDaemon:
             return await self._run(program, arguments, deadline_s, stdin, None, unasked=asks)
         async with lent:
             with kept_terminal() as descriptor:
+                _pass_on(
+                    descriptor,
+                    f"{Path(program).name} opens its {self._settings.keyring_backend} keyring to {key_for}\n",
+                )
                 return await self._run(program, arguments, deadline_s, descriptor, descriptor)
 
     async def _run(

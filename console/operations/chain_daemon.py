@@ -244,7 +244,9 @@ class DaemonMessages:
         if key in self._addresses:
             return self._addresses[key]
         daemon = self._daemon()
-        output = await daemon.run(("keys", "show", key, "--address", *daemon.keyring_flags()), opens_keyring=True)
+        output = await daemon.run(
+            ("keys", "show", key, "--address", *daemon.keyring_flags()), key_for=f"look up the address of {key}"
+        )
         address = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "")
         if not is_key_address(address):
             raise DaemonError(
@@ -324,7 +326,7 @@ class DaemonMessages:
         arguments = self._signing(unsigned, self._key_of(review.message.role))
         if unsigned.read_text("utf-8") != review.unsigned:
             raise DaemonError("the file that was shown is another one by now", safe=_NOTHING_SENT)
-        await daemon.run(arguments, opens_keyring=True)
+        await daemon.run(arguments, key_for=f"sign: {review.message.effect}")
         path = Path(arguments[-1])
         try:
             made = transaction_of(path.read_text("utf-8"), "the signed transaction")
