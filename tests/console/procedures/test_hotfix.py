@@ -18,9 +18,8 @@ from tests.console.node import nodes
 from tests.console.node.bench import Bench
 from tests.console.node.conftest import bench as bench
 from tests.console.node.cosmos_nodes import served
-from tests.console.node.test_service import serving
 from tests.console.operations.examples import a_chain, a_network, a_snapshot
-from tests.console.procedures.scripted import ScriptedContext, accepted, run_step, run_steps
+from tests.console.procedures.scripted import ScriptedContext, accepted, run_step, run_steps, with_socket
 
 pytestmark = pytest.mark.anyio
 
@@ -60,7 +59,7 @@ async def test_a_hotfix_from_an_archive_to_the_running_node(bench: Bench, tmp_pa
         tar.add(program, arcname=f"bin/{nodes.DAEMON}")
     checksum = f"sha256:{sha256_of(archive)}"
     with served(archive.read_bytes()) as (url, _):
-        async with serving(bench):
+        async with with_socket(bench):
             context = context_of(
                 tmp_path, bench, url=f"{url}/fix.tar.gz", checksum=checksum, **{"checksum-2": checksum.upper()}
             )
