@@ -146,8 +146,16 @@ async def running_version(client: NodeTeller, expected: str = "") -> Finding:
         f"generation {status.generation}, recorded sha256 {recorded or 'unknown'}",
         f"says of itself: {status.version or 'nothing'}",
     ]
-    if not status.exe_sha256 or not wanted:
-        return warned("the running executable cannot be compared", *evidence, go_on="`upgrade-console node verify`")
+    if not status.exe_sha256:
+        return warned(
+            "the hash of the running executable is not known", *evidence, go_on="`upgrade-console node status`"
+        )
+    if not wanted:
+        return warned(
+            f"sha256 {status.exe_sha256[:16]}… runs, and nobody recorded what {status.generation} should be",
+            *evidence,
+            go_on="compare it with what the others run, and record it: `upgrade-console release attest`",
+        )
     if status.exe_sha256 != wanted:
         return failed(
             f"the running executable is {status.exe_sha256[:16]}…, not {wanted[:16]}…",

@@ -87,6 +87,16 @@ def network_zone(chain: ChainView, target_height: int) -> Zone | None:
     return Zone.Z0 if max(heights) >= target_height else None
 
 
+def reached(chain: ChainView) -> Proposal | None:
+    """The last upgrade whose height is decided and that nobody withdrew before; None where there is none."""
+    past = [
+        each
+        for each in chain.proposals
+        if each.has_height and each.target_height <= chain.height and each.status not in _WITHDRAWN
+    ]
+    return max(past, key=lambda each: each.target_height, default=None)
+
+
 def seconds_past(chain: ChainView, target_height: int, now: float) -> float | None:
     """Seconds since H was decided; None while it is not, or nobody knows the time of a block.
 
@@ -152,16 +162,10 @@ def upgrade_success(
     return UpgradeSuccess(zone, power, total, len(proven), len(chain.validators), missing, measure, sentence)
 
 
-_NOT_CROSSED = frozenset(
-    {
-        ProposalStatus.ABORTED,
-        ProposalStatus.CANCELLED,
-        ProposalStatus.REJECTED,
-        ProposalStatus.ROLLED_BACK,
-        ProposalStatus.VOTING,
-        ProposalStatus.APPROVED,
-    }
+_WITHDRAWN = frozenset(
+    {ProposalStatus.CANCELLED, ProposalStatus.REJECTED, ProposalStatus.VOTING, ProposalStatus.APPROVED}
 )
+_NOT_CROSSED = _WITHDRAWN | {ProposalStatus.ABORTED, ProposalStatus.ROLLED_BACK}
 
 
 def _proven(chain: ChainView, proposal: Proposal, signers: Collection[str]) -> list[Validator]:

@@ -9,7 +9,11 @@ from console.procedures.pre_upgrade import CHECKLIST_1H, CHECKLIST_24H, CHECKLIS
 from console.procedures.provider import PROVIDER
 from console.procedures.provider_rollback import ROLLBACK_PROVIDER
 from console.procedures.rollback import ROLLBACK, ROLLBACK_STATE
+from console.procedures.rolling import ROLLING
 from console.procedures.step import Procedure
+from console.procedures.verify_network import VERIFY_NETWORK
+from console.procedures.verify_provider import VERIFY_PROVIDER
+from console.procedures.verify_validator import VERIFY_VALIDATOR
 
 BUILT_IN: tuple[Procedure, ...] = (
     LOOK,
@@ -17,6 +21,10 @@ BUILT_IN: tuple[Procedure, ...] = (
     CHECKLIST_1H,
     CHECKLIST_NOW,
     ANNOUNCE,
+    VERIFY_VALIDATOR,
+    VERIFY_PROVIDER,
+    VERIFY_NETWORK,
+    ROLLING,
     HOTFIX,
     ROLLBACK,
     ROLLBACK_STATE,

@@ -8,8 +8,8 @@ from console.chain.peers import CometPeers
 from console.checks.probing import judged, readings_of
 from console.checks.telling import together
 from console.errors import SettingsError
-from console.model import Finding
-from console.procedures.step import StepContext
+from console.model import Finding, StepKind
+from console.procedures.step import Step, StepContext, StepWork
 from console.settings import NodeSettings
 
 
@@ -47,3 +47,15 @@ async def probe(context: StepContext, rows: Sequence[str], well: str) -> Finding
     finally:
         await peers.close()
     return together(judged(rows, readings), well)
+
+
+def checks(*rows: tuple[str, str, str, str, StepWork, float]) -> tuple[Step, ...]:
+    """Steps that only look.
+
+    Args:
+        rows: Id, the line of the operators' document (empty for none), title, what it says, work, deadline in seconds.
+    """
+    return tuple(
+        Step(name, StepKind.CHECK, title, says, work, boxes=(box,) if box else (), deadline_s=deadline_s)
+        for name, box, title, says, work, deadline_s in rows
+    )

@@ -1,0 +1,239 @@
+"""Verification of a whole network after an upgrade, and the 95 % rule, each line with its evidence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from console.chain.network_look import NetworkLook
+from console.checks.jailed import jailed
+from console.checks.network_wide import (
+    active_set,
+    block_production,
+    ethereum_moves,
+    parent_finality_moves,
+    same_app_hash,
+    versions,
+)
+from console.checks.success import judged as success_finding
+from console.errors import ChainError, InputError
+from console.files import write_durably
+from console.model import (
+    ChainView,
+    Finding,
+    Proposal,
+    Snapshot,
+    StepKind,
+    SuccessMeasure,
+    reached,
+    seconds_past,
+    upgrade_success,
+)
+from console.model.procedure import skipped
+from console.operations.revert_proposal import release_before, revert_draft
+from console.procedures.here import checks
+from console.procedures.step import Parameter, Procedure, Step, StepContext
+
+DRAFT = "revert-proposal.json"
+"""In the run's folder."""
+
+
+@asynccontextmanager
+async def _look(context: StepContext) -> AsyncIterator[NetworkLook]:
+    own = () if context.node is None else (context.node.cometbft_rpc,)
+    async with NetworkLook(context.network, (*own, *context.network.cometbft_rpc)) as look:
+        yield look
+
+
+def _upgrade(context: StepContext, snapshot: Snapshot) -> tuple[ChainView, Proposal | None, int]:
+    """The chain, the upgrade that is verified, and its H (0 for none).
+
+    Raises:
+        InputError: The chain is not read.
+    """
+    chain = snapshot.chain
+    if chain is None:
+        raise InputError(
+            f"the chain does not answer: {snapshot.chain_problem}",
+            safe="nothing was changed",
+            next_step="mend the endpoints, then go on",
+        )
+    typed = context.arguments.get("height", "")
+    if typed:
+        height = int(typed)
+        return chain, next((each for each in chain.proposals if each.target_height == height), None), height
+    proposal = reached(chain)
+    return chain, proposal, 0 if proposal is None else proposal.target_height
+
+
+async def _versions(context: StepContext) -> Finding:
+    chain, proposal, _ = _upgrade(context, await context.snapshot())
+    return versions(chain, proposal)
+
+
+async def _production(context: StepContext) -> Finding:
+    async with _look(context) as look:
+        # A dry run looks as well, so it waits here and not by the context.
+        return await block_production(look)
+
+
+async def _active(context: StepContext) -> Finding:
+    chain, _, height = _upgrade(context, await context.snapshot())
+    if height < 2:
+        return skipped(f"{len(chain.validators)} validators are active; no upgrade is known to compare with")
+    async with _look(context) as look:
+        return await active_set(look, chain, height)
+
+
+async def _jailed(context: StepContext) -> Finding:
+    chain, _, _ = _upgrade(context, await context.snapshot())
+    return jailed(chain)
+
+
+async def _app_hash(context: StepContext) -> Finding:
+    _, _, height = _upgrade(context, await context.snapshot())
+    if not height:
+        return skipped("no upgrade is known after which the application hash could be compared; give --height H")
+    async with _look(context) as look:
+        return await same_app_hash(look, height)
+
+
+async def _ethereum(context: StepContext) -> Finding:
+    async with _look(context) as look:
+        return await ethereum_moves(look)
+
+
+async def _parent(context: StepContext) -> Finding:
+    if context.network.kind != "ipc":
+        return skipped("this network has no parent chain")
+    return await parent_finality_moves(context.node, context.sleep)
+
+
+async def _success(context: StepContext) -> Finding:
+    snapshot = await context.snapshot()
+    chain, proposal, height = _upgrade(context, snapshot)
+    if proposal is None:
+        return success_finding(None)
+    signers = await _signers(context, chain, height)
+    success = upgrade_success(chain, proposal, seconds_past(chain, height, snapshot.taken_at), signers)
+    if success is None or success.measure is not SuccessMeasure.PREPARE_REVERT:
+        return success_finding(success)
+    return success_finding(success, await _prepared(context, snapshot, chain, proposal))
+
+
+async def _signers(context: StepContext, chain: ChainView, height: int) -> frozenset[str] | None:
+    try:
+        async with _look(context) as look:
+            return await look.signers(chain.height, height)
+    except ChainError:
+        # Confirmations and nodes still prove what they prove.
+        return None
+
+
+async def _prepared(context: StepContext, snapshot: Snapshot, chain: ChainView, proposal: Proposal) -> tuple[str, ...]:
+    """The revert draft, kept in the run's folder."""
+    generations = [] if context.node is None else await context.client().generations()
+    current = "" if snapshot.node is None else snapshot.node.generation
+    older = next((each for each in generations if each.get("name") != current and each.get("complete")), None)
+    draft = revert_draft(snapshot, proposal, release_before(chain, proposal, older))
+    path = context.folder / DRAFT
+    await asyncio.to_thread(write_durably, path, draft.text.encode(), 0o600)
+    return (
+        f"a revert upgrade is prepared, and not sent: {path}",
+        f"by hand: {draft.command}",
+        *(f"still missing: {line}" for line in draft.missing),
+    )
+
+
+def _height(typed: str) -> str:
+    text = typed.strip().replace(",", "")
+    if text and not (text.isascii() and text.isdecimal() and 0 < int(text) < 1 << 63):
+        raise ValueError("a height: a whole number of blocks")
+    return text
+
+
+def _network(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, ...]:
+    return (
+        *checks(
+            (
+                "network.versions",
+                "Validator Versions",
+                "Check what everybody runs",
+                "What each validator confirmed on chain; where there is no registry, what the nodes that answer"
+                " say of their application. CometBFT's own version is not the release's.",
+                _versions,
+                60.0,
+            ),
+            (
+                "network.production",
+                "Block Production",
+                "Count blocks",
+                "Blocks that each endpoint gained over ten seconds.",
+                _production,
+                60.0,
+            ),
+            (
+                "network.active",
+                "Active Validators",
+                "Check the active set",
+                "The validators of before H are still the active set, by power.",
+                _active,
+                60.0,
+            ),
+            (
+                "network.jailed",
+                "Jailed Validators",
+                "Look for jailed validators",
+                "Who was down for too long is jailed, where the chain has staking.",
+                _jailed,
+                60.0,
+            ),
+            (
+                "network.app-hash",
+                "",
+                "Compare the application hash",
+                "Every endpoint has the same application hash after H and after H+1: one state, one set of rules.",
+                _app_hash,
+                60.0,
+            ),
+            (
+                "network.ethereum",
+                "",
+                "Check the Ethereum side",
+                "The Ethereum height of a subnet grows with its blocks.",
+                _ethereum,
+                60.0,
+            ),
+        ),
+        Step(
+            "network.parent-finality",
+            StepKind.WAIT,
+            "See the parent's finality move",
+            "Waits until the subnet commits another block of its parent: what bridges both chains rests on it.",
+            _parent,
+            optional=True,
+            deadline_s=300.0,
+        ),
+        *checks(
+            (
+                "network.95-percent",
+                "",
+                "Hold the 95 % rule against it",
+                "Who is proven on the new rules, by power. Below 95 % a quarter of an hour after H it prepares what the"
+                " zone allows, and starts nothing: the network's abort, or a revert upgrade (docs/verification.md).",
+                _success,
+                90.0,
+            ),
+        ),
+    )
+
+
+VERIFY_NETWORK = Procedure(
+    "verify-network",
+    "Verify the whole network after an upgrade",
+    "Whether everybody came through: versions, blocks, the active set, one application hash, and the 95 % rule. It"
+    " changes nothing; below 95 % it prepares what people may start.",
+    _network,
+    (Parameter("height", "H of the upgrade; empty for the last one that was reached", "", _height),),
+)

@@ -1,0 +1,152 @@
+"""Verification of this validator after an upgrade, each line with its evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from console.chain.peers import CometPeers
+from console.chain.signing_record import SigningRecords
+from console.checks.errors_seen import recent_errors, recent_errors_of_unit
+from console.checks.jailed import missed
+from console.checks.probing import CONSENSUS, DISK, MEMORY, PEERS, SYNC
+from console.checks.provider import model_status
+from console.checks.release import running_version
+from console.checks.signing import signs
+from console.checks.telling import together
+from console.model import Finding
+from console.model.procedure import skipped
+from console.procedures.here import checks, node_of, probe
+from console.procedures.step import Parameter, Procedure, Step, StepContext
+
+_HASHES_S = 600.0
+_UNIT = Parameter("unit", "a systemd unit whose journal is looked through as well, as val.service", "")
+
+
+async def _version(context: StepContext) -> Finding:
+    return await running_version(context.client())
+
+
+async def _sync(context: StepContext) -> Finding:
+    return await probe(context, SYNC, "the node answers and is at the network's height")
+
+
+async def _peers(context: StepContext) -> Finding:
+    return await probe(context, PEERS, "the node has peers")
+
+
+async def _consensus(context: StepContext) -> Finding:
+    return await probe(context, CONSENSUS, "the node takes part in consensus")
+
+
+async def _memory(context: StepContext) -> Finding:
+    return await probe(context, (*MEMORY, *DISK), "memory and disk are well below their limits")
+
+
+async def _signing(context: StepContext) -> Finding:
+    node = node_of(context)
+    peers = CometPeers(context.network, node)
+    try:
+        own = await peers.own()
+    finally:
+        await peers.close()
+    address = own.own_consensus_address if own.own_power else ""
+    async with SigningRecords(context.network, (node.cometbft_rpc, *context.network.cometbft_rpc)) as records:
+        signed = await signs(records, address, own.height)
+    snapshot = await context.snapshot()
+    counted = skipped("the chain is not read") if snapshot.chain is None else missed(snapshot.chain, address)
+    return together((signed, counted), signed.sentence)
+
+
+async def _model(context: StepContext) -> Finding:
+    if context.network.model is None:
+        return skipped("no model is set for this network: `[networks.NAME.model]`")
+    return await model_status(context.network.model)
+
+
+async def _errors(context: StepContext) -> Finding:
+    own = await recent_errors(context.client(), context.now())
+    unit = context.arguments.get("unit", "")
+    if not unit:
+        return own
+    by_unit = await recent_errors_of_unit(unit, context.now())
+    return together((own, by_unit), own.sentence)
+
+
+def _validator(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, ...]:
+    return checks(
+        (
+            "validator.version",
+            "Version",
+            "Check what runs",
+            "The hash of the executed bytes is that of the generation that is current: what a program says of itself"
+            " proves nothing.",
+            _version,
+            _HASHES_S,
+        ),
+        (
+            "validator.sync",
+            "Sync Status",
+            "Check that it is synced",
+            "Its RPC answers, and its height is that of the highest peer.",
+            _sync,
+            60.0,
+        ),
+        (
+            "validator.signing",
+            "Validator Signing",
+            "Check that it signs",
+            "Our signature is under the newest commits; where the chain counts missed blocks, few of them are ours, and"
+            " it is not jailed.",
+            _signing,
+            60.0,
+        ),
+        (
+            "validator.peers",
+            "Peer Count",
+            "Check its peers",
+            "It has peers, as its own RPC counts them.",
+            _peers,
+            60.0,
+        ),
+        (
+            "validator.consensus",
+            "Consensus",
+            "Check that it takes part",
+            "Its signature is in the commits it sees, the round is low, and its application hash is its peers'.",
+            _consensus,
+            60.0,
+        ),
+        (
+            "validator.model",
+            "VEID Scoring",
+            "Check the model",
+            "The operator's own command says which model is in force; without one there is nothing to ask.",
+            _model,
+            60.0,
+        ),
+        (
+            "validator.memory",
+            "Memory",
+            "Check memory and disk",
+            "Resident memory against the limit of its cgroup or the machine, and room where its data is.",
+            _memory,
+            60.0,
+        ),
+        (
+            "validator.errors",
+            "Recent Errors",
+            "Look for errors",
+            "Errors of the last ten minutes in the node's own log, and in the journal of `--unit` where one is named.",
+            _errors,
+            60.0,
+        ),
+    )
+
+
+VERIFY_VALIDATOR = Procedure(
+    "verify-validator",
+    "Verify this validator after an upgrade",
+    "Eight questions to the node of this machine, each answered with its evidence. It changes nothing.",
+    _validator,
+    (_UNIT,),
+)
