@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
-from console.model import Finding, Outcome, Snapshot, StepKind
+from console.model import Finding, Outcome, PowerNow, Snapshot, StepKind
 from console.node.bell import Bell
 from console.node.client import NodeClient
 from console.node.controller import Controller
@@ -118,6 +119,15 @@ async def run_steps(
             again = await step.done(context)
             assert again.outcome is Outcome.PASS, f"{step.id} was done and does not see it: {again}"
     return done
+
+
+def powers_of(powers: Mapping[str, int], silent: Collection[str] = ()) -> Callable[[Any], Awaitable[PowerNow]]:
+    """`console.operations.roll.taking_part` of a network in which these take part."""
+
+    async def read(_network: NetworkSettings) -> PowerNow:
+        return PowerNow(100, powers, frozenset(silent), "a test")
+
+    return read
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from console.files import sha256_of
 from console.model import Outcome
 from console.operations.model_halt import hook_name
 from console.procedures import model as model_steps
+from console.procedures import spared_power
 from console.procedures.model import MODEL
 from console.procedures.model_rollback import ROLLBACK_MODEL
 from console.provider_settings import ModelSettings
@@ -25,7 +26,7 @@ from tests.console.chain.cosmos.test_model_changes import MESSAGE, TYPE, answer
 from tests.console.node.bench import until
 from tests.console.node.cosmos_nodes import CosmosBench, committed, cosmos_bench, running, served
 from tests.console.operations.examples import a_chain, a_network, a_snapshot
-from tests.console.procedures.scripted import ScriptedContext, accepted, run_step, run_steps, with_socket
+from tests.console.procedures.scripted import ScriptedContext, accepted, powers_of, run_step, run_steps, with_socket
 
 pytestmark = pytest.mark.anyio
 
@@ -91,6 +92,7 @@ async def validator(
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_steps, "POLL_S", 0.02)
+    monkeypatch.setattr(spared_power, "taking_part", powers_of({"A": 10, "B": 10, "C": 10, "D": 10}))
 
 
 async def test_a_gated_model_is_in_force_after_its_height_and_goes_back(tmp_path: Path) -> None:
