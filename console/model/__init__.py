@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from console.model.agreement import Agreement as Agreement
     from console.model.agreement import AgreementState as AgreementState
+    from console.model.around_upgrade import CloseWatch as CloseWatch
+    from console.model.around_upgrade import close_watch as close_watch
+    from console.model.around_upgrade import close_watch_of as close_watch_of
     from console.model.audit import AuditCheck as AuditCheck
     from console.model.audit import AuditEntry as AuditEntry
     from console.model.audit import AuditKind as AuditKind
@@ -162,6 +165,7 @@ _PARTS = {
     "audit": "AuditCheck AuditEntry AuditKind AuditReading",
     "ballot": "Ballot Coin Tally VoteRules",
     "chain_message": "ChainMessage DaemonRole MessageReview",
+    "around_upgrade": "CloseWatch close_watch close_watch_of",
     "contracts": (
         "NOBODY CodeVerdict CutAction CutCheck CutReview CutWatch DiamondView Facet FacetChange FacetCut "
         "LinkedReview Selector Upgradable"

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from console.metrics.words import DEFAULT_JOB, Checked, FailedEnd
 from console.model import Crossing, NodeState
+from console.model.around_upgrade import AFTER_S, BEFORE_BLOCKS
 
 GROUP = "upgrade-console"
 _DOWN_STATES = (
@@ -56,6 +57,15 @@ class Pace:
     halted_s: int = 300
     gone_s: int = 300
     paused_s: int = 1800
+    watch_blocks: int = BEFORE_BLOCKS
+    """Blocks before H from which an upgrade is watched closely."""
+    watch_s: int = int(AFTER_S)
+    """Seconds after H until which it is."""
+    watch_settle_s: int = 15
+    """What passes sooner is nothing even then."""
+    watch_halted_s: int = 60
+    watch_behind_blocks: int = 3
+    watch_signed_percent: int = 75
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +92,7 @@ def alerts(pace: Pace | None = None) -> tuple[Alert, ...]:
         pace: None for the one that operators are given.
     """
     now = pace or Pace()
-    return (*_of_plans(now), *_of_releases(now), *_of_crossings(now), *_of_nodes(now))
+    return (*_of_plans(now), *_of_releases(now), *_of_crossings(now), *_of_nodes(now), *_of_close_watch(now))
 
 
 def _recent(selector: str, pace: Pace) -> str:
@@ -284,6 +294,67 @@ def _of_nodes(pace: Pace) -> tuple[Alert, ...]:
             "The node goes on without it, and stops at an armed height without anybody to start it again. Look at "
             "`systemctl status` and at its log.",
             pace.gone_s,
+        ),
+    )
+
+
+_STEP_S = 15
+"""Seconds between the moments that are looked back at: one scrape."""
+
+
+def _closely(pace: Pace) -> str:
+    """True of each node from some blocks before H until some time after it; ends by itself."""
+    near = f"({_BLOCKS_LEFT} <= {pace.watch_blocks} > 0)"
+    # While an upgrade is in hand its target is told; for so long after that last moment it was reached.
+    after = (
+        f"max_over_time((ipc_network_height >= bool (ipc_upgrade_target_height > 0))[{pace.watch_s}s:{_STEP_S}s]) == 1"
+    )
+    return f"({near} or {after})"
+
+
+def _of_close_watch(pace: Pace) -> tuple[Alert, ...]:
+    closely = _closely(pace)
+    return (
+        Alert(
+            "UpgradeWatchedClosely",
+            f"max by (network) {closely}",
+            Severity.INFO,
+            "{{ $labels.network }}: the upgrade is watched closely",
+            "From 100 blocks before the halt until an hour after it the rules below are in force as well. It ends by "
+            "itself.",
+        ),
+        Alert(
+            "CloseWatchNodeSilent",
+            f"(ipc_node_height_age_seconds > {pace.watch_settle_s} and ipc_node_up == 1) and {closely}",
+            Severity.CRITICAL,
+            "{{ $labels.node }} runs and does not tell its height, around an upgrade",
+            "Its CometBFT RPC does not answer the controller.",
+            pace.watch_settle_s,
+        ),
+        Alert(
+            "CloseWatchNodeBehind",
+            f"ipc_node_behind_blocks > {pace.watch_behind_blocks} and {closely}",
+            Severity.WARNING,
+            "{{ $labels.node }} is {{ $value }} blocks behind its network, around an upgrade",
+            "It may be catching up, or lack peers. The console's view of the node shows which.",
+            2 * pace.watch_settle_s,
+        ),
+        Alert(
+            "CloseWatchHalted",
+            f"{_in_state(_DOWN_STATES)} == 1 and {closely}",
+            Severity.WARNING,
+            "{{ $labels.node }} is at its upgrade halt for a minute",
+            "It waits for the release, the verdict or the others. Which of them is in "
+            "`upgrade-console node status --node {{ $labels.node }}`.",
+            pace.watch_halted_s,
+        ),
+        Alert(
+            "CloseWatchPowerLow",
+            f"100 * ipc_consensus_signed_power < {pace.watch_signed_percent} * ipc_consensus_total_power and {closely}",
+            Severity.WARNING,
+            "{{ $labels.node }} sees less than 75% of the power sign, around an upgrade",
+            "At two thirds the chain stops. Who is missing is in the console's view of validators.",
+            2 * pace.watch_settle_s,
         ),
     )
 
