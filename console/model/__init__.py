@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from console.model.chain_message import ChainMessage as ChainMessage
     from console.model.chain_message import DaemonRole as DaemonRole
     from console.model.chain_message import MessageReview as MessageReview
+    from console.model.chain_message import Reviewed as Reviewed
+    from console.model.chain_message import Said as Said
     from console.model.contracts import NOBODY as NOBODY
     from console.model.contracts import CodeVerdict as CodeVerdict
     from console.model.contracts import CutAction as CutAction
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from console.model.course import Trend as Trend
     from console.model.crossing import Back as Back
     from console.model.crossing import RoundVotes as RoundVotes
+    from console.model.crossing import at_its_halt as at_its_halt
     from console.model.crossing import missed_its_halt as missed_its_halt
     from console.model.crossing import power_back as power_back
     from console.model.events import Event as Event
@@ -164,15 +167,15 @@ _PARTS = {
     "agreement": "Agreement AgreementState",
     "audit": "AuditCheck AuditEntry AuditKind AuditReading",
     "ballot": "Ballot Coin Tally VoteRules",
-    "chain_message": "ChainMessage DaemonRole MessageReview",
     "around_upgrade": "CloseWatch close_watch close_watch_of",
+    "chain_message": "ChainMessage DaemonRole MessageReview Reviewed Said",
     "contracts": (
         "NOBODY CodeVerdict CutAction CutCheck CutReview CutWatch DiamondView Facet FacetChange FacetCut "
         "LinkedReview Selector Upgradable"
     ),
     "cosmos": "ApplicationVersion CosmosFacts ModuleVersion",
     "course": "Course Trend",
-    "crossing": "Back RoundVotes missed_its_halt power_back",
+    "crossing": "Back RoundVotes at_its_halt missed_its_halt power_back",
     "events": "Event events_between remembered",
     "fetching": "Fetching",
     "fleet": "FleetNode OwnConsensus",
