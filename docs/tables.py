@@ -12,13 +12,15 @@ from console.glossary import glossary_markdown
 from console.keymap import keys_markdown
 from console.metrics.table import metrics_markdown
 from console.monitoring.notices import notices_markdown
-from console.monitoring.rules import alerts_markdown
+from console.monitoring.rules import alerts_markdown, thresholds_markdown
 from console.monitoring.written import DASHBOARD_FILE, RULES_FILE, dashboard_text, rules_text
 from console.network_table import networks_markdown
 from console.node.health_table import health_table_markdown
 from console.node.release.checks import exit_codes_markdown
 from console.node.release.manifest import schema as manifest_schema
 from console.node.table import markdown as states_markdown
+from console.operations.runbook.book import runbook_markdown
+from console.operations.runbook.entry import Kind
 from console.procedures.built_in import BUILT_IN
 from console.procedures.page import index_markdown, page_markdown
 from console.provider_settings import model_markdown, provider_markdown
@@ -37,6 +39,8 @@ MONITORING = DOCS / "monitoring.md"
 WRITTEN = DOCS.parent / "console" / "monitoring"
 NOTIFICATIONS = DOCS / "notifications.md"
 NETWORKS = DOCS / "networks.md"
+RUNBOOK = DOCS / "runbook.md"
+ALERTING = DOCS / "alerting.md"
 CHAIN_DAEMON = DOCS / "chain-daemon.md"
 PROVIDER = DOCS / "provider-and-model.md"
 FAULTS = DOCS / "faults.md"
@@ -96,6 +100,14 @@ def main() -> None:
     notices = notices_markdown()
     told = NOTIFICATIONS.read_text("utf-8")
     NOTIFICATIONS.write_text(with_table(told, notices.splitlines()[0], notices), "utf-8")
+    runbook = RUNBOOK.read_text("utf-8")
+    for kind in Kind:
+        chapter = runbook_markdown(kind)
+        runbook = with_table(runbook, chapter.splitlines()[0], chapter)
+    RUNBOOK.write_text(runbook, "utf-8")
+    thresholds = thresholds_markdown()
+    alerting = with_table(ALERTING.read_text("utf-8"), thresholds.splitlines()[0], thresholds)
+    ALERTING.write_text(alerting, "utf-8")
     (WRITTEN / RULES_FILE).write_text(rules_text(), "utf-8")
     (WRITTEN / DASHBOARD_FILE).write_text(dashboard_text(), "utf-8")
     networks = networks_markdown()

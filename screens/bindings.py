@@ -76,6 +76,8 @@ def refusal(entry: Action, session: Session, snapshot: Snapshot | None, past: Pa
     if entry.id == "copy" and snapshot is None and not session.own_address:
         return "Nothing is known yet that could be copied."
     if entry.id == "ready":
+        if snapshot is not None and snapshot.network.kind == "cosmos":
+            return "Nobody signals readiness to a Cosmos chain: it stops every node at H by itself."
         if node is None:
             return "No controller answers for a node on this machine, so there is nothing to signal for."
         upgrade = snapshot.upgrade if snapshot is not None else None

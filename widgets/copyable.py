@@ -51,6 +51,7 @@ def of_validator(validator: Validator) -> tuple[Copyable, ...]:
         Copyable(f"address of {name}", validator.address),
         Copyable(f"consensus address of {name}", validator.consensus_address),
         Copyable(f"name of {name}", validator.moniker),
+        Copyable(f"operator address of {name}", str(validator.stake.operator) if validator.stake is not None else ""),
     )
 
 

@@ -115,7 +115,8 @@ class VerificationPanel(Panel):
         proven = upgrade.proposal.status is ProposalStatus.EXECUTED and not open_
         badge, style = (" WRONG ", BAD) if wrong else (" PROVEN ", GOOD) if proven else (" VERIFYING ", WARN)
         verdict = upgrade.proposal.verdict
-        beside = f"verdict {verdict.name}" if verdict is not Verdict.NONE else ""
+        decided = verdict is not Verdict.NONE and not upgrade.proposal.halts_itself
+        beside = f"verdict {verdict.name}" if decided else ""
         lines = [Content.assemble((badge, f"{STRONG} reverse {style}"), " ", (beside, MUTED))]
         age = chain_age(snapshot.chain, snapshot.taken_at, now)
         if age.read_ago:

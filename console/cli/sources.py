@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,10 +23,13 @@ from console.settings import (
 )
 
 if TYPE_CHECKING:
-    from console.model import ChainView
+    from console.hand_lock import HandLock
+    from console.model import ChainView, Proposal, Snapshot
     from console.observer import Observer
+    from console.operations.chain_daemon import DaemonMessages
     from console.operations.connection import Connection
     from console.ports.keys import Terminal
+    from console.procedures.desk import Desk
 
 
 class Chain(Protocol):
@@ -120,12 +125,13 @@ def connect(target: Target, terminal: Terminal | None = None) -> Connection:
     signals = None if node is None else RegistrySignals(network, node, terminal=terminal, by_hand=True)
     governance = GovernanceReader(network, (*(() if node is None else (node.ethereum_rpc,)), *network.ethereum_rpc))
     calls = RegistryCalls(network, node, terminal=terminal)
+    messages = daemon_messages(target, chain, terminal) if network.kind == "cosmos" else None
     own = () if node is None else (node.cometbft_rpc,)
     commits = SigningRecords(network, (*own, *network.cometbft_rpc))
     traffic = TrafficReader(network, (*own, *network.cometbft_rpc))
 
     async def close() -> None:
-        for part in (chain, plans, signals, governance, calls, commits, traffic):
+        for part in (chain, plans, signals, governance, calls, messages, commits, traffic):
             if part is not None:
                 await part.close()
 
@@ -138,11 +144,60 @@ def connect(target: Target, terminal: Terminal | None = None) -> Connection:
         signals=signals,
         governance=governance,
         calls=calls,
+        messages=messages,
         commits=commits,
         traffic=traffic,
         own_windows=load_maintenance(),
+        procedures=partial(procedure_desk, target),
         close=close,
     )
+
+
+def daemon_messages(target: Target, chain: Chain, terminal: Terminal | None, key: str = "") -> DaemonMessages:
+    """What says something to a Cosmos chain by its daemon.
+
+    Args:
+        target: The chain and this machine's node of it.
+        chain: Reads its proposals, so that none is made twice.
+        terminal: On which the daemon's keyring may ask; None where nobody is.
+        key: Name or address of the key that signs, instead of the settings'.
+    """
+    from console.operations.chain_daemon import DaemonMessages
+
+    async def proposals() -> tuple[Proposal, ...]:
+        return (await chain.view()).proposals
+
+    return DaemonMessages(target.network, target.node, key=key, terminal=terminal, proposals=proposals)
+
+
+def procedure_desk(target: Target, terminal: Terminal | None = None, hands: HandLock | None = None) -> Desk:
+    """The procedures that can be run here, and their runs.
+
+    Args:
+        target: Network and node.
+        terminal: On which a signer or a keyring may ask.
+        hands: Whether changes are let through; None for freely.
+
+    Raises:
+        SettingsError: The operator's own steps are not acceptable.
+    """
+    from console.procedures.catalogue import catalogue
+    from console.procedures.desk import Desk
+    from console.procedures.engine import Place
+    from console.procedures.run_journal import procedures_folder
+
+    async def read() -> Snapshot:
+        async with observing(target) as (_, observer):
+            return await observer.snapshot()
+
+    @asynccontextmanager
+    async def reading() -> AsyncIterator[Callable[[], Awaitable[Snapshot]]]:
+        async with observing(target) as (_, observer):
+            yield observer.snapshot
+
+    folder = procedures_folder(target.network)
+    place = Place(target.network, target.node, folder, read, time.time, terminal)
+    return Desk(place, catalogue(), reading=reading, hands=hands)
 
 
 def _observer(target: Target, chain: Chain) -> Observer:

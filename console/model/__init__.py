@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from console.model.chain_message import ChainMessage as ChainMessage
     from console.model.chain_message import DaemonRole as DaemonRole
     from console.model.chain_message import MessageReview as MessageReview
+    from console.model.chain_message import Reviewed as Reviewed
+    from console.model.chain_message import Said as Said
     from console.model.contracts import NOBODY as NOBODY
     from console.model.contracts import CodeVerdict as CodeVerdict
     from console.model.contracts import CutAction as CutAction
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from console.model.course import Trend as Trend
     from console.model.crossing import Back as Back
     from console.model.crossing import RoundVotes as RoundVotes
+    from console.model.crossing import at_its_halt as at_its_halt
     from console.model.crossing import missed_its_halt as missed_its_halt
     from console.model.crossing import power_back as power_back
     from console.model.events import Event as Event
@@ -114,8 +117,10 @@ if TYPE_CHECKING:
     from console.model.procedure import Finding as Finding
     from console.model.procedure import Outcome as Outcome
     from console.model.procedure import ProcedureRun as ProcedureRun
+    from console.model.procedure import Progress as Progress
     from console.model.procedure import RunState as RunState
     from console.model.procedure import StepKind as StepKind
+    from console.model.procedure import StepLine as StepLine
     from console.model.procedure import StepRecord as StepRecord
     from console.model.proof import Proof as Proof
     from console.model.proof import ProofReading as ProofReading
@@ -125,6 +130,11 @@ if TYPE_CHECKING:
     from console.model.release import KnownRelease as KnownRelease
     from console.model.release import ReleaseCheck as ReleaseCheck
     from console.model.release import RoleCount as RoleCount
+    from console.model.roll import PowerNow as PowerNow
+    from console.model.roll import may_take_down as may_take_down
+    from console.model.roll import power_down_with as power_down_with
+    from console.model.roll import roll_order as roll_order
+    from console.model.roll import standing_of as standing_of
     from console.model.snapshot import ChainView as ChainView
     from console.model.snapshot import NodeHeight as NodeHeight
     from console.model.snapshot import Snapshot as Snapshot
@@ -154,14 +164,14 @@ _PARTS = {
     "agreement": "Agreement AgreementState",
     "audit": "AuditCheck AuditEntry AuditKind AuditReading",
     "ballot": "Ballot Coin Tally VoteRules",
-    "chain_message": "ChainMessage DaemonRole MessageReview",
+    "chain_message": "ChainMessage DaemonRole MessageReview Reviewed Said",
     "contracts": (
         "NOBODY CodeVerdict CutAction CutCheck CutReview CutWatch DiamondView Facet FacetChange FacetCut "
         "LinkedReview Selector Upgradable"
     ),
     "cosmos": "ApplicationVersion CosmosFacts ModuleVersion",
     "course": "Course Trend",
-    "crossing": "Back RoundVotes missed_its_halt power_back",
+    "crossing": "Back RoundVotes at_its_halt missed_its_halt power_back",
     "events": "Event events_between remembered",
     "fetching": "Fetching",
     "fleet": "FleetNode OwnConsensus",
@@ -187,9 +197,10 @@ _PARTS = {
     "power": (
         "MAX_ARMING_TURNS minimum_lead more_than_two_thirds power_may_fail power_needed readiness_needed vote_needed"
     ),
-    "procedure": "Finding Outcome ProcedureRun RunState StepKind StepRecord",
+    "procedure": "Finding Outcome ProcedureRun Progress RunState StepKind StepLine StepRecord",
     "proof": "Proof ProofReading ProofState crossing_of proof_of",
     "release": "KnownRelease ReleaseCheck RoleCount",
+    "roll": "PowerNow may_take_down power_down_with roll_order standing_of",
     "snapshot": "ChainView NodeHeight Snapshot Upgrade upgrade_of",
     "stall": "Stalled stalled",
     "standing": "ACCENTS UNSAID Accent Stage Standing",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from console.hand_lock import HandLock
 from console.maintenance import MaintenanceWindow
 from console.model import (
     CallOutcome,
     CallReview,
+    ChainMessage,
     Governance,
+    MessageReview,
     RegistryCall,
     RegistryRules,
     SigningRecord,
@@ -20,7 +23,11 @@ from console.model import (
 from console.operations.node import NodeControl
 from console.operations.stances import SayingsSource
 from console.ports.chain import PlanSource, Signals
+from console.ports.keys import Terminal
 from console.settings import NetworkSettings, NodeSettings
+
+if TYPE_CHECKING:
+    from console.procedures.desk import Desk
 
 
 class GovernanceSource(SayingsSource, Protocol):
@@ -49,6 +56,17 @@ class CallSender(Protocol):
     async def send(self, review: CallReview) -> CallOutcome: ...
 
 
+class MessageSender(Protocol):
+    """How something is said to a Cosmos chain: `console.operations.chain_daemon.DaemonMessages`."""
+
+    @property
+    def proposals_form(self) -> str: ...
+    async def sdk_version(self) -> tuple[int, int] | None: ...
+    async def authority(self) -> str: ...
+    async def review(self, message: ChainMessage) -> MessageReview: ...
+    async def send(self, review: MessageReview) -> CallOutcome: ...
+
+
 class SnapshotSource(Protocol):
     """What a session needs of the observer."""
 
@@ -72,8 +90,12 @@ class Connection:
     """Sends from the node's operator key; None when there is no node."""
     governance: GovernanceSource
     calls: CallSender
+    messages: MessageSender | None
+    """On a Cosmos chain; None where a registry is called."""
     commits: CommitSource
     traffic: TrafficSource
     own_windows: tuple[MaintenanceWindow, ...]
     """When this operator is at hand."""
+    procedures: Callable[[Terminal | None, HandLock], Desk]
+    """Makes what runs procedures, read anew; raises SettingsError."""
     close: Callable[[], Awaitable[None]]

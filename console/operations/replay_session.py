@@ -14,7 +14,6 @@ from console.model import (
     AuditCheck,
     AuditReading,
     CallOutcome,
-    CallReview,
     Governance,
     InsideReading,
     JournalEntry,
@@ -24,8 +23,9 @@ from console.model import (
     NodeStatus,
     NodeStorage,
     ProcessTree,
-    RegistryCall,
     RegistryRules,
+    Reviewed,
+    Said,
     SigningRecord,
     Snapshot,
     Stance,
@@ -37,6 +37,7 @@ from console.ports.keys import Terminal
 from console.ports.session import Audit, Session, Timeline
 
 if TYPE_CHECKING:
+    from console.procedures.desk import Desk
     from console.recording.file import Recording
 
 T = TypeVar("T")
@@ -126,7 +127,7 @@ class SilentSession:
         """Raises InputError."""
         self._refuse()
 
-    async def proposal_call(self, fields: dict[str, str]) -> RegistryCall:
+    async def proposal_call(self, fields: dict[str, str]) -> Said:
         """Raises InputError."""
         self._refuse()
 
@@ -146,15 +147,15 @@ class SilentSession:
         """Raises InputError."""
         self._refuse()
 
-    async def review(self, call: RegistryCall) -> CallReview:
+    async def review(self, call: Said) -> Reviewed:
         """Raises InputError."""
         self._refuse()
 
-    async def send(self, review: CallReview) -> CallOutcome:
+    async def send(self, review: Reviewed) -> CallOutcome:
         """Raises InputError."""
         self._refuse()
 
-    async def export(self, review: CallReview) -> str:
+    async def export(self, review: Reviewed) -> str:
         """Raises InputError."""
         self._refuse()
 
@@ -197,6 +198,10 @@ class SilentSession:
     def audit(self) -> Audit:
         """Says why there is none."""
         return _NoAudit(self._reason)
+
+    async def procedures(self) -> Desk:
+        """Raises InputError."""
+        self._refuse()
 
     async def save_lines(self, name: str, lines: Iterable[str]) -> tuple[str, int]:
         """Raises InputError."""

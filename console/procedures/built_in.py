@@ -5,10 +5,13 @@ from __future__ import annotations
 from console.procedures.announcements import ANNOUNCE
 from console.procedures.hotfix import HOTFIX
 from console.procedures.look import LOOK
+from console.procedures.model import MODEL
+from console.procedures.model_rollback import ROLLBACK_MODEL
 from console.procedures.pre_upgrade import CHECKLIST_1H, CHECKLIST_24H, CHECKLIST_NOW
 from console.procedures.provider import PROVIDER
 from console.procedures.provider_rollback import ROLLBACK_PROVIDER
 from console.procedures.rollback import ROLLBACK, ROLLBACK_STATE
+from console.procedures.rolling import ROLLING
 from console.procedures.step import Procedure
 from console.procedures.verify_network import VERIFY_NETWORK
 from console.procedures.verify_provider import VERIFY_PROVIDER
@@ -23,9 +26,12 @@ BUILT_IN: tuple[Procedure, ...] = (
     VERIFY_VALIDATOR,
     VERIFY_PROVIDER,
     VERIFY_NETWORK,
+    ROLLING,
     HOTFIX,
     ROLLBACK,
     ROLLBACK_STATE,
     PROVIDER,
     ROLLBACK_PROVIDER,
+    MODEL,
+    ROLLBACK_MODEL,
 )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 
 from console.errors import InputError, JournalError
-from console.model import RunState
+from console.hand_lock import HandLock
+from console.model import Progress, RunState, Snapshot, StepLine
 from console.procedures.engine import Drive, Person, Place, RunContext, RunEvent, digest_of, lines_of, unfinished
-from console.procedures.progress import Progress, StepLine
 from console.procedures.run_journal import (
     Reading,
     RunJournal,
@@ -26,6 +26,9 @@ from console.procedures.run_journal import (
 from console.procedures.step import Procedure, Step
 from console.setting_words import nearest
 from console.text import UntrustedText, untrusted
+
+Read = Callable[[], Awaitable[Snapshot]]
+"""Reads chain and node once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +45,24 @@ class Desk:
     Args:
         place: Network, node and where runs are kept.
         procedures: What can be run: what is built in, and the operator's own.
+        reading: Opens what reads chain and node for as long as one run is driven, in the loop that drives it; None:
+            `place` has it.
+        hands: Whether changes are let through; None for freely.
     """
 
-    def __init__(self, place: Place, procedures: tuple[Procedure, ...]) -> None:
+    def __init__(
+        self,
+        place: Place,
+        procedures: tuple[Procedure, ...],
+        *,
+        reading: Callable[[], AbstractAsyncContextManager[Read]] | None = None,
+        hands: HandLock | None = None,
+    ) -> None:
         self.place = place
         self._procedures = {each.name: each for each in procedures}
+        self._reading = reading
+        self._hands = hands or HandLock()
+        self._known: dict[str, Reading] = {}
 
     @property
     def procedures(self) -> tuple[Procedure, ...]:
@@ -76,7 +92,9 @@ class Desk:
         unreadable: list[UnreadableRun] = []
         for folder in run_folders(self.place.folder):
             try:
-                readings.append(read_run(folder))
+                reading = read_run(folder, self._known.get(folder.name))
+                self._known[folder.name] = reading
+                readings.append(reading)
             except JournalError as error:
                 unreadable.append(UnreadableRun(str(untrusted(folder.name)), str(error)))
         readings.sort(key=lambda reading: reading.progress.run.started_at, reverse=True)
@@ -116,39 +134,41 @@ class Desk:
             HeldByOther: Somebody else runs it now.
             ConsoleError: What it goes over cannot be settled.
         """
+        self._hands.require_free()
         definition = self.procedure(procedure)
         arguments = checked_arguments(definition, given)
         node = "" if self.place.node is None else self.place.node.name
         with self._alone(procedure, node, person.name, dry) as tell_holder:
             if not dry:
                 self._refuse_left(procedure, node)
-            items: tuple[str, ...] = ()
-            if definition.items is not None:
-                items = await definition.items(RunContext(self.place, arguments, person, None, None))
-            steps = steps_of(definition, arguments, items)
-            now = self.place.clock()
-            run = f"{procedure}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime(now))}-{secrets.token_hex(2)}"
-            journal = begin_journal(
-                self.place.folder,
-                run,
-                at=now,
-                procedure=procedure,
-                network=self.place.network.name,
-                node=node,
-                arguments=[list(pair) for pair in arguments.items()],
-                items=list(items),
-                dry=dry,
-                by=person.name,
-                digest=digest_of(steps),
-                steps=lines_of(steps),
-            )
-            tell_holder(run)
-            try:
-                person.told(RunEvent("started", run, now, words=definition.title))
-                self._leave_out(journal, steps, leave_out or {}, person.name)
-                return await Drive(self.place, steps, journal, person).go()
-            finally:
-                journal.close()
+            async with self._opened(self.place) as place:
+                items: tuple[str, ...] = ()
+                if definition.items is not None:
+                    items = await definition.items(RunContext(place, arguments, person, None, None))
+                steps = steps_of(definition, arguments, items)
+                now = self.place.clock()
+                run = f"{procedure}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime(now))}-{secrets.token_hex(2)}"
+                journal = begin_journal(
+                    self.place.folder,
+                    run,
+                    at=now,
+                    procedure=procedure,
+                    network=self.place.network.name,
+                    node=node,
+                    arguments=[list(pair) for pair in arguments.items()],
+                    items=list(items),
+                    dry=dry,
+                    by=person.name,
+                    digest=digest_of(steps),
+                    steps=lines_of(steps),
+                )
+                tell_holder(run)
+                try:
+                    person.told(RunEvent("started", run, now, words=definition.title))
+                    self._leave_out(journal, steps, leave_out or {}, person.name)
+                    return await Drive(place, steps, journal, person).go()
+                finally:
+                    journal.close()
 
     async def go_on(
         self, run: str, person: Person, *, replan: bool = False, leave_out: Mapping[str, str] | None = None
@@ -166,6 +186,7 @@ class Desk:
             HeldByOther: Somebody else runs it now.
             JournalError: Its journal is damaged.
         """
+        self._hands.require_free()
         before = self._open_progress(run)
         definition = self.procedure(before.run.procedure)
         with self._alone(before.run.procedure, before.node, person.name, before.run.dry) as tell_holder:
@@ -187,17 +208,19 @@ class Desk:
                 journal.append("gone_on", at=now, by=person.name, digest=digest, steps=lines_of(steps))
                 person.told(RunEvent("gone on", run, now, words=definition.title))
                 self._leave_out(journal, steps, leave_out or {}, person.name)
-                return await Drive(self.place_of(progress), steps, journal, person).go()
+                async with self._opened(self.place_of(progress)) as place:
+                    return await Drive(place, steps, journal, person).go()
             finally:
                 journal.close()
 
     def place_of(self, progress: Progress) -> Place:
         """Where that run runs: its own node, whichever was chosen now. Raises SettingsError."""
         node = self.place.network.node(progress.node) if progress.node else None
-        return Place(self.place.network, node, self.place.folder, self.place.read, self.place.clock)
+        return replace(self.place, node=node)
 
     def give_up(self, run: str, reason: str, by: UntrustedText) -> Progress:
         """End a run that nobody will go on with. Raises as `go_on`, and InputError without a reason."""
+        self._hands.require_free()
         if not reason.strip():
             raise InputError("a run is given up with a reason", safe="nothing was changed")
         before = self._open_progress(run)
@@ -208,6 +231,14 @@ class Desk:
                 return journal.append("abandoned", at=self.place.clock(), by=by, reason=reason)
             finally:
                 journal.close()
+
+    @asynccontextmanager
+    async def _opened(self, place: Place) -> AsyncIterator[Place]:
+        if self._reading is None:
+            yield place
+            return
+        async with self._reading() as read:
+            yield replace(place, read=read)
 
     def _open_progress(self, run: str) -> Progress:
         reading = self.reading(run)

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Protocol
 
 from console.errors import ConsoleError, InputError, JournalError
-from console.model import Finding, Outcome, RunState, Snapshot, StepKind
+from console.model import Finding, Outcome, Progress, RunState, Snapshot, StepKind
 from console.node.client import NodeClient
+from console.operations.controllers import here, member
 from console.ports.keys import Terminal
-from console.procedures.progress import Move, Progress, next_move, shown
+from console.procedures.progress import Move, next_move, shown
 from console.procedures.run_journal import RunJournal, refuse_secret
 from console.procedures.step import Step, StepWork, failed, found, passed, skipped
 from console.settings import NetworkSettings, NodeSettings
@@ -152,9 +153,9 @@ class RunContext:
         return self._place.clock()
 
     def client(self, node: str = "") -> NodeClient:
-        if not node and self._place.node is not None:
-            return NodeClient(self._place.node.state_dir)
-        return NodeClient(self._place.network.node(node or None).state_dir)
+        if not node:
+            return here(self._place.node or self._place.network.node(None)).client
+        return member(self._place.network, node).client
 
     async def snapshot(self) -> Snapshot:
         return await self._place.read()

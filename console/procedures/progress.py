@@ -3,51 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from enum import Enum
 from typing import Any
 
-from console.model import Finding, Outcome, ProcedureRun, RunState, StepKind, StepRecord
-from console.text import UntrustedText, untrusted
+from console.model import Finding, Outcome, ProcedureRun, Progress, RunState, StepKind, StepLine, StepRecord
+from console.text import untrusted
 
 MOST_TEXT = 4096
 """Characters of one text in a row."""
-
-
-@dataclass(frozen=True, slots=True)
-class StepLine:
-    """A step as the journal names it: enough to show a run, and to decide, without its definition."""
-
-    id: str
-    kind: StepKind
-    title: UntrustedText
-    optional: bool
-    asks: bool
-    """Whether a person is asked before it is begun, or, of a confirmation, by it."""
-    looks: bool
-    """Whether it can tell by itself that it was done already."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """A run as its rows tell it."""
-
-    run: ProcedureRun
-    """RUNNING is not known here: who holds the run is a lock's matter."""
-    node: str
-    """Name of the node that it is about; empty for none."""
-    digest: str
-    """sha256 of the definition that it goes by."""
-    steps: tuple[StepLine, ...]
-    remembered: dict[str, str] = field(default_factory=dict)
-    failed: str = ""
-    """The step that failed since somebody last went on; empty for none."""
-    looked: str = ""
-    """The action of which somebody just looked that it is not done; empty for none."""
-    touched: frozenset[str] = frozenset()
-    """Steps that were begun at least once."""
-    ended_at: float | None = None
-    """Unix seconds at which it was done, given up or stopped; None while none of that is written."""
 
 
 class Move(Enum):

@@ -23,8 +23,9 @@ from console import strict_json
 from console.errors import HeldByOther, InputError, JournalError
 from console.files import sync_folder
 from console.hash_chain import line_hash
+from console.model import Progress
 from console.node.redaction import HIDDEN, redacted
-from console.procedures.progress import NotARow, Progress, shown, taken
+from console.procedures.progress import NotARow, shown, taken
 from console.settings import NetworkSettings, folder_name, state_folder
 from console.text import untrusted
 
@@ -47,6 +48,8 @@ class Reading:
     lines: int
     problem: str
     """What is wrong with it, one sentence: what was read until there is shown, and it cannot be gone on with."""
+    size: int = 0
+    """Bytes of the file."""
     held: bool = False
     """Whether somebody's process goes on with it now."""
 
@@ -78,16 +81,25 @@ def run_folder(folder: Path, run: str) -> Path:
     return folder / run
 
 
-def read_run(folder: Path) -> Reading:
-    """Read a run's journal, while it is written or not. Raises JournalError: nothing of it can be used."""
+def read_run(folder: Path, before: Reading | None = None) -> Reading:
+    """Read a run's journal, while it is written or not.
+
+    Args:
+        folder: The run's own.
+        before: What was read before: a journal only grows, so one of the same size is the same.
+
+    Raises:
+        JournalError: Nothing of it can be used.
+    """
     path = folder / JOURNAL_NAME
     try:
         with path.open("rb") as stream:
-            content = stream.read(MOST_READ)
+            size = os.fstat(stream.fileno()).st_size
+            content = stream.read(MOST_READ) if before is None or before.size != size else b""
             held = _is_held(stream.fileno())
     except OSError as error:
         raise JournalError(f"{untrusted(path)} cannot be read: {os.strerror(error.errno or 0)}") from error
-    reading = reading_of(content, str(untrusted(path)))
+    reading = before if before is not None and not content else reading_of(content, str(untrusted(path)))
     return replace(reading, progress=shown(reading.progress, held=held), held=held)
 
 
@@ -115,7 +127,7 @@ def reading_of(content: bytes, where: str) -> Reading:
             safe="nothing is guessed from it",
             next_step="keep the file, and begin a new run",
         )
-    return Reading(progress, before, count, problem)
+    return Reading(progress, before, count, problem, len(content))
 
 
 def _row(line: bytes, before: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from console.errors import InputError
-from console.procedures.progress import StepLine
+from console.model import StepLine
 from console.procedures.run_journal import Reading
 from console.text import untrusted
 

@@ -5,20 +5,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 
 from console.cli.printing import complain, print_json
 from console.cli.procedures.person import CommandLine, Given
 from console.cli.procedures.printing import listing, print_procedure, print_run, runs_document
-from console.cli.sources import Target, load_target, observing
+from console.cli.sources import load_target, procedure_desk
 from console.errors import InputError, SettingsError
-from console.model import Outcome, RunState
+from console.model import Outcome, Progress, RunState
 from console.procedures.desk import Desk
-from console.procedures.engine import Place
-from console.procedures.progress import Progress
-from console.procedures.run_journal import procedures_folder
 from console.procedures.run_record import write_record
 from console.this_user import this_user
 
@@ -45,43 +40,32 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _run(arguments: argparse.Namespace) -> int:
-    target = load_target(arguments)
-    async with _desk(target) as desk:
-        if arguments.list:
-            print_json(runs_document(desk)) if arguments.json else print(listing(desk))
-            return 0
-        if arguments.show is not None:
-            return _show(desk, arguments)
-        if arguments.watch is not None:
-            return await _watch(desk, arguments)
-        who = arguments.by or this_user()
-        person = CommandLine(who, _answers(arguments.answer), as_json=arguments.json)
-        if arguments.give_up is not None:
-            desk.give_up(arguments.give_up, arguments.reason, person.name)
-            reading = desk.reading(arguments.give_up)
-            print_run(reading, as_json=arguments.json)
-            return 0
-        reasons = _reasons(arguments.skip)
-        if arguments.resume is not None:
-            chosen = arguments.resume or _only_left(desk, arguments.procedure)
-            return await _driven(person, lambda: desk.go_on(chosen, person, replan=arguments.replan, leave_out=reasons))
-        given = _given(desk, arguments.procedure, arguments.given)
-        return await _driven(
-            person,
-            lambda: desk.start(arguments.procedure, given, person, dry=arguments.dry_run, leave_out=reasons),
-        )
-
-
-@asynccontextmanager
-async def _desk(target: Target) -> AsyncIterator[Desk]:
     from console.chain.signing import PlainTerminal
-    from console.procedures.catalogue import catalogue
 
-    procedures = catalogue()
-    async with observing(target) as (_, observer):
-        folder = procedures_folder(target.network)
-        place = Place(target.network, target.node, folder, observer.snapshot, time.time, PlainTerminal())
-        yield Desk(place, procedures)
+    desk = procedure_desk(load_target(arguments), PlainTerminal())
+    if arguments.list:
+        print_json(runs_document(desk)) if arguments.json else print(listing(desk))
+        return 0
+    if arguments.show is not None:
+        return _show(desk, arguments)
+    if arguments.watch is not None:
+        return await _watch(desk, arguments)
+    who = arguments.by or this_user()
+    person = CommandLine(who, _answers(arguments.answer), as_json=arguments.json)
+    if arguments.give_up is not None:
+        desk.give_up(arguments.give_up, arguments.reason, person.name)
+        reading = desk.reading(arguments.give_up)
+        print_run(reading, as_json=arguments.json)
+        return 0
+    reasons = _reasons(arguments.skip)
+    if arguments.resume is not None:
+        chosen = arguments.resume or _only_left(desk, arguments.procedure)
+        return await _driven(person, lambda: desk.go_on(chosen, person, replan=arguments.replan, leave_out=reasons))
+    given = _given(desk, arguments.procedure, arguments.given)
+    return await _driven(
+        person,
+        lambda: desk.start(arguments.procedure, given, person, dry=arguments.dry_run, leave_out=reasons),
+    )
 
 
 async def _driven(person: CommandLine, drive: Callable[[], Awaitable[Progress]]) -> int:

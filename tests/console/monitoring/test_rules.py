@@ -334,5 +334,9 @@ def expected(alert: Alert, fires: Mapping[str, str], story: Story) -> Iterator[d
     description = re.sub(r"{{ \$labels\.(\w+) }}", lambda found: labels[found[1]], alert.description)
     yield {
         "exp_labels": {**labels, "severity": Severity(alert.severity).value},
-        "exp_annotations": {"summary": fires[alert.name], "description": description},
+        "exp_annotations": {
+            "summary": fires[alert.name],
+            "description": description,
+            "runbook": f"upgrade-console explain {alert.name}",
+        },
     }

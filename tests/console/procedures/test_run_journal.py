@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.errors import JournalError
-from console.model import Outcome, RunState, StepKind
+from console.model import Outcome, Progress, RunState, StepKind
 from console.procedures.desk import Desk
-from console.procedures.progress import Move, Progress, next_move
+from console.procedures.progress import Move, next_move
 from console.procedures.run_journal import JOURNAL_NAME, read_run, reading_of, reopen_journal
 from tests.console.procedures.bench import ANSWERS, Hands, World, place, story
 

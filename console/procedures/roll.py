@@ -1,0 +1,162 @@
+"""The frame of every procedure that goes over several nodes: who, in which order, and when the next one may follow.
+
+One node at a time, the smallest voting power first. It is taken down only while less than a third of the power is
+down with it, and the next one follows only when it is back: synced, with peers, its signature under the newest commits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from console.errors import ControllerDown, SettingsError
+from console.model import Finding, StepKind
+from console.model.procedure import failed, passed
+from console.model.roll import Standing, standing_of
+from console.operations.roll import (
+    RolledNode,
+    after_a_block,
+    look_at,
+    power_evidence,
+    settle_order,
+    taking_part,
+    upgrade_in_hand,
+    why_not_taken_down,
+)
+from console.procedures.step import Parameter, Step, StepContext
+from console.text import duration
+
+POLL_S = 2.0
+BLOCK_S = 60.0
+"""Seconds in which a block has to come."""
+BACK_S = 900.0
+"""Seconds that a node has until it is back in consensus."""
+_SILENCE_S = 90.0
+"""Seconds for which the way to a controller may be lost while its node is waited for."""
+
+
+def names_given(text: str) -> str:
+    """Names of nodes with commas between, as they are used. Raises ValueError with the rest of `NAME must be …`."""
+    found = [name.strip() for name in text.split(",") if name.strip()]
+    if len(set(found)) != len(found):
+        raise ValueError("names of nodes, each once")
+    return ",".join(found)
+
+
+NODES = Parameter("nodes", "The nodes by name, with commas between; empty: every node in the settings", "", names_given)
+
+
+async def settled(context: StepContext) -> tuple[str, ...]:
+    """The nodes in their order; it stays for the whole run. Raises ConsoleError."""
+    known = [each.name for each in context.network.named]
+    wanted = [name for name in context.arguments["nodes"].split(",") if name] or known
+    for name in wanted:
+        if name not in known:
+            raise SettingsError(f"network {context.network.name} has no node {name!r} (known: {', '.join(known)})")
+    return await settle_order(wanted, context.client)
+
+
+def fleet_step(items: tuple[str, ...]) -> Step:
+    """The look at every node of the roll, before the first one is touched."""
+
+    async def work(context: StepContext) -> Finding:
+        looked = await asyncio.gather(*(look_at(name, context.client(name)) for name in items))
+        evidence = [node.evidence for node in looked]
+        problems = [why for node in looked if (why := _not_ready(node))]
+        if problems:
+            return failed(problems[0], *evidence, go_on="mend it, or wait; then go on: the nodes are looked at again")
+        for node in looked:
+            assert node.consensus is not None  # else it is not ready
+            context.remember(f"key.{node.name}", node.consensus.consensus_address)
+            context.remember(f"power.{node.name}", str(node.consensus.power))
+        now = await after_a_block(lambda: taking_part(context.network), context.sleep, BLOCK_S)
+        for node in looked:
+            key = context.remembered(f"key.{node.name}")
+            if why := why_not_taken_down(node, now, key):
+                return failed(why, *evidence, power_evidence(now, key), go_on="see to it, then go on")
+        order = ", then ".join(items)
+        return passed(f"all {len(items)} nodes are well; the order is {order}", *evidence)
+
+    return Step(
+        "roll.fleet",
+        StepKind.CHECK,
+        "Look at every node of the roll",
+        "Each answers, runs, is synced and signs, has no upgrade of the chain in hand, and can be spared by the network"
+        " alone.",
+        work,
+        deadline_s=180.0,
+    )
+
+
+def _not_ready(node: RolledNode) -> str:
+    """Why a roll does not begin with this node as it is; empty where it may."""
+    seen = node.consensus
+    if node.status.pid is None or seen is None:
+        return f"{node.name} does not run: {node.status.state}"
+    if why := upgrade_in_hand(node.status):
+        return f"{node.name} is left alone: {why}"
+    if node.status.alarm:
+        return f"{node.name} calls its operator: {node.status.alarm}"
+    if seen.catching_up:
+        return f"{node.name} is catching up, at height {seen.height:,}"
+    if seen.power and not seen.signed:
+        return f"{node.name} does not sign: its signature is not in the last commit"
+    return ""
+
+
+async def spared(context: StepContext) -> Finding:
+    """Whether the node of the step may be taken down now; what it was is remembered for its way back."""
+    name = context.item
+    node = await look_at(name, context.client(name))
+    now = await after_a_block(lambda: taking_part(context.network), context.sleep, BLOCK_S)
+    key = context.remembered(f"key.{name}")
+    lines = (node.evidence, power_evidence(now, key))
+    if why := why_not_taken_down(node, now, key):
+        return failed(why, *lines, go_on="wait until the others are back, then go on: nothing was taken down")
+    context.remember(f"down.{name}", str(now.height))
+    return passed(f"the network can spare {name}", *lines)
+
+
+def back_step(item: str) -> Step:
+    """The wait until a node that was changed is back in consensus."""
+    return Step(
+        f"{item}.back",
+        StepKind.WAIT,
+        f"Wait until {item} is back in consensus",
+        "It is synced, has peers, and its signature is under the newest commits; only then the next node follows.",
+        _back,
+        item=item,
+        deadline_s=BACK_S,
+    )
+
+
+async def _back(context: StepContext) -> Finding:
+    name = context.item
+    key, since = context.remembered(f"key.{name}"), int(context.remembered(f"down.{name}") or 0)
+    power = int(context.remembered(f"power.{name}") or 0)
+    began, heard = context.now(), context.now()
+    said = ""
+    while True:
+        try:
+            node = await look_at(name, context.client(name))
+            heard = context.now()
+        except ControllerDown as error:
+            if context.now() - heard > _SILENCE_S:
+                raise
+            context.tell(error.what)
+            await context.sleep(POLL_S)
+            continue
+        now = await taking_part(context.network)
+        standing, why = standing_of(node.status, node.consensus, now, key=key, since=since, power=power)
+        if standing is Standing.BACK:
+            after = duration(context.now() - began)
+            return passed(f"{name} is back after {after}: {why}", node.evidence, power_evidence(now))
+        if standing is Standing.FAILED:
+            return failed(
+                f"{name} did not come back: {why}",
+                node.evidence,
+                go_on=f"the roll stops here: see to {name} (`upgrade-console node status --node {name}`), then go on",
+            )
+        if why != said:
+            context.tell(f"{name}: {why}")
+            said = why
+        await context.sleep(POLL_S)

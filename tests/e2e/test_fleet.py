@@ -1,0 +1,174 @@
+"""A roll over four validators of a devnet, two of them reached over a real sshd: cut, refused, resumed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sqlite3
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console.devnet.build import Build
+from tests.e2e.devnet import COMMAND, Devnet, Ran, run
+from tests.sshd import HOST, NoSshd, Sshd
+
+pytestmark = [pytest.mark.e2e, pytest.mark.peer, pytest.mark.xdist_group("fleet")]
+
+NEAR, FAR = ("node1", "node2"), ("node3", "node4")
+
+
+@dataclass
+class Fleet:
+    """A devnet whose settings name two nodes as others would name them: on another machine."""
+
+    devnet: Devnet
+    sshd: Sshd
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def settle(self) -> None:
+        """Write the settings of the machine from which the fleet is led."""
+        written = tomllib.loads((self.devnet.folder / "network.toml").read_text())
+        nodes = written.pop("nodes")
+        lines = [
+            "[networks.fleet]",
+            'stage = "devnet"',
+            *_toml(written),
+        ]
+        program = [sys.executable, "-m", "console.cli", "--network", "devnet", "--dir", str(self.devnet.folder)]
+        for name, table in nodes.items():
+            lines.append(f"[networks.fleet.nodes.{name}]")
+            if name in NEAR:
+                lines += _toml(table)
+                continue
+            there = f"cd {Path.cwd()} && exec {shlex.join([*program, '--node', name, 'node', 'pipe'])}"
+            lines += [f'ssh = "{HOST}"', f'address = "{table["address"]}"', f"ssh_command = {json.dumps(there)}"]
+        config = self.folder / "config" / "upgrade-console" / "config.toml"
+        config.parent.mkdir(parents=True)
+        config.write_text("\n".join(lines) + "\n")
+        self.environment = {
+            "XDG_CONFIG_HOME": str(self.folder / "config"),
+            "XDG_STATE_HOME": str(self.folder / "state"),
+            "PATH": f"{self.sshd.bin}:{os.environ['PATH']}",
+        }
+
+    def call(self, *arguments: str) -> Ran:
+        return run(*arguments, "--network", "fleet", environment=self.environment, timeout=400)
+
+    def nodes(self) -> dict[str, Any]:
+        ran = self.call("fleet", "--json")
+        return {each["name"]: each for each in json.loads(ran.out)["nodes"]}
+
+    def begun(self, *arguments: str) -> subprocess.Popen[str]:
+        """A run whose events are read as they come."""
+        command = (*COMMAND, *arguments, "--network", "fleet", "--json")
+        environment = {**os.environ, **self.environment}
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True, env=environment)
+
+    def asked_for(self, name: str, kind: str) -> int:
+        """How often an operator's command is in a node's journal."""
+        path = self.devnet.state_dir(name) / "journal.db"
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10) as journal:
+            (count,) = journal.execute("SELECT count(*) FROM event WHERE kind = ?", (kind,)).fetchone()
+            return int(count)
+
+
+def _toml(table: dict[str, Any]) -> list[str]:
+    return [f"{key} = {json.dumps(value)}" for key, value in table.items()]
+
+
+@pytest.fixture
+def fleet(devnet: Devnet, tmp_path: Path) -> Iterator[Fleet]:
+    sshd = Sshd(tmp_path / "sshd")
+    try:
+        try:
+            sshd.start()
+        except NoSshd as error:
+            pytest.skip(f"no sshd: {error}")
+        devnet.up()
+        found = Fleet(devnet, sshd, tmp_path)
+        found.settle()
+        yield found
+    finally:
+        sshd.end()
+
+
+def events(out: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def signs(node: dict[str, Any]) -> bool:
+    return bool(node["consensus"] and node["consensus"]["signed"] and not node["consensus"]["catching_up"])
+
+
+def last_of(found: list[dict[str, Any]], step: str) -> dict[str, Any]:
+    return [each for each in found if each.get("step") == step and each["event"] == "ended"][-1]
+
+
+def test_a_roll_over_ssh_is_cut_refused_and_gone_on_with(fleet: Fleet) -> None:
+    devnet = fleet.devnet
+    build: Build = devnet.add_release("v0.1.6", 1)
+    binary = devnet.folder / "releases" / "v0.1.6" / "subnetd"
+    told = fleet.nodes()
+    assert [told[name]["ssh"] for name in (*NEAR, *FAR)] == [None, None, HOST, HOST]
+    devnet.eventually("all sign", lambda: all(signs(each) for each in fleet.nodes().values()))
+
+    release = ("--name", "v0.1.6", "--binary", str(binary))
+    wrong = fleet.call("run", "rolling", *release, "--checksum", f"sha256:{'0' * 64}", "--json")
+    assert wrong.code == 1
+    assert "has sha256" in last_of(events(wrong.out), "roll.release")["words"]
+    (left,) = {each["run"] for each in events(wrong.out)}
+    assert fleet.call("run", "--give-up", left, "--reason", "a wrong checksum").code == 0
+
+    # The way to the third node is cut while its controller swaps: that goes on there.
+    chosen = (*release, "--checksum", f"sha256:{build.sha256}", "--answer", "roll.sure=fleet:jane")
+    process = fleet.begun("run", "rolling", *chosen)
+    assert process.stdout is not None
+    before = fleet.asked_for("node3", "operator-swap")
+    for line in process.stdout:
+        event = json.loads(line)
+        if event["event"] == "begun" and event.get("step") == "node3.swap":
+            break
+    end = time.monotonic() + 120
+    while fleet.asked_for("node3", "operator-swap") == before and time.monotonic() < end:
+        time.sleep(0.01)
+    fleet.sshd.cut()
+    rest, problem = process.communicate(timeout=120)
+    assert process.returncode == 1, (rest, problem)
+    lost = last_of(events(rest), "node3.swap")
+    assert lost["words"].startswith("SSH to node3 (far) is lost"), lost
+    assert lost["words"].endswith("; its node and its controller go on"), lost
+    assert "--resume" in lost["go_on"]
+    run_id = lost["run"]
+
+    # Meanwhile another validator fails: a third and more would be down with the next one.
+    devnet.does("node1", "stop")
+    devnet.eventually("node3 is back", lambda: devnet.told("node3")["state"] == "COMMITTED")
+    refused = fleet.call("run", "--resume", run_id, "--json")
+    assert refused.code == 1, refused
+    words = last_of(events(refused.out), "node4.swap")["words"]
+    assert "20 of 40 power would be down with node4" in words, words
+    assert fleet.asked_for("node4", "operator-swap") == 0
+
+    devnet.does("node1", "start")
+    devnet.eventually("node1 signs", lambda: signs(fleet.nodes()["node1"]))
+    done = fleet.call("run", "--resume", run_id, "--json")
+    assert done.code == 0, done
+    assert last_of(events(done.out), "roll.all")["words"] == "all 4 nodes run v0.1.6"
+    # Nothing was done twice, and each was back before the next one.
+    assert [fleet.asked_for(name, "operator-swap") for name in (*NEAR, *FAR)] == [1, 1, 1, 1]
+    nodes = fleet.nodes()
+    assert {each["node"]["generation"] for each in nodes.values()} == {"v0.1.6"}
+    assert all(each["rollback_point_age_s"] is not None for each in nodes.values())
+    shown = json.loads(fleet.call("run", "--show", run_id, "--json").out)
+    assert shown["items"] == ["node1", "node2", "node3", "node4"]
