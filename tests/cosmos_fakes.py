@@ -141,7 +141,7 @@ def chain(
     """The chain at a height; one validator is jailed, one misses many blocks."""
     base = ChainView(
         height=height,
-        block_time_s=6.0,
+        block_time_s=8.0,
         block_time_unix=NOW - 2,
         validators=tuple(validator(place, missed=1_500 if place == 3 else 3) for place in range(5)),
         nodes=nodes(height, (height,) * 4 if app_heights is None else app_heights),
@@ -193,7 +193,7 @@ def voted() -> Snapshot:
         expedited=True,
     )
     before = proposal(ProposalStatus.EXECUTED, id=40, name=UntrustedText("v1.4.0"), target_height=TARGET - 900)
-    return snapshot(chain(TARGET - 3000, (cancelling, proposal(ProposalStatus.VOTING), before)))
+    return snapshot(chain(TARGET - 1200, (cancelling, proposal(ProposalStatus.VOTING), before)))
 
 
 def scheduled() -> Snapshot:
