@@ -173,7 +173,17 @@ _OF_VALIDATORS: tuple[Action, ...] = (
 )
 
 _OF_ONE_PROPOSAL: tuple[Action, ...] = (
-    Action("vote", "t", "Vote", "Vote yes or no on this proposal.", _ONE, _ONE, changes=True, local=True),
+    Action("vote", "t", "Vote", "Vote on this proposal.", _ONE, _ONE, changes=True, local=True),
+    Action(
+        "deposit",
+        "m",
+        "Deposit",
+        "Add to the deposit of a Cosmos chain's proposal.",
+        _ONE,
+        _ONE,
+        changes=True,
+        local=True,
+    ),
     Action(
         "finalize", "f", "Finalize", "Store that the vote was lost or ran out.", _ONE, _ONE, changes=True, local=True
     ),
@@ -201,7 +211,14 @@ _OF_ONE_PROPOSAL: tuple[Action, ...] = (
         local=True,
     ),
     Action(
-        "cancel", "c", "Cancel", "Withdraw your proposal before anybody voted.", _ONE, _ONE, changes=True, local=True
+        "cancel",
+        "c",
+        "Cancel",
+        "Withdraw your own proposal: of a registry before anybody voted.",
+        _ONE,
+        _ONE,
+        changes=True,
+        local=True,
     ),
     Action("expire", "z", "Expire", "Store that it ran out of time.", _ONE, _ONE, changes=True, local=True),
     Action(

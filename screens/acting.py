@@ -217,11 +217,23 @@ class ActingApp(SwitchingApp):
         self.call_later(self._open_propose)
 
     def _open_propose(self) -> None:
+        if self.snapshot is not None and self.snapshot.network.kind == "cosmos":
+            self._open_propose_on_cosmos()
+            return
         from screens.propose import ProposeScreen
 
         if self._is_open(ProposeScreen):
             return
         screen = ProposeScreen(self.session, self._draft)
+        screen.data_bind(ActingApp.snapshot, ActingApp.now)
+        self.push_screen(screen)
+
+    def _open_propose_on_cosmos(self) -> None:
+        from screens.propose_upgrade import ProposeUpgradeScreen
+
+        if self._is_open(ProposeUpgradeScreen):
+            return
+        screen = ProposeUpgradeScreen(self.session, self._draft)
         screen.data_bind(ActingApp.snapshot, ActingApp.now)
         self.push_screen(screen)
 

@@ -194,6 +194,10 @@ class ProposalScreen(ModeScreen):
         """Vote on it."""
         self._want("vote")
 
+    def action_deposit(self) -> None:
+        """Add to its deposit."""
+        self._want("deposit")
+
     def action_finalize(self) -> None:
         """Store how its vote ended."""
         self._want("finalize")

@@ -24,8 +24,9 @@ from console.settings import (
 
 if TYPE_CHECKING:
     from console.hand_lock import HandLock
-    from console.model import ChainView, Snapshot
+    from console.model import ChainView, Proposal, Snapshot
     from console.observer import Observer
+    from console.operations.chain_daemon import DaemonMessages
     from console.operations.connection import Connection
     from console.ports.keys import Terminal
     from console.procedures.desk import Desk
@@ -124,12 +125,13 @@ def connect(target: Target, terminal: Terminal | None = None) -> Connection:
     signals = None if node is None else RegistrySignals(network, node, terminal=terminal, by_hand=True)
     governance = GovernanceReader(network, (*(() if node is None else (node.ethereum_rpc,)), *network.ethereum_rpc))
     calls = RegistryCalls(network, node, terminal=terminal)
+    messages = daemon_messages(target, chain, terminal) if network.kind == "cosmos" else None
     own = () if node is None else (node.cometbft_rpc,)
     commits = SigningRecords(network, (*own, *network.cometbft_rpc))
     traffic = TrafficReader(network, (*own, *network.cometbft_rpc))
 
     async def close() -> None:
-        for part in (chain, plans, signals, governance, calls, commits, traffic):
+        for part in (chain, plans, signals, governance, calls, messages, commits, traffic):
             if part is not None:
                 await part.close()
 
@@ -142,12 +144,30 @@ def connect(target: Target, terminal: Terminal | None = None) -> Connection:
         signals=signals,
         governance=governance,
         calls=calls,
+        messages=messages,
         commits=commits,
         traffic=traffic,
         own_windows=load_maintenance(),
         procedures=partial(procedure_desk, target),
         close=close,
     )
+
+
+def daemon_messages(target: Target, chain: Chain, terminal: Terminal | None, key: str = "") -> DaemonMessages:
+    """What says something to a Cosmos chain by its daemon.
+
+    Args:
+        target: The chain and this machine's node of it.
+        chain: Reads its proposals, so that none is made twice.
+        terminal: On which the daemon's keyring may ask; None where nobody is.
+        key: Name or address of the key that signs, instead of the settings'.
+    """
+    from console.operations.chain_daemon import DaemonMessages
+
+    async def proposals() -> tuple[Proposal, ...]:
+        return (await chain.view()).proposals
+
+    return DaemonMessages(target.network, target.node, key=key, terminal=terminal, proposals=proposals)
 
 
 def procedure_desk(target: Target, terminal: Terminal | None = None, hands: HandLock | None = None) -> Desk:

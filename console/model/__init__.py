@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from console.model.chain_message import ChainMessage as ChainMessage
     from console.model.chain_message import DaemonRole as DaemonRole
     from console.model.chain_message import MessageReview as MessageReview
+    from console.model.chain_message import Reviewed as Reviewed
+    from console.model.chain_message import Said as Said
     from console.model.contracts import NOBODY as NOBODY
     from console.model.contracts import CodeVerdict as CodeVerdict
     from console.model.contracts import CutAction as CutAction
@@ -162,7 +164,7 @@ _PARTS = {
     "agreement": "Agreement AgreementState",
     "audit": "AuditCheck AuditEntry AuditKind AuditReading",
     "ballot": "Ballot Coin Tally VoteRules",
-    "chain_message": "ChainMessage DaemonRole MessageReview",
+    "chain_message": "ChainMessage DaemonRole MessageReview Reviewed Said",
     "contracts": (
         "NOBODY CodeVerdict CutAction CutCheck CutReview CutWatch DiamondView Facet FacetChange FacetCut "
         "LinkedReview Selector Upgradable"

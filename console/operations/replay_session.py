@@ -14,7 +14,6 @@ from console.model import (
     AuditCheck,
     AuditReading,
     CallOutcome,
-    CallReview,
     Governance,
     InsideReading,
     JournalEntry,
@@ -24,8 +23,9 @@ from console.model import (
     NodeStatus,
     NodeStorage,
     ProcessTree,
-    RegistryCall,
     RegistryRules,
+    Reviewed,
+    Said,
     SigningRecord,
     Snapshot,
     Stance,
@@ -127,7 +127,7 @@ class SilentSession:
         """Raises InputError."""
         self._refuse()
 
-    async def proposal_call(self, fields: dict[str, str]) -> RegistryCall:
+    async def proposal_call(self, fields: dict[str, str]) -> Said:
         """Raises InputError."""
         self._refuse()
 
@@ -147,15 +147,15 @@ class SilentSession:
         """Raises InputError."""
         self._refuse()
 
-    async def review(self, call: RegistryCall) -> CallReview:
+    async def review(self, call: Said) -> Reviewed:
         """Raises InputError."""
         self._refuse()
 
-    async def send(self, review: CallReview) -> CallOutcome:
+    async def send(self, review: Reviewed) -> CallOutcome:
         """Raises InputError."""
         self._refuse()
 
-    async def export(self, review: CallReview) -> str:
+    async def export(self, review: Reviewed) -> str:
         """Raises InputError."""
         self._refuse()
 

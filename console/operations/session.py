@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from console.maintenance import MaintenanceWindow
     from console.model import (
         CallOutcome,
-        CallReview,
         Governance,
         JournalEntry,
         KnownRelease,
@@ -29,15 +28,16 @@ if TYPE_CHECKING:
         NodeStatus,
         NodeStorage,
         ProcessTree,
-        RegistryCall,
         RegistryRules,
+        Reviewed,
+        Said,
         SigningRecord,
         Snapshot,
         Stance,
         Standing,
         Traffic,
     )
-    from console.operations.connection import Connection
+    from console.operations.connection import Connection, MessageSender
     from console.operations.node_inside import NodeInside
     from console.operations.stances import Stances
     from console.ports.keys import Terminal
@@ -148,7 +148,11 @@ class ConsoleSession:
         self._terminal = terminal
 
     def check_proposal(self, fields: dict[str, str], snapshot: Snapshot | None) -> dict[str, str]:
-        """Check the propose form as typed; see `console.operations.propose.check_fields`."""
+        """Check the propose form as typed; see `propose.check_fields`, on a Cosmos chain `check_upgrade`."""
+        if self._is_cosmos:
+            from console.operations.upgrade_proposal import check_upgrade
+
+            return check_upgrade(fields, snapshot)
         from console.operations.propose import check_fields
 
         return check_fields(fields, snapshot, self._rules)
@@ -182,15 +186,19 @@ class ConsoleSession:
         return earliest_height(snapshot.chain, snapshot.height, self._rules, voting_blocks=vote)
 
     async def manifest_fields(self, path: str, url: str, height: str) -> dict[str, str]:
-        """What a manifest settles; raises as `console.operations.release_propose.manifest_fields`."""
+        """What a manifest settles; raises as `manifest_fields`, on a Cosmos chain as `manifest_file_fields`."""
+        if self._is_cosmos:
+            from console.operations.upgrade_proposal import manifest_file_fields
+
+            return await manifest_file_fields(self._connected().network, Path(path).expanduser())
         from console.operations.release_propose import manifest_fields
 
         target = int(height) if height.isascii() and height.isdigit() and len(height) <= 19 else None
         network = self._connected().network
         return await asyncio.to_thread(manifest_fields, network, Path(path).expanduser(), url, target)
 
-    async def proposal_call(self, fields: dict[str, str]) -> RegistryCall:
-        """The call that proposes what the form says, checked once more against the newest Snapshot.
+    async def proposal_call(self, fields: dict[str, str]) -> Said:
+        """What proposes as the form says, checked once more against the newest Snapshot.
 
         Raises:
             InputError: Read-only, or a field or file is not acceptable; nothing was sent.
@@ -202,6 +210,10 @@ class ConsoleSession:
         self._hands.require_free()
         if self._latest is None:
             raise InputError("the chain has not answered yet", safe="nothing was sent")
+        if (messages := self._connected().messages) is not None:
+            from console.operations.upgrade_proposal import upgrade_message, upgrade_of
+
+            return await upgrade_message(upgrade_of(fields, self._latest), messages)
         network = self._connected().network
         if fields.get("kind") == MANIFEST_KIND and not fields.get("migration"):
             from console.operations.release_propose import settled
@@ -252,23 +264,41 @@ class ConsoleSession:
         calls = tuple(model.LinkedCall(each.target, each.data, "") for each in exported)
         return await review_linked(self._connected().network, calls)
 
-    async def review(self, call: RegistryCall) -> CallReview:
-        """What would be signed; raises as `console.operations.registry_call.RegistryCalls.review`."""
+    async def review(self, call: Said) -> Reviewed:
+        """What would be signed; raises as `RegistryCalls.review`, of a message as `DaemonMessages.review`."""
         # A locked console may still show it: the confirmation of an emergency unlocks.
         self._hands.require_possible()
+        if isinstance(call, model.ChainMessage):
+            return await self._messages().review(call)
         return await self._connected().calls.review(call)
 
-    async def send(self, review: CallReview) -> CallOutcome:
-        """Sign and send what was reviewed; raises as `console.operations.registry_call.RegistryCalls.send`."""
+    async def send(self, review: Reviewed) -> CallOutcome:
+        """Sign and send what was reviewed; raises as `RegistryCalls.send`, of a message as `DaemonMessages.send`."""
         self._hands.require_free()
+        if isinstance(review, model.MessageReview):
+            return await self._messages().send(review)
         return await self._connected().calls.send(review)
 
-    async def export(self, review: CallReview) -> str:
+    async def export(self, review: Reviewed) -> str:
         """Write what was reviewed to a file for another signer; its path. Raises ConsoleError."""
+        network = self._connected().network
+        if isinstance(review, model.MessageReview):
+            from console.operations.chain_daemon import export_message
+
+            return str(await asyncio.to_thread(export_message, review, network))
         from console.operations.registry_call import export_call
 
-        path = await asyncio.to_thread(export_call, review, self._connected().network)
-        return str(path)
+        return str(await asyncio.to_thread(export_call, review, network))
+
+    def _messages(self) -> MessageSender:
+        messages = self._connected().messages
+        if messages is None:
+            raise InputError(f"{self._network} is no Cosmos chain", safe="nothing was sent")
+        return messages
+
+    @property
+    def _is_cosmos(self) -> bool:
+        return self._connection is not None and self._connection.network.kind == "cosmos"
 
     async def ready(self, proposal_id: int) -> None:
         """Signal readiness for this session's node by hand; raises as `console.operations.ready.signal_ready`."""

@@ -20,7 +20,7 @@ from console.model import ChainMessage, DaemonRole, Snapshot
 from console.operations.chain_messages import coins_of, document_message
 
 if TYPE_CHECKING:
-    from console.operations.chain_daemon import DaemonMessages
+    from console.operations.connection import MessageSender
     from console.settings import NetworkSettings
 
 FIELDS = ("name", "height", "info", "title", "summary", "deposit")
@@ -127,7 +127,7 @@ def proposal_document(proposal: UpgradeProposal, authority: str) -> dict[str, ob
     }
 
 
-async def upgrade_message(proposal: UpgradeProposal, messages: DaemonMessages) -> ChainMessage:
+async def upgrade_message(proposal: UpgradeProposal, messages: MessageSender) -> ChainMessage:
     """The message that proposes it on this chain, by the daemon that the settings name.
 
     Raises:

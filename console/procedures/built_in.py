@@ -5,6 +5,8 @@ from __future__ import annotations
 from console.procedures.announcements import ANNOUNCE
 from console.procedures.hotfix import HOTFIX
 from console.procedures.look import LOOK
+from console.procedures.model import MODEL
+from console.procedures.model_rollback import ROLLBACK_MODEL
 from console.procedures.pre_upgrade import CHECKLIST_1H, CHECKLIST_24H, CHECKLIST_NOW
 from console.procedures.provider import PROVIDER
 from console.procedures.provider_rollback import ROLLBACK_PROVIDER
@@ -30,4 +32,6 @@ BUILT_IN: tuple[Procedure, ...] = (
     ROLLBACK_STATE,
     PROVIDER,
     ROLLBACK_PROVIDER,
+    MODEL,
+    ROLLBACK_MODEL,
 )
