@@ -154,6 +154,10 @@ class ActingApp(SwitchingApp):
         """Switch to the audit."""
         self.switch_mode("audit")
 
+    def action_show_fleet(self) -> None:
+        """Switch to the fleet."""
+        self.switch_mode("fleet")
+
     def on_proposals_screen_opened(self, event: ProposalsScreen.Opened) -> None:
         """Open one proposal in full."""
         from screens.proposal import ProposalScreen

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from console.model.fetching import Fetching as Fetching
     from console.model.fleet import FleetNode as FleetNode
     from console.model.fleet import OwnConsensus as OwnConsensus
+    from console.model.fleet import last_word as last_word
     from console.model.go import GoTerm as GoTerm
     from console.model.go import Reckoning as Reckoning
     from console.model.go import reckon as reckon
@@ -174,7 +175,7 @@ _PARTS = {
     "crossing": "Back RoundVotes at_its_halt missed_its_halt power_back",
     "events": "Event events_between remembered",
     "fetching": "Fetching",
-    "fleet": "FleetNode OwnConsensus",
+    "fleet": "FleetNode OwnConsensus last_word",
     "go": "GoTerm Reckoning reckon",
     "governance": (
         "Approval ApprovalKind CallOutcome CallReview Choice Governance HaltCode LinkedCall RegistryCall "
