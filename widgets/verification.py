@@ -79,7 +79,7 @@ def _terms(chain: ChainView, proposal: Proposal, height: int) -> Iterator[Term]:
     past = max(0, height - target)
     yield Term("✓" if past > 0 else "·", f"{count(past)} block{'' if past == 1 else 's'} since {count(target)}")
     back = power_back(chain, target, proposal)
-    yield Term("✓" if back.enough else "·", f"up {back.power} of {back.total} power, {back.needed} needed")
+    yield Term("✓" if back.enough else "·", f"up {back.words}, {count(back.needed)} needed")
     if not proposal.halts_itself:
         total, confirmed = proposal.total_power, proposal.confirmed_power
         enough = more_than_two_thirds(confirmed, total)
