@@ -14,11 +14,14 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from console.errors import ConsoleError
-from console.model import ChainView, NetworkIdentity, NodeStatus, ParentIntent, Snapshot, upgrade_of
+from console.model import ChainView, NetworkIdentity, NodeStatus, ParentIntent, Snapshot, close_watch, upgrade_of
 from console.settings import NetworkSettings, NodeSettings
 
 POLL_S = 1.0
 """Seconds from one reading of the chain to the next: at most one CometBFT call per node per second."""
+
+CLOSE = 2
+"""How much oftener chain and controller are read around an upgrade; each node is still asked at most once a second."""
 
 DEADLINE_S = 10.0
 """Seconds that one reading of a half may take in all; each request in it has its own, shorter deadline."""
@@ -186,7 +189,13 @@ class Observer:
             started = self._monotonic()
             await self._read_chain(halves)
             changed.set()
-            await asyncio.sleep(max(0.0, self._poll_s - (self._monotonic() - started)))
+            await asyncio.sleep(max(0.0, self._pace_s(halves) - (self._monotonic() - started)))
+
+    def _pace_s(self, halves: _Halves) -> float:
+        """Seconds from one reading to the next: fewer while an upgrade is watched closely."""
+        chain = halves.chain
+        closely = chain is not None and close_watch(chain, chain.height, self._clock()) is not None
+        return self._poll_s / CLOSE if closely else self._poll_s
 
     async def _read_chain(self, halves: _Halves) -> None:
         try:
@@ -226,8 +235,9 @@ class Observer:
     async def _check_controller(self, halves: _Halves, changed: asyncio.Event) -> None:
         # A quiet subscription is either a quiet node or a controller that hangs: ask.
         while True:
-            await asyncio.sleep(self._poll_s)
-            if halves.subscribed and self._monotonic() - halves.node_at >= 2 * self._poll_s:
+            pace_s = self._pace_s(halves)
+            await asyncio.sleep(pace_s)
+            if halves.subscribed and self._monotonic() - halves.node_at >= 2 * pace_s:
                 await self._ask_controller(halves)
                 changed.set()
 
