@@ -12,11 +12,13 @@ from console.checks.network_wide import (
     active_set,
     block_production,
     ethereum_moves,
+    fleet_versions,
     parent_finality_moves,
     same_app_hash,
     versions,
 )
 from console.checks.success import judged as success_finding
+from console.checks.telling import together
 from console.errors import ChainError, InputError
 from console.files import write_durably
 from console.model import (
@@ -31,6 +33,7 @@ from console.model import (
     upgrade_success,
 )
 from console.model.procedure import skipped
+from console.operations.fleet import FleetReader
 from console.operations.revert_proposal import release_before, revert_draft
 from console.procedures.here import checks
 from console.procedures.step import Parameter, Procedure, Step, StepContext
@@ -69,7 +72,10 @@ def _upgrade(context: StepContext, snapshot: Snapshot) -> tuple[ChainView, Propo
 
 async def _versions(context: StepContext) -> Finding:
     chain, proposal, _ = _upgrade(context, await context.snapshot())
-    return versions(chain, proposal)
+    told = versions(chain, proposal)
+    if not context.network.nodes:
+        return told
+    return together((told, fleet_versions(await FleetReader(context.network).read())), told.sentence)
 
 
 async def _production(context: StepContext) -> Finding:
@@ -161,7 +167,8 @@ def _network(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step
                 "Validator Versions",
                 "Check what everybody runs",
                 "What each validator confirmed on chain; where there is no registry, what the nodes that answer"
-                " say of their application. CometBFT's own version is not the release's.",
+                " say of their application. Of our own nodes, what their controllers execute, by hash. CometBFT's own"
+                " version is not the release's.",
                 _versions,
                 60.0,
             ),
