@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from console.errors import ConsoleError
-from console.model import ChainView, NetworkIdentity, NodeStatus, Snapshot, close_watch, upgrade_of
+from console.model import ChainView, NetworkIdentity, NodeStatus, ParentIntent, Snapshot, close_watch, upgrade_of
 from console.settings import NetworkSettings, NodeSettings
 
 POLL_S = 1.0
@@ -78,6 +78,18 @@ class _Halves:
     subscribed: bool = False
 
 
+class ParentReader(Protocol):
+    """What the observer needs of `console.operations.parent_watch.ParentWatch`."""
+
+    def latest(self) -> ParentIntent | None:
+        """What is known now, at once."""
+        ...
+
+    async def settled(self) -> ParentIntent | None:
+        """The same, once it was read or took too long."""
+        ...
+
+
 class Observer:
     """Polls the chain, follows the controller, and tells each change once.
 
@@ -87,6 +99,7 @@ class Observer:
         chain: Reads the chain.
         controller: Reads the node's controller; None when there is no node.
         journalled: Gives the node's last journalled status while its controller is down; may block for milliseconds.
+        parent: Reads what the network above intends, beside everything else; None where there is none.
         clock: Unix seconds.
         monotonic: Seconds that only grow.
         poll_s: Seconds between two readings of the chain.
@@ -101,6 +114,7 @@ class Observer:
         controller: ControllerReader | None,
         *,
         journalled: Callable[[], NodeStatus | None] = lambda: None,
+        parent: ParentReader | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         poll_s: float = POLL_S,
@@ -111,6 +125,7 @@ class Observer:
         self._chain = chain
         self._controller = controller
         self._journalled = journalled
+        self._parent = parent
         self._clock = clock
         self._monotonic = monotonic
         self._poll_s = poll_s
@@ -122,6 +137,8 @@ class Observer:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._read_chain(halves))
             group.create_task(self._ask_controller(halves))
+            if self._parent is not None:
+                group.create_task(self._parent.settled())
         return self._picture(halves)
 
     async def snapshots(self) -> AsyncGenerator[Snapshot, None]:
@@ -274,6 +291,7 @@ class Observer:
             upgrade=upgrade_of(chain, node, height),
             age_s=max(ages, default=None),
             taken_at=self._clock(),
+            parent=None if self._parent is None else self._parent.latest(),
         )
 
 
@@ -310,8 +328,19 @@ def _content(snapshot: Snapshot) -> tuple[object, ...]:
         node = replace(node, height_age_s=None)
     # Numbers in a sentence are ages ("plans are 5s old"), or counts of what the values beside it hold.
     problem = _NUMBERS.sub("", snapshot.chain_problem)
+    parent = snapshot.parent
+    if parent is not None:
+        # It moves with every block of the parent; what it means is reckoned when it is shown.
+        parent = replace(parent, height=0, block_time_s=None, read_at=0.0)
     timeless = replace(
-        snapshot, chain=chain, chain_problem=problem, node=node, height_age_s=None, age_s=None, taken_at=0.0
+        snapshot,
+        parent=parent,
+        chain=chain,
+        chain_problem=problem,
+        node=node,
+        height_age_s=None,
+        age_s=None,
+        taken_at=0.0,
     )
     flags = [stale(snapshot.height_age_s), stale(snapshot.age_s)]
     if snapshot.chain is not None:

@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from console.model.cosmos import ModuleVersion as ModuleVersion
     from console.model.course import Course as Course
     from console.model.course import Trend as Trend
+    from console.model.cross_subnet import ParentIntent as ParentIntent
+    from console.model.cross_subnet import SafeHeights as SafeHeights
+    from console.model.cross_subnet import outside as outside
     from console.model.crossing import Back as Back
     from console.model.crossing import RoundVotes as RoundVotes
     from console.model.crossing import at_its_halt as at_its_halt
@@ -176,6 +179,7 @@ _PARTS = {
     ),
     "cosmos": "ApplicationVersion CosmosFacts ModuleVersion",
     "course": "Course Trend",
+    "cross_subnet": "ParentIntent SafeHeights outside",
     "crossing": "Back RoundVotes at_its_halt missed_its_halt power_back",
     "events": "Event events_between remembered",
     "fetching": "Fetching",

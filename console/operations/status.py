@@ -13,6 +13,7 @@ from console.model import (
     FailureCode,
     Fetching,
     NodeStatus,
+    ParentIntent,
     Proof,
     Proposal,
     Snapshot,
@@ -58,7 +59,31 @@ def status_document(snapshot: Snapshot) -> dict[str, Any]:
         "stalled": None if chain is None else _stalled(chain.stalled),
         "close_watch": _close_watch(close_watch_of(snapshot)),
         "age_s": _seconds(snapshot.age_s),
+        **({} if snapshot.parent is None else {"parent": _parent(snapshot, snapshot.parent)}),
         **({} if chain is None or chain.cosmos is None else {"cosmos": cosmos_document(chain, chain.cosmos)}),
+    }
+
+
+def _parent(snapshot: Snapshot, parent: ParentIntent) -> dict[str, Any]:
+    """What the network above intends, and between which heights an upgrade here goes with it."""
+    return {
+        "name": parent.network,
+        "height": parent.height or None,
+        "problem": parent.problem or None,
+        "bounds": [
+            {
+                "proposal": each.upgrade.number,
+                "name": each.upgrade.name,
+                "status": each.upgrade.status.name.lower(),
+                "parent_height": each.upgrade.target_height,
+                "parent_closes_at": each.upgrade.closes_at,
+                "release": each.upgrade.window.release or None,
+                "first_safe_height": each.first,
+                "last_safe_height": each.last,
+                "left_s": _seconds(each.left_s),
+            }
+            for each in snapshot.safe_heights
+        ],
     }
 
 
