@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from console.model import NodeVerb
 
-MODE_NAMES = ("overview", "proposals", "validators", "node", "logs", "audit")
+MODE_NAMES = ("overview", "proposals", "validators", "node", "logs", "audit", "fleet")
 """The top-level views, in the order of their number keys."""
 
 VIEW_NAMES = (*MODE_NAMES, "proposal")
@@ -94,6 +94,7 @@ _VIEWS: tuple[Action, ...] = (
     ),
     Action("show_logs", "5", "Logs", "The node's and the controller's log."),
     Action("show_audit", "6", "Audit", "What was decided and done: the journal, and what was signed here."),
+    Action("show_fleet", "8", "Fleet", "Every node of the network in the settings, here and over SSH."),
 )
 
 _LOGS = ("logs",)

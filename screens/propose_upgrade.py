@@ -247,7 +247,8 @@ class ProposeUpgradeScreen(Dialog[int | None]):
             return window_hint(value, values["height"], self._known)
         if row.switch:
             if value != "yes":
-                return Content("")
+                usual = "no: an upgrade is scheduled" if row.name == "cancels" else "no: the usual time"
+                return Content.styled(usual, MUTED)
             words = {
                 "cancels": "the plan that the chain has scheduled is taken back once this passed",
                 "expedited": "EXPEDITED: everybody is told that this vote is shorter than usual",

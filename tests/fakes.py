@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from dataclasses import replace
 
 from console.errors import ConsoleError, InputError
@@ -21,6 +21,7 @@ from console.model import (
     ChainMessage,
     ChainView,
     Crossing,
+    FleetNode,
     Governance,
     JournalEntry,
     KnownRelease,
@@ -555,6 +556,8 @@ class FakeSession:
         self.known_release = a_release()
         self.tree = node_fakes.a_tree()
         self.storage = node_fakes.a_storage()
+        self.fleet_nodes = node_fakes.a_fleet()
+        self.fleet_feed: asyncio.Queue[tuple[FleetNode, ...]] | None = None
         self.journal = node_fakes.JOURNAL
         self.looks = 0
         self.storage_reads = 0
@@ -723,6 +726,13 @@ class FakeSession:
         self.looks += 1
         self._raise_of_node()
         return self.tree
+
+    async def fleet(self) -> AsyncGenerator[tuple[FleetNode, ...], None]:
+        self._raise_of_node()
+        self.fleet_feed = asyncio.Queue()
+        yield self.fleet_nodes
+        while True:
+            yield await self.fleet_feed.get()
 
     async def node_storage(self) -> NodeStorage:
         self.storage_reads += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from console.errors import InputError
@@ -14,6 +14,7 @@ from console.model import (
     AuditCheck,
     AuditReading,
     CallOutcome,
+    FleetNode,
     Governance,
     InsideReading,
     JournalEntry,
@@ -178,6 +179,11 @@ class SilentSession:
     async def node_timeline(self) -> tuple[JournalEntry, ...]:
         """Raises InputError."""
         self._refuse()
+
+    async def fleet(self) -> AsyncGenerator[tuple[FleetNode, ...], None]:
+        """Raises InputError."""
+        self._refuse()
+        yield ()
 
     async def release(self) -> KnownRelease:
         """Raises InputError."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from console.maintenance import MaintenanceWindow
     from console.model import (
         CallOutcome,
+        FleetNode,
         Governance,
         JournalEntry,
         KnownRelease,
@@ -333,6 +334,14 @@ class ConsoleSession:
     async def node_timeline(self) -> tuple[JournalEntry, ...]:
         """The newest entries of its controller's journal. Raises InputError: there is no node; JournalError."""
         return await asyncio.to_thread((await self._looked_inside()).timeline)
+
+    async def fleet(self) -> AsyncGenerator[tuple[FleetNode, ...], None]:
+        """Yield what is known of every node in the settings, at each answer, until closed."""
+        from console.operations.fleet import FleetReader
+
+        async with aclosing(FleetReader((await self._connect_aside()).network, self._clock).follow()) as told:
+            async for nodes in told:
+                yield nodes
 
     async def release(self) -> KnownRelease:
         """What is verified of the newest plan's release; raises ControllerDown, or NodeError where it cannot tell."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from console.hand_lock import HandLock
@@ -12,6 +12,7 @@ from console.model import (
     AuditCheck,
     AuditReading,
     CallOutcome,
+    FleetNode,
     Governance,
     JournalEntry,
     KnownRelease,
@@ -230,6 +231,10 @@ class Session(Protocol):
 
     async def node_timeline(self) -> tuple[JournalEntry, ...]:
         """The newest entries of the controller's journal, newest first. Raises ConsoleError."""
+        ...
+
+    def fleet(self) -> AsyncGenerator[tuple[FleetNode, ...], None]:
+        """Yield what is known of every node in the settings, at each answer, until closed. Raises ConsoleError."""
         ...
 
     async def release(self) -> KnownRelease:

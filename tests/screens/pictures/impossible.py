@@ -13,6 +13,7 @@ from screens.bring_up import BringUpScreen
 from screens.copy import CopyScreen
 from screens.cuts import CutsScreen
 from screens.details import DetailsScreen
+from screens.fleet import FleetScreen
 from screens.help import HelpScreen
 from screens.leave import QuitScreen
 from screens.logs import LogsScreen
@@ -51,6 +52,7 @@ IMPOSSIBLE: dict[type[Screen[Any]], Reasons] = {
         **_not(_OF_FILES, State.STALE, State.HALTED, State.WAITING_FOR_QUORUM),
         State.LOADING: "it shows what is read so far a tenth of a second after it opens",
     },
+    FleetScreen: _not("it shows what controllers say; how the chain stands is told by its status line", *_AGED),
     BringUpScreen: {
         **_not("nothing of the network is known before it is up", *_AGED, State.DISCONNECTED),
         **_not("it opens with the first step of the start", State.USUAL, State.EMPTY),
