@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from console.procedures.announcements import ANNOUNCE
+from console.procedures.chain_upgrade import CHAIN_UPGRADE
 from console.procedures.configuration import CONFIGURATION
 from console.procedures.hotfix import HOTFIX
 from console.procedures.look import LOOK
@@ -29,6 +30,7 @@ BUILT_IN: tuple[Procedure, ...] = (
     VERIFY_PROVIDER,
     VERIFY_NETWORK,
     ROLLING,
+    CHAIN_UPGRADE,
     PATCH,
     CONFIGURATION,
     HOTFIX,
