@@ -19,7 +19,7 @@ from console.actions import PALETTE
 from console.actions import action as registered
 from console.model import Course
 from console.network_table import DEVNET
-from screens.bindings import LOCKED_REASON, bindings_everywhere, refusal, refusal_of_hands
+from screens.bindings import LOCKED_REASON, absent, bindings_everywhere, refusal, refusal_of_hands
 from screens.mode import ModeScreen
 from screens.switching import SwitchingApp
 from screens.terminal import DrawnTerminal
@@ -126,6 +126,8 @@ class ActingApp(SwitchingApp):
         if entry.everywhere:
             # It says itself why not, over dialogs as well, where no view could.
             return True
+        if absent(entry, self.snapshot):
+            return False
         return None if refusal(entry, self.session, self.snapshot, self.past) else True
 
     def action_show_overview(self) -> None:

@@ -27,6 +27,11 @@ _BAR = 60
 _MOST_BINARIES = 12
 
 
+def ballot_lines(reading: Reading) -> list[Content]:
+    """All of it under each other, what decides first."""
+    return [*_what(reading), *_when(reading), *ballot_right(reading), *_says(reading)]
+
+
 def ballot_left(reading: Reading) -> list[Content]:
     """Of two columns the left one: what it is, when it comes, and what it says of itself."""
     return [*_what(reading), *_when(reading), *_says(reading)]
@@ -88,7 +93,7 @@ def _what(reading: Reading) -> Iterator[Content]:
             yield field("proposer", proposal.proposer)
         if ballot.messages > 1:
             more = ballot.messages - 1
-            yield field("with it", f"{more} further message{'' if more == 1 else 's'} of another kind", WARN)
+            yield field("with it", f"{more} further message{' is' if more == 1 else 's are'} run", WARN)
         if ballot.failed_reason:
             yield field("failed", ballot.failed_reason, BAD)
     yield from _binaries(proposal)
@@ -139,9 +144,9 @@ def _when(reading: Reading) -> Iterator[Content]:
     if ballot is not None:
         yield field("submitted", UNKNOWN if ballot.submitted_at is None else wall_clock(ballot.submitted_at, now))
         if proposal.status is ProposalStatus.DEPOSIT:
-            yield field("deposit", f"until {until_words(ballot.deposit_ends_at, now)}")
+            yield field("time", f"for the deposit {until_words(ballot.deposit_ends_at, now)}")
         if ballot.voting_ends_at is not None and proposal.status is not ProposalStatus.DEPOSIT:
-            yield field("vote", f"until {until_words(ballot.voting_ends_at, now)}")
+            yield field("vote ends", until_words(ballot.voting_ends_at, now))
     yield Content("")
 
 

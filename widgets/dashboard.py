@@ -94,7 +94,7 @@ class ReadinessPanel(SnapshotPanel):
         lines = [
             power_bar((Share(answers, "█", GOOD),), needed, total, min(self.size.width, 76)),
             Content(
-                f"{answers} of {total} power answers here; more than 2/3 is {needed}, {total - needed} may be missing"
+                f"{answers:,} of {total:,} power answers here; {needed:,} is enough, {total - needed:,} may be missing"
             ),
             Content.assemble(
                 f"{len(chain.validators)} active, {len(outside)} outside: ",

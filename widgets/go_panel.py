@@ -34,7 +34,8 @@ def power_terms(upgrade: Upgrade, told: str = "") -> list[Term]:
     reckoning = upgrade.reckoning
     terms = [Term("✓" if term.holds else "✗", term.text) for term in reckoning.terms if term.text != told]
     if reckoning.go and reckoning.terms:
-        terms.append(Term("·", f"{spare_words(reckoning)} may still fail"))
+        late = "stay behind" if upgrade.proposal.halts_itself else "still fail"
+        terms.append(Term("·", f"{spare_words(reckoning)} may {late}"))
     return terms
 
 
@@ -42,8 +43,8 @@ def spare_words(reckoning: Reckoning) -> str:
     """The power that may still fail; in both weights where they differ."""
     registry, consensus = reckoning.registry_may_fail, reckoning.consensus_may_fail
     if consensus is None or consensus == registry:
-        return f"up to {registry} power"
-    return f"up to {registry} power in the registry, {consensus} in consensus"
+        return f"up to {count(registry)} power"
+    return f"up to {count(registry)} power in the registry, {count(consensus)} in consensus"
 
 
 def crossing_terms(chain: ChainView, proposal: Proposal) -> list[Term]:
@@ -56,7 +57,7 @@ def crossing_terms(chain: ChainView, proposal: Proposal) -> list[Term]:
     missing = "✗" if over else "·"
     up = Term(
         "✓" if back.power >= back.needed else missing,
-        f"{'up' if over else 'back'} {back.power} of {back.total} power, {back.needed} needed",
+        f"{'up' if over else 'back'} {back.words}, {count(back.needed)} needed",
     )
     if proposal.halts_itself:
         # Nobody confirms to a chain that decides by itself.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from console.model import (
+    Back,
     ChainView,
     Crossing,
     Proposal,
@@ -115,7 +116,7 @@ def _answering(chain: ChainView) -> str:
     there = {node.consensus_address for node in chain.nodes if node.reachable}
     total = sum(validator.power for validator in chain.validators)
     part = sum(validator.power for validator in chain.validators if validator.consensus_address in there)
-    return f"{part} of {total} power answers, {2 * total // 3 + 1} needed for a block"
+    return f"{count(part)} of {count(total)} power answers, {count(2 * total // 3 + 1)} needed for a block"
 
 
 def _stalled(snapshot: Snapshot, now: float) -> bool:
@@ -226,8 +227,7 @@ def _after_target(snapshot: Snapshot, chain: ChainView, proposal: Proposal, now:
         return Outlook(
             Phase.HALTED,
             f"HALTED · {proposal.name} · block {count(target)}",
-            f"0/{back.total}",
-            ("power", "back"),
+            *_meter(back),
             when,
             f"Nodes stop before executing block {count(target)} and{verdict} start {proposal.name}.",
             "warning",
@@ -235,13 +235,22 @@ def _after_target(snapshot: Snapshot, chain: ChainView, proposal: Proposal, now:
     return Outlook(
         Phase.WAITING_FOR_QUORUM,
         f"WAITING FOR QUORUM · block {count(target + 1)}",
-        f"{back.power}/{back.total}",
-        ("power", "back"),
+        *_meter(back),
         when,
-        f"{back.power} of {back.total} power is back with {proposal.name}, {back.needed} needed to commit "
-        f"block {count(target + 1)}.",
+        f"{back.words} is back with {proposal.name}, {count(back.needed)} needed to commit block {count(target + 1)}.",
         "warning",
     )
+
+
+def _meter(back: Back) -> tuple[str, tuple[str, str]]:
+    """The power that is back in large glyphs, and its caption; in percent where the numbers have many digits."""
+    if back.total < _LARGE:
+        return f"{back.power}/{back.total}", ("power", "back")
+    # The share that is enough rounded up, what is there rounded down: it never reads as enough when it is not.
+    return f"{back.power * 100 // back.total}/{-(-back.needed * 100 // back.total)}", ("% of power", "back")
+
+
+_LARGE = 100_000
 
 
 def _aborted_together(snapshot: Snapshot, proposal: Proposal) -> bool:

@@ -20,7 +20,7 @@ from console.model import (
     power_needed,
 )
 from console.text import shortened
-from widgets.ballot_report import ballot_left, ballot_right, ballot_summary
+from widgets.ballot_report import ballot_left, ballot_lines, ballot_right, ballot_summary
 from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN
 from widgets.moments import UNKNOWN, count, power_words
 from widgets.power_bar import Share, power_bar
@@ -34,7 +34,7 @@ _INDENT = " " * 10
 def report_lines(reading: Reading) -> list[Content]:
     """All of it under each other, what decides first."""
     if reading.proposal.halts_itself:
-        return [*ballot_left(reading), *ballot_right(reading)]
+        return ballot_lines(reading)
     return [*_what(reading), *_when(reading), *right_lines(reading), *_linked(reading), *_timeline(reading)]
 
 

@@ -174,7 +174,7 @@ def _with_its_stake(state: str, tone: str, validator: Validator) -> tuple[str, s
     if stake is not None and (stake.jailed or not validator.power):
         return stake_words(validator), stake_tone(validator)
     if stake is not None and misses_much(stake) and not tone:
-        return f"{state}, misses blocks", "warn"
+        return "misses blocks", "warn"
     return state, tone
 
 

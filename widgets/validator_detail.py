@@ -130,12 +130,18 @@ def _staked(shown: Shown) -> list[Content]:
     jailed = jail_words(stake, shown.now)
     style = {"bad": BAD, "warn": WARN}.get(stake_tone(validator), "")
     lines += [
-        _field("operator", str(stake.operator)),
+        *_operator(str(stake.operator), shown.width),
         _field("tokens", f"{count(stake.tokens)}, {stake.bond.value}"),
         _field("state", (f"{stake_words(validator)}{f': {jailed}' if jailed else ''}", style)),
         _field("missed", f"{missed_words(stake)} blocks"),
     ]
     return lines
+
+
+def _operator(address: str, width: int) -> list[Content]:
+    """An operator address whole, below its name where it has no room beside it."""
+    whole = _field("operator", address)
+    return [whole] if whole.cell_length <= width else [_field("operator"), Content(f" {address}")]
 
 
 def _weights(shown: Shown, said: ValidatorReadiness | None) -> list[Content]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from console.model import Ballot, ProposalStatus, Snapshot, Upgrade
+from console.model import Ballot, Proposal, ProposalStatus, Snapshot, Upgrade
 from console.text import duration
 from widgets.ballot_words import deposit_words, outcome_words
 from widgets.moments import CLOCK_SIGN, UNKNOWN, chain_age, count, wall_clock
@@ -30,11 +30,7 @@ def voted_on(snapshot: Snapshot, upgrade: Upgrade, now: float) -> Outlook:
     number, unit = _left(ends, now)
     late = _comes_too_early(snapshot, upgrade, ballot)
     old = f"{CLOCK_SIGN} " if chain_age(snapshot.chain, snapshot.taken_at, now).stale else ""
-    sentence = late or (
-        f"{_capital(outcome_words(ballot))}. Then the chain stops for it at block {count(proposal.target_height)}."
-        if voting
-        else f"Deposited: {deposit_words(ballot)}."
-    )
+    sentence = late or (_vote_sentence(proposal, ballot) if voting else f"Deposited: {deposit_words(ballot)}.")
     return Outlook(
         Phase.VOTING,
         title,
@@ -46,8 +42,10 @@ def voted_on(snapshot: Snapshot, upgrade: Upgrade, now: float) -> Outlook:
     )
 
 
-def _capital(words: str) -> str:
-    return f"{words[:1].upper()}{words[1:]}"
+def _vote_sentence(proposal: Proposal, ballot: Ballot) -> str:
+    words = outcome_words(ballot)
+    then = f"; the chain would stop for it at block {count(proposal.target_height)}" if ballot.passes else ""
+    return f"{words[:1].upper()}{words[1:]}{then}."
 
 
 def _left(ends: float | None, now: float) -> tuple[str, str]:

@@ -167,8 +167,8 @@ def _lines_of_the_halt(upgrade: Upgrade, chain: ChainView) -> list[str]:
     waiting = sum(1 for node in chain.nodes if at_its_halt(node, proposal))
     nodes = f"{waiting} of {len(chain.nodes)} nodes stand at their halt"
     return wrapped(
-        f"The chain stops before executing block {proposal.target_height}: {back.power} of {back.total} power is back"
-        f" with {proposal.name}, {back.needed} is needed; {nodes}."
+        f"The chain stops before executing block {proposal.target_height}: {back.words} is back"
+        f" with {proposal.name}, {back.needed:,} is needed; {nodes}."
     )
 
 

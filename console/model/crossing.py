@@ -48,6 +48,11 @@ class Back:
         """Whether block H+1 can be made."""
         return more_than_two_thirds(self.power, self.total)
 
+    @property
+    def words(self) -> str:
+        """`9 of 11 power`, with thousands marked."""
+        return f"{self.power:,} of {self.total:,} power"
+
 
 def power_back(chain: ChainView, target_height: int, proposal: Proposal | None = None) -> Back:
     """The power that is back and can vote on H+1.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from console.procedures.announcements import ANNOUNCE
+from console.procedures.chain_upgrade import CHAIN_UPGRADE
 from console.procedures.hotfix import HOTFIX
 from console.procedures.look import LOOK
 from console.procedures.model import MODEL
@@ -27,6 +28,7 @@ BUILT_IN: tuple[Procedure, ...] = (
     VERIFY_PROVIDER,
     VERIFY_NETWORK,
     ROLLING,
+    CHAIN_UPGRADE,
     HOTFIX,
     ROLLBACK,
     ROLLBACK_STATE,
