@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from console.model import NodeVerb
 
-MODE_NAMES = ("overview", "proposals", "validators", "node", "logs", "audit")
+MODE_NAMES = ("overview", "proposals", "validators", "node", "logs", "audit", "fleet")
 """The top-level views, in the order of their number keys."""
 
 VIEW_NAMES = (*MODE_NAMES, "proposal")
@@ -94,6 +94,7 @@ _VIEWS: tuple[Action, ...] = (
     ),
     Action("show_logs", "5", "Logs", "The node's and the controller's log."),
     Action("show_audit", "6", "Audit", "What was decided and done: the journal, and what was signed here."),
+    Action("show_fleet", "8", "Fleet", "Every node of the network in the settings, here and over SSH."),
 )
 
 _LOGS = ("logs",)
@@ -173,7 +174,17 @@ _OF_VALIDATORS: tuple[Action, ...] = (
 )
 
 _OF_ONE_PROPOSAL: tuple[Action, ...] = (
-    Action("vote", "t", "Vote", "Vote yes or no on this proposal.", _ONE, _ONE, changes=True, local=True),
+    Action("vote", "t", "Vote", "Vote on this proposal.", _ONE, _ONE, changes=True, local=True),
+    Action(
+        "deposit",
+        "m",
+        "Deposit",
+        "Add to the deposit of a Cosmos chain's proposal.",
+        _ONE,
+        _ONE,
+        changes=True,
+        local=True,
+    ),
     Action(
         "finalize", "f", "Finalize", "Store that the vote was lost or ran out.", _ONE, _ONE, changes=True, local=True
     ),
@@ -201,7 +212,14 @@ _OF_ONE_PROPOSAL: tuple[Action, ...] = (
         local=True,
     ),
     Action(
-        "cancel", "c", "Cancel", "Withdraw your proposal before anybody voted.", _ONE, _ONE, changes=True, local=True
+        "cancel",
+        "c",
+        "Cancel",
+        "Withdraw your own proposal: of a registry before anybody voted.",
+        _ONE,
+        _ONE,
+        changes=True,
+        local=True,
     ),
     Action("expire", "z", "Expire", "Store that it ran out of time.", _ONE, _ONE, changes=True, local=True),
     Action(

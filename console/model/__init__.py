@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from console.model.agreement import Agreement as Agreement
     from console.model.agreement import AgreementState as AgreementState
+    from console.model.around_upgrade import CloseWatch as CloseWatch
+    from console.model.around_upgrade import close_watch as close_watch
+    from console.model.around_upgrade import close_watch_of as close_watch_of
     from console.model.audit import AuditCheck as AuditCheck
     from console.model.audit import AuditEntry as AuditEntry
     from console.model.audit import AuditKind as AuditKind
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from console.model.chain_message import ChainMessage as ChainMessage
     from console.model.chain_message import DaemonRole as DaemonRole
     from console.model.chain_message import MessageReview as MessageReview
+    from console.model.chain_message import Reviewed as Reviewed
+    from console.model.chain_message import Said as Said
     from console.model.contracts import NOBODY as NOBODY
     from console.model.contracts import CodeVerdict as CodeVerdict
     from console.model.contracts import CutAction as CutAction
@@ -40,8 +45,12 @@ if TYPE_CHECKING:
     from console.model.cosmos import ModuleVersion as ModuleVersion
     from console.model.course import Course as Course
     from console.model.course import Trend as Trend
+    from console.model.cross_subnet import ParentIntent as ParentIntent
+    from console.model.cross_subnet import SafeHeights as SafeHeights
+    from console.model.cross_subnet import outside as outside
     from console.model.crossing import Back as Back
     from console.model.crossing import RoundVotes as RoundVotes
+    from console.model.crossing import at_its_halt as at_its_halt
     from console.model.crossing import missed_its_halt as missed_its_halt
     from console.model.crossing import power_back as power_back
     from console.model.events import Event as Event
@@ -50,6 +59,7 @@ if TYPE_CHECKING:
     from console.model.fetching import Fetching as Fetching
     from console.model.fleet import FleetNode as FleetNode
     from console.model.fleet import OwnConsensus as OwnConsensus
+    from console.model.fleet import last_word as last_word
     from console.model.go import GoTerm as GoTerm
     from console.model.go import Reckoning as Reckoning
     from console.model.go import reckon as reckon
@@ -161,17 +171,19 @@ _PARTS = {
     "agreement": "Agreement AgreementState",
     "audit": "AuditCheck AuditEntry AuditKind AuditReading",
     "ballot": "Ballot Coin Tally VoteRules",
-    "chain_message": "ChainMessage DaemonRole MessageReview",
+    "around_upgrade": "CloseWatch close_watch close_watch_of",
+    "chain_message": "ChainMessage DaemonRole MessageReview Reviewed Said",
     "contracts": (
         "NOBODY CodeVerdict CutAction CutCheck CutReview CutWatch DiamondView Facet FacetChange FacetCut "
         "LinkedReview Selector Upgradable"
     ),
     "cosmos": "ApplicationVersion CosmosFacts ModuleVersion",
     "course": "Course Trend",
-    "crossing": "Back RoundVotes missed_its_halt power_back",
+    "cross_subnet": "ParentIntent SafeHeights outside",
+    "crossing": "Back RoundVotes at_its_halt missed_its_halt power_back",
     "events": "Event events_between remembered",
     "fetching": "Fetching",
-    "fleet": "FleetNode OwnConsensus",
+    "fleet": "FleetNode OwnConsensus last_word",
     "go": "GoTerm Reckoning reckon",
     "governance": (
         "Approval ApprovalKind CallOutcome CallReview Choice Governance HaltCode LinkedCall RegistryCall "

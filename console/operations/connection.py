@@ -11,7 +11,9 @@ from console.maintenance import MaintenanceWindow
 from console.model import (
     CallOutcome,
     CallReview,
+    ChainMessage,
     Governance,
+    MessageReview,
     RegistryCall,
     RegistryRules,
     SigningRecord,
@@ -54,6 +56,17 @@ class CallSender(Protocol):
     async def send(self, review: CallReview) -> CallOutcome: ...
 
 
+class MessageSender(Protocol):
+    """How something is said to a Cosmos chain: `console.operations.chain_daemon.DaemonMessages`."""
+
+    @property
+    def proposals_form(self) -> str: ...
+    async def sdk_version(self) -> tuple[int, int] | None: ...
+    async def authority(self) -> str: ...
+    async def review(self, message: ChainMessage) -> MessageReview: ...
+    async def send(self, review: MessageReview) -> CallOutcome: ...
+
+
 class SnapshotSource(Protocol):
     """What a session needs of the observer."""
 
@@ -77,6 +90,8 @@ class Connection:
     """Sends from the node's operator key; None when there is no node."""
     governance: GovernanceSource
     calls: CallSender
+    messages: MessageSender | None
+    """On a Cosmos chain; None where a registry is called."""
     commits: CommitSource
     traffic: TrafficSource
     own_windows: tuple[MaintenanceWindow, ...]

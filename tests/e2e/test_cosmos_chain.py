@@ -8,17 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.cosmos_network import CHAIN_ID, CosmosNetwork, Periods, cancel, cosmos_network, older_content
+from tests.cosmos_network import CHAIN_ID, CosmosNetwork, cancel, cosmos_network, older_content, quick
 from tests.peers import COSMOS_V2, require
 
 pytestmark = [pytest.mark.e2e, pytest.mark.peer, pytest.mark.timeout(300)]
 
-QUICK = Periods(block_s=0.4, voting_s=6, expedited_s=4)
-
 
 def test_a_plan_is_cancelled_and_another_halts_living_nodes_until_the_new_binary_runs(tmp_path: Path) -> None:
     newer = require(COSMOS_V2)
-    with cosmos_network(tmp_path / "net", periods=QUICK) as network:
+    with cosmos_network(tmp_path / "net", periods=quick()) as network:
         status = network.rpc("val1", "status")
         assert status["node_info"]["network"] == CHAIN_ID
         network.propose(older_content("v9", network.height() + 500), title="v9", deposit=1000)
