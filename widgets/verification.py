@@ -14,12 +14,17 @@ from console.model import (
     ProposalStatus,
     ReleaseKind,
     Snapshot,
+    SuccessMeasure,
     ValidatorReadiness,
     Verdict,
     more_than_two_thirds,
     power_back,
     power_needed,
+    seconds_past,
+    upgrade_success,
 )
+from console.model.success_rule import PERCENT
+from console.text import percent, shortened
 from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, stacked
 from widgets.go_panel import Term, term_line
 from widgets.moments import CLOCK_SIGN, UNKNOWN, chain_age, count
@@ -40,8 +45,23 @@ def verification_terms(snapshot: Snapshot) -> list[Term]:
     if chain is None or upgrade is None:
         return []
     terms = list(_terms(chain, upgrade.proposal, snapshot.height or chain.height))
+    terms += _success_terms(chain, upgrade.proposal, snapshot.taken_at)
     own = None if snapshot.node is None else _own_term(snapshot.node, upgrade.proposal, snapshot.node_problem)
     return terms if own is None else [*terms, own]
+
+
+def _success_terms(chain: ChainView, proposal: Proposal, now: float) -> Iterator[Term]:
+    """The 95 % rule where it is broken, and what is prepared then (docs/verification.md)."""
+    success = upgrade_success(chain, proposal, seconds_past(chain, proposal.target_height, now))
+    if success is None or success.measure not in _PREPARES:
+        return
+    names = ", ".join(shortened(str(each.moniker) or each.address, 12) for each in success.missing[:2])
+    more = f" +{len(success.missing) - 2}" if len(success.missing) > 2 else ""
+    yield Term("✗", f"{percent(success.power, success.total)}, below {PERCENT} %: {names}{more} missing")
+    yield Term("·", f"verify-network prepares {_PREPARES[success.measure]}")
+
+
+_PREPARES = {SuccessMeasure.PREPARE_ABORT: "an abort", SuccessMeasure.PREPARE_REVERT: "a revert"}
 
 
 def _own_term(node: NodeStatus, proposal: Proposal, problem: str) -> Term | None:

@@ -128,7 +128,8 @@ def review_lines(review: MessageReview) -> list[str]:
 async def saying(target: Target, key: str = "") -> AsyncIterator[DaemonMessages]:
     """What says something to a chain from the command line; closed at the end."""
     from console.chain.signing import PlainTerminal
-    from console.cli.sources import chain_of, daemon_messages
+    from console.cli.sources import daemon_messages
+    from console.operations.chains import chain_of
 
     chain = chain_of(target.network)
     messages = daemon_messages(target, chain, PlainTerminal(), key)

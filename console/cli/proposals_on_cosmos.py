@@ -8,10 +8,11 @@ import textwrap
 import time
 
 from console.cli.printing import complain, print_json
-from console.cli.sources import Target, chain_of, governance_of, load_target
+from console.cli.sources import Target, governance_of, load_target
 from console.errors import ConsoleError, EndpointDown, InputError
 from console.model import Ballot, ChainView, Choice, Governance, Proposal, ProposalStatus
 from console.model.ballot import rule_words, share_words
+from console.operations.chains import chain_of
 from console.operations.status import gov_proposal_document
 from console.text import duration, shortened, utc
 from widgets.ballot_words import coins_words, deposit_words, outcome_words, shares_line, stage_line, turnout_line

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from console.errors import ConsoleError, ControllerDown, DevnetError
 from console.settings import (
@@ -24,23 +24,14 @@ from console.settings import (
 
 if TYPE_CHECKING:
     from console.hand_lock import HandLock
-    from console.model import ChainView, Proposal, Snapshot
+    from console.model import Proposal, Snapshot
     from console.observer import Observer
     from console.operations.chain_daemon import DaemonMessages
+    from console.operations.chains import Chain
     from console.operations.connection import Connection, GovernanceSource
+    from console.operations.parent_watch import ParentWatch
     from console.ports.keys import Terminal
     from console.procedures.desk import Desk
-
-
-class Chain(Protocol):
-    """A chain of either kind: `console.observer.ChainReader`, and what belongs to its life."""
-
-    async def view(self) -> ChainView: ...
-    async def check(self) -> None:
-        """Check that there is somebody to tell of upgrades. Raises ChainError."""
-        ...
-
-    async def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +76,16 @@ def network_if_named(arguments: argparse.Namespace) -> NetworkSettings | None:
 @asynccontextmanager
 async def observing(target: Target) -> AsyncIterator[tuple[Chain, Observer]]:
     """The chain and an observer of chain and node; the chain is closed at the end."""
-    chain = chain_of(target.network)
+    from console.operations.chains import chain_of
+    from console.operations.parent_watch import watch_of
+
+    chain, above = chain_of(target.network), watch_of(target.network)
     try:
-        yield chain, _observer(target, chain)
+        yield chain, _observer(target, chain, None if above is None else above[0])
     finally:
         await chain.close()
-
-
-def chain_of(network: NetworkSettings) -> Chain:
-    """What reads the network, by its kind; what only one kind needs is imported for that kind."""
-    if network.kind == "cosmos":
-        from console.chain.cosmos.chain import CosmosChain
-
-        return CosmosChain(network)
-    from console.chain.ipc import IpcChain
-
-    return IpcChain(network)
+        if above is not None:
+            await above[1]()
 
 
 def governance_of(network: NetworkSettings, node: NodeSettings | None) -> GovernanceSource:
@@ -126,11 +111,13 @@ def connect(target: Target, terminal: Terminal | None = None) -> Connection:
     from console.chain.signing_record import SigningRecords
     from console.chain.traffic import TrafficReader
     from console.node.client import NodeClient
+    from console.operations.chains import chain_of
     from console.operations.connection import Connection
+    from console.operations.parent_watch import watch_of
     from console.operations.registry_call import RegistryCalls
 
     network, node = target.network, target.node
-    chain = chain_of(network)
+    chain, above = chain_of(network), watch_of(network)
     plans = None if node is None else RegistryPlans(network, node)
     signals = None if node is None else RegistrySignals(network, node, terminal=terminal, by_hand=True)
     governance = governance_of(network, node)
@@ -144,11 +131,13 @@ def connect(target: Target, terminal: Terminal | None = None) -> Connection:
         for part in (chain, plans, signals, governance, calls, messages, commits, traffic):
             if part is not None:
                 await part.close()
+        if above is not None:
+            await above[1]()
 
     return Connection(
         network=network,
         node=node,
-        source=_observer(target, chain),
+        source=_observer(target, chain, None if above is None else above[0]),
         control=None if node is None else NodeClient(node.state_dir),
         plans=plans,
         signals=signals,
@@ -210,20 +199,21 @@ def procedure_desk(target: Target, terminal: Terminal | None = None, hands: Hand
     return Desk(place, catalogue(), reading=reading, hands=hands)
 
 
-def _observer(target: Target, chain: Chain) -> Observer:
+def _observer(target: Target, chain: Chain, parent: ParentWatch | None) -> Observer:
     from console.node.client import NodeClient
     from console.node.journalled import journalled_status
     from console.observer import Observer
 
     node = target.node
     if node is None:
-        return Observer(target.network, None, chain, None)
+        return Observer(target.network, None, chain, None, parent=parent)
     return Observer(
         target.network,
         node,
         chain,
         NodeClient(node.state_dir),
         journalled=lambda: journalled_status(node.state_dir, node.name),
+        parent=parent,
     )
 
 

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from console.model.agreement import Agreement as Agreement
     from console.model.agreement import AgreementState as AgreementState
+    from console.model.around_upgrade import CloseWatch as CloseWatch
+    from console.model.around_upgrade import close_watch as close_watch
+    from console.model.around_upgrade import close_watch_of as close_watch_of
     from console.model.audit import AuditCheck as AuditCheck
     from console.model.audit import AuditEntry as AuditEntry
     from console.model.audit import AuditKind as AuditKind
@@ -42,6 +45,9 @@ if TYPE_CHECKING:
     from console.model.cosmos import ModuleVersion as ModuleVersion
     from console.model.course import Course as Course
     from console.model.course import Trend as Trend
+    from console.model.cross_subnet import ParentIntent as ParentIntent
+    from console.model.cross_subnet import SafeHeights as SafeHeights
+    from console.model.cross_subnet import outside as outside
     from console.model.crossing import Back as Back
     from console.model.crossing import RoundVotes as RoundVotes
     from console.model.crossing import at_its_halt as at_its_halt
@@ -166,6 +172,7 @@ _PARTS = {
     "agreement": "Agreement AgreementState",
     "audit": "AuditCheck AuditEntry AuditKind AuditReading",
     "ballot": "Ballot Coin Tally VoteRules",
+    "around_upgrade": "CloseWatch close_watch close_watch_of",
     "chain_message": "ChainMessage DaemonRole MessageReview Reviewed Said",
     "contracts": (
         "NOBODY CodeVerdict CutAction CutCheck CutReview CutWatch DiamondView Facet FacetChange FacetCut "
@@ -173,6 +180,7 @@ _PARTS = {
     ),
     "cosmos": "ApplicationVersion CosmosFacts ModuleVersion",
     "course": "Course Trend",
+    "cross_subnet": "ParentIntent SafeHeights outside",
     "crossing": "Back RoundVotes at_its_halt missed_its_halt power_back",
     "events": "Event events_between remembered",
     "fetching": "Fetching",

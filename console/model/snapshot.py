@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from console.model.agreement import Agreement
 from console.model.contracts import CutWatch
 from console.model.cosmos import CosmosFacts
+from console.model.cross_subnet import ParentIntent, SafeHeights, safe_heights
 from console.model.crossing import RoundVotes
 from console.model.go import Reckoning, reckon
 from console.model.network import NetworkIdentity, Validator
@@ -119,6 +120,18 @@ class Snapshot:
     """Seconds since the oldest half that is shown as current was read."""
     taken_at: float
     """Unix seconds."""
+    parent: ParentIntent | None = None
+    """What the network above intends; None where there is none, and before it was read."""
+
+    @property
+    def safe_heights(self) -> tuple[SafeHeights, ...]:
+        """Between which heights an upgrade goes with the parent's, the tightest bound first."""
+        if self.parent is None:
+            return ()
+        block_time_s = None if self.chain is None else self.chain.block_time_s
+        done = () if self.chain is None else self.chain.proposals
+        executed = {str(each.name) for each in done if each.status is ProposalStatus.EXECUTED}
+        return safe_heights(self.parent, self.height, block_time_s, self.taken_at, executed)
 
 
 def upgrade_of(chain: ChainView | None, node: NodeStatus | None, height: int | None) -> Upgrade | None:

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from console.metrics.words import DEFAULT_JOB, Checked, FailedEnd
 from console.model import Crossing, NodeState
+from console.model.around_upgrade import AFTER_S, BEFORE_BLOCKS
 
 GROUP = "upgrade-console"
 _DOWN_STATES = (
@@ -56,6 +57,15 @@ class Pace:
     halted_s: int = 300
     gone_s: int = 300
     paused_s: int = 1800
+    watch_blocks: int = BEFORE_BLOCKS
+    """Blocks before H from which an upgrade is watched closely."""
+    watch_s: int = int(AFTER_S)
+    """Seconds after H until which it is."""
+    watch_settle_s: int = 15
+    """What passes sooner is nothing even then."""
+    watch_halted_s: int = 60
+    watch_behind_blocks: int = 3
+    watch_signed_percent: int = 75
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +105,7 @@ def alerts(pace: Pace | None = None) -> tuple[Alert, ...]:
         pace: None for the one that operators are given.
     """
     now = pace or Pace()
-    return (*_of_plans(now), *_of_releases(now), *_of_crossings(now), *_of_nodes(now))
+    return (*_of_plans(now), *_of_releases(now), *_of_crossings(now), *_of_nodes(now), *_of_close_watch(now))
 
 
 def _recent(selector: str, pace: Pace) -> str:
@@ -146,7 +156,7 @@ def _of_plans(pace: Pace) -> tuple[Alert, ...]:
             "{{ $labels.node }} is not ready, {{ $value }} blocks before the halt",
             means="It will stop at the target height and wait there for the release.",
             safe="the network, which crosses without it if more than 2/3 of the power is ready",
-            do="Give it the file with `upgrade-console node add-upgrade`, or mend what `node status` says.",
+            do="Give it the file with `upgrade-console node add-upgrade NAME FILE`, or mend what `node status` says.",
             when=f"fewer than {pace.urgent_blocks} blocks are left, and the node is not ready",
             why="at blocks of a second to six that is ten minutes to an hour, the least in which a person can act",
             for_s=pace.settle_s,
@@ -234,7 +244,7 @@ def _of_crossings(pace: Pace) -> tuple[Alert, ...]:
             "{{ $labels.node }} rolled back ({{ $labels.reason }})",
             means="The old binary is in place. Unless the network aborted, the node is parked and needs you:",
             safe="data and signer state; the rollback point is kept",
-            do="Another release for the same height with `upgrade-console node swap`, or back together with "
+            do="Another release for the same height with `upgrade-console node swap NAME`, or back together with "
             "`node abort`.",
             when=f"a rollback was counted within {pace.lately_s // 60} minutes",
             why="the node is down, and only a person leads on",
@@ -365,6 +375,86 @@ def _of_nodes(pace: Pace) -> tuple[Alert, ...]:
             when="nobody answers the scrape",
             why="an update of the controller takes less than five minutes",
             for_s=pace.gone_s,
+        ),
+    )
+
+
+_STEP_S = 15
+"""Seconds between the moments that are looked back at: one scrape."""
+
+
+def _closely(pace: Pace) -> str:
+    """True of each node from some blocks before H until some time after it; ends by itself."""
+    near = f"({_BLOCKS_LEFT} <= {pace.watch_blocks} > 0)"
+    # While an upgrade is in hand its target is told; for so long after that last moment it was reached.
+    after = (
+        f"max_over_time((ipc_network_height >= bool (ipc_upgrade_target_height > 0))[{pace.watch_s}s:{_STEP_S}s]) == 1"
+    )
+    return f"({near} or {after})"
+
+
+def _of_close_watch(pace: Pace) -> tuple[Alert, ...]:
+    closely = _closely(pace)
+    sooner = "around an upgrade somebody looks already, and minutes count: at other times the same waits longer"
+    return (
+        Alert(
+            "UpgradeWatchedClosely",
+            f"max by (network) {closely}",
+            Severity.INFO,
+            "{{ $labels.network }}: the upgrade is watched closely",
+            means="An upgrade is near, or less than an hour ago: the rules for it are in force.",
+            safe="everything: it says that somebody looks",
+            do="Have the console open. It ends by itself.",
+            when=f"from {pace.watch_blocks} blocks before H until {pace.watch_s // 60} min after the node was past it",
+            why="that is when a fault can still be met by more than waiting",
+        ),
+        Alert(
+            "CloseWatchNodeSilent",
+            f"(ipc_node_height_age_seconds > {pace.watch_settle_s} and ipc_node_up == 1) and {closely}",
+            Severity.CRITICAL,
+            "{{ $labels.node }} runs and does not tell its height, around an upgrade",
+            means="Its CometBFT RPC does not answer the controller.",
+            safe="the node may well go on signing",
+            do="Look at its log and at `upgrade-console node status --node {{ $labels.node }}`.",
+            when=f"no height for {pace.watch_settle_s} s while the process runs, in the close watch",
+            why=sooner,
+            for_s=pace.watch_settle_s,
+        ),
+        Alert(
+            "CloseWatchNodeBehind",
+            f"ipc_node_behind_blocks > {pace.watch_behind_blocks} and {closely}",
+            Severity.WARNING,
+            "{{ $labels.node }} is {{ $value }} blocks behind its network, around an upgrade",
+            means="It catches up, or it lacks peers.",
+            safe="the network, and the node's signer state",
+            do="See in the console's view of the node whether it comes nearer.",
+            when=f"more than {pace.watch_behind_blocks} blocks behind, in the close watch",
+            why=sooner,
+            for_s=2 * pace.watch_settle_s,
+        ),
+        Alert(
+            "CloseWatchHalted",
+            f"{_in_state(_DOWN_STATES)} == 1 and {closely}",
+            Severity.WARNING,
+            "{{ $labels.node }} is at its upgrade halt for a minute",
+            means="It waits for the release, the verdict or the others.",
+            safe="data and signer state; H is decided",
+            do="Which of them is in `upgrade-console node status --node {{ $labels.node }}`.",
+            when="the node is between its halt and its first own signature, in the close watch",
+            why="a crossing takes seconds: after a minute it is worth a look, after five it is worth a call",
+            for_s=pace.watch_halted_s,
+        ),
+        Alert(
+            "CloseWatchPowerLow",
+            f"100 * ipc_consensus_signed_power < {pace.watch_signed_percent} * ipc_consensus_total_power and {closely}",
+            Severity.WARNING,
+            "{{ $labels.node }} sees less than 75% of the power sign, around an upgrade",
+            means="At two thirds the chain stops.",
+            safe="the chain goes on for as long as more than two thirds sign",
+            do="Who is missing is in the console's view of validators: call them.",
+            when=f"less than {pace.watch_signed_percent} % of the power is under the last commit, in the close watch",
+            why="between it and two thirds there is time to call somebody",
+            for_s=2 * pace.watch_settle_s,
         ),
     )
 

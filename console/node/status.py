@@ -15,6 +15,7 @@ from console.node.generation import Generations
 from console.node.journal import Journal
 from console.node.journal_runs import Observation
 from console.node.operator_commands import PAUSED, STOPPED_BY_OPERATOR
+from console.node.parent_bound import ParentBounds
 from console.node.preparation import Preparer
 from console.node.readings import Readings
 from console.node.rollout import Rollout
@@ -41,6 +42,7 @@ class StatusTeller:
         armer: Knows what it waits for.
         watch_after: What is watched beside the upgrade.
         aftermath: What is left to do on the chain.
+        above: What the network above allows.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class StatusTeller:
         armer: Armer,
         watch_after: AfterUpgrade,
         aftermath: Aftermath,
+        above: ParentBounds,
     ) -> None:
         self._settings = settings
         self._journal = journal
@@ -68,6 +71,7 @@ class StatusTeller:
         self._armer = armer
         self._watch_after = watch_after
         self._aftermath = aftermath
+        self._above = above
         self.trouble = ""
         """Why the newest step failed; empty when it did not."""
         self.unwritable = False
@@ -130,6 +134,7 @@ class StatusTeller:
             or of_attempt
             or self._not_armed()
             or self._rollout.note()
+            or self._above.note()
             or self._waits_for_height()
         )
 

@@ -152,7 +152,11 @@ class CosmosChain:
             BadAnswer: None answers as it should, and at least one answered.
         """
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._read_state())
+            state = tasks.create_task(self._read_state())
+            if self._comet.unheard:
+                # The first time, the state's height says which headers to ask the nodes for, so that one view is enough
+                # for a block time.
+                await asyncio.wait({state}, timeout=FIRST_WAIT_S)
             tasks.create_task(self._comet.ask(self._height(), self._members(), crossing=self._crossing()))
         await self._comet.look_whether_it_stands(self._height(), crossing=self._crossing())
         self._begin_beside()
