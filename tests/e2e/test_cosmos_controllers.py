@@ -14,7 +14,7 @@ from tests.peers import COSMOS_V1, COSMOS_V2, require
 
 pytestmark = [pytest.mark.e2e, pytest.mark.peer, pytest.mark.timeout(600)]
 
-LEAD = 40
+LEAD = 30
 """Blocks from the proposal to H on an idle machine: the vote takes ten."""
 
 
