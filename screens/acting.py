@@ -152,6 +152,10 @@ class ActingApp(SwitchingApp):
         """Switch to the audit."""
         self.switch_mode("audit")
 
+    def action_show_procedures(self) -> None:
+        """Switch to the procedures."""
+        self.switch_mode("procedures")
+
     def on_proposals_screen_opened(self, event: ProposalsScreen.Opened) -> None:
         """Open one proposal in full."""
         from screens.proposal import ProposalScreen

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from console.model.contracts import LinkedReview as LinkedReview
     from console.model.contracts import Selector as Selector
     from console.model.contracts import Upgradable as Upgradable
+    from console.model.coordination import Coordination as Coordination
+    from console.model.coordination import Due as Due
+    from console.model.coordination import TimelineEntry as TimelineEntry
+    from console.model.coordination import coordination_of as coordination_of
     from console.model.cosmos import ApplicationVersion as ApplicationVersion
     from console.model.cosmos import CosmosFacts as CosmosFacts
     from console.model.cosmos import ModuleVersion as ModuleVersion
@@ -167,6 +171,7 @@ _PARTS = {
         "LinkedReview Selector Upgradable"
     ),
     "cosmos": "ApplicationVersion CosmosFacts ModuleVersion",
+    "coordination": "Coordination Due TimelineEntry coordination_of",
     "course": "Course Trend",
     "crossing": "Back RoundVotes missed_its_halt power_back",
     "events": "Event events_between remembered",
