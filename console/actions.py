@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from console.model import NodeVerb
 
-MODE_NAMES = ("overview", "proposals", "validators", "node", "logs", "audit", "procedures")
+MODE_NAMES = ("overview", "proposals", "validators", "node", "logs", "audit", "procedures", "fleet")
 """The top-level views, in the order of their number keys."""
 
 VIEW_NAMES = (*MODE_NAMES, "proposal")
@@ -100,6 +100,7 @@ _VIEWS: tuple[Action, ...] = (
         "Procedures",
         "Checklists and runbooks, step by step: begin one, answer it, go on with what was left; and the timeline.",
     ),
+    Action("show_fleet", "8", "Fleet", "Every node of the network in the settings, here and over SSH."),
 )
 
 _LOGS = ("logs",)
@@ -237,7 +238,17 @@ _OF_VALIDATORS: tuple[Action, ...] = (
 )
 
 _OF_ONE_PROPOSAL: tuple[Action, ...] = (
-    Action("vote", "t", "Vote", "Vote yes or no on this proposal.", _ONE, _ONE, changes=True, local=True),
+    Action("vote", "t", "Vote", "Vote on this proposal.", _ONE, _ONE, changes=True, local=True),
+    Action(
+        "deposit",
+        "m",
+        "Deposit",
+        "Add to the deposit of a Cosmos chain's proposal.",
+        _ONE,
+        _ONE,
+        changes=True,
+        local=True,
+    ),
     Action(
         "finalize", "f", "Finalize", "Store that the vote was lost or ran out.", _ONE, _ONE, changes=True, local=True
     ),
@@ -265,7 +276,14 @@ _OF_ONE_PROPOSAL: tuple[Action, ...] = (
         local=True,
     ),
     Action(
-        "cancel", "c", "Cancel", "Withdraw your proposal before anybody voted.", _ONE, _ONE, changes=True, local=True
+        "cancel",
+        "c",
+        "Cancel",
+        "Withdraw your own proposal: of a registry before anybody voted.",
+        _ONE,
+        _ONE,
+        changes=True,
+        local=True,
     ),
     Action("expire", "z", "Expire", "Store that it ran out of time.", _ONE, _ONE, changes=True, local=True),
     Action(

@@ -53,6 +53,7 @@ VIEWS: Mapping[str, tuple[str, str]] = {
     "logs": ("screens.logs", "LogsScreen"),
     "audit": ("screens.audit", "AuditScreen"),
     "procedures": ("screens.procedures", "ProceduresScreen"),
+    "fleet": ("screens.fleet", "FleetScreen"),
 }
 """Module and class of each view, in the order of their keys; imported when it is first shown, or in quiet before."""
 _OPENED = ("emergency", "help", "palette", "propose", "node_menu", "node_plan", "flows")

@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -40,7 +40,7 @@ from console.node.rollout import NOTHING_DEMANDED, ProofDemand
 from console.node.service import ControllerService
 from console.node.unit import NEEDS_OPERATOR_EXIT
 from console.notify.controller import ControllerNotices
-from console.ports.chain import PeerView, PlanSource, Signals, StateReader
+from console.ports.chain import HeightBound, PeerView, PlanSource, Signals, StateReader
 from console.settings import NetworkSettings, NodeSettings, proving_network
 from console.text import untrusted
 
@@ -86,6 +86,8 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
     await asyncio.to_thread(ballast.ensure)
     bell = Bell()
     chain = await _chain_of(network, live.settings, journal)
+    above, closing_above = above_of(network)
+    chain = replace(chain, closing=(*chain.closing, *closing_above))
     in_force = partial(_settings_in_force, live)
     try:
         parts = parts_of(in_force, journal, faults, NetworkDemands(network.chain_id, network.demands), chain.state)
@@ -105,6 +107,7 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
         changed=bell.ring,
         faults=faults,
         proof=chain.proof,
+        above=above,
     )
     inventory = Inventory(parts.generations, parts.points)
     teller = None if parts.manifests is None else ReleaseTeller(parts.manifests, parts.generations)
@@ -254,6 +257,24 @@ async def _chain_of(network: NetworkSettings, node: NodeSettings, journal: Journ
     demand, closing = proof_demand(network)
     closing = (plans.close, peers.close, signals.close, state.close, *closing)
     return _Chain(plans, peers, signals, closing, demand, state, signals.key_warning)
+
+
+def above_of(network: NetworkSettings) -> tuple[HeightBound | None, tuple[Callable[[], Awaitable[None]], ...]]:
+    """What the network above allows, and what is closed at the end; one that cannot be asked bounds nothing."""
+    if not network.parent:
+        return None, ()
+    from console.operations.chains import chain_of
+    from console.operations.parent_watch import ParentBound, watch_of
+
+    try:
+        watched = watch_of(network)
+    except ConsoleError as error:
+        _LOG.warning("what the network above intends is not known: %s", error)
+        return None, ()
+    assert watched is not None  # it has a parent
+    watch, close = watched
+    own = chain_of(network)
+    return ParentBound(own.view, watch), (close, own.close)
 
 
 def proof_demand(network: NetworkSettings) -> tuple[ProofDemand, tuple[Callable[[], Awaitable[None]], ...]]:

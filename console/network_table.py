@@ -113,6 +113,12 @@ NETWORK_ROWS = (
         "What the shell there is given, where the console is installed elsewhere or its settings call the node by"
         " another name.",
     ),
+    NetworkRow(
+        "parent",
+        "none",
+        "The network of these settings that this one is a child of: what it says to its children about its upgrades is"
+        " told here, and a height outside its window is refused ([docs/cross-subnet.md](cross-subnet.md)).",
+    ),
     NetworkRow("block_time_s", "none", "Expected seconds per block; a hint for polling, never for an ETA."),
 )
 

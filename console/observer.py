@@ -14,11 +14,14 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from console.errors import ConsoleError
-from console.model import ChainView, NetworkIdentity, NodeStatus, Snapshot, upgrade_of
+from console.model import ChainView, NetworkIdentity, NodeStatus, ParentIntent, Snapshot, close_watch, upgrade_of
 from console.settings import NetworkSettings, NodeSettings
 
 POLL_S = 1.0
 """Seconds from one reading of the chain to the next: at most one CometBFT call per node per second."""
+
+CLOSE = 2
+"""How much oftener chain and controller are read around an upgrade; each node is still asked at most once a second."""
 
 DEADLINE_S = 10.0
 """Seconds that one reading of a half may take in all; each request in it has its own, shorter deadline."""
@@ -75,6 +78,18 @@ class _Halves:
     subscribed: bool = False
 
 
+class ParentReader(Protocol):
+    """What the observer needs of `console.operations.parent_watch.ParentWatch`."""
+
+    def latest(self) -> ParentIntent | None:
+        """What is known now, at once."""
+        ...
+
+    async def settled(self) -> ParentIntent | None:
+        """The same, once it was read or took too long."""
+        ...
+
+
 class Observer:
     """Polls the chain, follows the controller, and tells each change once.
 
@@ -84,6 +99,7 @@ class Observer:
         chain: Reads the chain.
         controller: Reads the node's controller; None when there is no node.
         journalled: Gives the node's last journalled status while its controller is down; may block for milliseconds.
+        parent: Reads what the network above intends, beside everything else; None where there is none.
         clock: Unix seconds.
         monotonic: Seconds that only grow.
         poll_s: Seconds between two readings of the chain.
@@ -98,6 +114,7 @@ class Observer:
         controller: ControllerReader | None,
         *,
         journalled: Callable[[], NodeStatus | None] = lambda: None,
+        parent: ParentReader | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         poll_s: float = POLL_S,
@@ -108,6 +125,7 @@ class Observer:
         self._chain = chain
         self._controller = controller
         self._journalled = journalled
+        self._parent = parent
         self._clock = clock
         self._monotonic = monotonic
         self._poll_s = poll_s
@@ -119,6 +137,8 @@ class Observer:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._read_chain(halves))
             group.create_task(self._ask_controller(halves))
+            if self._parent is not None:
+                group.create_task(self._parent.settled())
         return self._picture(halves)
 
     async def snapshots(self) -> AsyncGenerator[Snapshot, None]:
@@ -169,7 +189,13 @@ class Observer:
             started = self._monotonic()
             await self._read_chain(halves)
             changed.set()
-            await asyncio.sleep(max(0.0, self._poll_s - (self._monotonic() - started)))
+            await asyncio.sleep(max(0.0, self._pace_s(halves) - (self._monotonic() - started)))
+
+    def _pace_s(self, halves: _Halves) -> float:
+        """Seconds from one reading to the next: fewer while an upgrade is watched closely."""
+        chain = halves.chain
+        closely = chain is not None and close_watch(chain, chain.height, self._clock()) is not None
+        return self._poll_s / CLOSE if closely else self._poll_s
 
     async def _read_chain(self, halves: _Halves) -> None:
         try:
@@ -209,8 +235,9 @@ class Observer:
     async def _check_controller(self, halves: _Halves, changed: asyncio.Event) -> None:
         # A quiet subscription is either a quiet node or a controller that hangs: ask.
         while True:
-            await asyncio.sleep(self._poll_s)
-            if halves.subscribed and self._monotonic() - halves.node_at >= 2 * self._poll_s:
+            pace_s = self._pace_s(halves)
+            await asyncio.sleep(pace_s)
+            if halves.subscribed and self._monotonic() - halves.node_at >= 2 * pace_s:
                 await self._ask_controller(halves)
                 changed.set()
 
@@ -264,6 +291,7 @@ class Observer:
             upgrade=upgrade_of(chain, node, height),
             age_s=max(ages, default=None),
             taken_at=self._clock(),
+            parent=None if self._parent is None else self._parent.latest(),
         )
 
 
@@ -300,8 +328,19 @@ def _content(snapshot: Snapshot) -> tuple[object, ...]:
         node = replace(node, height_age_s=None)
     # Numbers in a sentence are ages ("plans are 5s old"), or counts of what the values beside it hold.
     problem = _NUMBERS.sub("", snapshot.chain_problem)
+    parent = snapshot.parent
+    if parent is not None:
+        # It moves with every block of the parent; what it means is reckoned when it is shown.
+        parent = replace(parent, height=0, block_time_s=None, read_at=0.0)
     timeless = replace(
-        snapshot, chain=chain, chain_problem=problem, node=node, height_age_s=None, age_s=None, taken_at=0.0
+        snapshot,
+        parent=parent,
+        chain=chain,
+        chain_problem=problem,
+        node=node,
+        height_age_s=None,
+        age_s=None,
+        taken_at=0.0,
     )
     flags = [stale(snapshot.height_age_s), stale(snapshot.age_s)]
     if snapshot.chain is not None:

@@ -51,6 +51,7 @@ __all__ = [
     "devnet_up_command",
     "folder_name",
     "load_network",
+    "parent_network",
     "parse_network",
     "proving_network",
     "state_folder",
@@ -102,6 +103,8 @@ class NetworkSettings:
     """Where its contracts are."""
     rest: tuple[str, ...] = ()
     """Of a Cosmos chain: base URLs of REST, for what `abci_query` does not tell and as further witnesses."""
+    parent: str = ""
+    """Name in the settings of the network that it is a child of; empty where none is named."""
     daemon: DaemonSettings | None = None
     """By which something is said to a Cosmos chain; None where nothing is."""
     elsewhere: tuple[RemoteNode, ...] = ()
@@ -216,6 +219,18 @@ def proving_network(network: NetworkSettings) -> NetworkSettings:
     return found
 
 
+def parent_network(network: NetworkSettings) -> NetworkSettings:
+    """The network above a child, whose upgrades it has to follow.
+
+    Args:
+        network: With `parent` in its settings.
+
+    Raises:
+        SettingsError: It is not in the settings, or has nobody who tells of its upgrades.
+    """
+    return load_network(network.parent)
+
+
 def parse_network(name: str, table: dict[str, Any], folder: Path | None, *, registry: bool = True) -> NetworkSettings:
     """Check one network's table.
 
@@ -272,6 +287,7 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None, *, regi
         releases=releases,
         rest=_rest(table, where, kind),
         windows=_windows(table, where),
+        parent=_parent(table, name, where),
         daemon=_daemon(table, kind, where),
         contracts=parse_contracts(
             table_of(table.get("contracts", {}), f"{where}.contracts"), where, prefix_of(text(table, "chain_id", where))
@@ -290,6 +306,13 @@ def _rest(table: dict[str, Any], where: str, kind: str) -> tuple[str, ...]:
             next_step="take it out; an IPC subnet is read by ethereum_rpc and cometbft_rpc",
         )
     return urls(table, "rest", where)
+
+
+def _parent(table: dict[str, Any], name: str, where: str) -> str:
+    parent = text(table, "parent", where, default="")
+    if parent == name:
+        raise SettingsError(f"{where}: parent names the network itself", next_step="name the one above it")
+    return parent
 
 
 def _daemon(table: dict[str, Any], kind: str, where: str) -> DaemonSettings | None:

@@ -12,18 +12,21 @@ from console.glossary import glossary_markdown
 from console.keymap import keys_markdown
 from console.metrics.table import metrics_markdown
 from console.monitoring.notices import notices_markdown
-from console.monitoring.rules import alerts_markdown
+from console.monitoring.rules import alerts_markdown, thresholds_markdown
 from console.monitoring.written import DASHBOARD_FILE, RULES_FILE, dashboard_text, rules_text
 from console.network_table import networks_markdown
 from console.node.health_table import health_table_markdown
 from console.node.release.checks import exit_codes_markdown
 from console.node.release.manifest import schema as manifest_schema
 from console.node.table import markdown as states_markdown
+from console.operations.runbook.book import runbook_markdown
+from console.operations.runbook.entry import Kind
 from console.procedures.built_in import BUILT_IN
 from console.procedures.page import index_markdown, page_markdown
 from console.provider_settings import model_markdown, provider_markdown
 from console.release_settings import releases_markdown
 from console.settings_table import settings_markdown
+from screens.guide import screens_markdown
 from tests.e2e.fault_table import faults_markdown
 
 DOCS = Path(__file__).parent
@@ -37,6 +40,9 @@ MONITORING = DOCS / "monitoring.md"
 WRITTEN = DOCS.parent / "console" / "monitoring"
 NOTIFICATIONS = DOCS / "notifications.md"
 NETWORKS = DOCS / "networks.md"
+RUNBOOK = DOCS / "runbook.md"
+ALERTING = DOCS / "alerting.md"
+SCREENS = DOCS / "screens.md"
 CHAIN_DAEMON = DOCS / "chain-daemon.md"
 PROVIDER = DOCS / "provider-and-model.md"
 FAULTS = DOCS / "faults.md"
@@ -96,6 +102,16 @@ def main() -> None:
     notices = notices_markdown()
     told = NOTIFICATIONS.read_text("utf-8")
     NOTIFICATIONS.write_text(with_table(told, notices.splitlines()[0], notices), "utf-8")
+    runbook = RUNBOOK.read_text("utf-8")
+    for kind in Kind:
+        chapter = runbook_markdown(kind)
+        runbook = with_table(runbook, chapter.splitlines()[0], chapter)
+    RUNBOOK.write_text(runbook, "utf-8")
+    thresholds = thresholds_markdown()
+    alerting = with_table(ALERTING.read_text("utf-8"), thresholds.splitlines()[0], thresholds)
+    ALERTING.write_text(alerting, "utf-8")
+    head, heading, _ = SCREENS.read_text("utf-8").partition("\n## Views\n\n")
+    SCREENS.write_text(head + heading + screens_markdown(), "utf-8")
     (WRITTEN / RULES_FILE).write_text(rules_text(), "utf-8")
     (WRITTEN / DASHBOARD_FILE).write_text(dashboard_text(), "utf-8")
     networks = networks_markdown()

@@ -19,7 +19,7 @@ from console.actions import PALETTE
 from console.actions import action as registered
 from console.model import Course
 from console.network_table import DEVNET
-from screens.bindings import LOCKED_REASON, bindings_everywhere, refusal, refusal_of_hands
+from screens.bindings import LOCKED_REASON, absent, bindings_everywhere, refusal, refusal_of_hands
 from screens.mode import ModeScreen
 from screens.switching import SwitchingApp
 from screens.terminal import DrawnTerminal
@@ -126,6 +126,8 @@ class ActingApp(SwitchingApp):
         if entry.everywhere:
             # It says itself why not, over dialogs as well, where no view could.
             return True
+        if absent(entry, self.snapshot):
+            return False
         return None if refusal(entry, self.session, self.snapshot, self.past) else True
 
     def action_show_overview(self) -> None:
@@ -155,6 +157,10 @@ class ActingApp(SwitchingApp):
     def action_show_procedures(self) -> None:
         """Switch to the procedures."""
         self.switch_mode("procedures")
+
+    def action_show_fleet(self) -> None:
+        """Switch to the fleet."""
+        self.switch_mode("fleet")
 
     def on_proposals_screen_opened(self, event: ProposalsScreen.Opened) -> None:
         """Open one proposal in full."""
@@ -219,11 +225,23 @@ class ActingApp(SwitchingApp):
         self.call_later(self._open_propose)
 
     def _open_propose(self) -> None:
+        if self.snapshot is not None and self.snapshot.network.kind == "cosmos":
+            self._open_propose_on_cosmos()
+            return
         from screens.propose import ProposeScreen
 
         if self._is_open(ProposeScreen):
             return
         screen = ProposeScreen(self.session, self._draft)
+        screen.data_bind(ActingApp.snapshot, ActingApp.now)
+        self.push_screen(screen)
+
+    def _open_propose_on_cosmos(self) -> None:
+        from screens.propose_upgrade import ProposeUpgradeScreen
+
+        if self._is_open(ProposeUpgradeScreen):
+            return
+        screen = ProposeUpgradeScreen(self.session, self._draft)
         screen.data_bind(ActingApp.snapshot, ActingApp.now)
         self.push_screen(screen)
 
@@ -309,7 +327,7 @@ class ActingApp(SwitchingApp):
         self.push_screen(
             HelpScreen(
                 screen.MODE.capitalize(),
-                screen.EXPLANATION,
+                screen.explanation,
                 tuple(HelpEntry(entry, screen.refusal_of(entry)) for entry in entries),
             )
         )

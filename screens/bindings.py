@@ -75,6 +75,8 @@ def refusal(entry: Action, session: Session, snapshot: Snapshot | None, past: Pa
         return problem or "No controller answers for a node on this machine."
     if entry.id == "copy" and snapshot is None and not session.own_address:
         return "Nothing is known yet that could be copied."
+    if absent(entry, snapshot):
+        return "Nobody signals anything to a Cosmos chain: it stops every node at H by itself."
     if entry.id == "ready":
         if node is None:
             return "No controller answers for a node on this machine, so there is nothing to signal for."
@@ -82,6 +84,14 @@ def refusal(entry: Action, session: Session, snapshot: Snapshot | None, past: Pa
         if upgrade is None or upgrade.proposal.status is not model.ProposalStatus.SCHEDULED:
             return "No upgrade is scheduled, so there is nothing to be ready for."
     return ""
+
+
+def absent(entry: Action, snapshot: Snapshot | None) -> bool:
+    """Whether the network's kind has nothing of the sort: then the key is in the help alone, with its reason."""
+    return entry.id in _OF_REGISTRIES and snapshot is not None and snapshot.network.kind == "cosmos"
+
+
+_OF_REGISTRIES = frozenset({"ready", "advertise"})
 
 
 def refusal_of_hands(session: Session, *, emergency: bool = False) -> str:

@@ -21,7 +21,7 @@ from screens.node_plan import power_check
 from screens.plan import PlanScreen
 from screens.sized import Dialog
 from widgets.drawn import MUTED, STRONG, WARN, Grown, stacked
-from widgets.emergency_words import halt_refusal, halt_words, stop_warning, stoppable
+from widgets.emergency_words import halt_needs, halt_refusal, halt_words, stop_warning, stoppable
 from widgets.plan_rows import Plan
 from widgets.working import begin
 
@@ -102,7 +102,7 @@ class EmergencyScreen(Dialog[EmergencyChoice | None]):
                 *above,
                 Content.assemble(("Cancel the upgrade", STRONG), ("  on the chain, for everybody", MUTED)),
                 Content.styled(upgrade, WARN if halt else ""),
-                "Needs the key of a member of the emergency council, and its approvals from enough of them.",
+                halt_needs(self.snapshot),
                 "",
                 Content.assemble(("Stop my node", STRONG), ("  on this machine, at once", MUTED)),
                 Content.styled(node, WARN if stop else ""),

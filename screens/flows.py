@@ -10,8 +10,8 @@ from textual.app import App
 from textual.content import Content
 
 from console.errors import InputError
-from console.model import HaltCode, Proposal, RegistryCall, Snapshot
-from console.operations import governance
+from console.model import HaltCode, Proposal, RegistryCall, Said, Snapshot
+from console.operations import chain_messages, governance
 from console.ports.session import Session
 from screens.details import Detail, DetailsScreen
 from screens.review import ReviewScreen
@@ -52,7 +52,9 @@ class Flows:
         Raises:
             KeyError: There is no such verb: a mistake in the code.
         """
-        if verb == "vote":
+        if proposal.ballot is not None:
+            self._begin_on_cosmos(verb, proposal)
+        elif verb == "vote":
             self._vote(proposal)
         elif verb == "replace":
             self._replace(proposal)
@@ -63,7 +65,52 @@ class Flows:
             dangerous = verb == "execute" and proposal.init_allowed
             self.review(partial(_SIMPLE[verb], proposal), dangerous=dangerous)
 
-    def review(self, make: Callable[[], RegistryCall], *, dangerous: bool = False, emergency: bool = False) -> None:
+    def _begin_on_cosmos(self, verb: str, proposal: Proposal) -> None:
+        about = str(proposal.ballot.title if proposal.ballot is not None else "") or str(proposal.name)
+        if verb == "vote":
+            # In the application's own context, where its reactives can be bound.
+            self._app.call_later(self._choose_side, proposal, about)
+        elif verb == "deposit":
+            self._deposit(proposal, about)
+        elif verb == "cancel":
+            make = partial(chain_messages.cancel_proposal_message, proposal.id, about=about)
+            self.review(make, dangerous=True)
+        else:
+            raise KeyError(verb)
+
+    def _choose_side(self, proposal: Proposal, about: str) -> None:
+        from screens.acting import ActingApp
+        from screens.ballot import BallotScreen
+
+        def chosen(choice: str | None) -> None:
+            if choice is not None:
+                self.review(partial(chain_messages.vote_message, proposal.id, choice, about=about))
+
+        screen = BallotScreen(proposal)
+        screen.data_bind(ActingApp.snapshot, ActingApp.now)
+        self._app.push_screen(screen, chosen)
+
+    def _deposit(self, proposal: Proposal, about: str) -> None:
+        from widgets.ballot_words import deposit_words
+
+        assert proposal.ballot is not None  # asked before
+        body = stacked(
+            Content.assemble("Add to the deposit of ", (about, STRONG), f" (proposal {proposal.id})"),
+            f"It has {deposit_words(proposal.ballot)}.",
+            "",
+        )
+        missing = proposal.ballot.deposit_missing()
+        draft = self._drafts.setdefault(f"deposit {proposal.id}", {})
+        if missing and not draft.get("amount"):
+            draft["amount"] = ",".join(f"{coin.amount}{coin.denom}" for coin in missing)
+        details = (Detail("amount", "Amount", "with its denom, as 10000000stake", 200),)
+
+        def make(typed: dict[str, str]) -> Said:
+            return chain_messages.deposit_message(proposal.id, typed["amount"], about=about)
+
+        self._ask(f"deposit {proposal.id}", "Deposit", body, details, make, dangerous=False)
+
+    def review(self, make: Callable[[], Said], *, dangerous: bool = False, emergency: bool = False) -> None:
         """Open the one screen on which things are signed."""
         review = ReviewScreen(self._session, make, dangerous=dangerous, emergency=emergency, prefix=self._prefix())
         self._app.push_screen(review)
@@ -129,7 +176,7 @@ class Flows:
         title: str,
         body: Content,
         details: tuple[Detail, ...],
-        make: Callable[[dict[str, str]], RegistryCall],
+        make: Callable[[dict[str, str]], Said],
         *,
         dangerous: bool = True,
         emergency: bool = False,

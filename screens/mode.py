@@ -63,6 +63,8 @@ class ModeScreen(SizedScreen[None]):
     MODE: ClassVar[str] = ""
     EXPLANATION: ClassVar[str] = ""
     """What this screen shows, for help."""
+    ON_COSMOS: ClassVar[str] = ""
+    """The same of a Cosmos chain, where other things stand there; empty where it is the same."""
 
     snapshot: var[Snapshot | None] = var(None)
     """The newest picture of chain and node."""
@@ -90,6 +92,12 @@ class ModeScreen(SizedScreen[None]):
     def actions(self) -> tuple[Action, ...]:
         """What can be done here, with the keys as the operator has them."""
         return tuple(with_key(entry, self.keymap) for entry in actions_of(self.MODE))
+
+    @property
+    def explanation(self) -> str:
+        """What this screen shows on this kind of chain, for help."""
+        on_cosmos = self.snapshot is not None and self.snapshot.network.kind == "cosmos"
+        return (on_cosmos and self.ON_COSMOS) or self.EXPLANATION
 
     @property
     def answering(self) -> Session:

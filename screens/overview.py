@@ -37,6 +37,14 @@ class OverviewScreen(ModeScreen):
         "and staged. Armed: the running node has loaded H and will stop there. A clock sign ◷ marks what is old. "
         "During the crossing it shows who is back at H+1 by power, and afterwards what proves it."
     )
+    ON_COSMOS = (
+        "The large number counts the blocks until H, the first block that the new binary executes; while a proposal "
+        "is voted on, the time that is left for it. The chain itself stops every node at H, and goes on when more "
+        "than two thirds of the power runs the new binary. GO: the plan is scheduled, the power is known, and where "
+        "this machine has a node, its binary is verified and staged. Missed: blocks that a validator did not sign, of "
+        "the chain's own window. A clock sign ◷ marks what is old. During the crossing it shows who is back at H+1 by "
+        "power."
+    )
     CSS_PATH = "overview.tcss"
     BINDINGS: ClassVar[list[BindingType]] = list(bindings_for("overview"))
     AUTO_FOCUS = ""
@@ -76,7 +84,8 @@ class OverviewScreen(ModeScreen):
             self._draw_steps(snapshot, now)
         self.query_one(NoticeLine).show(snapshot)
         self.query_one(EventTail).show(self.course.events)
-        self.query_one(TrendLines).show(self.course)
+        by_gov = snapshot is not None and snapshot.network.kind == "cosmos"
+        self.query_one(TrendLines).show(self.course, by_gov=by_gov)
 
     def _turn(self, face: Face) -> None:
         """Show other panels in the same places; nothing here has the focus, so nobody loses it."""

@@ -23,7 +23,8 @@ from widgets.copyable import Copyable, of_proposal
 from widgets.drawn import Grown, stacked
 from widgets.key_line import KeyLine
 from widgets.moments import chain_age
-from widgets.proposal_report import Reading, left_lines, report_lines, right_lines
+from widgets.proposal_reading import Reading
+from widgets.proposal_report import left_lines, report_lines, right_lines
 from widgets.proposal_words import Clock
 from widgets.status_line import StatusLine
 from widgets.working import begin
@@ -42,6 +43,12 @@ class ProposalScreen(ModeScreen):
         "Everything about one proposal. The bars show power, not heads; ┃ is the line that has to be reached: more "
         "than 2/3, for a WASM migration 3/4, for readiness what the proposal says. "
         "Each key opens a review of exactly what would be signed; nothing is sent from here. "
+        "The footer shows what can be done now; any other key says why not."
+    )
+    ON_COSMOS = (
+        "Everything about one proposal of the chain's governance. The bars show tokens; ┃ is the line that has to be "
+        "reached: quorum among all bonded tokens, the threshold among those that do not abstain, and the veto that "
+        "must not be passed. The chain counts them itself when the vote ends; what stands here is its tally so far. "
         "The footer shows what can be done now; any other key says why not."
     )
     CSS_PATH = "proposal.tcss"
@@ -92,7 +99,8 @@ class ProposalScreen(ModeScreen):
     async def _ask(self) -> None:
         """Ask for what the row does not say: the row changes with each vote and approval."""
         try:
-            if self._rules is None:
+            by_gov = self._proposal is not None and self._proposal.halts_itself
+            if self._rules is None and not by_gov:
                 self._rules = await self.session.rules()
             self._governance = await self.answering.governance(self.proposal_id)
             self._problem = ""
@@ -186,6 +194,10 @@ class ProposalScreen(ModeScreen):
     def action_vote(self) -> None:
         """Vote on it."""
         self._want("vote")
+
+    def action_deposit(self) -> None:
+        """Add to its deposit."""
+        self._want("deposit")
 
     def action_finalize(self) -> None:
         """Store how its vote ended."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from console.model import Proposal, ProposalStatus, ReleaseKind, ScheduleKind, Verdict
 
-VERBS = ("vote", "finalize", "schedule", "execute", "undo", "replace", "rollback", "cancel", "expire")
+VERBS = ("vote", "deposit", "finalize", "schedule", "execute", "undo", "replace", "rollback", "cancel", "expire")
 """Actions on one proposal; ids of the action registry."""
 
 
@@ -22,9 +22,26 @@ def verb_refusal(verb: str, proposal: Proposal, height: int | None) -> str:
     Raises:
         KeyError: There is no such verb: a mistake in the code.
     """
+    if proposal.ballot is not None:
+        return _on_cosmos(verb, proposal)
     if proposal.halts_itself:
         return "The chain decides on it by its own rules, not by this registry."
     return _RULES[verb](proposal, height or 0)
+
+
+def _on_cosmos(verb: str, proposal: Proposal) -> str:
+    if verb == "vote":
+        open_now = proposal.status is ProposalStatus.VOTING
+        return "" if open_now else f"There is no vote to take part in: the proposal is {proposal.status.words}."
+    if verb == "deposit":
+        takes = proposal.status in {ProposalStatus.DEPOSIT, ProposalStatus.VOTING}
+        return "" if takes else f"It takes no deposit any more: it is {proposal.status.words}."
+    if verb == "cancel":
+        takes = proposal.status in {ProposalStatus.DEPOSIT, ProposalStatus.VOTING}
+        if takes:
+            return ""
+        return f"It is {proposal.status.words}: a scheduled upgrade is taken back by another proposal (p)."
+    return "The chain's own governance does that by itself, when the vote ends."
 
 
 def _vote(proposal: Proposal, height: int) -> str:
@@ -134,8 +151,13 @@ def _frozen(proposal: Proposal, height: int) -> str:
     return ""
 
 
+def _deposit(_proposal: Proposal, _height: int) -> str:
+    return "A registry's proposals have no deposit."
+
+
 _RULES = {
     "vote": _vote,
+    "deposit": _deposit,
     "finalize": _finalize,
     "schedule": _schedule,
     "execute": _execute,

@@ -34,6 +34,12 @@ class ProposalsScreen(FilteredScreen):
         "of the vote, or readiness. A ! behind a name: its vote is shorter than usual. "
         "v shows what this node's controller verified of the release that it took up."
     )
+    ON_COSMOS = (
+        "Every proposal of the chain's governance that schedules or cancels an upgrade. Up and Down choose one; Enter "
+        "opens it in full: plan, deposit, tally, what the vote needs, and until when. / shows only those that match a "
+        "name, a state or a pattern; ! first shows the others; o changes the order. Yes is the share of those that do "
+        "not abstain, Turnout that of all bonded tokens. A ! behind a name: its vote is expedited."
+    )
     CSS_PATH = "proposals.tcss"
     BINDINGS: ClassVar[list[BindingType]] = list(bindings_for("proposals"))
     AUTO_FOCUS = "#proposals"
@@ -61,7 +67,7 @@ class ProposalsScreen(FilteredScreen):
         # An old list is better than an empty one while the chain is silent; it says how old it is.
         if snapshot is not None and chain is not None:
             ago = chain_age(chain, snapshot.taken_at, self.now).read_ago
-            self.query_one(ProposalTable).show(chain.proposals, ago)
+            self.query_one(ProposalTable).show(chain.proposals, ago, self.now)
         self.draw_detail()
 
     def apply_filter(self, narrowing: Narrowing) -> None:

@@ -13,10 +13,11 @@ from textual.content import Content
 from textual.widgets import Button, Static
 
 from console.errors import ConsoleError
-from console.model import CallOutcome, CallReview, RegistryCall
+from console.model import CallOutcome, CallReview, ChainMessage, MessageReview, RegistryCall, Reviewed, Said
 from console.ports.session import Session
 from screens.addresses import filecoin_form
 from screens.buttons import button
+from screens.message_review import message_content
 from screens.plan import PlanScreen
 from widgets.drawn import BAD, GOOD, MUTED, STRONG, stacked
 from widgets.plan_rows import Plan, PlanCheck, check_rows, warning_rows
@@ -27,7 +28,7 @@ SHOWN_DATA = 68
 
 
 class ReviewScreen(PlanScreen):
-    """One call of the registry: read from the chain what it would cost, show all of it, then sign or export it.
+    """One call of a registry, or one message of a Cosmos chain: have the chain try it, show all, then sign or export.
 
     Dismissed with True when it is in a block.
 
@@ -47,7 +48,7 @@ class ReviewScreen(PlanScreen):
     def __init__(
         self,
         session: Session,
-        make: Callable[[], RegistryCall | Awaitable[RegistryCall]],
+        make: Callable[[], Said | Awaitable[Said]],
         *,
         dangerous: bool = False,
         emergency: bool = False,
@@ -65,7 +66,7 @@ class ReviewScreen(PlanScreen):
         self._make = make
         self._prefix = prefix
         self._both_forms = False
-        self._review: CallReview | None = None
+        self._review: Reviewed | None = None
         self._outcome: CallOutcome | None = None
 
     def more_buttons(self) -> Iterable[Button]:
@@ -88,7 +89,8 @@ class ReviewScreen(PlanScreen):
     async def _ask(self) -> None:
         try:
             made = self._make()
-            self._review = await self._session.review(made if isinstance(made, RegistryCall) else await made)
+            said = made if isinstance(made, RegistryCall | ChainMessage) else await made
+            self._review = await self._session.review(said)
         except ConsoleError as error:
             self.query_one(".body", Static).update(Content("Nothing was signed."))
             self.say(Content.assemble(("✗ ", BAD), str(error)))
@@ -99,15 +101,17 @@ class ReviewScreen(PlanScreen):
     def _draw(self) -> None:
         if self._review is None:
             return
+        if isinstance(self._review, MessageReview):
+            self.query_one(".body", Static).update(message_content(self._review, self._session.network))
+            return
         form = self._prefix if self._both_forms else ""
         self.query_one(".body", Static).update(review_content(self._review, self._session.network, form))
 
     async def _send(self, _reason: str) -> str:
         assert self._review is not None  # it can be confirmed only after it was shown
         self._outcome = outcome = await self._session.send(self._review)
-        about = (
-            f", as proposal {outcome.proposal_id}" if outcome.proposal_id and not self._review.call.proposal_id else ""
-        )
+        said = self._review.message if isinstance(self._review, MessageReview) else self._review.call
+        about = f", as proposal {outcome.proposal_id}" if outcome.proposal_id and not said.proposal_id else ""
         return f"In block {outcome.height:,}{about}: {outcome.transaction}"
 
     def action_addresses(self) -> None:
@@ -121,7 +125,7 @@ class ReviewScreen(PlanScreen):
         if self.armed and not self.busy and self._review is not None and self._outcome is None:
             begin(self, partial(self._export, self._review), name="export")
 
-    async def _export(self, review: CallReview) -> None:
+    async def _export(self, review: Reviewed) -> None:
         try:
             path = await self._session.export(review)
         except ConsoleError as error:

@@ -41,6 +41,13 @@ class ValidatorsScreen(FilteredScreen):
         "Enter shows one validator in full. / shows only those that match a name, an address, a version, a state or a "
         "pattern; ! first shows the others. o goes to the next order, O turns it round; a click on a heading does both."
     )
+    ON_COSMOS = (
+        "The active set by power, and below it who is outside: jailed, unbonding or unbonded. Missed counts the "
+        "blocks of the chain's window that a validator did not sign; when it misses too many it is jailed and its "
+        "power is gone. Runs is what its node answers, where it is one of our endpoints. Enter shows one validator in "
+        "full. / shows only those that match a name, an address, a version, a state or a pattern; ! first shows the "
+        "others. o goes to the next order, O turns it round; a click on a heading does both."
+    )
     CSS_PATH = "validators.tcss"
     BINDINGS: ClassVar[list[BindingType]] = list(bindings_for("validators"))
     AUTO_FOCUS = "#dashboard"

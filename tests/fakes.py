@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from dataclasses import replace
 
 from console.errors import ConsoleError, InputError
@@ -18,13 +18,15 @@ from console.model import (
     AuditKind,
     AuditReading,
     CallOutcome,
-    CallReview,
+    ChainMessage,
     ChainView,
     Crossing,
+    FleetNode,
     Governance,
     JournalEntry,
     KnownRelease,
     LinkedReview,
+    MessageReview,
     NetworkIdentity,
     NodeCommand,
     NodeHeight,
@@ -41,8 +43,10 @@ from console.model import (
     RegistryRules,
     ReleaseCheck,
     ReleaseKind,
+    Reviewed,
     RoleCount,
     RoundVotes,
+    Said,
     Signed,
     SigningKey,
     SigningRecord,
@@ -552,6 +556,8 @@ class FakeSession:
         self.known_release = a_release()
         self.tree = node_fakes.a_tree()
         self.storage = node_fakes.a_storage()
+        self.fleet_nodes = node_fakes.a_fleet()
+        self.fleet_feed: asyncio.Queue[tuple[FleetNode, ...]] | None = None
         self.journal = node_fakes.JOURNAL
         self.looks = 0
         self.storage_reads = 0
@@ -570,6 +576,9 @@ class FakeSession:
         self.warnings: tuple[str, ...] = ()
         self.sent: list[RegistryCall] = []
         self.exported: list[RegistryCall] = []
+        self.messages: list[ChainMessage] = []
+        """Reviewed on a Cosmos chain; those of `messages_sent` were sent as well."""
+        self.messages_sent: list[ChainMessage] = []
         self.review_error: ConsoleError | None = None
         self.opened = 0
         self.feed: asyncio.Queue[Snapshot] | None = None
@@ -608,12 +617,16 @@ class FakeSession:
     async def manifest_fields(self, path: str, url: str, height: str) -> dict[str, str]:
         if self.error is not None:
             raise self.error
-        settled = {"name": "v0.3.0", "hash": HASH, "breaking": "no", "kind": "manifest"}
+        settled = {"name": "v0.3.0", "hash": HASH, "breaking": "no", "kind": "manifest", "info": ""}
         return {**settled, "migration": "wasm", "migration_hash": "cd" * 32, "url": url, "height": height}
 
-    async def proposal_call(self, fields: dict[str, str]) -> RegistryCall:
+    async def proposal_call(self, fields: dict[str, str]) -> Said:
         self.hands.require_free()
         self.proposed.append(dict(fields))
+        if "deposit" in fields:
+            from tests import chain_fakes
+
+            return chain_fakes.proposing(fields)
         return RegistryCall("propose", tuple(fields.values()), SigningKey.PROPOSER, 0, f"Proposes {fields['name']}.")
 
     async def cut_file_reviews(self, path: str) -> tuple[LinkedReview, ...]:
@@ -654,29 +667,41 @@ class FakeSession:
 
         return governance_fakes.linked_reviews()
 
-    async def review(self, call: RegistryCall) -> CallReview:
-        self.reviewed.append(call)
+    async def review(self, call: Said) -> Reviewed:
+        if isinstance(call, ChainMessage):
+            self.messages.append(call)
+        else:
+            self.reviewed.append(call)
         await self.review_answer.wait()
         if self.review_error is not None:
             raise self.review_error
-        from tests import governance_fakes
+        from tests import chain_fakes, governance_fakes
 
+        if isinstance(call, ChainMessage):
+            return chain_fakes.message_review(call, *self.warnings)
         return governance_fakes.review(call, *self.warnings)
 
-    async def send(self, review: CallReview) -> CallOutcome:
+    async def send(self, review: Reviewed) -> CallOutcome:
         self.hands.require_free()
-        self.sent.append(review.call)
+        if isinstance(review, MessageReview):
+            self.messages_sent.append(review.message)
+        else:
+            self.sent.append(review.call)
         await self.answer.wait()
         if self.error is not None:
             raise self.error
         from tests import governance_fakes
 
+        if isinstance(review, MessageReview):
+            return CallOutcome("F3" * 32, 1240, 71234, review.message.proposal_id or 43)
         return governance_fakes.outcome(review.call)
 
-    async def export(self, review: CallReview) -> str:
-        self.exported.append(review.call)
+    async def export(self, review: Reviewed) -> str:
         if self.error is not None:
             raise self.error
+        if isinstance(review, MessageReview):
+            return "/home/op/gov-vote.json"
+        self.exported.append(review.call)
         return f"/home/op/{review.call.function}-12.json"
 
     async def ready(self, proposal_id: int) -> None:
@@ -701,6 +726,13 @@ class FakeSession:
         self.looks += 1
         self._raise_of_node()
         return self.tree
+
+    async def fleet(self) -> AsyncGenerator[tuple[FleetNode, ...], None]:
+        self._raise_of_node()
+        self.fleet_feed = asyncio.Queue()
+        yield self.fleet_nodes
+        while True:
+            yield await self.fleet_feed.get()
 
     async def node_storage(self) -> NodeStorage:
         self.storage_reads += 1

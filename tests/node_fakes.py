@@ -7,11 +7,13 @@ from dataclasses import replace
 from console.model import (
     Crossing,
     DiskUse,
+    FleetNode,
     FolderSize,
     GenerationOnDisk,
     JournalEntry,
     NodeProcess,
     NodeStorage,
+    OwnConsensus,
     PointOnDisk,
     ProcessTree,
     Snapshot,
@@ -165,3 +167,19 @@ def hidden() -> ProcessTree:
         far, open_files=None, file_limit=None, threads=None, started_at=None, hidden="only its engine sees it"
     )
     return replace(base, processes=(*base.processes[:2], app, gone))
+
+
+def a_fleet() -> tuple[FleetNode, ...]:
+    """Twelve nodes: one that does not answer, one that calls its operator, one that is down, the rest well."""
+    seen = OwnConsensus(1204, 1203, False, 11, 10, 120, True, f"{1:040X}")
+    nodes = [FleetNode("node1", "", fakes.node(1204, halt_height=0), seen, NOW - 300, NOW - 1)]
+    for number in range(2, 13):
+        status = fakes.node(1203, name=f"node{number}", generation="v0.1.6", version=UntrustedText("v0.1.6"))
+        nodes.append(FleetNode(f"node{number}", f"val-{number}", status, seen, NOW - 90_000, NOW - 2))
+    lost = "SSH to node4 (val-4) is lost: Timeout, server val-4 not responding; its node and its controller go on."
+    nodes[3] = replace(nodes[3], problem=lost, read_at=NOW - 130)
+    alarm = "PARKED: the new binary did not come up; on with `upgrade-console node swap v0.1.6`"
+    parked = fakes.node(1100, name="node7", state="PARKED", pid=None, alarm=alarm)
+    nodes[6] = replace(nodes[6], status=parked, consensus=None)
+    nodes[9] = replace(nodes[9], consensus=replace(seen, signed=False, catching_up=True, height=900), point_at=None)
+    return tuple(nodes)

@@ -9,11 +9,10 @@ from widgets.moments import UNKNOWN, count, wall_clock
 
 
 def shares_line(ballot: Ballot) -> str:
-    """Who voted what, by tokens that do not abstain; abstaining by all that voted."""
+    """What was voted, as shares of all votes."""
     tally = ballot.tally
-    said = (("yes", tally.yes), ("no", tally.no), ("veto", tally.veto))
-    parts = [f"{name} {share_words(tokens, tally.decided)}" for name, tokens in said]
-    return ", ".join([*parts, f"abstain {share_words(tally.abstain, tally.turnout)}"])
+    said = (("yes", tally.yes), ("no", tally.no), ("veto", tally.veto), ("abstain", tally.abstain))
+    return ", ".join(f"{name} {share_words(tokens, tally.turnout)}" for name, tokens in said)
 
 
 def turnout_line(ballot: Ballot) -> str:
@@ -66,7 +65,7 @@ def stage_line(proposal: Proposal, now: float) -> str:
     if ballot is None:
         return ""
     if proposal.status is ProposalStatus.DEPOSIT:
-        return f"waits for its deposit: {deposit_words(ballot)}; until {until_words(ballot.deposit_ends_at, now)}"
+        return f"waits for its deposit: {deposit_words(ballot)}; time ends {until_words(ballot.deposit_ends_at, now)}"
     if proposal.status is ProposalStatus.VOTING:
-        return f"voted on until {until_words(ballot.voting_ends_at, now)}; {outcome_words(ballot)}"
+        return f"voted on: {outcome_words(ballot)}; the vote ends {until_words(ballot.voting_ends_at, now)}"
     return ""

@@ -13,6 +13,7 @@ from console.network_table import DEVNET
 if TYPE_CHECKING:
     from console.model import (
         AuditEntry,
+        FleetNode,
         GenerationOnDisk,
         NodeStatus,
         PointOnDisk,
@@ -51,6 +52,7 @@ def of_validator(validator: Validator) -> tuple[Copyable, ...]:
         Copyable(f"address of {name}", validator.address),
         Copyable(f"consensus address of {name}", validator.consensus_address),
         Copyable(f"name of {name}", validator.moniker),
+        Copyable(f"operator address of {name}", str(validator.stake.operator) if validator.stake is not None else ""),
     )
 
 
@@ -61,6 +63,18 @@ def of_node(node: NodeStatus) -> tuple[Copyable, ...]:
         Copyable(f"process id of {node.name}", str(node.pid) if node.pid is not None else ""),
         Copyable(f"height of {node.name}", str(node.height) if node.height is not None else ""),
         Copyable(f"alarm of {node.name}", node.alarm),
+    )
+
+
+def of_fleet_node(node: FleetNode) -> tuple[Copyable, ...]:
+    """Of one node of the fleet."""
+    seen, of_status = node.consensus, () if node.status is None else of_node(node.status)
+    return _present(
+        Copyable(f"name of {node.name}", node.name),
+        *of_status,
+        Copyable(f"consensus address of {node.name}", "" if seen is None else seen.consensus_address),
+        Copyable(f"host of {node.name}", node.where),
+        Copyable(f"problem of {node.name}", node.problem),
     )
 
 

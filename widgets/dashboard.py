@@ -10,16 +10,26 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 
 from console.actions import action
-from console.model import Proposal, ProposalStatus, ReleaseKind, ScheduleKind, Snapshot, Validator
+from console.model import (
+    ChainView,
+    Proposal,
+    ProposalStatus,
+    ReleaseKind,
+    ScheduleKind,
+    Snapshot,
+    Validator,
+    power_needed,
+)
 from console.text import percent
-from widgets.dashboard_rows import ORDERS, Dashboard, DashboardRow, DashboardRows, Form, InOrder, Wish, in_order
-from widgets.drawn import GOOD, MUTED, WARN, stacked
+from widgets.dashboard_rows import Dashboard, DashboardRow, DashboardRows, Form, InOrder, Wish, in_order, orders_of
+from widgets.drawn import BAD, GOOD, MUTED, WARN, stacked
 from widgets.moments import chain_age, why_no_chain
 from widgets.narrowing import Narrowing
 from widgets.panel import SnapshotPanel
 from widgets.power_bar import Share, power_bar
 from widgets.proposal_words import Clock, readiness_words, schedule_words, waits_for
 from widgets.row_table import ORDERED_AT_ONCE, Column, RowTable
+from widgets.stake_words import misses_much
 from widgets.working import begin
 
 
@@ -38,6 +48,9 @@ class ReadinessPanel(SnapshotPanel):
         if snapshot is None or snapshot.chain is None:
             self.head(Content("Readiness"))
             self.draw(Content.styled(why_no_chain(snapshot), MUTED if snapshot is None else WARN))
+            return
+        if snapshot.chain.cosmos is not None:
+            self._draw_staked(snapshot, snapshot.chain)
             return
         if upgrade is None:
             self.head(Content("Readiness"))
@@ -62,6 +75,37 @@ class ReadinessPanel(SnapshotPanel):
             *(Content(line) for line in outcome_lines(proposal, clock)),
         ]
         age = chain_age(snapshot.chain, snapshot.taken_at, self._now)
+        if age.read_ago:
+            lines[1] = Content.styled(f"{age.read_ago}: {lines[1].plain}", WARN)
+        self.draw(stacked(*lines))
+
+    def _draw_staked(self, snapshot: Snapshot, chain: ChainView) -> None:
+        """Of a Cosmos chain: what has to be back at H+1, and who is in trouble."""
+        upgrade = snapshot.upgrade
+        what = "" if upgrade is None else f" · {upgrade.proposal.name} · {upgrade.proposal.status.words}"
+        self.head(Content(f"Active set{what}"))
+        there = {node.consensus_address for node in chain.nodes if node.reachable}
+        total = sum(each.power for each in chain.validators)
+        answers = sum(each.power for each in chain.validators if each.consensus_address in there)
+        needed = power_needed(total)
+        outside = () if chain.cosmos is None else chain.cosmos.outside
+        jailed = sum(1 for each in outside if each.stake is not None and each.stake.jailed)
+        missing = sum(1 for each in chain.validators if each.stake is not None and misses_much(each.stake))
+        lines = [
+            power_bar((Share(answers, "█", GOOD),), needed, total, min(self.size.width, 76)),
+            Content(
+                f"{answers:,} of {total:,} power answers here; {needed:,} is enough, {total - needed:,} may be missing"
+            ),
+            Content.assemble(
+                f"{len(chain.validators)} active, {len(outside)} outside: ",
+                (f"{jailed} jailed", BAD if jailed else MUTED),
+                ", ",
+                (f"{missing} miss more than a tenth of the window", WARN if missing else MUTED),
+            ),
+        ]
+        if upgrade is not None and upgrade.proposal.has_height:
+            lines.append(Content(f"H = {Clock.of(snapshot, self._now).at(upgrade.proposal.target_height)}"))
+        age = chain_age(chain, snapshot.taken_at, self._now)
         if age.read_ago:
             lines[1] = Content.styled(f"{age.read_ago}: {lines[1].plain}", WARN)
         self.draw(stacked(*lines))
@@ -101,7 +145,7 @@ class DashboardTable(RowTable[DashboardRow]):
     Many are put in order in a thread: the loop goes on, and the table shows the order before until then.
     """
 
-    RIGHT: ClassVar[frozenset[str]] = frozenset({"power", "share", "weight"})
+    RIGHT: ClassVar[frozenset[str]] = frozenset({"power", "share", "weight", "missed", "tokens"})
     # The table's own Enter would hide that of the view from the footer.
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "select_cursor", action("open").label, id="open")]
 
@@ -117,6 +161,8 @@ class DashboardTable(RowTable[DashboardRow]):
 
     def columns_for(self, width: int) -> tuple[Column, ...]:
         """At 80 columns what decides; wider, what was advertised and whose it is."""
+        if self._snapshot is not None and self._snapshot.network.kind == "cosmos":
+            return self._staked_columns(width)
         columns: list[Column] = [
             ("name", "Validator", 13),
             ("power", "Power", 8),
@@ -136,6 +182,25 @@ class DashboardTable(RowTable[DashboardRow]):
         if width >= 134:
             columns[5:5] = [("advertised", "Advertised", 36)]
         rest = max(12, width - sum(column[2] for column in columns))
+        return (*columns[:-1], ("state", "State", rest))
+
+    def _staked_columns(self, width: int) -> tuple[Column, ...]:
+        """The same for a Cosmos chain; with the consensus address instead where addresses are wanted."""
+        columns: list[Column] = [
+            ("name", "Validator", 22),
+            ("power", "Power", 8),
+            ("share", "Share", 7),
+            ("runs", "Runs", 10),
+            ("missed", "Missed", 8),
+            ("seen", "Seen ago", 9),
+            ("state", "State", 0),
+        ]
+        if self._with_addresses:
+            columns = [columns[0], columns[1], ("address", "Consensus address", 42), columns[-1]]
+        elif width >= 134:
+            columns[2:2] = [("tokens", "Tokens", 12)]
+            columns[-1:-1] = [("operator", "Operator", 54)]
+        rest = max(10, width - sum(column[2] for column in columns))
         return (*columns[:-1], ("state", "State", rest))
 
     @property
@@ -172,7 +237,7 @@ class DashboardTable(RowTable[DashboardRow]):
 
     def next_order(self) -> None:
         """The next order."""
-        self._want(replace(self._wish, order=(self._wish.order + 1) % len(ORDERS), reverse=False))
+        self._want(replace(self._wish, order=(self._wish.order + 1) % len(orders_of(self._snapshot)), reverse=False))
 
     def reverse_order(self) -> None:
         """The same order from its other end."""
@@ -180,7 +245,10 @@ class DashboardTable(RowTable[DashboardRow]):
 
     def order_by(self, field: str) -> None:
         """The order of a column, or its other end when it is that already."""
-        places = {order.field: place for place, order in enumerate(ORDERS)} | {"share": 1, "weight": 1, "release": 0}
+        places = {order.field: place for place, order in enumerate(orders_of(self._snapshot))}
+        # What follows another column has its order.
+        same = {"share": "power", "weight": "power", "tokens": "power", "release": "state"}
+        field = same.get(field, field)
         place = places.get(field)
         if place == self._wish.order:
             self.reverse_order()
@@ -202,7 +270,7 @@ class DashboardTable(RowTable[DashboardRow]):
             return
         if snapshot is None or snapshot.chain is None:
             self._shown = None
-        elif len(snapshot.chain.validators) <= ORDERED_AT_ONCE:
+        elif _many(snapshot.chain) <= ORDERED_AT_ONCE:
             self._shown = in_order(snapshot, self._wish, self._shown)
         else:
             self._ordering = True
@@ -224,11 +292,18 @@ class DashboardTable(RowTable[DashboardRow]):
             self.head("Validators")
             self.show_rows(())
             return
-        total, ready = len(shown.dashboard.chain.validators), shown.dashboard.ready_count
+        total, ready = len(shown.dashboard.validators), shown.dashboard.ready_count
         wish = shown.wish
-        order = f"{ORDERS[wish.order].words}{', reversed' if wish.reverse else ''}"
+        order = f"{orders_of(shown.dashboard.snapshot)[wish.order].words}{', reversed' if wish.reverse else ''}"
         found = wish.narrowing.words(len(shown.validators), total)
         # The filter needs the room; how many are ready stands above the table as well.
         counts = f"Ready: {ready:,} · pending: {total - ready:,}"
-        self.head(f"{found or counts} · {order if not wish.order else f'by {order}'}")
+        if (cosmos := shown.dashboard.chain.cosmos) is not None:
+            counts = f"Active: {total - len(cosmos.outside):,} · outside: {len(cosmos.outside):,}"
+        plain = order.split(", ")[0] in {"ready first", "jailed first"}
+        self.head(f"{found or counts} · {order if plain else f'by {order}'}")
         self.show_rows(DashboardRows(shown, self._now, self._form))
+
+
+def _many(chain: ChainView) -> int:
+    return len(chain.validators) + (0 if chain.cosmos is None else len(chain.cosmos.outside))

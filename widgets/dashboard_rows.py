@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from console.model import NodeHeight, Proposal, Snapshot, Validator, ValidatorReadiness
+from console.model import NodeHeight, Proposal, Snapshot, Validator, ValidatorReadiness, at_its_halt
 from console.text import duration, percent, shortened
 from widgets.moments import CLOCK_SIGN, LIVE_WITHIN_S, UNKNOWN, age_of, chain_age, power_words
 from widgets.narrowing import NOTHING_TYPED, Narrowing
 from widgets.readiness_rows import failure_words, natural
+from widgets.stake_words import stake_tone, stake_words
 
 Form = Callable[[str], str]
 """The spelling of an address."""
@@ -38,6 +39,11 @@ class DashboardRow:
     address: str
     """As shown: in the Filecoin spelling where that is wanted."""
     tone: str
+    missed: str = ""
+    """Blocks that it missed of the chain's window; of a Cosmos chain alone."""
+    tokens: str = ""
+    operator: str = ""
+    """Its operator address on a Cosmos chain."""
 
 
 class Dashboard:
@@ -58,7 +64,9 @@ class Dashboard:
         entries = chain.readiness.validators if about_it and chain.readiness is not None else ()
         self.said = {entry.address: entry for entry in entries}
         self.nodes = {node.consensus_address: node for node in chain.nodes}
-        self.by_address = {validator.address: validator for validator in chain.validators}
+        self.validators = chain.validators if chain.cosmos is None else (*chain.validators, *chain.cosmos.outside)
+        """All that are shown: on a Cosmos chain those outside the active set as well."""
+        self.by_address = {validator.address: validator for validator in self.validators}
         self.total = sum(validator.power for validator in chain.validators)
         self.total_weight = sum(entry.power for entry in entries)
         self.ready_count = sum(1 for entry in entries if entry.ready and entry.address in self.by_address)
@@ -67,7 +75,7 @@ class Dashboard:
     def what_orders(self) -> tuple[object, ...]:
         """What order and filter look at: an order holds for as long as this is the same."""
         heard = tuple((node.consensus_address, node.version, node.reachable) for node in self.chain.nodes)
-        return self.chain.validators, self.chain.readiness, self.proposal and self.proposal.id, heard
+        return self.validators, self.chain.readiness, self.proposal and self.proposal.id, heard
 
     def row(self, validator: Validator, now: float, form: Form | None = None) -> DashboardRow:
         """One validator's row.
@@ -82,9 +90,16 @@ class Dashboard:
         state, tone = _state(said, self.proposal)
         stale = chain_age(self.chain, self.taken_at, now).stale
         ready = said is not None and said.ready
+        stake = validator.stake
+        sign = "✓" if ready else "·"
+        if self.chain.cosmos is not None:
+            state, tone = stake_words(validator), stake_tone(validator)
+            if not tone and node is not None and at_its_halt(node, self.proposal):
+                state, tone = "at its halt", "warn"
+            sign = {"bad": "✗", "warn": "!"}.get(tone, "·")
         return DashboardRow(
             key=validator.address,
-            name=f"{'✓' if ready else '·'} {validator.moniker or shortened(validator.address, 12)}",
+            name=f"{sign} {validator.moniker or shortened(validator.address, 12)}",
             power=power_words(validator.power, 7),
             share=fine_percent(validator.power, self.total),
             weight=fine_percent(said.power, self.total_weight) if said is not None else UNKNOWN,
@@ -96,6 +111,9 @@ class Dashboard:
             state=f"{CLOCK_SIGN} {state}" if stale else state,
             address=validator.address if form is None else form(validator.address),
             tone="warn" if stale and tone != "bad" else tone,
+            missed=UNKNOWN if stake is None or stake.missed_blocks is None else power_words(stake.missed_blocks, 7),
+            tokens=UNKNOWN if stake is None else power_words(stake.tokens, 11),
+            operator=UNKNOWN if stake is None else str(stake.operator),
         )
 
     def searched(self, validator: Validator) -> str:
@@ -113,6 +131,7 @@ class Dashboard:
                 str(said.version) if said is not None else "",
                 "ready" if said is not None and said.ready else "not ready",
                 state,
+                "" if validator.stake is None else f"{stake_words(validator)} {validator.stake.operator}",
                 # What nobody's node tells is looked for as well.
                 "" if node is None else "reachable" if node.reachable else "silent",
             )
@@ -163,11 +182,41 @@ ORDERS = (
 """In the turn of the key; the first is where it starts."""
 
 
+def _by_trouble(_dashboard: Dashboard, validator: Validator) -> tuple[object, ...]:
+    stake = validator.stake
+    return (stake is None or not stake.jailed), -validator.power
+
+
+def _by_misses(_dashboard: Dashboard, validator: Validator) -> tuple[object, ...]:
+    stake = validator.stake
+    return (-(stake.missed_blocks or 0) if stake is not None else 1,)
+
+
+STAKED_ORDERS = (
+    Order("power", "power", lambda _dashboard, validator: (-validator.power, -_tokens(validator))),
+    Order("name", "name", lambda _dashboard, validator: ()),
+    Order("runs", "version", _by_version),
+    Order("missed", "missed blocks", _by_misses),
+    Order("state", "jailed first", _by_trouble),
+    Order("seen", "silence", _by_silence),
+)
+"""The same for a Cosmos chain."""
+
+
+def orders_of(snapshot: Snapshot | None) -> tuple[Order, ...]:
+    """The orders that the network's kind has."""
+    return STAKED_ORDERS if snapshot is not None and snapshot.network.kind == "cosmos" else ORDERS
+
+
+def _tokens(validator: Validator) -> int:
+    return 0 if validator.stake is None else validator.stake.tokens
+
+
 def ordered(
     dashboard: Dashboard, order: Order, narrowing: Narrowing, *, reverse: bool = False
 ) -> tuple[Validator, ...]:
     """The validators that a filter keeps, in an order; within it by name as people count."""
-    validators = dashboard.chain.validators
+    validators = dashboard.validators
     if narrowing.active:
         kept = narrowing.kept([dashboard.searched(validator) for validator in validators])
         validators = tuple(validators[place] for place in kept)
@@ -185,7 +234,7 @@ class Wish:
     """Which validators are wanted, and in which order."""
 
     order: int = 0
-    """Place in `ORDERS`."""
+    """Place in `orders_of` the network."""
     reverse: bool = False
     narrowing: Narrowing = NOTHING_TYPED
 
@@ -209,7 +258,7 @@ def in_order(snapshot: Snapshot, wish: Wish, before: InOrder | None) -> InOrder:
     dashboard = Dashboard(snapshot)
     if before is not None and before.wish == wish and before.dashboard.what_orders == dashboard.what_orders:
         return InOrder(dashboard, wish, before.validators, before.places)
-    validators = ordered(dashboard, ORDERS[wish.order], wish.narrowing, reverse=wish.reverse)
+    validators = ordered(dashboard, orders_of(snapshot)[wish.order], wish.narrowing, reverse=wish.reverse)
     return InOrder(dashboard, wish, validators, {each.address: place for place, each in enumerate(validators)})
 
 

@@ -94,6 +94,8 @@ def halt_refusal(snapshot: Snapshot | None, threshold: int | None = None) -> str
     """
     if snapshot is None or snapshot.chain is None:
         return why_no_chain(snapshot)
+    if snapshot.network.kind == "cosmos":
+        return "On a Cosmos chain a proposal cancels a plan, and its vote has to end before H; no council can."
     if threshold == 0:
         return "This registry has no emergency council: before any vote its proposer may withdraw it (2, Enter, c)."
     proposal = stoppable(snapshot)
@@ -106,6 +108,13 @@ def halt_refusal(snapshot: Snapshot | None, threshold: int | None = None) -> str
             f" verdict is {proposal.verdict.name if proposal.frozen_at else 'being stored'}."
         )
     return ""
+
+
+def halt_needs(snapshot: Snapshot | None) -> str:
+    """Who can cancel an upgrade, in one sentence."""
+    if snapshot is not None and snapshot.network.kind == "cosmos":
+        return "A chain that stands at H skips the plan by --unsafe-skip-upgrades at more than 2/3 of its power."
+    return "Needs the key of a member of the emergency council, and its approvals from enough of them."
 
 
 def halt_words(proposal: Proposal, snapshot: Snapshot | None, now: float, threshold: int | None) -> str:

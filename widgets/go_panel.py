@@ -13,7 +13,7 @@ from widgets.moments import chain_age, count
 from widgets.panel import Panel
 
 if TYPE_CHECKING:
-    from console.model import ChainView, Proposal, Reckoning, Snapshot, Upgrade
+    from console.model import Ballot, ChainView, Proposal, Reckoning, Snapshot, Upgrade
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,8 @@ def power_terms(upgrade: Upgrade, told: str = "") -> list[Term]:
     reckoning = upgrade.reckoning
     terms = [Term("✓" if term.holds else "✗", term.text) for term in reckoning.terms if term.text != told]
     if reckoning.go and reckoning.terms:
-        terms.append(Term("·", f"{spare_words(reckoning)} may still fail"))
+        late = "stay behind" if upgrade.proposal.halts_itself else "still fail"
+        terms.append(Term("·", f"{spare_words(reckoning)} may {late}"))
     return terms
 
 
@@ -42,8 +43,8 @@ def spare_words(reckoning: Reckoning) -> str:
     """The power that may still fail; in both weights where they differ."""
     registry, consensus = reckoning.registry_may_fail, reckoning.consensus_may_fail
     if consensus is None or consensus == registry:
-        return f"up to {registry} power"
-    return f"up to {registry} power in the registry, {consensus} in consensus"
+        return f"up to {count(registry)} power"
+    return f"up to {count(registry)} power in the registry, {count(consensus)} in consensus"
 
 
 def crossing_terms(chain: ChainView, proposal: Proposal) -> list[Term]:
@@ -53,14 +54,18 @@ def crossing_terms(chain: ChainView, proposal: Proposal) -> list[Term]:
     """
     over = proposal.status is model.ProposalStatus.EXECUTED
     back = model.power_back(chain, proposal.target_height, proposal)
+    missing = "✗" if over else "·"
+    up = Term(
+        "✓" if back.power >= back.needed else missing,
+        f"{'up' if over else 'back'} {back.words}, {count(back.needed)} needed",
+    )
+    if proposal.halts_itself:
+        # Nobody confirms to a chain that decides by itself.
+        return [up]
     total = proposal.total_power
     confirmed = f"confirmed {proposal.confirmed_power} of {total}, {2 * total // 3 + 1} needed"
-    missing = "✗" if over else "·"
     return [
-        Term(
-            "✓" if back.power >= back.needed else missing,
-            f"{'up' if over else 'back'} {back.power} of {back.total} power, {back.needed} needed",
-        ),
+        up,
         Term("✓" if model.more_than_two_thirds(proposal.confirmed_power, total) else missing, confirmed),
     ]
 
@@ -78,9 +83,48 @@ def waiting_terms(proposal: Proposal) -> list[Term]:
     return terms
 
 
+def ballot_terms(ballot: Ballot) -> list[Term]:
+    """What a vote of x/gov needs, term by term, as if it ended now."""
+    from console.model.ballot import rule_words, share_words
+
+    tally, rules = ballot.tally, ballot.rules
+    turnout = f"turnout {share_words(tally.turnout, ballot.bonded)}"
+    if not rules.known:
+        return [Term("·", turnout), Term("·", "what the vote needs is not known")]
+    return [
+        Term("✓" if ballot.has_quorum else "·", f"{turnout}, quorum {rule_words(rules.quorum)}"),
+        Term(
+            "✓" if ballot.over_threshold else "·",
+            f"yes {share_words(tally.yes, tally.decided)}, more than {rule_words(rules.threshold)} needed",
+        ),
+        Term(
+            "✗" if ballot.vetoed else "✓",
+            f"veto {share_words(tally.veto, tally.turnout)}, at most {rule_words(rules.veto)}",
+        ),
+    ]
+
+
+def _words_of_the_chain(upgrade: Upgrade) -> tuple[str, str, str]:
+    """The badge of an upgrade that the chain itself decides on."""
+    proposal = upgrade.proposal
+    if proposal.status is model.ProposalStatus.DEPOSIT:
+        return " NOT YET ", WARN, "its vote is not open"
+    if proposal.status is model.ProposalStatus.VOTING:
+        return " NOT YET ", WARN, "the vote is open"
+    if proposal.status is model.ProposalStatus.EXECUTED:
+        return " CROSSED ", GOOD, "the chain applied it"
+    if proposal.status is not model.ProposalStatus.SCHEDULED:
+        return " NO ", MUTED, proposal.status.words
+    if upgrade.blocks_left is not None and upgrade.blocks_left <= 0:
+        return " CROSSING ", WARN, "the chain decides by power"
+    return (" GO ", GOOD, "the chain stops by itself") if upgrade.go else (" NO-GO ", BAD, "as things stand")
+
+
 def verdict_words(upgrade: Upgrade) -> tuple[str, str, str]:
     """The badge, its style and the words beside it."""
     proposal = upgrade.proposal
+    if proposal.halts_itself:
+        return _words_of_the_chain(upgrade)
     if proposal.status.open and not proposal.has_height:
         return " NOT YET ", WARN, "it has no height yet"
     if proposal.status is model.ProposalStatus.EXECUTED:
@@ -113,7 +157,7 @@ class GoPanel(Panel):
             self.draw(Content.styled("Nothing to decide." if snapshot and snapshot.chain else "— not known yet", MUTED))
             return
         ends = model.ProposalStatus
-        over = upgrade.proposal.status in {ends.REJECTED, ends.EXPIRED, ends.CANCELLED, ends.ROLLED_BACK}
+        over = upgrade.proposal.status in {ends.REJECTED, ends.EXPIRED, ends.CANCELLED, ends.ROLLED_BACK, ends.FAILED}
         if over or upgrade.proposal.release_kind is model.ReleaseKind.NONE:
             self.draw(Content.styled("Nothing to decide.", MUTED))
             return
@@ -122,7 +166,7 @@ class GoPanel(Panel):
         lines = [Content.assemble((badge, f"{STRONG} reverse {style}"), " ", (beside, MUTED))]
         if age.stale:
             # A decided verdict stays true when old; a reckoning does not.
-            if upgrade.proposal.verdict is model.Verdict.NONE:
+            if upgrade.proposal.verdict is model.Verdict.NONE or upgrade.proposal.halts_itself:
                 lines = [Content.assemble((" — ", f"{STRONG} reverse {WARN}"), " not known now")]
             lines.append(Content.styled(f"{age.read_ago}:", WARN))
         agreement = snapshot.chain.agreement
@@ -134,12 +178,15 @@ class GoPanel(Panel):
 
     def _terms(self, chain: ChainView, upgrade: Upgrade) -> list[Content]:
         proposal = upgrade.proposal
+        if proposal.ballot is not None and proposal.status is model.ProposalStatus.VOTING:
+            return [term_line(term) for term in ballot_terms(proposal.ballot)]
         if proposal.status.open and not proposal.has_height:
             return [term_line(term) for term in waiting_terms(proposal)]
         crossing = (
             upgrade.blocks_left is not None and upgrade.blocks_left <= 0 and proposal.verdict is model.Verdict.CROSS
         )
-        if proposal.status is model.ProposalStatus.SCHEDULED and not crossing:
+        counted = {model.ProposalStatus.SCHEDULED, model.ProposalStatus.DEPOSIT}
+        if proposal.status in counted and not crossing:
             told = chain.agreement.sentence if chain.agreement is not None and chain.agreement.blocks else ""
             terms = power_terms(upgrade, told)
         elif proposal.status is model.ProposalStatus.ABORTED or proposal.verdict is model.Verdict.ABORT:

@@ -64,7 +64,7 @@ class NodePanel(RowsPanel):
             return
         journalled = bool(snapshot.node_problem)
         self.head(Content(f"Journal of {node.name} {CLOCK_SIGN}" if journalled else f"This node: {node.name}"))
-        lines = _lines(node, snapshot.taken_at, now, journalled=journalled)
+        lines = _lines(node, snapshot, now, journalled=journalled)
         self._lines = lines
         self._redraw()
 
@@ -73,11 +73,11 @@ class NodePanel(RowsPanel):
         self.draw(stacked(*self._lines[: self.content_size.height or None]))
 
 
-def _lines(node: NodeStatus, taken_at: float, now: float, *, journalled: bool) -> list[Content]:
+def _lines(node: NodeStatus, snapshot: Snapshot, now: float, *, journalled: bool) -> list[Content]:
     state = f"{CLOCK_SIGN} {node.state}" if journalled else node.state
     # A journal's word may be old: it is never shown in the colour of what is.
     style = WARN if journalled else state_style(node)
-    age = age_of(node.height_age_s, taken_at, now)
+    age = age_of(node.height_age_s, snapshot.taken_at, now)
     # Ten columns at 80: a great height gives up its commas for the clock sign.
     height = count(node.height) if not age.stale or (node.height or 0) < 10_000_000 else str(node.height)
     # Nothing but its sentence on the notice line is more pressing; where the panel is full the exit code gives way.
@@ -90,7 +90,7 @@ def _lines(node: NodeStatus, taken_at: float, now: float, *, journalled: bool) -
         _field("version", node.version or UNKNOWN),
         _field("pid", "none" if node.pid is None else str(node.pid)),
         _field("height", height if not age.stale else f"{height} {CLOCK_SIGN}"),
-        _halt(node),
+        _halt(node, snapshot),
         _last(node),
     ]
 
@@ -108,8 +108,11 @@ def _last(node: NodeStatus) -> Content:
     return _field("exit code", UNKNOWN if node.last_exit_code is None else str(node.last_exit_code))
 
 
-def _halt(node: NodeStatus) -> Content:
+def _halt(node: NodeStatus, snapshot: Snapshot) -> Content:
     attempt = node.attempt
+    if snapshot.network.kind == "cosmos" and (attempt is None or attempt.crossing is model.Crossing.NONE):
+        # The chain stops it, armed or not.
+        return _field("halts at", UNKNOWN if attempt is None else count(attempt.target_height))
     if node.halt_height:
         return _field("halts at", count(node.halt_height))
     never = {model.Crossing.NONE, model.Crossing.MISSED_HALT, model.Crossing.NEEDS_OPERATOR}

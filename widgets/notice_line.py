@@ -32,6 +32,8 @@ def notice(snapshot: Snapshot | None) -> str:
         return f"{snapshot.node.name}: {node_note(snapshot.node)}"
     if snapshot.node is not None and snapshot.node.paused:
         return f"{snapshot.node.name}: automation is paused: {snapshot.node.paused}"
+    if snapshot.parent is not None and (sentence := _above(snapshot)):
+        return sentence
     if snapshot.node is None and snapshot.node_problem:
         return f"No node here: {snapshot.node_problem}"
     if snapshot.node is not None and _crosses(snapshot.node):
@@ -45,6 +47,19 @@ def notice(snapshot: Snapshot | None) -> str:
         # The first is the newest attempt's; the second came with the last answer.
         return f"Chain: {snapshot.chain_problem or snapshot.chain.problem}"
     return ""
+
+
+def _above(snapshot: Snapshot) -> str:
+    """What the network above means for this one; a height that does not go with it first."""
+    parent, bounds = snapshot.parent, snapshot.safe_heights
+    upgrade = snapshot.upgrade
+    if upgrade is not None and upgrade.proposal.status.open and upgrade.proposal.has_height:
+        problem = model.outside(upgrade.proposal.target_height, str(upgrade.proposal.name), bounds)
+        if problem:
+            return f"Does not go with the network above: {problem}."
+    if bounds:
+        return f"Above: {bounds[0].sentence}."
+    return f"Above: {parent.problem}." if parent is not None and parent.problem else ""
 
 
 def _crosses(node: NodeStatus) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from console.model import (
+    Back,
     ChainView,
     Crossing,
     Proposal,
@@ -16,6 +17,7 @@ from console.model import (
 from console.text import duration
 from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, block_silence, count, local_clock, wall_clock
 from widgets.phases import CONNECTING, Outlook, Phase
+from widgets.voted_on import voted_on
 from widgets.waiting import waiting
 
 
@@ -33,8 +35,10 @@ def outlook(snapshot: Snapshot | None, now: float) -> Outlook:
         return _no_chain(snapshot, now)
     upgrade = snapshot.upgrade
     if upgrade is None:
-        return _nothing_pending(snapshot, now, "Press p to propose an upgrade.")
+        return _nothing_pending(snapshot, now, _to_propose(snapshot, "Press p to propose an upgrade."))
     proposal = upgrade.proposal
+    if proposal.ballot is not None and proposal.status in {ProposalStatus.VOTING, ProposalStatus.DEPOSIT}:
+        return voted_on(snapshot, upgrade, now)
     if proposal.status in _OVER and not _halts_still(snapshot, proposal):
         return _over(snapshot, proposal, now)
     if proposal.status.open and not proposal.has_height:
@@ -51,7 +55,13 @@ _OVER = {
     ProposalStatus.EXPIRED,
     ProposalStatus.CANCELLED,
     ProposalStatus.ROLLED_BACK,
+    ProposalStatus.FAILED,
 }
+
+
+def _to_propose(snapshot: Snapshot, words: str) -> str:
+    """A hint where a registry is proposed to; a Cosmos chain says by itself what is on its way."""
+    return words if snapshot.network.kind != "cosmos" else "Nothing is scheduled, voted on or in deposit."
 
 
 def _aborts(proposal: Proposal) -> bool:
@@ -64,7 +74,9 @@ def _halts_still(snapshot: Snapshot, proposal: Proposal) -> bool:
 
 
 def _title(proposal: Proposal) -> str:
-    return f"{proposal.name} · proposal {proposal.id} · block {count(proposal.target_height)}"
+    # A plan of which no proposal is known has the number of its height.
+    number = "plan" if proposal.halts_itself and proposal.ballot is None else f"proposal {proposal.id}"
+    return f"{proposal.name} · {number} · block {count(proposal.target_height)}"
 
 
 def _reached(snapshot: Snapshot, upgrade: Upgrade) -> bool:
@@ -104,7 +116,7 @@ def _answering(chain: ChainView) -> str:
     there = {node.consensus_address for node in chain.nodes if node.reachable}
     total = sum(validator.power for validator in chain.validators)
     part = sum(validator.power for validator in chain.validators if validator.consensus_address in there)
-    return f"{part} of {total} power answers, {2 * total // 3 + 1} needed for a block"
+    return f"{count(part)} of {count(total)} power answers, {count(2 * total // 3 + 1)} needed for a block"
 
 
 def _stalled(snapshot: Snapshot, now: float) -> bool:
@@ -171,7 +183,7 @@ def _over(snapshot: Snapshot, proposal: Proposal, now: float) -> Outlook:
             calm.caption,
             calm.when,
             f"{proposal.name} executes every block since {target}."
-            + (trouble or " Press p to propose the next upgrade."),
+            + (trouble or ("" if proposal.halts_itself else " Press p to propose the next upgrade.")),
             calm.tone or "success",
         )
     if proposal.status is ProposalStatus.ABORTED:
@@ -186,7 +198,9 @@ def _over(snapshot: Snapshot, proposal: Proposal, now: float) -> Outlook:
             "warning",
         )
     word = proposal.status.words
-    return _nothing_pending(snapshot, now, f"The last one, {proposal.name}, was {word}. Press p to propose one.")
+    verb = word if word in {"failed", "expired"} else f"was {word}"
+    hint = "" if proposal.halts_itself else " Press p to propose one."
+    return _nothing_pending(snapshot, now, f"The last one, {proposal.name}, {verb}.{hint}")
 
 
 def _after_target(snapshot: Snapshot, chain: ChainView, proposal: Proposal, now: float) -> Outlook:
@@ -213,8 +227,7 @@ def _after_target(snapshot: Snapshot, chain: ChainView, proposal: Proposal, now:
         return Outlook(
             Phase.HALTED,
             f"HALTED · {proposal.name} · block {count(target)}",
-            f"0/{back.total}",
-            ("power", "back"),
+            *_meter(back),
             when,
             f"Nodes stop before executing block {count(target)} and{verdict} start {proposal.name}.",
             "warning",
@@ -222,13 +235,22 @@ def _after_target(snapshot: Snapshot, chain: ChainView, proposal: Proposal, now:
     return Outlook(
         Phase.WAITING_FOR_QUORUM,
         f"WAITING FOR QUORUM · block {count(target + 1)}",
-        f"{back.power}/{back.total}",
-        ("power", "back"),
+        *_meter(back),
         when,
-        f"{back.power} of {back.total} power is back with {proposal.name}, {back.needed} needed to commit "
-        f"block {count(target + 1)}.",
+        f"{back.words} is back with {proposal.name}, {count(back.needed)} needed to commit block {count(target + 1)}.",
         "warning",
     )
+
+
+def _meter(back: Back) -> tuple[str, tuple[str, str]]:
+    """The power that is back in large glyphs, and its caption; in percent where the numbers have many digits."""
+    if back.total < _LARGE:
+        return f"{back.power}/{back.total}", ("power", "back")
+    # The share that is enough rounded up, what is there rounded down: it never reads as enough when it is not.
+    return f"{back.power * 100 // back.total}/{-(-back.needed * 100 // back.total)}", ("% of power", "back")
+
+
+_LARGE = 100_000
 
 
 def _aborted_together(snapshot: Snapshot, proposal: Proposal) -> bool:
@@ -278,10 +300,16 @@ def _moving_again(snapshot: Snapshot, proposal: Proposal, height: int, now: floa
         when,
         f"{_answering(snapshot.chain)}; the chain stands {_blocks(past)} past {count(proposal.target_height)}."
         if stalled and snapshot.chain is not None
-        else f"The chain goes on, {_blocks(past)} past {count(proposal.target_height)}; "
-        f"{proposal.confirmed_power} of {proposal.total_power} power has confirmed {proposal.name}.",
+        else f"The chain goes on, {_blocks(past)} past {count(proposal.target_height)}{_confirmed(proposal)}.",
         "error" if stalled else "success",
     )
+
+
+def _confirmed(proposal: Proposal) -> str:
+    if proposal.halts_itself:
+        # Nobody confirms: that more than 2/3 made the next block says it.
+        return f" with {proposal.name}"
+    return f"; {proposal.confirmed_power} of {proposal.total_power} power has confirmed {proposal.name}"
 
 
 def _before_target(snapshot: Snapshot, chain: ChainView, upgrade: Upgrade, now: float) -> Outlook:
@@ -330,6 +358,8 @@ def _what_will_happen(proposal: Proposal, left: int, target: str) -> str:
         return f"Verdict ABORT: at block {target} armed nodes stop and start the old binary again."
     if proposal.status is not ProposalStatus.SCHEDULED:
         return f"Not scheduled yet ({proposal.status.words}): until then nothing happens at block {target}."
+    if proposal.halts_itself:
+        return f"The chain stops every node before block {target}; each goes on when it runs {proposal.name}."
     if proposal.verdict is Verdict.CROSS:
         return f"Verdict CROSS: nodes stop before executing block {target}, then start {proposal.name}."
     if proposal.breaking:

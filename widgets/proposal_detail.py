@@ -8,7 +8,8 @@ from console.model import Proposal, Snapshot
 from widgets.drawn import MUTED, WARN, stacked
 from widgets.moments import why_no_chain
 from widgets.panel import Panel
-from widgets.proposal_report import Reading, summary_lines
+from widgets.proposal_reading import Reading
+from widgets.proposal_report import summary_lines
 from widgets.proposal_words import Clock
 
 
@@ -43,4 +44,6 @@ def _why_none(snapshot: Snapshot | None) -> str:
         return why_no_chain(snapshot)
     if snapshot.chain.proposals:
         return "No proposal matches the filter. Esc shows all again."
+    if snapshot.network.kind == "cosmos":
+        return "The chain's newest proposals hold none that is about an upgrade."
     return "There is no proposal yet. Press p to propose an upgrade."

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from textual.content import Content
 
 from console.model import (
     Approval,
     Choice,
-    Governance,
     HaltCode,
     MigrationKind,
     Proposal,
     ProposalStatus,
-    Readiness,
-    RegistryRules,
     ReleaseKind,
     ScheduleKind,
     ValidatorReadiness,
@@ -24,63 +20,53 @@ from console.model import (
     power_needed,
 )
 from console.text import shortened
+from widgets.ballot_report import ballot_left, ballot_lines, ballot_right, ballot_summary
 from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN
 from widgets.moments import UNKNOWN, count, power_words
 from widgets.power_bar import Share, power_bar
-from widgets.proposal_words import MIGRATIONS, Clock, readiness_words, schedule_words, vote_words, waits_for
+from widgets.proposal_reading import Reading, field, head, when_words
+from widgets.proposal_words import MIGRATIONS, readiness_words, schedule_words, vote_words
 from widgets.readiness_rows import failure_words
 
 _INDENT = " " * 10
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """Everything that a proposal in full is drawn from."""
-
-    proposal: Proposal
-    clock: Clock
-    width: int
-    """Columns that the lines may take."""
-    names: Mapping[str, str]
-    """Validators' names by checksummed address."""
-    other_form: Callable[[str], str] | None = None
-    """The Filecoin spelling of an address, shown beside it; None shows the Ethereum one alone."""
-    readiness: Readiness | None = None
-    """Of this proposal."""
-    governance: Governance | None = None
-    rules: RegistryRules | None = None
-    problem: str = ""
-    """Why votes, approvals and calls are not known."""
-
-
 def report_lines(reading: Reading) -> list[Content]:
     """All of it under each other, what decides first."""
+    if reading.proposal.halts_itself:
+        return ballot_lines(reading)
     return [*_what(reading), *_when(reading), *right_lines(reading), *_linked(reading), *_timeline(reading)]
 
 
 def left_lines(reading: Reading) -> list[Content]:
     """Of two columns the left one: what it is, when it comes, what it calls, and what happened so far."""
+    if reading.proposal.halts_itself:
+        return ballot_left(reading)
     return [*_what(reading), *_when(reading), *_linked(reading), *_timeline(reading)]
 
 
 def right_lines(reading: Reading) -> list[Content]:
     """Of two columns the right one: votes, readiness, and the approvals outside a vote."""
+    if reading.proposal.halts_itself:
+        return ballot_right(reading)
     return [*_votes(reading), *_readiness(reading), *_approvals(reading)]
 
 
 def summary_lines(reading: Reading) -> list[Content]:
     """The proposal in at most eleven lines: below the list."""
     proposal = reading.proposal
-    lines = [*_release(proposal), _field("proposer", proposal.proposer), _field("height H", when_words(reading))]
+    if proposal.halts_itself:
+        return ballot_summary(reading)
+    lines = [*_release(proposal), field("proposer", proposal.proposer), field("height H", when_words(reading))]
     if proposal.release_kind is not ReleaseKind.NONE:
-        lines.append(_field("breaking", breaking_words(proposal.breaking)))
+        lines.append(field("breaking", breaking_words(proposal.breaking)))
     if proposal.voting_power:
         lines.append(Content.assemble((f"{'votes':<10}", MUTED), *_vote_mark(proposal), vote_words(proposal)))
     if proposal.release_kind is not ReleaseKind.NONE:
-        lines.append(_field("readiness", readiness_words(proposal)))
-        lines.append(_field("armed", f"{proposal.armed_power}, ready and armed {proposal.go_power}"))
+        lines.append(field("readiness", readiness_words(proposal)))
+        lines.append(field("armed", f"{proposal.armed_power}, ready and armed {proposal.go_power}"))
     if proposal.linked_calls:
-        lines.append(_field("calls", f"{proposal.linked_calls} linked, {_order_words(proposal)}"))
+        lines.append(field("calls", f"{proposal.linked_calls} linked, {_order_words(proposal)}"))
     if proposal.release_kind is ReleaseKind.MANIFEST:
         lines.append(Content.styled("Press v for what is verified of the release that this node took up.", MUTED))
     return lines
@@ -91,50 +77,32 @@ def breaking_words(breaking: bool) -> str:
     return "yes: every node stops at H, ready or not" if breaking else "no: only ready nodes stop at H"
 
 
-def when_words(reading: Reading) -> str:
-    """H with its distance, or what it waits for."""
-    proposal = reading.proposal
-    if proposal.has_height:
-        return reading.clock.at(proposal.target_height)
-    if not proposal.status.open:
-        return "it never had one"
-    return waits_for(proposal)
-
-
-def _head(text: str, beside: str = "", style: str = MUTED) -> Content:
-    return Content.assemble((text, STRONG), "  " if beside else "", (beside, style))
-
-
-def _field(name: str, value: str, style: str = "") -> Content:
-    return Content.assemble((f"{name:<10}", MUTED), (value, style))
-
-
 _KINDS = {ReleaseKind.RAW: "sha256 of the binary", ReleaseKind.MANIFEST: "sha256 of the manifest"}
 
 
 def _release(proposal: Proposal) -> list[Content]:
     if proposal.release_kind is ReleaseKind.NONE:
-        return [_field("release", "none: contract calls alone, no node stops for it")]
+        return [field("release", "none: contract calls alone, no node stops for it")]
     return [
-        _field("release", f"{_KINDS[proposal.release_kind]}:"),
+        field("release", f"{_KINDS[proposal.release_kind]}:"),
         Content.styled(proposal.release_hash, STRONG),
-        _field("url", proposal.release_url),
+        field("url", proposal.release_url),
     ]
 
 
 def _what(reading: Reading) -> Iterator[Content]:
     proposal = reading.proposal
     state = proposal.status.words.upper()
-    yield _head("What", f"{state}{', EXPEDITED vote' if proposal.expedited else ''}", _state_style(proposal))
+    yield head("What", f"{state}{', EXPEDITED vote' if proposal.expedited else ''}", _state_style(proposal))
     yield from _release(proposal)
     yield from _address(reading, "proposer", proposal.proposer)
     if proposal.release_kind is not ReleaseKind.NONE:
-        yield _field("breaking", breaking_words(proposal.breaking))
-        yield _field("migration", MIGRATIONS[proposal.migration_kind])
+        yield field("breaking", breaking_words(proposal.breaking))
+        yield field("migration", MIGRATIONS[proposal.migration_kind])
         if proposal.migration_kind is not MigrationKind.NONE:
             yield Content.styled(proposal.migration_hash, STRONG)
         if proposal.release_round:
-            yield _field("replaced", _times(proposal.release_round), WARN)
+            yield field("replaced", _times(proposal.release_round), WARN)
         if proposal.release_kind is ReleaseKind.MANIFEST:
             yield Content.styled("v shows who signed the release, and every check of it.", MUTED)
     yield Content("")
@@ -148,39 +116,39 @@ def _state_style(proposal: Proposal) -> str:
 
 def _when(reading: Reading) -> Iterator[Content]:
     proposal, clock = reading.proposal, reading.clock
-    yield _head("When")
+    yield head("When")
     if proposal.voting_ends_at:
         over = "" if proposal.status is ProposalStatus.VOTING else " (over)"
-        yield _field("vote ends", clock.at(proposal.voting_ends_at) + over)
+        yield field("vote ends", clock.at(proposal.voting_ends_at) + over)
     if proposal.release_kind is ReleaseKind.NONE:
-        yield _field("calls", when_words(reading))
+        yield field("calls", when_words(reading))
         if proposal.approved_at:
-            yield _field("expires", clock.at(proposal.approved_at + proposal.execution_window))
+            yield field("expires", clock.at(proposal.approved_at + proposal.execution_window))
         yield Content("")
         return
-    yield _field("height H", when_words(reading))
+    yield field("height H", when_words(reading))
     if not proposal.has_height and proposal.status.open:
-        yield _field("then H is", f"{clock.span(proposal.delay)} after that")
+        yield field("then H is", f"{clock.span(proposal.delay)} after that")
     if proposal.schedule_kind is ScheduleKind.READINESS and not proposal.has_height and proposal.status.open:
-        yield _field("deadline", f"{clock.at(proposal.readiness_deadline)}; else it expires")
+        yield field("deadline", f"{clock.at(proposal.readiness_deadline)}; else it expires")
     if proposal.has_height:
         frozen = f"frozen at {count(proposal.frozen_at)}: {proposal.verdict.name}" if proposal.frozen_at else ""
-        yield _field("freeze", frozen or f"{clock.at(proposal.freeze_height)}; then it is too late")
+        yield field("freeze", frozen or f"{clock.at(proposal.freeze_height)}; then it is too late")
         if proposal.verdict is not Verdict.NONE and not proposal.frozen_at:
-            yield _field("verdict", proposal.verdict.name, BAD)
-    yield _field("window", f"it has to be confirmed within {clock.span(proposal.execution_window)} after H")
+            yield field("verdict", proposal.verdict.name, BAD)
+    yield field("window", f"it has to be confirmed within {clock.span(proposal.execution_window)} after H")
     if proposal.grace_blocks:
-        yield _field("grace", f"{clock.span(proposal.grace_blocks)}: until then the old release may follow")
+        yield field("grace", f"{clock.span(proposal.grace_blocks)}: until then the old release may follow")
     yield Content("")
 
 
 def _votes(reading: Reading) -> Iterator[Content]:
     proposal = reading.proposal
     if not proposal.voting_power:
-        yield _head("Votes", "none was needed" if proposal.approved_at else "none is needed")
+        yield head("Votes", "none was needed" if proposal.approved_at else "none is needed")
         yield Content("")
         return
-    yield _head("Votes", *_vote_state(proposal))
+    yield head("Votes", *_vote_state(proposal))
     shares = (Share(proposal.yes_power, "█", GOOD), Share(proposal.no_power, "▒", BAD))
     yield power_bar(shares, proposal.vote_needed, proposal.voting_power, min(60, reading.width))
     yield Content(vote_words(proposal))
@@ -196,7 +164,12 @@ def _votes(reading: Reading) -> Iterator[Content]:
     yield Content("")
 
 
-_CHOICES = {Choice.YES: ("yes", GOOD), Choice.NO: ("no", BAD), Choice.NONE: (UNKNOWN, MUTED)}
+_CHOICES = {
+    Choice.YES: ("yes", GOOD),
+    Choice.NO: ("no", BAD),
+    Choice.NONE: (UNKNOWN, MUTED),
+}
+"""A registry knows no other."""
 
 
 def _vote_state(proposal: Proposal) -> tuple[str, str]:
@@ -217,7 +190,7 @@ def _readiness(reading: Reading) -> Iterator[Content]:
         return
     needed, total = proposal.readiness_needed, proposal.total_power
     enough = total > 0 and proposal.ready_power >= needed
-    yield _head("Readiness", *(("enough", GOOD) if enough else ("not yet enough", WARN)))
+    yield head("Readiness", *(("enough", GOOD) if enough else ("not yet enough", WARN)))
     yield power_bar((Share(proposal.ready_power, "█", GOOD),), needed, total, min(60, reading.width))
     yield Content(readiness_words(proposal))
     if proposal.schedule_kind is ScheduleKind.READINESS and not proposal.has_height:
@@ -245,7 +218,7 @@ def _linked(reading: Reading) -> Iterator[Content]:
     if not proposal.linked_calls:
         return
     beside = f"made at {count(proposal.contracts_at)}" if proposal.contracts_at else _order_words(proposal)
-    yield _head(f"Linked contract calls ({proposal.linked_calls})", beside)
+    yield head(f"Linked contract calls ({proposal.linked_calls})", beside)
     if proposal.init_allowed:
         yield Content.styled("! Their cuts may run an initialiser: code with all rights of the diamond.", BAD)
     if reading.governance is None:
@@ -255,10 +228,10 @@ def _linked(reading: Reading) -> Iterator[Content]:
             yield from _address(reading, f"call {number}", call.target)
             yield Content.styled(f"{_INDENT}{len(call.data)} bytes, 0x{call.data[:4].hex()}…", MUTED)
         undo = len(reading.governance.undo)
-        yield _field("undo", f"{undo} call{'' if undo == 1 else 's'} take them back" if undo else "none")
+        yield field("undo", f"{undo} call{'' if undo == 1 else 's'} take them back" if undo else "none")
         yield Content.styled("d shows what they change, selector by selector.", MUTED)
     if proposal.undone_at:
-        yield _field("undone", f"at {count(proposal.undone_at)}", WARN)
+        yield field("undone", f"at {count(proposal.undone_at)}", WARN)
     yield Content("")
 
 
@@ -271,12 +244,12 @@ def _order_words(proposal: Proposal) -> str:
 def _approvals(reading: Reading) -> Iterator[Content]:
     proposal, governance, rules = reading.proposal, reading.governance, reading.rules
     if governance is None:
-        yield _head("Approvals")
+        yield head("Approvals")
         yield _unknown(reading)
         return
     if rules is not None and rules.council:
         so_far = f"{len(governance.halts)} of the {rules.council_threshold} that stop it"
-        yield _head("Emergency council", so_far, WARN if governance.halts else MUTED)
+        yield head("Emergency council", so_far, WARN if governance.halts else MUTED)
         for member in rules.council:
             approval = next((each for each in governance.halts if each.approver == member), None)
             if approval is None:
@@ -284,7 +257,7 @@ def _approvals(reading: Reading) -> Iterator[Content]:
             else:
                 yield from _halt(reading, approval)
     else:
-        yield _head("Emergency council", "this registry has none" if rules is not None else "")
+        yield head("Emergency council", "this registry has none" if rules is not None else "")
         for approval in governance.halts:
             yield from _halt(reading, approval)
     yield Content("")
@@ -312,7 +285,7 @@ def _agreement(reading: Reading, title: str, approvals: tuple[Approval, ...], to
         by_subject.setdefault(same, []).append(approval)
     for (subject, url), group in by_subject.items():
         power = sum(each.power for each in group)
-        yield _head(title, f"{power} of {total} power, {power_needed(total)} needed", WARN)
+        yield head(title, f"{power} of {total} power, {power_needed(total)} needed", WARN)
         yield power_bar((Share(power, "█", WARN),), power_needed(total), total, min(60, reading.width))
         if subject:
             yield Content.styled(subject, STRONG)
@@ -324,7 +297,7 @@ def _agreement(reading: Reading, title: str, approvals: tuple[Approval, ...], to
 
 
 def _timeline(reading: Reading) -> Iterator[Content]:
-    yield _head("What happened")
+    yield head("What happened")
     for height, words, style in sorted(_events(reading), key=lambda event: event[0]):
         yield Content.assemble((f"{count(height):>9} ", MUTED), (words, style))
 

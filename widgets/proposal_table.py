@@ -10,8 +10,9 @@ from textual.binding import Binding, BindingType
 
 from console.actions import action
 from console.model import Proposal, ProposalStatus, Verdict
-from console.text import percent
-from widgets.moments import UNKNOWN, count, power_words
+from console.model.ballot import share_words
+from console.text import duration, percent
+from widgets.moments import UNKNOWN, count, power_words, wall_clock
 from widgets.narrowing import NOTHING_TYPED, Narrowing
 from widgets.proposal_words import height_words
 from widgets.row_table import Column, RowTable
@@ -25,6 +26,8 @@ _TONES = {
     ProposalStatus.EXPIRED: "muted",
     ProposalStatus.CANCELLED: "muted",
     ProposalStatus.ROLLED_BACK: "bad",
+    ProposalStatus.DEPOSIT: "warn",
+    ProposalStatus.FAILED: "bad",
 }
 
 
@@ -50,10 +53,16 @@ class ProposalRow:
     """Linked calls; empty for none."""
     proposed: str
     tone: str
+    turnout: str = ""
+    """Share of the bonded tokens that voted; of x/gov alone."""
+    ends: str = ""
+    """When its vote, or its time for a deposit, ends."""
 
 
-def proposal_row(proposal: Proposal) -> ProposalRow:
-    """The row of one proposal."""
+def proposal_row(proposal: Proposal, now: float = 0.0) -> ProposalRow:
+    """The row of one proposal at `now`, Unix seconds."""
+    if proposal.halts_itself:
+        return _row_of_the_chain(proposal, now)
     calls_alone = not proposal.release_hash
     return ProposalRow(
         key=str(proposal.id),
@@ -68,6 +77,32 @@ def proposal_row(proposal: Proposal) -> ProposalRow:
         proposed=count(proposal.proposed_at),
         tone=_TONES.get(proposal.status, ""),
     )
+
+
+def _row_of_the_chain(proposal: Proposal, now: float) -> ProposalRow:
+    ballot = proposal.ballot
+    known = ballot is not None and (ballot.tally.turnout or proposal.status is ProposalStatus.VOTING)
+    ends = None
+    if ballot is not None and proposal.status in _END_OF:
+        ends = ballot.voting_ends_at if proposal.status is ProposalStatus.VOTING else ballot.deposit_ends_at
+    return ProposalRow(
+        key=str(proposal.id),
+        name=f"{proposal.name}{' !' if proposal.expedited else ''}",
+        status=proposal.status.words,
+        height="cancels" if ballot is not None and ballot.cancels else height_words(proposal),
+        vote=share_words(ballot.tally.yes, ballot.tally.decided) if ballot is not None and known else UNKNOWN,
+        ready=UNKNOWN,
+        armed=UNKNOWN,
+        verdict=UNKNOWN,
+        calls="",
+        proposed=UNKNOWN if ballot is None or ballot.submitted_at is None else wall_clock(ballot.submitted_at, now),
+        tone=_TONES.get(proposal.status, ""),
+        turnout=share_words(ballot.tally.turnout, ballot.bonded) if ballot is not None and known else UNKNOWN,
+        ends=UNKNOWN if ends is None else f"in {duration(ends - now)}" if ends > now else "over",
+    )
+
+
+_END_OF = frozenset({ProposalStatus.VOTING, ProposalStatus.DEPOSIT})
 
 
 def _ready(proposal: Proposal) -> str:
@@ -96,15 +131,17 @@ ORDERS = (
 def searched(entry: Proposal) -> str:
     """What a filter looks through: number, name, state, hash, address and URL, each a line."""
     parts = (f"#{entry.id}", entry.name, entry.status.words, entry.release_hash, entry.proposer, entry.release_url)
+    ballot = entry.ballot
+    titles = () if ballot is None else (str(ballot.title), str(ballot.summary), "cancels" if ballot.cancels else "")
     marks = ("expedited" if entry.expedited else "", "calls" if entry.linked_calls else "")
-    return "\n".join((*parts, *marks))
+    return "\n".join((*parts, *marks, *titles))
 
 
 class ProposalTable(RowTable[ProposalRow]):
     """All proposals; the cursor stays on its proposal when others appear or the order changes."""
 
     TONED: ClassVar[frozenset[str]] = frozenset({"status"})
-    RIGHT: ClassVar[frozenset[str]] = frozenset({"key", "vote", "armed", "calls", "proposed"})
+    RIGHT: ClassVar[frozenset[str]] = frozenset({"key", "vote", "armed", "calls", "proposed", "turnout", "ends"})
     # The table's own Enter would hide that of the view from the footer.
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "select_cursor", action("open").label, id="open")]
 
@@ -114,10 +151,13 @@ class ProposalTable(RowTable[ProposalRow]):
         self._narrowing = NOTHING_TYPED
         self._proposals: tuple[Proposal, ...] = ()
         self._ago = ""
+        self._now = 0.0
         self.head("Proposals")
 
     def columns_for(self, width: int) -> tuple[Column, ...]:
         """At 80 columns what decides; wider, what explains it."""
+        if any(entry.halts_itself for entry in self._proposals):
+            return _columns_of_the_chain(width)
         columns: list[Column] = [
             ("key", "Id", 5),
             ("name", "Name", 17),
@@ -139,14 +179,15 @@ class ProposalTable(RowTable[ProposalRow]):
         """Id of the proposal under the cursor."""
         return None if self.chosen is None else int(self.chosen)
 
-    def show(self, proposals: tuple[Proposal, ...], ago: str = "") -> None:
+    def show(self, proposals: tuple[Proposal, ...], ago: str = "", now: float = 0.0) -> None:
         """Draw the list as the chain has it.
 
         Args:
             proposals: Of the chain.
             ago: How long ago it was read, where it may no longer pass as current.
+            now: Unix seconds.
         """
-        self._proposals, self._ago = proposals, ago
+        self._proposals, self._ago, self._now = proposals, ago, now
         order = ORDERS[self._order]
         kept = self._narrowing.kept([searched(entry) for entry in proposals])
         shown = sorted((proposals[place] for place in kept), key=order.key)
@@ -154,14 +195,32 @@ class ProposalTable(RowTable[ProposalRow]):
         by = "newest first" if self._order == 0 else f"by {order.words}"
         old = f" · {self._ago}" if self._ago else ""
         self.head(f"Proposals, {by}{old}{' · ' if found else ''}{found}")
-        self.show_rows(tuple(proposal_row(entry) for entry in shown))
+        self.show_rows(tuple(proposal_row(entry, now) for entry in shown))
 
     def next_order(self) -> None:
         """The next order."""
         self._order = (self._order + 1) % len(ORDERS)
-        self.show(self._proposals, self._ago)
+        self.show(self._proposals, self._ago, self._now)
 
     def narrow(self, narrowing: Narrowing) -> None:
         """Show only what the filter keeps."""
         self._narrowing = narrowing
-        self.show(self._proposals, self._ago)
+        self.show(self._proposals, self._ago, self._now)
+
+
+def _columns_of_the_chain(width: int) -> tuple[Column, ...]:
+    """The same for x/gov, whose votes end by the clock."""
+    columns: list[Column] = [
+        ("key", "Id", 7),
+        ("name", "Name", 17),
+        ("status", "State", 12),
+        ("height", "Height H", 14),
+        ("vote", "Yes", 7),
+        ("turnout", "Turnout", 9),
+        ("ends", "Ends", 11),
+    ]
+    if width >= 110:
+        columns.append(("proposed", "Submitted", 24))
+    rest = width - sum(column[2] for column in columns)
+    columns[1] = ("name", "Name", max(8, min(66, 17 + rest)))
+    return tuple(columns)

@@ -8,7 +8,7 @@ from console.model import Back, ChainView, Proposal, Upgrade, Validator, power_b
 from console.text import shortened
 from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, stacked
 from widgets.go_panel import verdict_words
-from widgets.moments import UNKNOWN, chain_age, count
+from widgets.moments import UNKNOWN, chain_age, count, power_words
 from widgets.panel import SnapshotPanel
 from widgets.power_bar import Share, power_bar
 
@@ -20,12 +20,15 @@ def vote_words(chain: ChainView, back: Back) -> str:
     """What was voted on H+1; empty where no node tells."""
     if chain.votes is None or back.prevoted is None:
         return ""
-    return f"round {chain.votes.round}: {back.prevoted} prevoted, {back.precommitted} precommitted"
+    return f"round {chain.votes.round}: {count(back.prevoted)} prevoted, {count(back.precommitted)} precommitted"
 
 
 def missing_words(missing: tuple[Validator, ...]) -> str:
     """Who is missing with what power, the heaviest first."""
-    named = [f"{each.moniker or shortened(each.address, 12)} {each.power}" for each in missing[:_MOST_MISSING]]
+    named = [
+        f"{each.moniker or shortened(each.address, 12)} {power_words(each.power, 7)}"
+        for each in missing[:_MOST_MISSING]
+    ]
     more = f" and {len(missing) - _MOST_MISSING} more" if len(missing) > _MOST_MISSING else ""
     return ", ".join(named) + more
 
@@ -56,12 +59,12 @@ def _badge(upgrade: Upgrade) -> Content:
 def _meter(chain: ChainView, proposal: Proposal, width: int) -> list[Content]:
     back = power_back(chain, proposal.target_height, proposal)
     bar = power_bar((Share(back.power, "█", GOOD if back.enough else WARN),), back.needed, back.total, width)
-    needed = f"{back.needed} needed" if back.enough else f"{back.needed - back.power} more needed"
+    needed = f"{count(back.needed)} needed" if back.enough else f"{count(back.needed - back.power)} more needed"
     lines = [
         bar,
         Content.assemble(
             ("✓ " if back.enough else "· ", GOOD if back.enough else MUTED),
-            f"{back.power} of {back.total} back, {needed}",
+            f"{count(back.power)} of {count(back.total)} back, {needed}",
         ),
     ]
     votes = vote_words(chain, back)

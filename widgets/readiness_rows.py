@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from console import model
 from console.text import duration, percent, shortened
 from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, chain_age, count, power_words, time_of_day
+from widgets.stake_words import misses_much, stake_tone, stake_words
 
 if TYPE_CHECKING:
-    from console.model import ChainView, NodeHeight, Proposal, Snapshot, Validator, ValidatorReadiness
+    from console.model import ChainView, NodeHeight, Proposal, Snapshot, Stake, Validator, ValidatorReadiness
 
 DOWN_AFTER_S = 10.0
 """Seconds of silence after which a node is called silent; before that it may just be restarting."""
@@ -37,6 +38,8 @@ class Row:
     state: str
     tone: str
     """`good`, `bad`, `warn` or empty."""
+    missed: str = ""
+    """Blocks that it missed of the chain's window; only where the chain counts them."""
 
     @property
     def key(self) -> str:
@@ -75,6 +78,8 @@ class ReadinessRows:
         said = self._said.get(validator.address)
         node = self._nodes.get(validator.consensus_address)
         state, tone = _state(said, node, self._proposal, self._chain, self._taken_at, self._now)
+        if self._chain.cosmos is not None:
+            state, tone = _with_its_stake(state, tone, validator)
         if self._stale and CLOCK_SIGN not in state:
             state, tone = f"{CLOCK_SIGN} {state}", "bad" if tone == "bad" else "warn"
         return Row(
@@ -89,6 +94,7 @@ class ReadinessRows:
             armed="yes" if said is not None and said.armed else "no" if said is not None else UNKNOWN,
             state=state,
             tone=tone,
+            missed=_missed(validator.stake),
         )
 
     def key_at(self, place: int) -> str:
@@ -160,6 +166,20 @@ def _state(
     if behind > 2:
         return f"behind by {count(behind)}", "warn"
     return _signals(said, proposal, seen=node is not None)
+
+
+def _with_its_stake(state: str, tone: str, validator: Validator) -> tuple[str, str]:
+    """Whose chain jailed it signs nothing, whatever its node answers."""
+    stake = validator.stake
+    if stake is not None and (stake.jailed or not validator.power):
+        return stake_words(validator), stake_tone(validator)
+    if stake is not None and misses_much(stake) and not tone:
+        return "misses blocks", "warn"
+    return state, tone
+
+
+def _missed(stake: Stake | None) -> str:
+    return UNKNOWN if stake is None or stake.missed_blocks is None else count(stake.missed_blocks)
 
 
 def _silence(node: NodeHeight, taken_at: float, now: float) -> tuple[str, str]:

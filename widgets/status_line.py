@@ -63,6 +63,8 @@ def status_parts(
         if chain.agreement is not None and chain.agreement.blocks:
             apart = chain.agreement.state is model.AgreementState.DISAGREED
             parts.append(Part("ENDPOINTS DISAGREE" if apart else "NOT CROSS-CHECKED", 9, f"{STRONG} reverse {BAD}"))
+    if model.close_watch_of(snapshot) is not None:
+        parts.append(Part("close watch", 5))
     if snapshot.node is None or snapshot.node_problem:
         parts.append(Part("no controller", 5, WARN))
     elif snapshot.node.alarm:

@@ -52,10 +52,11 @@ class TrendLines(Panel):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._course = model.Course()
+        self._by_gov = False
 
-    def show(self, course: Course) -> None:
-        """Draw the trends."""
-        self._course = course
+    def show(self, course: Course, *, by_gov: bool = False) -> None:
+        """Draw the trends; of a chain whose x/gov decides the turnout of its vote, else what is ready."""
+        self._course, self._by_gov = course, by_gov
         self._redraw()
 
     def _redraw(self) -> None:
@@ -63,11 +64,12 @@ class TrendLines(Panel):
         course, width = self._course, self.size.width - _HEAD
         if width <= 0:
             return
+        third = ("voted", course.turnout) if self._by_gov else ("ready", course.ready)
         self.draw(
             stacked(
                 _line("block", course.block_s, lambda value: f"{value:.2f} s", width),
                 _line("RPC", course.answer_s, lambda value: f"{1000 * value:.0f} ms", width),
-                _line("ready", course.ready, lambda value: percent(round(1000 * value), 1000), width, high=1.0),
+                _line(*third, lambda value: percent(round(1000 * value), 1000), width, high=1.0),
                 _line("peers", course.peers, lambda value: f"{value:.0f}", width),
             )
         )

@@ -15,6 +15,7 @@ from widgets.dashboard_rows import Dashboard, Form, advertised_words, fine_perce
 from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, Grown, stacked
 from widgets.moments import CLOCK_SIGN, UNKNOWN, age_of, count
 from widgets.readiness_rows import failure_words
+from widgets.stake_words import jail_words, missed_words, stake_tone, stake_words
 
 _NOBODY = "0x" + "0" * 40
 _MARKS = {Signed.BLOCK: ("█", GOOD), Signed.NOTHING: ("▒", WARN), Signed.ABSENT: ("·", BAD)}
@@ -98,6 +99,8 @@ class ValidatorDetail(VerticalScroll):
 def detail_lines(shown: Shown) -> list[Content]:
     """All of it under each other: addresses, weights, versions, signatures, what it said."""
     said = shown.dashboard.said.get(shown.validator.address)
+    if shown.dashboard.chain.cosmos is not None:
+        return [*_staked(shown), *_versions(shown, None)[:1], *_signing(shown)]
     return [*_addresses(shown, said), *_weights(shown, said), *_versions(shown, said), *_signing(shown), *_said(shown)]
 
 
@@ -115,6 +118,30 @@ def _addresses(shown: Shown, said: ValidatorReadiness | None) -> list[Content]:
     if said is not None and said.operator not in {_NOBODY, "", validator.address}:
         lines.append(_field("operator", said.operator))
     return lines
+
+
+def _staked(shown: Shown) -> list[Content]:
+    """Of a validator of a Cosmos chain: whose it is, what it weighs, and how it stands with the chain."""
+    dashboard, validator, stake = shown.dashboard, shown.validator, shown.validator.stake
+    power = f"{count(validator.power)} of {count(dashboard.total)} · {fine_percent(validator.power, dashboard.total)}"
+    lines = [_field("consensus", validator.consensus_address or UNKNOWN), _field("power", power)]
+    if stake is None:
+        return [*lines, _field("stake", (f"{UNKNOWN} not known", MUTED))]
+    jailed = jail_words(stake, shown.now)
+    style = {"bad": BAD, "warn": WARN}.get(stake_tone(validator), "")
+    lines += [
+        *_operator(str(stake.operator), shown.width),
+        _field("tokens", f"{count(stake.tokens)}, {stake.bond.value}"),
+        _field("state", (f"{stake_words(validator)}{f': {jailed}' if jailed else ''}", style)),
+        _field("missed", f"{missed_words(stake)} blocks"),
+    ]
+    return lines
+
+
+def _operator(address: str, width: int) -> list[Content]:
+    """An operator address whole, below its name where it has no room beside it."""
+    whole = _field("operator", address)
+    return [whole] if whole.cell_length <= width else [_field("operator"), Content(f" {address}")]
 
 
 def _weights(shown: Shown, said: ValidatorReadiness | None) -> list[Content]:

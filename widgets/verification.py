@@ -14,12 +14,17 @@ from console.model import (
     ProposalStatus,
     ReleaseKind,
     Snapshot,
+    SuccessMeasure,
     ValidatorReadiness,
     Verdict,
     more_than_two_thirds,
     power_back,
     power_needed,
+    seconds_past,
+    upgrade_success,
 )
+from console.model.success_rule import PERCENT
+from console.text import percent, shortened
 from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, stacked
 from widgets.go_panel import Term, term_line
 from widgets.moments import CLOCK_SIGN, UNKNOWN, chain_age, count
@@ -40,8 +45,23 @@ def verification_terms(snapshot: Snapshot) -> list[Term]:
     if chain is None or upgrade is None:
         return []
     terms = list(_terms(chain, upgrade.proposal, snapshot.height or chain.height))
+    terms += _success_terms(chain, upgrade.proposal, snapshot.taken_at)
     own = None if snapshot.node is None else _own_term(snapshot.node, upgrade.proposal, snapshot.node_problem)
     return terms if own is None else [*terms, own]
+
+
+def _success_terms(chain: ChainView, proposal: Proposal, now: float) -> Iterator[Term]:
+    """The 95 % rule where it is broken, and what is prepared then (docs/verification.md)."""
+    success = upgrade_success(chain, proposal, seconds_past(chain, proposal.target_height, now))
+    if success is None or success.measure not in _PREPARES:
+        return
+    names = ", ".join(shortened(str(each.moniker) or each.address, 12) for each in success.missing[:2])
+    more = f" +{len(success.missing) - 2}" if len(success.missing) > 2 else ""
+    yield Term("✗", f"{percent(success.power, success.total)}, below {PERCENT} %: {names}{more} missing")
+    yield Term("·", f"verify-network prepares {_PREPARES[success.measure]}")
+
+
+_PREPARES = {SuccessMeasure.PREPARE_ABORT: "an abort", SuccessMeasure.PREPARE_REVERT: "a revert"}
 
 
 def _own_term(node: NodeStatus, proposal: Proposal, problem: str) -> Term | None:
@@ -59,7 +79,7 @@ def _terms(chain: ChainView, proposal: Proposal, height: int) -> Iterator[Term]:
     past = max(0, height - target)
     yield Term("✓" if past > 0 else "·", f"{count(past)} block{'' if past == 1 else 's'} since {count(target)}")
     back = power_back(chain, target, proposal)
-    yield Term("✓" if back.enough else "·", f"up {back.power} of {back.total} power, {back.needed} needed")
+    yield Term("✓" if back.enough else "·", f"up {back.words}, {count(back.needed)} needed")
     if not proposal.halts_itself:
         total, confirmed = proposal.total_power, proposal.confirmed_power
         enough = more_than_two_thirds(confirmed, total)
@@ -115,7 +135,8 @@ class VerificationPanel(Panel):
         proven = upgrade.proposal.status is ProposalStatus.EXECUTED and not open_
         badge, style = (" WRONG ", BAD) if wrong else (" PROVEN ", GOOD) if proven else (" VERIFYING ", WARN)
         verdict = upgrade.proposal.verdict
-        beside = f"verdict {verdict.name}" if verdict is not Verdict.NONE else ""
+        decided = verdict is not Verdict.NONE and not upgrade.proposal.halts_itself
+        beside = f"verdict {verdict.name}" if decided else ""
         lines = [Content.assemble((badge, f"{STRONG} reverse {style}"), " ", (beside, MUTED))]
         age = chain_age(snapshot.chain, snapshot.taken_at, now)
         if age.read_ago:

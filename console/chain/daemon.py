@@ -30,6 +30,7 @@ TYPING_DEADLINE_S = 300.0
 _MOST_OUTPUT = 4 << 20
 _MOST_SAID = 64 * 1024
 _PIECE = 4096
+_USAGE = "\nUsage:"
 
 _KEPT_VARIABLES = (
     "HOME", "PATH", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TERM", "TMPDIR", "DBUS_SESSION_BUS_ADDRESS",
@@ -79,12 +80,12 @@ class ChainDaemon:
         """A run of it as one would type it."""
         return shown_command((self.program(), *arguments))
 
-    async def run(self, arguments: Sequence[str], *, opens_keyring: bool = False) -> str:
+    async def run(self, arguments: Sequence[str], *, key_for: str = "") -> str:
         """Run it once.
 
         Args:
             arguments: All of them.
-            opens_keyring: Whether it needs a key, for which its keyring may have to ask somebody.
+            key_for: What it needs a key for, where it does: its keyring may have to ask somebody, who reads this first.
 
         Returns:
             What it wrote to its standard output; where that is empty, to its standard error, as older ones do.
@@ -95,19 +96,30 @@ class ChainDaemon:
             SignerError: The terminal cannot be left to it.
         """
         program = self.program()
-        asks = opens_keyring and self._settings.asks
+        asks = bool(key_for) and self._settings.asks
         deadline_s = self._settings.deadline_s + (TYPING_DEADLINE_S if asks else 0.0)
         lent = self._terminal.lent() if asks and self._terminal is not None and has_terminal() else None
         if lent is None:
             # Without a terminal what a script feeds us is the daemon's to read.
             stdin = None if asks and self._terminal is not None else asyncio.subprocess.DEVNULL
-            return await self._run(program, arguments, deadline_s, stdin, None)
+            return await self._run(program, arguments, deadline_s, stdin, None, unasked=asks)
         async with lent:
             with kept_terminal() as descriptor:
+                _pass_on(
+                    descriptor,
+                    f"{Path(program).name} opens its {self._settings.keyring_backend} keyring to {key_for}\n",
+                )
                 return await self._run(program, arguments, deadline_s, descriptor, descriptor)
 
     async def _run(
-        self, program: str, arguments: Sequence[str], deadline_s: float, stdin: int | None, terminal: int | None
+        self,
+        program: str,
+        arguments: Sequence[str],
+        deadline_s: float,
+        stdin: int | None,
+        terminal: int | None,
+        *,
+        unasked: bool = False,
     ) -> str:
         name = Path(program).name
         try:
@@ -135,7 +147,7 @@ class ChainDaemon:
         finally:
             await end_group(process)
         if code:
-            told = explained(f"{output}\n{said}" if "error" in output.lower() and not said.strip() else said or output)
+            told = explained(said if said.strip() else output, nobody_there=unasked)
             how = f"ended by signal {-code}" if code < 0 else "refused"
             raise DaemonError(f"{name} {how}: {told.what}", safe=_NOTHING, next_step=told.next_step)
         return output if output.strip() else said
@@ -166,11 +178,14 @@ async def _read(stream: asyncio.StreamReader, most: int, terminal: int | None = 
     """All that a stream says, its end where it is more; passed on to the terminal, where there is one."""
     kept = bytearray()
     passing = codecs.getincrementaldecoder("utf-8")("replace")
+    shown = ""
     while piece := await stream.read(_PIECE):
         kept += piece
         del kept[:-most]
-        if terminal is not None:
-            _pass_on(terminal, passing.decode(piece))
+        if terminal is not None and _USAGE not in shown:
+            before, shown = shown, shown + passing.decode(piece)
+            # What follows an error is how the command is used, which nobody asked for.
+            _pass_on(terminal, shown.partition(_USAGE)[0][len(before) :])
     return kept.decode("utf-8", "replace")
 
 

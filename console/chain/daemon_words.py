@@ -39,7 +39,8 @@ _KNOWN = (
         "try again; `keys list` of the daemon shows whether it opens",
     ),
     _known(
-        r"(?:^|\W)EOF\b|inappropriate ioctl|passphrase do not match|no such interface|failed to unlock|is locked|"
+        r"(?:^|\W)EOF\b|too many failed passphrase|incorrect passphrase|"
+        r"inappropriate ioctl|passphrase do not match|no such interface|failed to unlock|is locked|"
         r"user interaction|prompt (?:was )?dismissed|pinentry",
         "the keyring is locked and nobody could be asked for its passphrase",
         "run it in a terminal, or unlock the keyring first",
@@ -110,14 +111,16 @@ _KNOWN = (
 )
 
 
-def explained(said: str) -> Told:
+def explained(said: str, *, nobody_there: bool = False) -> Told:
     """A failure in our words, with its own beside them.
 
     Args:
         said: What the daemon wrote, or the chain's log; foreign text.
+        nobody_there: Whether its keyring had no terminal to ask on: what it takes for a wrong passphrase is none.
     """
     own = quoted_line(said)
-    for known in _KNOWN:
+    known_now = _KNOWN[1:] if nobody_there else _KNOWN
+    for known in known_now:
         if known.pattern.search(said):
             return Told(f"{known.what} ({own})" if own else known.what, known.next_step)
     return Told(own or "no reason was given", "")

@@ -113,7 +113,8 @@ async def state_backed_up(client: NodeTeller, node: NodeSettings, *, full: bool 
     )
     if not _is_well(room):
         return warned(f"{newest.get('name')} is whole, but {room.sentence}", *lines, go_on="make room before the halt")
-    return passed(f"rollback point {newest.get('name')} is whole, {taken}", *lines, room.sentence)
+    how = "whole" if full else "there, by its manifest"
+    return passed(f"rollback point {newest.get('name')} is {how}, {taken}", *lines, room.sentence)
 
 
 def _is_well(room: Finding) -> bool:

@@ -9,10 +9,10 @@ from console.errors import JournalError
 from console.model import Finding
 from console.model.procedure import failed, passed, skipped, warned
 from console.notify.announcing import Announcement, announced_to
-from console.notify.message import utc
 from console.notify.outbox import GIVEN_UP, WAITING, Letter, Outbox
 from console.notify.telling import MessageSender, tell, trial_message
 from console.notify_settings import NotifySettings
+from console.text import utc
 
 _NOBODY = "nobody is told of this network: no service in [notify] is for it"
 _HOW = "add a [notify.services.NAME] table with this network (docs/notifications.md)"

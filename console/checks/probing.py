@@ -130,7 +130,7 @@ def _judged(probe: Probe, readings: Sequence[HealthReading]) -> Finding:
         if value is not None:
             values.append(value)
         known = with_known(known, reading)
-    evidence = f"{probe.what}: {', '.join(probe.shown(value) for value in values) or 'not known'}"
+    evidence = f"{probe.what}: {_measured(probe, values)}"
     limit = f"wrong at: {probe.limit}"
     if not values:
         return skipped(f"{probe.what} cannot be told from here", limit)
@@ -141,6 +141,13 @@ def _judged(probe: Probe, readings: Sequence[HealthReading]) -> Finding:
     if wrong or not probe.is_clear(values[-1]):
         return warned(f"{probe.name} was not well all the time: {evidence}", limit, go_on=_go_on(probe))
     return passed(evidence, limit)
+
+
+def _measured(probe: Probe, values: Sequence[float]) -> str:
+    if probe.threshold == 1 and probe.clear == 0 and probe.wrong_above:
+        # A yes or no: its limit is the word for no.
+        return f"{probe.limit} in {sum(map(probe.is_wrong, values))} of {len(values)} looks"
+    return ", ".join(probe.shown(value) for value in values) or "not known"
 
 
 def _go_on(probe: Probe) -> str:

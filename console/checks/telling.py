@@ -38,12 +38,12 @@ def together(findings: Sequence[Finding], well: str) -> Finding:
         well: The sentence where all is as it should be.
     """
     outcome = worst(findings)
-    lines = [f"{each.outcome.value}: {each.sentence}" for each in findings]
-    lines += [line for each in findings for line in each.evidence]
-    if outcome in {Outcome.PASS, Outcome.SKIP}:
-        return found(outcome, well, *lines)
     first = next(each for each in findings if each.outcome is outcome)
-    return found(outcome, first.sentence, *lines, go_on=first.go_on)
+    bad = outcome in {Outcome.WARN, Outcome.FAIL}
+    sentence = first.sentence if bad else well
+    lines = [f"{each.outcome.value}: {each.sentence}" for each in findings if each.sentence != sentence]
+    lines += [line for each in findings for line in each.evidence]
+    return found(outcome, sentence, *lines, go_on=first.go_on if bad else "")
 
 
 def taken(seen: Sequence[Seen], well: str) -> Finding:

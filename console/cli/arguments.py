@@ -163,6 +163,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_address(verbs, shared)
     _add_networks(verbs, shared)
     _add_doctor(verbs, shared)
+    _add_explain(verbs, shared)
     _add_monitoring(verbs, shared)
     _add_notify(verbs, shared)
     _add_contracts(verbs, shared)
@@ -214,7 +215,7 @@ def configured_networks() -> tuple[str, ...]:
 
 
 def _choose_network(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
-    if arguments.verb in {"address", "networks", "doctor"}:
+    if arguments.verb in {"address", "networks", "doctor", "explain"}:
         # Only what was named is asked: the conversion itself needs no network, and the list is of all.
         return
     if arguments.replay is not None:
@@ -425,6 +426,13 @@ def _add_doctor(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
     doctor.add_argument("--ipc-config", type=_folder, metavar="FILE", help="ipc-cli's config.toml")
     doctor.add_argument("--write", metavar="NETWORK", help="write the settings that are proposed for this network")
     doctor.set_defaults(run=_verb("console.cli.doctor"))
+
+
+def _add_explain(verbs: Verbs, shared: argparse.ArgumentParser) -> None:
+    words = "what a state, code, alert, finding or error means, what is safe, and what to do (docs/runbook.md)"
+    explain = verbs.add_parser("explain", parents=[shared], help=words, description=words, allow_abbrev=False)
+    explain.add_argument("word", nargs="*", metavar="WORD", help="as it stands on the screen; none: all of them")
+    explain.set_defaults(run=_verb("console.cli.explain"))
 
 
 def _add_monitoring(verbs: Verbs, shared: argparse.ArgumentParser) -> None:

@@ -128,13 +128,16 @@ def review_lines(review: MessageReview) -> list[str]:
 async def saying(target: Target, key: str = "") -> AsyncIterator[DaemonMessages]:
     """What says something to a chain from the command line; closed at the end."""
     from console.chain.signing import PlainTerminal
-    from console.operations.chain_daemon import DaemonMessages
+    from console.cli.sources import daemon_messages
+    from console.operations.chains import chain_of
 
-    messages = DaemonMessages(target.network, target.node, key=key, terminal=PlainTerminal())
+    chain = chain_of(target.network)
+    messages = daemon_messages(target, chain, PlainTerminal(), key)
     try:
         yield messages
     finally:
         await messages.close()
+        await chain.close()
 
 
 async def _run(

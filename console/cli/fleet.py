@@ -8,7 +8,7 @@ import time
 
 from console.cli.printing import complain, print_json
 from console.errors import SettingsError
-from console.model import FleetNode
+from console.model import FleetNode, last_word
 from console.settings import load_network
 from console.text import duration, untrusted
 
@@ -39,8 +39,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _line(node: FleetNode, now: float) -> str:
-    from console.operations.fleet import last_word
-
     status, seen = node.status, node.consensus
     where = node.where or "here"
     if status is None:

@@ -17,7 +17,6 @@ from console.cli.printing import complain, print_json
 from console.cli.sources import Target, network_if_named, observing
 from console.errors import HeldByOther, InputError, JournalError
 from console.notify.controller import option_of, outbox_of
-from console.notify.message import utc
 from console.notify.outbox import GIVEN_UP, WAITING, Letter, Outbox
 from console.notify.sending import NotSent, Sender
 from console.notify.telling import tell, trial_message
@@ -25,6 +24,7 @@ from console.notify.watch import Addressed, FreshSettings, Watch, again_and_agai
 from console.notify_settings import NotifySettings, Service, load_notify
 from console.settings import NetworkSettings, load_network
 from console.settings_file import state_folder
+from console.text import utc
 
 _LISTED = 20
 
@@ -160,11 +160,8 @@ def watch(arguments: argparse.Namespace) -> int:
         raise InputError(
             "there is no service to tell", next_step="add a [notify.services.NAME] table (docs/notifications.md)"
         )
-    if not network.registry:
-        raise InputError(
-            f"{network.name} has no registry to follow",
-            next_step="the controllers of its nodes tell of a Cosmos chain's upgrades",
-        )
+    if not network.registry and network.kind != "cosmos":
+        raise InputError(f"{network.name} has no registry to follow", next_step="add registry to its settings")
     path = _outbox_of_watch(network)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

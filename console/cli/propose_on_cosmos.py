@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from console.cli.chain_messages import run_made
 from console.cli.printing import complain
 from console.cli.propose_arguments import is_for_cosmos
-from console.cli.sources import Target, load_target
+from console.cli.sources import Target, load_target, observing
 from console.errors import InputError
 from console.operations.upgrade_proposal import info_of_binary, manifest_file_fields, upgrade_message, upgrade_of
 
 if TYPE_CHECKING:
-    from console.model import ChainMessage
+    from console.model import ChainMessage, Snapshot
     from console.operations.chain_daemon import DaemonMessages
 
 
@@ -39,11 +39,19 @@ def run(arguments: argparse.Namespace) -> int:
     fields = asyncio.run(_fields(arguments, target))
     # What is wrong in itself needs neither daemon nor chain.
     proposal = upgrade_of(fields)
+    if target.network.parent:
+        # What the network above intends bounds the height.
+        proposal = upgrade_of(fields, asyncio.run(_snapshot(target)))
 
     async def make(messages: DaemonMessages) -> ChainMessage:
         return await upgrade_message(proposal, messages)
 
     return run_made(arguments, target, make)
+
+
+async def _snapshot(target: Target) -> Snapshot:
+    async with observing(Target(target.network, None)) as (_, observer):
+        return await observer.snapshot()
 
 
 async def _fields(arguments: argparse.Namespace, target: Target) -> dict[str, str]:

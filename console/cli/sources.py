@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from console.errors import ConsoleError, ControllerDown, DevnetError
 from console.settings import (
@@ -24,22 +24,14 @@ from console.settings import (
 
 if TYPE_CHECKING:
     from console.hand_lock import HandLock
-    from console.model import ChainView, Snapshot
+    from console.model import Proposal, Snapshot
     from console.observer import Observer
-    from console.operations.connection import Connection
+    from console.operations.chain_daemon import DaemonMessages
+    from console.operations.chains import Chain
+    from console.operations.connection import Connection, GovernanceSource
+    from console.operations.parent_watch import ParentWatch
     from console.ports.keys import Terminal
     from console.procedures.desk import Desk
-
-
-class Chain(Protocol):
-    """A chain of either kind: `console.observer.ChainReader`, and what belongs to its life."""
-
-    async def view(self) -> ChainView: ...
-    async def check(self) -> None:
-        """Check that there is somebody to tell of upgrades. Raises ChainError."""
-        ...
-
-    async def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +76,27 @@ def network_if_named(arguments: argparse.Namespace) -> NetworkSettings | None:
 @asynccontextmanager
 async def observing(target: Target) -> AsyncIterator[tuple[Chain, Observer]]:
     """The chain and an observer of chain and node; the chain is closed at the end."""
-    chain = chain_of(target.network)
+    from console.operations.chains import chain_of
+    from console.operations.parent_watch import watch_of
+
+    chain, above = chain_of(target.network), watch_of(target.network)
     try:
-        yield chain, _observer(target, chain)
+        yield chain, _observer(target, chain, None if above is None else above[0])
     finally:
         await chain.close()
+        if above is not None:
+            await above[1]()
 
 
-def chain_of(network: NetworkSettings) -> Chain:
-    """What reads the network, by its kind; what only one kind needs is imported for that kind."""
+def governance_of(network: NetworkSettings, node: NodeSettings | None) -> GovernanceSource:
+    """What reads the votes of one proposal, by the network's kind."""
     if network.kind == "cosmos":
-        from console.chain.cosmos.chain import CosmosChain
+        from console.chain.cosmos.votes import CosmosVotes
 
-        return CosmosChain(network)
-    from console.chain.ipc import IpcChain
+        return CosmosVotes(network)
+    from console.chain.governance import GovernanceReader
 
-    return IpcChain(network)
+    return GovernanceReader(network, (*(() if node is None else (node.ethereum_rpc,)), *network.ethereum_rpc))
 
 
 def connect(target: Target, terminal: Terminal | None = None) -> Connection:
@@ -109,45 +106,67 @@ def connect(target: Target, terminal: Terminal | None = None) -> Connection:
         target: Network and node.
         terminal: On which the signer asks for passphrases while somebody draws there; None where nobody does.
     """
-    from console.chain.governance import GovernanceReader
     from console.chain.plans import RegistryPlans
     from console.chain.signals import RegistrySignals
     from console.chain.signing_record import SigningRecords
     from console.chain.traffic import TrafficReader
     from console.node.client import NodeClient
+    from console.operations.chains import chain_of
     from console.operations.connection import Connection
+    from console.operations.parent_watch import watch_of
     from console.operations.registry_call import RegistryCalls
 
     network, node = target.network, target.node
-    chain = chain_of(network)
+    chain, above = chain_of(network), watch_of(network)
     plans = None if node is None else RegistryPlans(network, node)
     signals = None if node is None else RegistrySignals(network, node, terminal=terminal, by_hand=True)
-    governance = GovernanceReader(network, (*(() if node is None else (node.ethereum_rpc,)), *network.ethereum_rpc))
+    governance = governance_of(network, node)
     calls = RegistryCalls(network, node, terminal=terminal)
+    messages = daemon_messages(target, chain, terminal) if network.kind == "cosmos" else None
     own = () if node is None else (node.cometbft_rpc,)
     commits = SigningRecords(network, (*own, *network.cometbft_rpc))
     traffic = TrafficReader(network, (*own, *network.cometbft_rpc))
 
     async def close() -> None:
-        for part in (chain, plans, signals, governance, calls, commits, traffic):
+        for part in (chain, plans, signals, governance, calls, messages, commits, traffic):
             if part is not None:
                 await part.close()
+        if above is not None:
+            await above[1]()
 
     return Connection(
         network=network,
         node=node,
-        source=_observer(target, chain),
+        source=_observer(target, chain, None if above is None else above[0]),
         control=None if node is None else NodeClient(node.state_dir),
         plans=plans,
         signals=signals,
         governance=governance,
         calls=calls,
+        messages=messages,
         commits=commits,
         traffic=traffic,
         own_windows=load_maintenance(),
         procedures=partial(procedure_desk, target),
         close=close,
     )
+
+
+def daemon_messages(target: Target, chain: Chain, terminal: Terminal | None, key: str = "") -> DaemonMessages:
+    """What says something to a Cosmos chain by its daemon.
+
+    Args:
+        target: The chain and this machine's node of it.
+        chain: Reads its proposals, so that none is made twice.
+        terminal: On which the daemon's keyring may ask; None where nobody is.
+        key: Name or address of the key that signs, instead of the settings'.
+    """
+    from console.operations.chain_daemon import DaemonMessages
+
+    async def proposals() -> tuple[Proposal, ...]:
+        return (await chain.view()).proposals
+
+    return DaemonMessages(target.network, target.node, key=key, terminal=terminal, proposals=proposals)
 
 
 def procedure_desk(target: Target, terminal: Terminal | None = None, hands: HandLock | None = None) -> Desk:
@@ -180,20 +199,21 @@ def procedure_desk(target: Target, terminal: Terminal | None = None, hands: Hand
     return Desk(place, catalogue(), reading=reading, hands=hands)
 
 
-def _observer(target: Target, chain: Chain) -> Observer:
+def _observer(target: Target, chain: Chain, parent: ParentWatch | None) -> Observer:
     from console.node.client import NodeClient
     from console.node.journalled import journalled_status
     from console.observer import Observer
 
     node = target.node
     if node is None:
-        return Observer(target.network, None, chain, None)
+        return Observer(target.network, None, chain, None, parent=parent)
     return Observer(
         target.network,
         node,
         chain,
         NodeClient(node.state_dir),
         journalled=lambda: journalled_status(node.state_dir, node.name),
+        parent=parent,
     )
 
 

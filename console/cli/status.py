@@ -10,7 +10,17 @@ from console.cli.node.showing import node_lines
 from console.cli.printing import complain, print_json
 from console.cli.sources import Target, explained, load_target, observing
 from console.errors import BadAnswer, ChainError, EndpointDown
-from console.model import AgreementState, ChainView, ProposalStatus, ReleaseKind, Snapshot, Upgrade, Validator
+from console.model import (
+    AgreementState,
+    ChainView,
+    ProposalStatus,
+    ReleaseKind,
+    Snapshot,
+    Upgrade,
+    Validator,
+    at_its_halt,
+    power_back,
+)
 from console.operations.status import failure_words, status_document
 from console.text import duration, percent, shortened
 from widgets.ballot_words import shares_line, stage_line, turnout_line
@@ -79,8 +89,8 @@ def status_text(snapshot: Snapshot) -> str:
     if snapshot.chain is not None and snapshot.chain.stalled is not None:
         lines += wrapped(f"The chain {snapshot.chain.stalled.sentence}.")
     lines.append("")
-    if snapshot.upgrade is not None:
-        lines += _upgrade_lines(snapshot.upgrade, snapshot.taken_at)
+    if snapshot.upgrade is not None and snapshot.chain is not None:
+        lines += _upgrade_lines(snapshot.upgrade, snapshot.chain, snapshot.taken_at)
     else:
         # With a problem, a proposal may just not have been read.
         known = snapshot.chain is not None and not snapshot.chain.problem
@@ -97,7 +107,7 @@ def wrapped(sentence: str) -> list[str]:
     return textwrap.wrap(sentence, 80, subsequent_indent="  ", break_on_hyphens=False)
 
 
-def _upgrade_lines(upgrade: Upgrade, now: float) -> list[str]:
+def _upgrade_lines(upgrade: Upgrade, chain: ChainView, now: float) -> list[str]:
     proposal = upgrade.proposal
     total = upgrade.total_power
     verdict = f", verdict {proposal.verdict.name}" if proposal.verdict else ""
@@ -106,7 +116,7 @@ def _upgrade_lines(upgrade: Upgrade, now: float) -> list[str]:
         where = f"{proposal.linked_calls} contract calls, no height"
     expedited = ", expedited" if proposal.expedited else ""
     if proposal.halts_itself:
-        return _lines_of_the_chain(upgrade, now)
+        return _lines_of_the_chain(upgrade, chain, now)
     lines = [f"Upgrade #{proposal.id} {proposal.name} ({where}) {proposal.status.words}{verdict}{expedited}"]
     if waiting := waits_for(proposal):
         lines += textwrap.wrap(f"It {waiting}." if waiting.startswith("waits") else f"{waiting.capitalize()}.", 80)
@@ -125,7 +135,7 @@ def _upgrade_lines(upgrade: Upgrade, now: float) -> list[str]:
     return lines
 
 
-def _lines_of_the_chain(upgrade: Upgrade, now: float) -> list[str]:
+def _lines_of_the_chain(upgrade: Upgrade, chain: ChainView, now: float) -> list[str]:
     """An upgrade that the chain itself schedules, and stops its nodes for."""
     proposal, ballot = upgrade.proposal, upgrade.proposal.ballot
     expedited = ", expedited" if proposal.expedited else ""
@@ -141,11 +151,25 @@ def _lines_of_the_chain(upgrade: Upgrade, now: float) -> list[str]:
     if upgrade.blocks_left is not None and upgrade.blocks_left > 0 and proposal.status.open:
         eta = "unknown" if upgrade.eta_s is None else f"~{duration(upgrade.eta_s)}"
         lines.append(f"Blocks left: {upgrade.blocks_left}, ETA: {eta}")
-    if proposal.status is ProposalStatus.SCHEDULED:
+    if proposal.status is ProposalStatus.SCHEDULED and upgrade.blocks_left is not None and upgrade.blocks_left <= 0:
+        lines += _lines_of_the_halt(upgrade, chain)
+    elif proposal.status is ProposalStatus.SCHEDULED:
         lines += wrapped("GO" if upgrade.go else f"NO-GO: {'; '.join(upgrade.no_go_reasons)}")
     if proposal.release_url:
         lines.append(f"Info: {proposal.release_url}")
     return lines
+
+
+def _lines_of_the_halt(upgrade: Upgrade, chain: ChainView) -> list[str]:
+    """Who has stopped, and how much power is back, at H."""
+    proposal = upgrade.proposal
+    back = power_back(chain, proposal.target_height, proposal)
+    waiting = sum(1 for node in chain.nodes if at_its_halt(node, proposal))
+    nodes = f"{waiting} of {len(chain.nodes)} nodes stand at their halt"
+    return wrapped(
+        f"The chain stops before executing block {proposal.target_height}: {back.words} is back"
+        f" with {proposal.name}, {back.needed:,} is needed; {nodes}."
+    )
 
 
 def _staked_lines(chain: ChainView, outside: tuple[Validator, ...]) -> list[str]:

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from console.model.agreement import Agreement as Agreement
     from console.model.agreement import AgreementState as AgreementState
+    from console.model.around_upgrade import CloseWatch as CloseWatch
+    from console.model.around_upgrade import close_watch as close_watch
+    from console.model.around_upgrade import close_watch_of as close_watch_of
     from console.model.audit import AuditCheck as AuditCheck
     from console.model.audit import AuditEntry as AuditEntry
     from console.model.audit import AuditKind as AuditKind
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from console.model.chain_message import ChainMessage as ChainMessage
     from console.model.chain_message import DaemonRole as DaemonRole
     from console.model.chain_message import MessageReview as MessageReview
+    from console.model.chain_message import Reviewed as Reviewed
+    from console.model.chain_message import Said as Said
     from console.model.contracts import NOBODY as NOBODY
     from console.model.contracts import CodeVerdict as CodeVerdict
     from console.model.contracts import CutAction as CutAction
@@ -44,8 +49,12 @@ if TYPE_CHECKING:
     from console.model.cosmos import ModuleVersion as ModuleVersion
     from console.model.course import Course as Course
     from console.model.course import Trend as Trend
+    from console.model.cross_subnet import ParentIntent as ParentIntent
+    from console.model.cross_subnet import SafeHeights as SafeHeights
+    from console.model.cross_subnet import outside as outside
     from console.model.crossing import Back as Back
     from console.model.crossing import RoundVotes as RoundVotes
+    from console.model.crossing import at_its_halt as at_its_halt
     from console.model.crossing import missed_its_halt as missed_its_halt
     from console.model.crossing import power_back as power_back
     from console.model.events import Event as Event
@@ -54,6 +63,7 @@ if TYPE_CHECKING:
     from console.model.fetching import Fetching as Fetching
     from console.model.fleet import FleetNode as FleetNode
     from console.model.fleet import OwnConsensus as OwnConsensus
+    from console.model.fleet import last_word as last_word
     from console.model.go import GoTerm as GoTerm
     from console.model.go import Reckoning as Reckoning
     from console.model.go import reckon as reckon
@@ -136,6 +146,7 @@ if TYPE_CHECKING:
     from console.model.roll import power_down_with as power_down_with
     from console.model.roll import roll_order as roll_order
     from console.model.roll import standing_of as standing_of
+    from console.model.snapshot import VERIFIED_AFTER_BLOCKS as VERIFIED_AFTER_BLOCKS
     from console.model.snapshot import ChainView as ChainView
     from console.model.snapshot import NodeHeight as NodeHeight
     from console.model.snapshot import Snapshot as Snapshot
@@ -165,7 +176,8 @@ _PARTS = {
     "agreement": "Agreement AgreementState",
     "audit": "AuditCheck AuditEntry AuditKind AuditReading",
     "ballot": "Ballot Coin Tally VoteRules",
-    "chain_message": "ChainMessage DaemonRole MessageReview",
+    "around_upgrade": "CloseWatch close_watch close_watch_of",
+    "chain_message": "ChainMessage DaemonRole MessageReview Reviewed Said",
     "contracts": (
         "NOBODY CodeVerdict CutAction CutCheck CutReview CutWatch DiamondView Facet FacetChange FacetCut "
         "LinkedReview Selector Upgradable"
@@ -173,10 +185,11 @@ _PARTS = {
     "cosmos": "ApplicationVersion CosmosFacts ModuleVersion",
     "coordination": "Coordination Due TimelineEntry coordination_of",
     "course": "Course Trend",
-    "crossing": "Back RoundVotes missed_its_halt power_back",
+    "cross_subnet": "ParentIntent SafeHeights outside",
+    "crossing": "Back RoundVotes at_its_halt missed_its_halt power_back",
     "events": "Event events_between remembered",
     "fetching": "Fetching",
-    "fleet": "FleetNode OwnConsensus",
+    "fleet": "FleetNode OwnConsensus last_word",
     "go": "GoTerm Reckoning reckon",
     "governance": (
         "Approval ApprovalKind CallOutcome CallReview Choice Governance HaltCode LinkedCall RegistryCall "
@@ -203,7 +216,7 @@ _PARTS = {
     "proof": "Proof ProofReading ProofState crossing_of proof_of",
     "release": "KnownRelease ReleaseCheck RoleCount",
     "roll": "PowerNow may_take_down power_down_with roll_order standing_of",
-    "snapshot": "ChainView NodeHeight Snapshot Upgrade upgrade_of",
+    "snapshot": "VERIFIED_AFTER_BLOCKS ChainView NodeHeight Snapshot Upgrade upgrade_of",
     "stall": "Stalled stalled",
     "standing": "ACCENTS UNSAID Accent Stage Standing",
     "success_rule": "SuccessMeasure UpgradeSuccess network_zone reached seconds_past upgrade_success",

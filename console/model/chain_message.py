@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
+
+from console.model.governance import CallReview, RegistryCall
 
 DOCUMENT = "{document}"
 """In a command: the path of the file that holds the message's document."""
@@ -60,3 +63,9 @@ class MessageReview:
     unsigned: str
     """The transaction as the daemon made it: JSON text."""
     warnings: tuple[str, ...] = ()
+
+
+Said: TypeAlias = RegistryCall | ChainMessage
+"""What is wanted of a chain, before it is reviewed: of a registry, or of a Cosmos chain by its daemon."""
+Reviewed: TypeAlias = CallReview | MessageReview
+"""What would be signed for it."""

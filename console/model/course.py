@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from console.model.events import Event
-    from console.model.snapshot import Snapshot
+    from console.model.snapshot import Snapshot, Upgrade
 
 MOST_SAMPLES = 60
 """Samples of a trend that are kept."""
@@ -42,6 +42,8 @@ class Course:
     """Seconds that an endpoint took to answer."""
     ready: Trend = Trend(60.0)
     """Share of power that is ready for the current proposal, 0 to 1."""
+    turnout: Trend = Trend(30.0)
+    """Share of the bonded tokens that voted on the current proposal of x/gov, 0 to 1."""
     peers: Trend = Trend(10.0)
     """Peers of the best connected node."""
 
@@ -61,15 +63,26 @@ class Course:
 
         at, chain, upgrade = snapshot.taken_at, snapshot.chain, snapshot.upgrade
         peers = max((node.peers for node in chain.nodes if node.reachable), default=None) if chain else None
-        counted = upgrade is not None and upgrade.total_power > 0 and upgrade.proposal.status.open
+        signalled = upgrade is not None and not upgrade.proposal.halts_itself
+        counted = signalled and upgrade is not None and upgrade.total_power > 0 and upgrade.proposal.status.open
         return replace(
             self,
             events=remembered(self.events, events_between(before, snapshot)),
             block_s=self.block_s.after(_interval(before, snapshot), at),
             answer_s=self.answer_s.after(None if chain is None else chain.answer_s, at),
             ready=self.ready.after(upgrade.ready_power / upgrade.total_power if upgrade and counted else None, at),
+            turnout=self.turnout.after(_turnout(upgrade), at),
             peers=self.peers.after(peers, at),
         )
+
+
+def _turnout(upgrade: Upgrade | None) -> float | None:
+    from console.model.plan import ProposalStatus
+
+    ballot = None if upgrade is None else upgrade.proposal.ballot
+    if upgrade is None or ballot is None or not ballot.bonded or upgrade.proposal.status is not ProposalStatus.VOTING:
+        return None
+    return min(1.0, ballot.tally.turnout / ballot.bonded)
 
 
 def _interval(before: Snapshot | None, after: Snapshot) -> float | None:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from console.model.network import Validator
-from console.model.plan import Proposal
+from console.model.plan import Proposal, ProposalStatus
 from console.model.power import more_than_two_thirds, power_needed
 
 if TYPE_CHECKING:
-    from console.model.snapshot import ChainView
+    from console.model.snapshot import ChainView, NodeHeight
 
 VOTER_DIGITS = 12
 """Hex digits of a consensus address by which a round state names a voter."""
@@ -48,6 +48,11 @@ class Back:
         """Whether block H+1 can be made."""
         return more_than_two_thirds(self.power, self.total)
 
+    @property
+    def words(self) -> str:
+        """`9 of 11 power`, with thousands marked."""
+        return f"{self.power:,} of {self.total:,} power"
+
 
 def power_back(chain: ChainView, target_height: int, proposal: Proposal | None = None) -> Back:
     """The power that is back and can vote on H+1.
@@ -77,6 +82,21 @@ def power_back(chain: ChainView, target_height: int, proposal: Proposal | None =
         missing=tuple(sorted(missing, key=lambda validator: -validator.power)),
         prevoted=None if votes is None else _power_of(chain, votes.prevoted),
         precommitted=None if votes is None else _power_of(chain, votes.precommitted),
+    )
+
+
+def at_its_halt(node: NodeHeight, proposal: Proposal | None) -> bool:
+    """Whether a node's application has stopped before H: block H is there, and is not executed.
+
+    A Cosmos SDK node may live on like that, and answer; so may CometBFT without its application.
+    """
+    return (
+        proposal is not None
+        and proposal.has_height
+        and proposal.status is ProposalStatus.SCHEDULED
+        and node.reachable
+        and node.height == proposal.target_height
+        and node.app_height == proposal.target_height - 1
     )
 
 

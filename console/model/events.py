@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
+from console.model.ballot import Ballot
+from console.model.network import Bond
 from console.model.node import Attempt, Crossing, NodeState, NodeStatus, Preparation
 from console.model.plan import FailureCode, Proposal, ProposalStatus, Readiness, ValidatorReadiness, Verdict
 from console.model.snapshot import ChainView, Snapshot
@@ -35,7 +37,8 @@ class Event:
     height: int = 0
     """Block that recorded it, or the newest one when it was seen; 0 where none was known."""
     moment: float = 0.0
-    """Unix seconds at which it was seen here; 0 for what the chain had recorded before."""
+    """Unix seconds at which it was seen here, or at which it was where the chain says that; 0 for what it had recorded
+    before."""
     tone: str = ""
     """`good`, `bad`, `warn` or empty."""
     recorded: bool = False
@@ -75,6 +78,9 @@ def remembered(events: tuple[Event, ...], news: tuple[Event, ...]) -> tuple[Even
 
 
 def _seen(fact: Event, snapshot: Snapshot, *, past: bool) -> Event:
+    if fact.moment:
+        # The chain itself says when it was.
+        return fact
     height = fact.height or snapshot.height or 0
     return replace(fact, height=height, moment=0.0 if past else snapshot.taken_at)
 
@@ -91,6 +97,7 @@ def _facts(snapshot: Snapshot, other: Snapshot | None) -> Iterator[Event]:
             yield from _of_proposal(proposal)
         yield from _of_readiness(chain, None if other is None or other.chain is None else other.chain.readiness)
         yield from _of_nodes(chain, snapshot)
+        yield from _of_stakes(chain)
     yield from _of_halves(snapshot)
     if snapshot.node is not None and not snapshot.node_problem:
         yield from _of_own_node(snapshot.node)
@@ -100,8 +107,45 @@ def _recorded(key: tuple[str | int, ...], words: str, height: int, tone: str = "
     return Event(key, words, subject, height, tone=tone, recorded=True)
 
 
+def _of_ballot(proposal: Proposal, ballot: Ballot) -> Iterator[Event]:
+    """What x/gov did with a proposal, each at the time that the chain has for it."""
+    number, name, status = proposal.id, proposal.name, proposal.status
+    what = f"proposal {number} {name}"
+
+    def at(moment: float | None, key: tuple[str | int, ...], words: str, tone: str = "") -> Event:
+        return Event(key, words, moment=moment or 0.0, tone=tone, recorded=True)
+
+    yield at(ballot.submitted_at, ("proposed", number), f"{what} was made")
+    if status is ProposalStatus.DEPOSIT:
+        return
+    if ballot.voting_starts_at is not None:
+        yield at(ballot.voting_starts_at, ("vote open", number), f"the vote on {what} opened")
+    if status is ProposalStatus.VOTING:
+        return
+    if status in _LOST:
+        yield at(ballot.voting_ends_at, ("ended", number, status.words), f"{what} {_LOST[status]}", "warn")
+        return
+    yield at(ballot.voting_ends_at, ("approved", number), f"{what} passed", "good")
+    if proposal.has_height and status is not ProposalStatus.CANCELLED:
+        text = f"{name} is scheduled for block {proposal.target_height:,}"
+        yield at(ballot.voting_ends_at, ("scheduled", number, proposal.target_height), text)
+
+
+_LOST = {ProposalStatus.REJECTED: "was rejected", ProposalStatus.FAILED: "passed, and could not be carried out"}
+
+
 def _of_proposal(proposal: Proposal) -> Iterator[Event]:
     number, name = proposal.id, proposal.name
+    if proposal.halts_itself:
+        if proposal.ballot is not None:
+            yield from _of_ballot(proposal, proposal.ballot)
+        elif proposal.status is ProposalStatus.SCHEDULED:
+            yield Event(("plan", name, number), f"{name} is scheduled for block {proposal.target_height:,}")
+        if proposal.has_height and proposal.status in _ENDS_OF_PLANS:
+            words, tone = _ENDS_OF_PLANS[proposal.status]
+            at = proposal.target_height if proposal.status is ProposalStatus.EXECUTED else 0
+            yield _recorded(("ended", number, proposal.status.words), f"{name} {words}", at, tone)
+        return
     yield _recorded(("proposed", number), f"proposal {number} {name} was made", proposal.proposed_at)
     if proposal.approved_at and proposal.voting_power:
         yield _recorded(("approved", number), f"{name} was approved", proposal.approved_at, "good")
@@ -115,13 +159,17 @@ def _of_proposal(proposal: Proposal) -> Iterator[Event]:
         yield _recorded(("calls made", number), f"{calls} of {name} made", proposal.contracts_at, "good")
     if proposal.undone_at:
         yield _recorded(("undone", number), f"contract calls of {name} taken back", proposal.undone_at, "warn")
-    if proposal.verdict is not Verdict.NONE and not proposal.halts_itself:
+    if proposal.verdict is not Verdict.NONE:
         crosses = proposal.verdict is Verdict.CROSS
         text = f"verdict on {name}: {proposal.verdict.name}"
         yield _recorded(("verdict", number), text, proposal.frozen_at, "good" if crosses else "bad")
     yield from _of_its_end(proposal)
 
 
+_ENDS_OF_PLANS = {
+    ProposalStatus.EXECUTED: ("was applied: the chain goes on with it", "good"),
+    ProposalStatus.CANCELLED: ("is not planned any more: cancelled, replaced or skipped", "bad"),
+}
 _ENDS = {
     ProposalStatus.REJECTED: ("was rejected", "warn"),
     ProposalStatus.EXECUTED: ("is executed: more than 2/3 confirmed it", "good"),
@@ -192,6 +240,15 @@ def _of_nodes(chain: ChainView, snapshot: Snapshot) -> Iterator[Event]:
             yield Event(("back", number, node.url), f"executed block {target:,}", name, tone="good")
     if target and upgrade is not None and chain.height > target and upgrade.proposal.status is ProposalStatus.SCHEDULED:
         yield Event(("past H", number), f"the chain goes on past block {target:,}", tone="good")
+
+
+def _of_stakes(chain: ChainView) -> Iterator[Event]:
+    """Whom a Cosmos chain has jailed lately; of who was jailed before the first look nothing is said."""
+    for each in () if chain.cosmos is None else chain.cosmos.outside:
+        stake = each.stake
+        if stake is not None and stake.jailed and stake.bond is not Bond.UNBONDED:
+            words = "tombstoned: it signed twice" if stake.tombstoned else "jailed: its power is gone"
+            yield Event(("jailed", each.address), words, str(each.moniker) or shortened(each.address, 12), tone="bad")
 
 
 def _of_halves(snapshot: Snapshot) -> Iterator[Event]:

@@ -25,6 +25,11 @@ class OwnConsensus:
     """40 upper-case hex digits of that key."""
 
 
+def last_word(status: NodeStatus) -> str:
+    """Why a node's operator is called, else what its controller says, one sentence; empty for nothing."""
+    return status.alarm or status.note or (f"paused: {status.paused}" if status.paused else "")
+
+
 @dataclass(frozen=True, slots=True)
 class FleetNode:
     """One node of the fleet, as it was told last."""

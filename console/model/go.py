@@ -107,7 +107,7 @@ def _terms_of_the_chain(proposal: Proposal, chain: ChainView, node: NodeStatus |
             f"its vote would {'pass' if ballot.passes else 'fail'} now: {ballot.reason or 'yes'}", ballot.passes
         )
     if total:
-        yield GoTerm(f"{power_needed(total)} of {total} power has to be back at block H+1", True)
+        yield GoTerm(f"{power_needed(total):,} of {total:,} power has to be back at block H+1", True)
     else:
         yield GoTerm("the power of the validators is not known", False)
     if chain.agreement is not None and chain.agreement.blocks:

@@ -181,6 +181,15 @@ NOTICES = (
         again=True,
     ),
     NoticeKind(
+        "validator-jailed",
+        Severity.WARNING,
+        (NETWORK,),
+        "A validator of a Cosmos chain was jailed (`notify watch` alone).",
+        "If it is yours: find out why it missed blocks, mend it, then have it released (tx slashing unjail): {status}",
+        "the chain's staking and slashing modules",
+        again=True,
+    ),
+    NoticeKind(
         "no-answer",
         Severity.WARNING,
         (NETWORK,),

@@ -25,6 +25,7 @@ from console.node.keeper import Keeper
 from console.node.metrics.gauges import Known
 from console.node.next_plan import crossed
 from console.node.operator_commands import PAUSED, STOPPED_BY_OPERATOR, Commands
+from console.node.parent_bound import ParentBounds
 from console.node.parts import Parts
 from console.node.preparation import Preparer
 from console.node.readings import Readings
@@ -36,7 +37,7 @@ from console.node.runs import HAND_OVER_LOOK_S, NodeRuns
 from console.node.speaker import Speaker
 from console.node.state_rollback import StateRollback
 from console.node.status import NEAR_BLOCKS, StatusTeller
-from console.ports.chain import ConsensusReading, PeerView, PlanReading, PlanSource, Signals
+from console.ports.chain import ConsensusReading, HeightBound, PeerView, PlanReading, PlanSource, Signals
 from console.settings import NodeSettings
 
 _LOG = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class Controller:
         changed: Called when the status may have changed.
         faults: Fault points.
         proof: What another network has to have done with a release before this node arms for it.
+        above: What the network above allows; None where there is none.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Controller:
         changed: Callable[[], None],
         faults: FaultPoints,
         proof: ProofDemand = NOTHING_DEMANDED,
+        above: HeightBound | None = None,
     ) -> None:
         node = settings()
         self._settings = settings
@@ -132,6 +135,7 @@ class Controller:
             parts.manifests,
         )
         self._rollout = rollout = Rollout(proof, settings, book, generations)
+        self._above = ParentBounds(above, book, journal, self._notify)
         self._armer = Armer(settings, book, runs, generations, journal, shape, points, rollout, parts.command)
         returner = Returner(settings, book, runs, generations, points, shape)
         self._watch_after = after = parts.after_upgrade
@@ -168,6 +172,7 @@ class Controller:
             self._armer,
             after,
             aftermath,
+            self._above,
         )
         self._retention = Retention(settings, journal, book, runs, points)
         self._resyncer = Resyncer(journal, book, runs, generations, points)
@@ -206,6 +211,7 @@ class Controller:
                 tasks.create_task(self._readings.watch_consensus())
                 tasks.create_task(self._readings.watch_version())
                 tasks.create_task(self._rollout.watch())
+                tasks.create_task(self._above.watch())
                 tasks.create_task(self._drive())
                 tasks.create_task(
                     self._watch_after.watch(

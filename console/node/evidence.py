@@ -12,9 +12,11 @@ from console.text import UntrustedText, untrusted
 HALT_EXIT_CODE = 2
 """Fendermint's `AppExitCode::Halt`; also clap's usage error and Go's panic, so alone it proves nothing."""
 
-_LAST_BYTES = 4096
+_LAST_BYTES = 32 * 1024
+"""Of a log, where the reason of an end is looked for: a trace of Go's takes some kilobytes."""
 
 _COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
+_PANIC = re.compile(rb"^(panic: |fatal error: )")
 _HALT_LINE = re.compile(rb"Stopping node due to reaching halt height\s.*?height=(\d+)")
 
 
@@ -73,9 +75,15 @@ def halt_evidence(
 
 
 def last_words(log: bytes) -> UntrustedText:
-    """The last line that a run wrote, without secrets: mostly it says why it ended. Empty when there is none."""
-    lines = _COLOUR.sub(b"", log[-_LAST_BYTES:]).split(b"\n")
-    last = next((line.strip() for line in reversed(lines) if line.strip()), b"")
+    """The last line that a run wrote, without secrets: mostly it says why it ended. Empty when there is none.
+
+    A Go program that panics says why before its trace, whose last line says nothing.
+    """
+    lines = [stripped for line in _COLOUR.sub(b"", log[-_LAST_BYTES:]).split(b"\n") if (stripped := line.strip())]
+    last = lines[-1] if lines else b""
+    trace = next((at for at in reversed(range(len(lines))) if lines[at].startswith(b"goroutine ")), None)
+    if trace is not None and trace > 0:
+        last = next((line for line in reversed(lines[:trace]) if _PANIC.match(line)), last)
     return untrusted(redacted(last.decode("utf-8", "replace")), 200)
 
 

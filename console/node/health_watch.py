@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from console.errors import ConsoleError
 from console.model import Attempt, Crossing
+from console.model.around_upgrade import AFTER_S, BEFORE_BLOCKS
 from console.node import health_sources
 from console.node.health import CrossingNow, Finding, Health, HealthReport
 from console.node.health_table import BEHIND_AFTER_UPGRADE, Consequence, HealthReading, HealthVerdict
@@ -32,11 +33,9 @@ _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 
 PACE_S = 1.0
-"""Seconds between two looks during an upgrade and after one."""
+"""Seconds between two looks around an upgrade: from near its halt until an hour after its proof."""
 REST_PACE_S = 5.0
 """The same at rest: what is wrong there takes longer to matter, and a peer is not to be asked for nothing."""
-AFTER_S = 3600.0
-"""Seconds after the proof for which a run still counts as after the upgrade."""
 _ROUND = 5
 """Looks after which everything was looked at once."""
 _METRICS_S = 30.0
@@ -94,7 +93,7 @@ class HealthWatch:
     def pace_s(self, attempt: Attempt | None) -> float:
         """Seconds until the next look."""
         crossing = attempt is not None and attempt.crossing is not Crossing.NONE and not attempt.crossing.ended
-        return PACE_S if crossing or self._is_after() else REST_PACE_S
+        return PACE_S if crossing or self._is_before(attempt) or self._is_after() else REST_PACE_S
 
     async def look(
         self, attempt: Attempt | None, runs: NodeRuns, consensus: ConsensusReading | None, peers: PeerView
@@ -208,6 +207,13 @@ class HealthWatch:
         else:
             self._crossed_run = run.id
         return CrossingNow(attempt.target_height, zone)
+
+    def _is_before(self, attempt: Attempt | None) -> bool:
+        """Whether the halt is near: from then on the node is watched closely."""
+        if attempt is None or not attempt.has_height or attempt.crossing.ended or self._health is None:
+            return False
+        height = max((each.height for each in self._health.readings if each.height is not None), default=None)
+        return height is not None and attempt.target_height - height <= BEFORE_BLOCKS
 
     def _is_after(self) -> bool:
         return self._committed_at is not None and self._clock() - self._committed_at < AFTER_S

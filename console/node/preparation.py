@@ -125,6 +125,7 @@ class Preparer:
                 safe="nothing was changed",
             )
         found = await self._hash_of(binary)
+        self._refuse_what_runs(folder, name, found)
         if attempt is not None and self._manifests is not None and self._manifests.concerns(attempt):
             await self._give_program(attempt, self._manifests, binary, found)
             return
@@ -182,6 +183,20 @@ class Preparer:
                 copy.replace(self._downloads / found)
             except OSError as error:
                 raise NodeError(f"cannot copy {binary}: {error}", safe="nothing was changed") from error
+
+    def _refuse_what_runs(self, folder: str, name: str, sha256: str) -> None:
+        """Refuse the binary that runs now as the one for after a halt of the chain: it would only stop there again.
+
+        Raises:
+            ReleaseError: It is that one, on a chain that stops its nodes by itself.
+        """
+        current = self._generations.current()
+        if self._shape.halts_itself and sha256 == current.sha256 and folder != current.name:
+            raise ReleaseError(
+                f"these are the bytes of {current.name}, which run here and stop at the height of {name}",
+                code=FailureCode.HASH_MISMATCH,
+                next_step=f"give the new binary with `upgrade-console node add-upgrade {name} FILE`",
+            )
 
     async def _hash_of(self, binary: Path) -> str:
         try:
@@ -357,6 +372,7 @@ class Preparer:
         """
         staged = next((entry for entry in self._generations.all() if entry.name == attempt.generation), None)
         if staged is not None and staged.complete and staged.sha256:
+            self._refuse_what_runs(attempt.generation, attempt.name, staged.sha256)
             self._change(_job(attempt), generation_hash=staged.sha256)
             return self._mine(_job(attempt))
         try:
@@ -369,6 +385,7 @@ class Preparer:
                 next_step=f"give it with `upgrade-console node add-upgrade {attempt.name} FILE`",
             ) from error
         if promised:
+            self._refuse_what_runs(attempt.generation, attempt.name, promised)
             self._change(_job(attempt), generation_hash=promised)
         return self._mine(_job(attempt))
 
@@ -392,6 +409,7 @@ class Preparer:
             fetched = await self._fetched(attempt)
         else:
             fetched = Fetched(found[0], attempt.generation_hash, found[1])
+        self._refuse_what_runs(attempt.generation, attempt.name, fetched.sha256)
         self._change(
             _job(attempt),
             preparation=Preparation.VERIFIED,

@@ -117,22 +117,34 @@ class BinaryReleases:
             checksum = Checksum("sha256", attempt.generation_hash)
             whole = await self._download(attempt.release_url, checksum, folder, told)
             return Fetched(whole.file, checksum.digest, whole.source)
-        promised = _promise_of(attempt.release_url)
-        if promised.lists:
-            promised = await self._listed(promised, folder)
-        whole = await self._download(promised.url, promised.checksum, folder, told)
-        if promised.packing:
-            fetched = await self._unpacked(whole, promised, folder)
-        else:
-            fetched = Fetched(whole.file, await asyncio.to_thread(sha256_of, whole.file), whole.source)
+        fetched = await self.fetch_plan(attempt.release_url, folder, told)
         if attempt.generation_hash and fetched.sha256 != attempt.generation_hash:
             fetched.file.unlink(missing_ok=True)
             raise ReleaseError(
-                f"the binary in {untrusted(promised.url)} has sha256 {fetched.sha256}, not {attempt.generation_hash}",
+                f"the binary of {untrusted(fetched.origin)} has sha256 {fetched.sha256}, not {attempt.generation_hash}",
                 code=FailureCode.HASH_MISMATCH,
                 safe="it was thrown away and nothing was started",
             )
         return fetched
+
+    async def fetch_plan(self, info: str, folder: Path, told: Told | None = None) -> Fetched:
+        """Download what a chain's plan names for this platform, by the checksum in it.
+
+        Args:
+            info: The plan's own words.
+            folder: For files on their way.
+            told: Told how far it is.
+
+        Raises:
+            ReleaseError: It names nothing that could be fetched and checked, or it cannot be had.
+        """
+        promised = _promise_of(info)
+        if promised.lists:
+            promised = await self._listed(promised, folder)
+        whole = await self._download(promised.url, promised.checksum, folder, told)
+        if promised.packing:
+            return await self._unpacked(whole, promised, folder)
+        return Fetched(whole.file, await asyncio.to_thread(sha256_of, whole.file), whole.source)
 
     async def _listed(self, listed: Promised, folder: Path) -> Promised:
         """The binary in a list that has to be fetched first."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from console.errors import NodeError
-from console.model import Arming, Crossing, NodeStatus, Preparation, shown_state
+from console.model import Arming, Attempt, Crossing, NodeStatus, Preparation, shown_state
 from console.node.aftermath import Aftermath
 from console.node.arming import Armer
 from console.node.attempts import AttemptBook
@@ -15,6 +15,7 @@ from console.node.generation import Generations
 from console.node.journal import Journal
 from console.node.journal_runs import Observation
 from console.node.operator_commands import PAUSED, STOPPED_BY_OPERATOR
+from console.node.parent_bound import ParentBounds
 from console.node.preparation import Preparer
 from console.node.readings import Readings
 from console.node.rollout import Rollout
@@ -24,11 +25,6 @@ from console.settings import NodeSettings
 
 NEAR_BLOCKS = 50
 """Blocks before H from which on it is near: the start of the new binary is prepared, and what is missing is said."""
-_CURES = {
-    Crossing.MISSED_HALT: "; `upgrade-console node resync` brings it back",
-    Crossing.PARKED: "; on with `upgrade-console node swap {name}`, or together back with `node abort`",
-}
-"""What leads on from where only the operator does."""
 
 
 class StatusTeller:
@@ -46,6 +42,7 @@ class StatusTeller:
         armer: Knows what it waits for.
         watch_after: What is watched beside the upgrade.
         aftermath: What is left to do on the chain.
+        above: What the network above allows.
     """
 
     def __init__(
@@ -61,6 +58,7 @@ class StatusTeller:
         armer: Armer,
         watch_after: AfterUpgrade,
         aftermath: Aftermath,
+        above: ParentBounds,
     ) -> None:
         self._settings = settings
         self._journal = journal
@@ -73,6 +71,7 @@ class StatusTeller:
         self._armer = armer
         self._watch_after = watch_after
         self._aftermath = aftermath
+        self._above = above
         self.trouble = ""
         """Why the newest step failed; empty when it did not."""
         self.unwritable = False
@@ -135,6 +134,7 @@ class StatusTeller:
             or of_attempt
             or self._not_armed()
             or self._rollout.note()
+            or self._above.note()
             or self._waits_for_height()
         )
 
@@ -166,8 +166,7 @@ class StatusTeller:
             # Nothing can be decided any more, and no state could say so.
             return self.trouble
         if attempt is not None and attempt.crossing.waits_for_operator:
-            cure = _CURES.get(attempt.crossing, "").format(name=attempt.generation)
-            return f"{attempt.crossing.value}: {attempt.note}{cure}"
+            return f"{attempt.crossing.value}: {attempt.note}{_cure(attempt)}"
         # Whoever stopped the node knows that it is down.
         if self._journal.meta(STOPPED_BY_OPERATOR):
             return ""
@@ -191,3 +190,18 @@ class StatusTeller:
         if not idle or observation.height < attempt.target_height - NEAR_BLOCKS:
             return ""
         return f"height {attempt.target_height} is near, this node is not armed, and automation is off"
+
+
+def _cure(attempt: Attempt) -> str:
+    """What leads on from where only the operator does."""
+    if attempt.crossing is Crossing.MISSED_HALT:
+        return "; `upgrade-console node resync` brings it back"
+    if attempt.crossing is not Crossing.PARKED:
+        return ""
+    on = f"; on with `upgrade-console node swap {attempt.generation}`, or"
+    # Whom the network does not wait for needs nobody's agreement to stay on the rules that it follows.
+    return (
+        f"{on} back to the old binary with `node start`"
+        if not attempt.breaking
+        else f"{on} together back with `node abort`"
+    )

@@ -11,9 +11,9 @@ from enum import StrEnum
 
 from console.model import Proposal, Snapshot
 from console.monitoring.rules import Severity
-from console.notify.message import MAX_BODY, Message, cut, plain, subject_of, utc
+from console.notify.message import MAX_BODY, Message, cut, plain, subject_of
 from console.notify_settings import NotifySettings, weighs
-from console.text import duration, short_hash
+from console.text import duration, short_hash, utc
 
 _LONGEST = 400
 

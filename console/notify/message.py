@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import dataclass
 
 from console.monitoring.notices import KINDS
 from console.monitoring.rules import Severity
 from console.notify.occasions import Occasion
 from console.notify_settings import heaviest
-from console.text import untrusted
+from console.text import untrusted, utc
 
 MAX_SUBJECT = 120
 """Characters."""
@@ -91,11 +90,6 @@ def subject_of(network: str, event: str, sentence: str) -> str:
 def cut(text: str, width: int) -> str:
     """Its beginning, where it is longer: what happened stands there."""
     return text if len(text) <= width else text[: width - 1].rstrip() + "…"
-
-
-def utc(at: float) -> str:
-    """A moment in UTC, the same for readers everywhere."""
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
 
 
 def joined(messages: list[Message]) -> Message:

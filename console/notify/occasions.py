@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from console.model import (
     Attempt,
+    Bond,
     ChainView,
     Crossing,
     NodeState,
@@ -26,7 +27,7 @@ from console.model import (
 from console.model.events import without_digits
 from console.monitoring.notices import KINDS
 from console.monitoring.rules import Severity
-from console.text import duration
+from console.text import duration, utc
 
 DAY_S, HOUR_S = 86400.0, 3600.0
 IMMINENT_S = 600.0
@@ -93,6 +94,7 @@ def _found(snapshot: Snapshot, of_network: bool) -> Iterator[Occasion]:
             yield from _of_countdown(snapshot.upgrade, chain, snapshot.height)
             yield from _of_nodes(snapshot.upgrade.proposal, chain)
         yield from _of_stall(snapshot)
+        yield from _of_stakes(chain, snapshot.taken_at)
         if snapshot.chain_problem and chain.age_s >= SILENT_S:
             yield Occasion("no-answer", ("silent",), f"No endpoint of {snapshot.network.name} answers.")
     if node is not None:
@@ -105,8 +107,8 @@ def _of_proposal(proposal: Proposal, chain: ChainView) -> Iterator[Occasion]:
     where = f" for block {proposal.target_height:,}" if proposal.has_height else ""
     yield Occasion("proposal-created", key, f"{name} was made{where}.", over=over)
     if proposal.status is ProposalStatus.VOTING:
-        ends = f" until block {proposal.voting_ends_at:,}" if proposal.voting_ends_at else ""
-        yield Occasion("vote-open", key, f"The vote on proposal {proposal.id} {proposal.name} is open{ends}.")
+        until = f" until {_vote_end(proposal)}" if _vote_end(proposal) else ""
+        yield Occasion("vote-open", key, f"The vote on proposal {proposal.id} {proposal.name} is open{until}.")
     if proposal.status is ProposalStatus.SCHEDULED and proposal.has_height:
         height = proposal.target_height
         yield Occasion("scheduled", (*key, height), f"{name} is scheduled: nodes stop before block {height:,}.")
@@ -118,8 +120,9 @@ def _of_proposal(proposal: Proposal, chain: ChainView) -> Iterator[Occasion]:
         yield Occasion("verdict", key, sentence, over=over, weight=weight)
     if proposal.halt_approvals and proposal.status.open:
         yield Occasion("emergency-halt", (*key, "asked"), f"The council is asked to stop {proposal.name}.")
-    if proposal.status in _ENDS:
-        kind, words = _ENDS[proposal.status]
+    ends = _ENDS_BY_GOV if proposal.halts_itself else _ENDS
+    if proposal.status in ends:
+        kind, words = ends[proposal.status]
         yield Occasion(kind, (*key, "ended"), f"{name} {words}.", over=True)
     if _went_on(proposal, chain.height):
         sentence = f"The network went on past block {proposal.target_height:,} with {proposal.name}."
@@ -133,6 +136,20 @@ _ENDS = {
     ProposalStatus.CANCELLED: ("emergency-halt", "was cancelled: no node stops for it"),
     ProposalStatus.ROLLED_BACK: ("rolled-back", "was rolled back by the network"),
 }
+
+
+_ENDS_BY_GOV = {
+    ProposalStatus.REJECTED: ("closed", "was rejected"),
+    ProposalStatus.FAILED: ("closed", "passed, and could not be carried out: no node stops for it"),
+    ProposalStatus.CANCELLED: ("aborted", "is not planned any more: no node stops for it"),
+}
+
+
+def _vote_end(proposal: Proposal) -> str:
+    """When the vote ends: by the clock, or by a block; empty where it is not known."""
+    if proposal.ballot is not None and proposal.ballot.voting_ends_at is not None:
+        return utc(proposal.ballot.voting_ends_at)
+    return f"block {proposal.voting_ends_at:,}" if proposal.voting_ends_at else ""
 
 
 def _went_on(proposal: Proposal, height: int) -> bool:
@@ -222,6 +239,18 @@ def _of_stall(snapshot: Snapshot) -> Iterator[Occasion]:
     if not planned:
         sentence = f"The chain {chain.stalled.sentence}."
         yield Occasion("chain-stands", ("stands",), sentence, holds_s=STANDS_S)
+
+
+def _of_stakes(chain: ChainView, now: float) -> Iterator[Occasion]:
+    """Whom a Cosmos chain has jailed. Who could be released already is nobody's news at the first look."""
+    for each in () if chain.cosmos is None else chain.cosmos.outside:
+        stake = each.stake
+        if stake is None or not stake.jailed or stake.bond is Bond.UNBONDED:
+            continue
+        name = str(each.moniker) or each.address
+        words = "was tombstoned: it signed twice" if stake.tombstoned else "was jailed"
+        over = stake.jailed_until is not None and stake.jailed_until < now
+        yield Occasion("validator-jailed", (each.address,), f"{name} {words}, and its power is gone.", over=over)
 
 
 def _of_own_node(node: NodeStatus, snapshot: Snapshot) -> Iterator[Occasion]:

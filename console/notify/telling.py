@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from console.monitoring.rules import Severity
-from console.notify.message import Message, plain, subject_of, utc
+from console.notify.message import Message, plain, subject_of
 from console.notify.sending import NotSent, Sender
 from console.notify_settings import NotifySettings
+from console.text import utc
 
 
 class MessageSender(Protocol):

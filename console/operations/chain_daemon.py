@@ -88,6 +88,8 @@ class DaemonMessages:
         self._rpc: JsonRpc | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._files = 0
+        self._addresses: dict[str, str] = {}
+        """Of keys that were looked up: a keyring is asked once for each."""
         self._reviewed: dict[MessageReview, tuple[Path, float]] = {}
 
     async def review(self, message: ChainMessage) -> MessageReview:
@@ -239,8 +241,12 @@ class DaemonMessages:
     async def _address(self, key: str) -> str:
         if is_key_address(key):
             return key
+        if key in self._addresses:
+            return self._addresses[key]
         daemon = self._daemon()
-        output = await daemon.run(("keys", "show", key, "--address", *daemon.keyring_flags()), opens_keyring=True)
+        output = await daemon.run(
+            ("keys", "show", key, "--address", *daemon.keyring_flags()), key_for=f"look up the address of {key}"
+        )
         address = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "")
         if not is_key_address(address):
             raise DaemonError(
@@ -248,6 +254,7 @@ class DaemonMessages:
                 safe=_NOTHING_SENT,
                 next_step="name the key by its address in the settings",
             )
+        self._addresses[key] = address
         return address
 
     async def _look_at_chain(self, message: ChainMessage) -> tuple[str, ...]:
@@ -319,7 +326,7 @@ class DaemonMessages:
         arguments = self._signing(unsigned, self._key_of(review.message.role))
         if unsigned.read_text("utf-8") != review.unsigned:
             raise DaemonError("the file that was shown is another one by now", safe=_NOTHING_SENT)
-        await daemon.run(arguments, opens_keyring=True)
+        await daemon.run(arguments, key_for=f"sign: {review.message.effect}")
         path = Path(arguments[-1])
         try:
             made = transaction_of(path.read_text("utf-8"), "the signed transaction")

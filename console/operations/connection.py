@@ -11,7 +11,9 @@ from console.maintenance import MaintenanceWindow
 from console.model import (
     CallOutcome,
     CallReview,
+    ChainMessage,
     Governance,
+    MessageReview,
     RegistryCall,
     RegistryRules,
     SigningRecord,
@@ -29,10 +31,12 @@ if TYPE_CHECKING:
 
 
 class GovernanceSource(SayingsSource, Protocol):
-    """What a session reads of a registry beside its Snapshots: `console.chain.governance.GovernanceReader`."""
+    """What a session reads of a registry beside its Snapshots: `console.chain.governance.GovernanceReader`, on a Cosmos
+    chain `console.chain.cosmos.votes.CosmosVotes`."""
 
     async def rules(self) -> RegistryRules: ...
     async def read(self, proposal_id: int) -> Governance: ...
+    async def close(self) -> None: ...
 
 
 class CommitSource(Protocol):
@@ -52,6 +56,17 @@ class CallSender(Protocol):
 
     async def review(self, call: RegistryCall) -> CallReview: ...
     async def send(self, review: CallReview) -> CallOutcome: ...
+
+
+class MessageSender(Protocol):
+    """How something is said to a Cosmos chain: `console.operations.chain_daemon.DaemonMessages`."""
+
+    @property
+    def proposals_form(self) -> str: ...
+    async def sdk_version(self) -> tuple[int, int] | None: ...
+    async def authority(self) -> str: ...
+    async def review(self, message: ChainMessage) -> MessageReview: ...
+    async def send(self, review: MessageReview) -> CallOutcome: ...
 
 
 class SnapshotSource(Protocol):
@@ -77,6 +92,8 @@ class Connection:
     """Sends from the node's operator key; None when there is no node."""
     governance: GovernanceSource
     calls: CallSender
+    messages: MessageSender | None
+    """On a Cosmos chain; None where a registry is called."""
     commits: CommitSource
     traffic: TrafficSource
     own_windows: tuple[MaintenanceWindow, ...]

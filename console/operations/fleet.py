@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import Any
 
 from console.errors import ConsoleError
-from console.model import FleetNode, NodeStatus
+from console.model import FleetNode, last_word
 from console.operations.controllers import Member, members
 from console.operations.status import node_document
 from console.settings import NetworkSettings
@@ -58,7 +58,7 @@ class FleetReader:
         await asyncio.gather(*(self._poll(each) for each in self._members))
         return self.nodes
 
-    async def follow(self) -> AsyncIterator[tuple[FleetNode, ...]]:
+    async def follow(self) -> AsyncGenerator[tuple[FleetNode, ...], None]:
         """What is known, at each answer, until closed."""
         heard = asyncio.Event()
         asking = [asyncio.create_task(self._ask_on(each, heard)) for each in self._members]
@@ -111,11 +111,6 @@ def newest_point(points: list[dict[str, Any]]) -> float | None:
     """Unix seconds of the newest complete rollback point; None for none."""
     taken = [point.get("taken_at") for point in points if point.get("complete") is True]
     return max((float(each) for each in taken if isinstance(each, int | float)), default=None)
-
-
-def last_word(status: NodeStatus) -> str:
-    """Why its operator is called, else what its controller says, one sentence; empty for nothing."""
-    return status.alarm or status.note or (f"paused: {status.paused}" if status.paused else "")
 
 
 def fleet_document(nodes: tuple[FleetNode, ...], now: float) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from console.model import (
     ScheduleKind,
     Snapshot,
     minimum_lead,
+    outside,
 )
 from console.operations.contract_export import ExportedCall, read_export
 from console.operations.propose_request import ProposeRequest
@@ -97,6 +98,7 @@ def check_fields(
             found["height"] = found["height"] or _height_problem(
                 typed, height, chain, rules, terms.voting_blocks, short_notice=short_notice
             )
+            found["height"] = found["height"] or parent_problem(typed, fields.get("name", "").strip(), snapshot)
         found["url"] = _url_problem(fields.get("url", "").strip())
         found["hash"] = _hash_problem(fields.get("hash", "").strip())
     if has_calls(fields) and not fields.get("calls", "").strip():
@@ -310,6 +312,13 @@ def _hash_problem(typed: str) -> str:
     if int(match.group(1), 16) == 0:
         return "the hash must not be zero"
     return ""
+
+
+def parent_problem(typed: str, name: str, snapshot: Snapshot | None) -> str:
+    """Why a height does not go with what the network above intends; empty when it does, or when it is no number."""
+    if snapshot is None or not _DIGITS.fullmatch(typed):
+        return ""
+    return outside(int(typed), name, snapshot.safe_heights)
 
 
 def _chain_problem(snapshot: Snapshot | None) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from console.errors import SettingsError
 from console.operations.operator_command import CommandEnd, run_command_of_operator
 from console.provider_settings import ProviderSettings
-from console.settings import NetworkSettings, state_folder
+from console.settings import NetworkSettings
 
 _COMMAND_S = 60.0
 BINARY, CONFIG = "binary", "config"
@@ -43,12 +42,6 @@ def local_provider_of(network: NetworkSettings) -> LocalProvider:
             next_step="use `upgrade-console run provider-kubernetes`",
         )
     return LocalProvider(settings, settings.binary)
-
-
-def backups_folder(network: NetworkSettings) -> Path:
-    """Where backups of the provider daemon are kept, a folder each."""
-    root = state_folder() if network.folder is None else network.folder
-    return root / "provider" / quote(network.name, safe="")
 
 
 def version_arguments(settings: ProviderSettings) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,11 +14,14 @@ from console import strict_json
 from console.errors import InputError
 from console.files import sha256_of, write_durably
 from console.given_file import read_given
+from console.model.cross_subnet import ChildWindow
 from console.node.migration import Migration, NoMigration, parse_migration
 from console.node.release.grammar import LARGEST
 from console.node.release.making import Place, make_platforms, parse_place
 from console.node.release.manifest import MAX_MANIFEST_BYTES, Manifest, Notes, manifest_bytes
 from console.text import untrusted
+
+_BLOCKS = re.compile(r"[0-9]{1,15}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,8 @@ class Making:
     min_height: int = 1
     max_height: int = LARGEST
     grace_blocks: int = 0
+    children: Sequence[str] = ()
+    """When child networks have to follow: `CHAIN=AFTER[:BEFORE[:RELEASE]]`."""
     not_after: str = ""
     """As 2027-01-31T12:00:00Z; empty for none."""
     notes_url: str = ""
@@ -95,11 +101,23 @@ def make_release(making: Making) -> Made:
         min_height=making.min_height,
         max_height=making.max_height,
         grace_blocks=making.grace_blocks,
+        children=tuple(child_window(typed) for typed in making.children),
         not_after=_time(making.not_after),
         notes=None if making.notes is None else Notes(making.notes_url, _hash(making.notes)),
         migration=NoMigration() if making.migration is None else _migration(making.migration),
     )
     return Made(manifest, manifest_bytes(manifest))
+
+
+def child_window(typed: str) -> ChildWindow:
+    """A child's window as typed: `CHAIN=AFTER[:BEFORE[:RELEASE]]`, in blocks. Raises InputError."""
+    chain, _, bounds = typed.partition("=")
+    after, before, release = (*bounds.split(":", 2), "", "")[:3]
+    if not chain or not _BLOCKS.fullmatch(after) or (before and not _BLOCKS.fullmatch(before)):
+        raise InputError(
+            f"{untrusted(typed, 80)!r} is no window of a child: CHAIN=AFTER[:BEFORE[:RELEASE]] in blocks, as *=5000"
+        )
+    return ChildWindow(chain, int(after), int(before) if before else None, release)
 
 
 def write_release(made: Made, out: Path, *, force: bool = False) -> None:

@@ -170,14 +170,15 @@ def put_back(kept: Kept, what: str) -> bool:
     return replace_file(kept.copy(what), file.path, file.sha256, like=file)
 
 
-def replace_file(new: Path, target: Path, sha256: str, *, like: KeptFile | None = None) -> bool:
+def replace_file(new: Path, target: Path, sha256: str, *, like: KeptFile | None = None, new_mode: int = 0o755) -> bool:
     """Put a copy of a file in another's place in one step: a reader sees the old or the new one, whole. Blocking.
 
     Args:
         new: The file; it stays.
         target: What is replaced; a link is followed, so that it goes on pointing where it does.
         sha256: What the new bytes must be, and are checked to be after the copy.
-        like: Whose mode and owner it gets; None: those of what is there, or 0755 where nothing is.
+        like: Whose mode and owner it gets; None: those of what is there.
+        new_mode: Its mode where nothing is there.
 
     Returns:
         Whether something was changed: not where these bytes are there already.
@@ -194,7 +195,7 @@ def replace_file(new: Path, target: Path, sha256: str, *, like: KeptFile | None 
             and (like is None or stat.S_IMODE(there.st_mode) == like.mode)
         ):
             return False
-        mode = like.mode if like is not None else (0o755 if there is None else stat.S_IMODE(there.st_mode))
+        mode = like.mode if like is not None else (new_mode if there is None else stat.S_IMODE(there.st_mode))
         owner = (
             (like.owner, like.group) if like is not None else (None if there is None else (there.st_uid, there.st_gid))
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from console.errors import InputError
@@ -14,7 +14,7 @@ from console.model import (
     AuditCheck,
     AuditReading,
     CallOutcome,
-    CallReview,
+    FleetNode,
     Governance,
     InsideReading,
     JournalEntry,
@@ -24,8 +24,9 @@ from console.model import (
     NodeStatus,
     NodeStorage,
     ProcessTree,
-    RegistryCall,
     RegistryRules,
+    Reviewed,
+    Said,
     SigningRecord,
     Snapshot,
     Stance,
@@ -127,7 +128,7 @@ class SilentSession:
         """Raises InputError."""
         self._refuse()
 
-    async def proposal_call(self, fields: dict[str, str]) -> RegistryCall:
+    async def proposal_call(self, fields: dict[str, str]) -> Said:
         """Raises InputError."""
         self._refuse()
 
@@ -147,15 +148,15 @@ class SilentSession:
         """Raises InputError."""
         self._refuse()
 
-    async def review(self, call: RegistryCall) -> CallReview:
+    async def review(self, call: Said) -> Reviewed:
         """Raises InputError."""
         self._refuse()
 
-    async def send(self, review: CallReview) -> CallOutcome:
+    async def send(self, review: Reviewed) -> CallOutcome:
         """Raises InputError."""
         self._refuse()
 
-    async def export(self, review: CallReview) -> str:
+    async def export(self, review: Reviewed) -> str:
         """Raises InputError."""
         self._refuse()
 
@@ -178,6 +179,11 @@ class SilentSession:
     async def node_timeline(self) -> tuple[JournalEntry, ...]:
         """Raises InputError."""
         self._refuse()
+
+    async def fleet(self) -> AsyncGenerator[tuple[FleetNode, ...], None]:
+        """Raises InputError."""
+        self._refuse()
+        yield ()
 
     async def release(self) -> KnownRelease:
         """Raises InputError."""

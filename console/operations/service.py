@@ -8,7 +8,11 @@ import time
 from collections.abc import Mapping
 from typing import Protocol
 
+import psutil
+
 from console.errors import NodeError
+from console.node.commands import SystemRunner
+from console.node.journald import unit_lines
 from console.node.runtime.systemd import Manager
 from console.operations.operator_command import CommandEnd, run_command_of_operator
 from console.provider_settings import Command, ProviderSettings
@@ -16,6 +20,8 @@ from console.provider_settings import Command, ProviderSettings
 _POLL_S = 0.2
 _COMMAND_S = 60.0
 _START_S = 60.0
+_SETTLED_S = 1.0
+"""Seconds that a unit has to stay active: a simple one is so as soon as it is forked."""
 
 
 class Service(Protocol):
@@ -39,6 +45,18 @@ class Service(Protocol):
         ...
 
 
+class WatchedService(Service, Protocol):
+    """A daemon of which it is also known since when it runs and what it wrote."""
+
+    async def started_at(self) -> float | None:
+        """Unix seconds at which its main process was started; None while it has none."""
+        ...
+
+    async def log_since(self, since: float) -> str:
+        """What it wrote since a moment."""
+        ...
+
+
 def service_of(settings: ProviderSettings) -> Service:
     """The provider daemon of this machine."""
     if settings.unit:
@@ -47,7 +65,7 @@ def service_of(settings: ProviderSettings) -> Service:
     return CommandService(settings.stop_command, settings.start_command, settings.state_command, values)
 
 
-def unit_service(unit: str, manager: str = "auto") -> Service:
+def unit_service(unit: str, manager: str = "auto") -> WatchedService:
     """A systemd unit, of the manager that the settings name: root's is the system's, others have their own."""
     return UnitService(Manager(user=manager == "user" or (manager == "auto" and os.geteuid() != 0)), unit)
 
@@ -67,6 +85,19 @@ class UnitService:
     @property
     def name(self) -> str:
         return f"the unit {self._unit}"
+
+    async def started_at(self) -> float | None:
+        """Unix seconds at which its main process was started; None while it has none. Raises NodeError."""
+        state = await self._manager.state(self._unit)
+        try:
+            return psutil.Process(state.main_pid).create_time() if state.main_pid else None
+        except psutil.Error:
+            return None
+
+    async def log_since(self, since: float) -> str:
+        """What it wrote to systemd's journal since a moment. Raises NodeError: nothing can be said of it."""
+        lines = await asyncio.to_thread(unit_lines, SystemRunner(), self._unit, since, user=self._manager.user)
+        return "\n".join(line.text for line in lines)
 
     async def running(self) -> bool:
         state = await self._manager.state(self._unit)
@@ -88,16 +119,18 @@ class UnitService:
             return
         await self._manager.run("systemctl", "reset-failed", "--", self._unit)
         await self._do("start", _START_S)
-        end = time.monotonic() + _START_S
-        state = await self._manager.state(self._unit)
-        while state.active != "active":
-            if state.over or time.monotonic() > end:
+        end, active_since = time.monotonic() + _START_S, None
+        while True:
+            state, now = await self._manager.state(self._unit), time.monotonic()
+            if state.over or now > end:
                 raise NodeError(
                     f"{self.name} did not start: it is {state.active} ({state.result})",
                     next_step=f"read `journalctl -u {self._unit}`",
                 )
+            active_since = (active_since or now) if state.active == "active" else None
+            if active_since is not None and now - active_since >= _SETTLED_S:
+                return
             await asyncio.sleep(_POLL_S)
-            state = await self._manager.state(self._unit)
 
     async def _do(self, what: str, deadline_s: float) -> None:
         # Not waited for: a unit may take longer than any command of ours.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from console.maintenance import MaintenanceWindow
     from console.model import (
         CallOutcome,
-        CallReview,
+        FleetNode,
         Governance,
         JournalEntry,
         KnownRelease,
@@ -29,15 +29,16 @@ if TYPE_CHECKING:
         NodeStatus,
         NodeStorage,
         ProcessTree,
-        RegistryCall,
         RegistryRules,
+        Reviewed,
+        Said,
         SigningRecord,
         Snapshot,
         Stance,
         Standing,
         Traffic,
     )
-    from console.operations.connection import Connection
+    from console.operations.connection import Connection, MessageSender
     from console.operations.node_inside import NodeInside
     from console.operations.stances import Stances
     from console.ports.keys import Terminal
@@ -113,9 +114,14 @@ class ConsoleSession:
 
     @property
     def own_address(self) -> str:
-        """Checksummed address of the validator whose node this session has; empty for none."""
+        """Address of the validator whose node this session has, as the chain's validators have it; empty for none."""
         node = self._connection.node if self._connection is not None else None
-        return "" if node is None else node.address
+        if node is None or node.address:
+            return "" if node is None else node.address
+        # Where no account is named, by the key that the node signs with.
+        chain = self._latest.chain if self._latest is not None else None
+        nodes = () if chain is None else chain.nodes
+        return next((each.consensus_address for each in nodes if each.url == node.cometbft_rpc), "")
 
     @property
     def recording(self) -> Timeline | None:
@@ -143,7 +149,11 @@ class ConsoleSession:
         self._terminal = terminal
 
     def check_proposal(self, fields: dict[str, str], snapshot: Snapshot | None) -> dict[str, str]:
-        """Check the propose form as typed; see `console.operations.propose.check_fields`."""
+        """Check the propose form as typed; see `propose.check_fields`, on a Cosmos chain `check_upgrade`."""
+        if self._is_cosmos:
+            from console.operations.upgrade_proposal import check_upgrade
+
+            return check_upgrade(fields, snapshot)
         from console.operations.propose import check_fields
 
         return check_fields(fields, snapshot, self._rules)
@@ -177,15 +187,19 @@ class ConsoleSession:
         return earliest_height(snapshot.chain, snapshot.height, self._rules, voting_blocks=vote)
 
     async def manifest_fields(self, path: str, url: str, height: str) -> dict[str, str]:
-        """What a manifest settles; raises as `console.operations.release_propose.manifest_fields`."""
+        """What a manifest settles; raises as `manifest_fields`, on a Cosmos chain as `manifest_file_fields`."""
+        if self._is_cosmos:
+            from console.operations.upgrade_proposal import manifest_file_fields
+
+            return await manifest_file_fields(self._connected().network, Path(path).expanduser())
         from console.operations.release_propose import manifest_fields
 
         target = int(height) if height.isascii() and height.isdigit() and len(height) <= 19 else None
         network = self._connected().network
         return await asyncio.to_thread(manifest_fields, network, Path(path).expanduser(), url, target)
 
-    async def proposal_call(self, fields: dict[str, str]) -> RegistryCall:
-        """The call that proposes what the form says, checked once more against the newest Snapshot.
+    async def proposal_call(self, fields: dict[str, str]) -> Said:
+        """What proposes as the form says, checked once more against the newest Snapshot.
 
         Raises:
             InputError: Read-only, or a field or file is not acceptable; nothing was sent.
@@ -197,6 +211,10 @@ class ConsoleSession:
         self._hands.require_free()
         if self._latest is None:
             raise InputError("the chain has not answered yet", safe="nothing was sent")
+        if (messages := self._connected().messages) is not None:
+            from console.operations.upgrade_proposal import upgrade_message, upgrade_of
+
+            return await upgrade_message(upgrade_of(fields, self._latest), messages)
         network = self._connected().network
         if fields.get("kind") == MANIFEST_KIND and not fields.get("migration"):
             from console.operations.release_propose import settled
@@ -247,23 +265,41 @@ class ConsoleSession:
         calls = tuple(model.LinkedCall(each.target, each.data, "") for each in exported)
         return await review_linked(self._connected().network, calls)
 
-    async def review(self, call: RegistryCall) -> CallReview:
-        """What would be signed; raises as `console.operations.registry_call.RegistryCalls.review`."""
+    async def review(self, call: Said) -> Reviewed:
+        """What would be signed; raises as `RegistryCalls.review`, of a message as `DaemonMessages.review`."""
         # A locked console may still show it: the confirmation of an emergency unlocks.
         self._hands.require_possible()
+        if isinstance(call, model.ChainMessage):
+            return await self._messages().review(call)
         return await self._connected().calls.review(call)
 
-    async def send(self, review: CallReview) -> CallOutcome:
-        """Sign and send what was reviewed; raises as `console.operations.registry_call.RegistryCalls.send`."""
+    async def send(self, review: Reviewed) -> CallOutcome:
+        """Sign and send what was reviewed; raises as `RegistryCalls.send`, of a message as `DaemonMessages.send`."""
         self._hands.require_free()
+        if isinstance(review, model.MessageReview):
+            return await self._messages().send(review)
         return await self._connected().calls.send(review)
 
-    async def export(self, review: CallReview) -> str:
+    async def export(self, review: Reviewed) -> str:
         """Write what was reviewed to a file for another signer; its path. Raises ConsoleError."""
+        network = self._connected().network
+        if isinstance(review, model.MessageReview):
+            from console.operations.chain_daemon import export_message
+
+            return str(await asyncio.to_thread(export_message, review, network))
         from console.operations.registry_call import export_call
 
-        path = await asyncio.to_thread(export_call, review, self._connected().network)
-        return str(path)
+        return str(await asyncio.to_thread(export_call, review, network))
+
+    def _messages(self) -> MessageSender:
+        messages = self._connected().messages
+        if messages is None:
+            raise InputError(f"{self._network} is no Cosmos chain", safe="nothing was sent")
+        return messages
+
+    @property
+    def _is_cosmos(self) -> bool:
+        return self._connection is not None and self._connection.network.kind == "cosmos"
 
     async def ready(self, proposal_id: int) -> None:
         """Signal readiness for this session's node by hand; raises as `console.operations.ready.signal_ready`."""
@@ -298,6 +334,14 @@ class ConsoleSession:
     async def node_timeline(self) -> tuple[JournalEntry, ...]:
         """The newest entries of its controller's journal. Raises InputError: there is no node; JournalError."""
         return await asyncio.to_thread((await self._looked_inside()).timeline)
+
+    async def fleet(self) -> AsyncGenerator[tuple[FleetNode, ...], None]:
+        """Yield what is known of every node in the settings, at each answer, until closed."""
+        from console.operations.fleet import FleetReader
+
+        async with aclosing(FleetReader((await self._connect_aside()).network, self._clock).follow()) as told:
+            async for nodes in told:
+                yield nodes
 
     async def release(self) -> KnownRelease:
         """What is verified of the newest plan's release; raises ControllerDown, or NodeError where it cannot tell."""

@@ -8,10 +8,12 @@ from console.model import (
     Agreement,
     Ballot,
     ChainView,
+    CloseWatch,
     CosmosFacts,
     FailureCode,
     Fetching,
     NodeStatus,
+    ParentIntent,
     Proof,
     Proposal,
     Snapshot,
@@ -21,6 +23,7 @@ from console.model import (
     Validator,
     ValidatorReadiness,
     Verdict,
+    close_watch_of,
 )
 from console.model.ballot import rule_words
 
@@ -54,8 +57,33 @@ def status_document(snapshot: Snapshot) -> dict[str, Any]:
         "node": None if snapshot.node is None else node_document(snapshot.node),
         "agreement": agreement_document(None if chain is None else chain.agreement),
         "stalled": None if chain is None else _stalled(chain.stalled),
+        "close_watch": _close_watch(close_watch_of(snapshot)),
         "age_s": _seconds(snapshot.age_s),
+        **({} if snapshot.parent is None else {"parent": _parent(snapshot, snapshot.parent)}),
         **({} if chain is None or chain.cosmos is None else {"cosmos": cosmos_document(chain, chain.cosmos)}),
+    }
+
+
+def _parent(snapshot: Snapshot, parent: ParentIntent) -> dict[str, Any]:
+    """What the network above intends, and between which heights an upgrade here goes with it."""
+    return {
+        "name": parent.network,
+        "height": parent.height or None,
+        "problem": parent.problem or None,
+        "bounds": [
+            {
+                "proposal": each.upgrade.number,
+                "name": each.upgrade.name,
+                "status": each.upgrade.status.name.lower(),
+                "parent_height": each.upgrade.target_height,
+                "parent_closes_at": each.upgrade.closes_at,
+                "release": each.upgrade.window.release or None,
+                "first_safe_height": each.first,
+                "last_safe_height": each.last,
+                "left_s": _seconds(each.left_s),
+            }
+            for each in snapshot.safe_heights
+        ],
     }
 
 
@@ -77,12 +105,12 @@ def cosmos_document(chain: ChainView, facts: CosmosFacts) -> dict[str, Any]:
         },
         "module_versions": {str(module.name): module.version for module in facts.modules},
         "bonded_tokens": str(facts.bonded_tokens) if facts.bonded_tokens else None,
-        "proposals": [proposal_document(each) for each in chain.proposals],
+        "proposals": [gov_proposal_document(each) for each in chain.proposals],
         "outside": [{**_named(each), "stake": stake_document(each.stake)} for each in facts.outside],
     }
 
 
-def proposal_document(proposal: Proposal) -> dict[str, Any]:
+def gov_proposal_document(proposal: Proposal) -> dict[str, Any]:
     """Write a proposal of a Cosmos chain as plain values."""
     return {
         "id": proposal.id,
@@ -142,6 +170,18 @@ def agreement_document(agreement: Agreement | None) -> dict[str, Any] | None:
     if agreement is None:
         return None
     return {"state": agreement.state.value, "blocks_signing": agreement.blocks, "sentence": agreement.sentence}
+
+
+def _close_watch(watch: CloseWatch | None) -> dict[str, Any] | None:
+    """The close watch around an upgrade; None outside of one."""
+    if watch is None:
+        return None
+    return {
+        "target_height": watch.target_height,
+        "blocks_left": watch.blocks_left,
+        "ends_in_s": _seconds(watch.ends_in_s),
+        "sentence": watch.sentence,
+    }
 
 
 def _stalled(stands: Stalled | None) -> dict[str, Any] | None:

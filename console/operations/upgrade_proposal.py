@@ -9,18 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from console.errors import ConsoleError, InputError
-from console.model import ChainMessage, DaemonRole, Snapshot
+from console.model import ChainMessage, DaemonRole, Snapshot, outside
 from console.operations.chain_messages import coins_of, document_message
 
 if TYPE_CHECKING:
-    from console.operations.chain_daemon import DaemonMessages
+    from console.operations.connection import MessageSender
     from console.settings import NetworkSettings
 
 FIELDS = ("name", "height", "info", "title", "summary", "deposit")
@@ -74,7 +74,7 @@ def check_upgrade(fields: Mapping[str, str], snapshot: Snapshot | None) -> dict[
     typed = {name: fields.get(name, "").strip() for name in FIELDS}
     found = {
         "name": "" if cancels else _name_problem(typed["name"]),
-        "height": "" if cancels else _height_problem(typed["height"], snapshot),
+        "height": "" if cancels else _height_problem(typed["height"], typed["name"], snapshot),
         "info": "" if cancels else info_problem(typed["info"]),
         "title": _text_problem("title", typed["title"], MAX_TITLE),
         "summary": _text_problem("summary", typed["summary"], MAX_SUMMARY),
@@ -127,7 +127,7 @@ def proposal_document(proposal: UpgradeProposal, authority: str) -> dict[str, ob
     }
 
 
-async def upgrade_message(proposal: UpgradeProposal, messages: DaemonMessages) -> ChainMessage:
+async def upgrade_message(proposal: UpgradeProposal, messages: MessageSender) -> ChainMessage:
     """The message that proposes it on this chain, by the daemon that the settings name.
 
     Raises:
@@ -174,13 +174,18 @@ def legacy_message(proposal: UpgradeProposal, sdk: tuple[int, int] | None) -> Ch
     )
 
 
-def info_of_binaries(urls: Mapping[str, str]) -> str:
+def info_of_binaries(urls: Mapping[str, str], children: Sequence[Mapping[str, object]] = ()) -> str:
     """A plan's info from URLs with their checksums, by platform.
+
+    Args:
+        urls: By platform.
+        children: What the upgrade means for child networks, as in a manifest.
 
     Raises:
         InputError: A platform or a URL is not one that every node could use.
     """
-    info = json.dumps({"binaries": dict(urls)}, separators=(",", ":"), sort_keys=True)
+    document = {"binaries": dict(urls), **({"children": list(children)} if children else {})}
+    info = json.dumps(document, separators=(",", ":"), sort_keys=True)
     if problem := info_problem(info):
         raise InputError(problem, safe=_NOTHING_SENT)
     return info
@@ -234,7 +239,7 @@ def fields_of_manifest(network: NetworkSettings, content: bytes, program: str = 
         urls[platform] = _with_checksum(source, digest)
     return {
         "name": manifest.name,
-        "info": info_of_binaries(urls),
+        "info": info_of_binaries(urls, manifest.document().get("children", ())),
         "manifest_sha256": hashlib.sha256(content).hexdigest(),
     }
 
@@ -287,7 +292,7 @@ def _name_problem(name: str) -> str:
     return ""
 
 
-def _height_problem(typed: str, snapshot: Snapshot | None) -> str:
+def _height_problem(typed: str, name: str, snapshot: Snapshot | None) -> str:
     if not typed:
         return "the height is missing: give the first height that the new binary executes"
     if not _DIGITS.fullmatch(typed) or int(typed) < 1:
@@ -295,7 +300,7 @@ def _height_problem(typed: str, snapshot: Snapshot | None) -> str:
     height = None if snapshot is None else snapshot.height
     if height is not None and int(typed) <= height:
         return f"height {typed} is in the past: the chain is at {height}"
-    return ""
+    return "" if snapshot is None else outside(int(typed), name, snapshot.safe_heights)
 
 
 def _text_problem(what: str, typed: str, most: int) -> str:

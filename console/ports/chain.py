@@ -183,6 +183,22 @@ class Signals(Protocol):
         ...
 
 
+class HeightBound(Protocol):
+    """What the network above allows: its own upgrades bound those of its children."""
+
+    async def judge(self, target_height: int, release: str) -> str:
+        """Why a height does not go with it; empty when it does, or when nothing is decided there.
+
+        Args:
+            target_height: H of this network.
+            release: Name of its release.
+
+        Raises:
+            ConsoleError: It cannot be told.
+        """
+        ...
+
+
 class ProvingNetwork(Protocol):
     """Another network, on which a release has to have been executed before it is armed for here."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from console.hand_lock import HandLock
@@ -12,7 +12,7 @@ from console.model import (
     AuditCheck,
     AuditReading,
     CallOutcome,
-    CallReview,
+    FleetNode,
     Governance,
     JournalEntry,
     KnownRelease,
@@ -22,8 +22,9 @@ from console.model import (
     NodeStatus,
     NodeStorage,
     ProcessTree,
-    RegistryCall,
     RegistryRules,
+    Reviewed,
+    Said,
     Scene,
     SigningRecord,
     Snapshot,
@@ -145,7 +146,8 @@ class Session(Protocol):
         ...
 
     async def manifest_fields(self, path: str, url: str, height: str) -> dict[str, str]:
-        """The fields of the propose form that a manifest settles: name, hash, breaking and migration.
+        """The fields of the propose form that a manifest settles: name, hash, breaking and migration; on a Cosmos
+        chain name and info.
 
         Args:
             path: Of the manifest on this machine.
@@ -157,8 +159,8 @@ class Session(Protocol):
         """
         ...
 
-    async def proposal_call(self, fields: dict[str, str]) -> RegistryCall:
-        """The call that proposes what the form says, with its cut file and manifest read. Raises ConsoleError."""
+    async def proposal_call(self, fields: dict[str, str]) -> Said:
+        """What proposes as the form says: on IPC with its cut file and manifest read. Raises ConsoleError."""
         ...
 
     async def rules(self) -> RegistryRules:
@@ -199,15 +201,15 @@ class Session(Protocol):
         """What the calls in a cut file change, read from the chain now. Raises ConsoleError."""
         ...
 
-    async def review(self, call: RegistryCall) -> CallReview:
+    async def review(self, call: Said) -> Reviewed:
         """What would be signed, with nonce, gas and cost as the chain tells them now. Raises ConsoleError."""
         ...
 
-    async def send(self, review: CallReview) -> CallOutcome:
+    async def send(self, review: Reviewed) -> CallOutcome:
         """Have the reviewed call signed and sent, and wait for its block. Raises ConsoleError."""
         ...
 
-    async def export(self, review: CallReview) -> str:
+    async def export(self, review: Reviewed) -> str:
         """Write the reviewed call to a file for a multisig or a hardware wallet; its path. Raises ConsoleError."""
         ...
 
@@ -229,6 +231,10 @@ class Session(Protocol):
 
     async def node_timeline(self) -> tuple[JournalEntry, ...]:
         """The newest entries of the controller's journal, newest first. Raises ConsoleError."""
+        ...
+
+    def fleet(self) -> AsyncGenerator[tuple[FleetNode, ...], None]:
+        """Yield what is known of every node in the settings, at each answer, until closed. Raises ConsoleError."""
         ...
 
     async def release(self) -> KnownRelease:

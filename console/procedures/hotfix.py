@@ -28,6 +28,7 @@ from console.operations.node_stage import stage_upgrade
 from console.procedures.arguments import filled, yes_or_no
 from console.procedures.here import network_name, node_of
 from console.procedures.moments import accepted_moment, moment_of, shown_moment
+from console.procedures.spared_power import spared
 from console.procedures.step import Parameter, Procedure, Step, StepContext
 
 _POLL_S = 2.0
@@ -84,31 +85,6 @@ async def _allowed(context: StepContext) -> Finding:
     if why := why_not_without_governance(breaking=breaking, chain_stands=stands, planned=planned):
         return failed(why, *evidence, go_on="propose the fix as an upgrade, or cancel the open one")
     return passed("the fix may go in on this node", *evidence)
-
-
-async def _power(context: StepContext) -> Finding:
-    snapshot = await context.snapshot()
-    chain = snapshot.chain
-    if chain is None:
-        return failed(snapshot.chain_problem, go_on="see to the network's endpoints, then go on")
-    if chain.stalled is not None:
-        return passed(f"the chain {chain.stalled.sentence}: one node more or less changes nothing")
-    urls = {node_of(context).cometbft_rpc}
-    mine = {each.consensus_address for each in chain.nodes if each.url in urls and each.consensus_address}
-    down = {each.consensus_address for each in chain.nodes if not each.reachable and each.consensus_address}
-    total = sum(each.power for each in chain.validators)
-    gone = sum(each.power for each in chain.validators if each.consensus_address in mine | down)
-    own = sum(each.power for each in chain.validators if each.consensus_address in mine)
-    evidence = (f"own power {own} of {total}", f"down with it: {gone} of {total}, less than a third is needed")
-    if not own:
-        return passed("this node signs nothing now, so the network does not miss it", *evidence)
-    if 3 * gone >= total:
-        return failed(
-            "a third or more of the power would be down while this node changes: the chain would pause",
-            *evidence,
-            go_on="wait until the others are back, then go on",
-        )
-    return passed("more than two thirds of the power stay while this node changes", *evidence)
 
 
 # --- the bytes ---
@@ -388,7 +364,7 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             "See that the chain can spare this node",
             "Less than a third of the voting power may be down while this node changes, unless the chain stands"
             " already.",
-            _power,
+            spared,
         ),
         Step(
             "hotfix.swap",

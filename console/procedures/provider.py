@@ -11,11 +11,11 @@ from console.model import Finding, Outcome, StepKind
 from console.model.procedure import failed, passed, skipped, warned
 from console.operations.config_migration import MigratedConfig, migrate_copy, take_over
 from console.operations.fetched_executable import checksum_given, fetch_executable
+from console.operations.kept_backups import backups_folder
 from console.operations.provider_daemon import (
     BINARY,
     CONFIG,
     ask,
-    backups_folder,
     local_provider_of,
     version_arguments,
 )
@@ -70,7 +70,7 @@ async def _room(context: StepContext) -> Finding:
     found = local_provider_of(context.network)
     size = Path(context.remembered("program")).stat().st_size
     await asyncio.to_thread(check_room, found.binary, size)
-    folder = backups_folder(context.network)
+    folder = backups_folder(context.network, "provider")
     await asyncio.to_thread(folder.mkdir, 0o700, True, True)
     await asyncio.to_thread(check_room, folder / BINARY, found.binary.stat().st_size)
     return passed("there is room for the new daemon and for the copy of the old one", found.binary.parent, folder)
@@ -102,7 +102,7 @@ async def _preview(context: StepContext) -> Finding:
 def _backup_folder(context: StepContext) -> Path:
     # The run's own folder is named once and for all: the same backup after a disconnect.
     name = context.remembered("backup")
-    return backups_folder(context.network) / name
+    return backups_folder(context.network, "provider") / name
 
 
 async def _back_up(context: StepContext) -> Finding:

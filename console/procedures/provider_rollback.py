@@ -9,7 +9,8 @@ from console.errors import InputError
 from console.files import sha256_of
 from console.model import Finding, Outcome, StepKind
 from console.model.procedure import failed, passed, skipped, warned
-from console.operations.provider_daemon import BINARY, CONFIG, ask, backups_folder, local_provider_of
+from console.operations.kept_backups import backups_folder
+from console.operations.provider_daemon import BINARY, CONFIG, ask, local_provider_of
 from console.operations.replaced_file import Kept, all_kept, keep_files, put_back, read_kept
 from console.procedures import provider_steps as shared
 from console.procedures.arguments import filled
@@ -23,7 +24,7 @@ _AGAIN = "mend it and go on with this run: nothing is half put back"
 
 async def _chosen(context: StepContext) -> Kept:
     """The backup that was chosen at the start, also after a disconnect. Raises NodeError, InputError."""
-    folder = backups_folder(context.network)
+    folder = backups_folder(context.network, "provider")
     name = context.remembered("from")
     if name:
         return await asyncio.to_thread(read_kept, folder / name)
@@ -73,7 +74,7 @@ async def _keep_present(context: StepContext) -> Finding:
     files = {BINARY: found.binary} | ({CONFIG: found.settings.config} if found.settings.config is not None else {})
     note = f"at the rollback to {context.remembered('from')}, by {context.person}: {context.arguments['why']}"
     kept = await asyncio.to_thread(
-        keep_files, backups_folder(context.network) / context.remembered("aside"), files, note
+        keep_files, backups_folder(context.network, "provider") / context.remembered("aside"), files, note
     )
     return passed(f"what is in place is kept as {kept.name}", *(str(file.path) for file in kept.files.values()))
 

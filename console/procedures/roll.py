@@ -7,10 +7,11 @@ down with it, and the next one follows only when it is back: synced, with peers,
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from console.errors import ControllerDown, SettingsError
 from console.model import Finding, StepKind
-from console.model.procedure import failed, passed
+from console.model.procedure import failed, passed, skipped
 from console.model.roll import Standing, standing_of
 from console.operations.roll import (
     RolledNode,
@@ -127,6 +128,17 @@ def back_step(item: str) -> Step:
         item=item,
         deadline_s=BACK_S,
     )
+
+
+def back_if_down(item: str) -> Step:
+    """The same wait for a node that may not have been taken down at all."""
+
+    async def work(context: StepContext) -> Finding:
+        if not context.remembered(f"down.{item}"):
+            return skipped(f"{item} was not taken down")
+        return await _back(context)
+
+    return replace(back_step(item), work=work)
 
 
 async def _back(context: StepContext) -> Finding:

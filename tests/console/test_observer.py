@@ -12,7 +12,7 @@ import pytest
 
 from console.errors import ControllerDown, EndpointDown
 from console.model import ChainView, NodeStatus, Snapshot
-from console.observer import FRESHEN_S, STALE_AFTER_S, Observer
+from console.observer import CLOSE, FRESHEN_S, STALE_AFTER_S, Observer
 from tests.console.operations.examples import (
     a_chain,
     a_network,
@@ -308,3 +308,15 @@ async def test_a_mistake_in_the_code_is_not_hidden(tmp_path: Path) -> None:
         with pytest.raises(ZeroDivisionError):
             await until(snapshots, lambda s: False)
     assert asyncio.all_tasks() == before
+
+
+async def test_around_an_upgrade_the_chain_is_read_twice_as_often(tmp_path: Path) -> None:
+    near, far = an_upgrading_chain(), a_chain()
+    pauses: dict[str, float] = {}
+    for name, view in (("near", near), ("far", far)):
+        observer = an_observer(tmp_path, FakeChain(view), None)
+        halves = observer._fresh_halves()
+        assert observer._pace_s(halves) == POLL_S
+        await observer._read_chain(halves)
+        pauses[name] = observer._pace_s(halves)
+    assert pauses == {"near": POLL_S / CLOSE, "far": POLL_S}

@@ -12,7 +12,6 @@ import pytest
 
 from console.actions import ACTIONS, key_names
 from console.cli.arguments import build_parser
-from console.model import Arming, Crossing, FailureCode, NodeState, Preparation
 from console.operations.status import status_document
 from console.settings import parse_network
 from tests import fakes
@@ -20,9 +19,6 @@ from themes import load_themes
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
-GUIDE = (ROOT / "docs" / "operator-guide.md").read_text("utf-8")
-INTERNAL = {Arming.WAITING_TURN.value, Arming.DISARMED.value, ""}
-"""Words of the journal that are never a node's one word (`shown_state`)."""
 
 
 def _block(language: str) -> str:
@@ -49,14 +45,6 @@ def test_the_status_example_has_exactly_the_documents_keys() -> None:
     assert _keys(json.loads(_block("json"))) == _keys(status_document(fakes.go()))
 
 
-def test_the_guide_explains_every_state_and_code() -> None:
-    words = {each.value for kind in (Preparation, Arming, Crossing, NodeState) for each in kind} - INTERNAL
-    explained = set(re.findall(r"^\| ([A-Z_]+)\b", GUIDE, re.MULTILINE))
-    assert words == explained
-    codes = re.findall(r"^\| (\d) \| ([a-z ]+) \|", GUIDE, re.MULTILINE)
-    assert [(int(code), text) for code, text in codes] == [(code.value, code.words) for code in FailureCode]
-
-
 def _verbs(language: str = "") -> list[list[str]]:
     """Every command of the README's plain blocks, without options in brackets and with one choice of several."""
     lines = []
@@ -79,7 +67,8 @@ def test_the_readme_names_every_key_and_theme() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for page, text in ((ROOT / "README.md", README), (ROOT / "docs" / "operator-guide.md", GUIDE)):
+    pages = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("operator-guide", "runbook", "alerting"))]
+    for page, text in ((page, page.read_text("utf-8")) for page in pages):
         # Our own files: what stands elsewhere is not for a test to fetch.
         for target in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
             path, _hash, anchor = target.partition("#")

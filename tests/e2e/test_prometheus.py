@@ -32,6 +32,11 @@ QUICK = Pace(
     halted_s=60,
     gone_s=60,
     paused_s=60,
+    watch_blocks=20,
+    watch_s=20,
+    # A short test has no minutes to be slow in: the other rules say the same here.
+    watch_settle_s=300,
+    watch_halted_s=300,
 )
 """The rules that operators are given, without their patience."""
 THREE = ("node1", "node2", "node3")
@@ -131,4 +136,8 @@ def test_the_rules_fire_and_clear_through_an_upgrade(devnet: Devnet, tmp_path: P
         assert {name for name, node in seen.seen if node} - {"NodeNeedsOperator", "UpgradeFailed"} == wanted
         # For as long as the others are not ready yet the network lacks power.
         of_network = {name for name, node in seen.seen if not node}
-        assert of_network - {"UpgradeShortOfPower"} == {"UpgradeProposalCreated", "UpgradeHaltImminent"}
+        assert of_network - {"UpgradeShortOfPower"} == {
+            "UpgradeProposalCreated",
+            "UpgradeHaltImminent",
+            "UpgradeWatchedClosely",
+        }

@@ -105,6 +105,7 @@ class HostileSession(FakeSession):
         log = [(source, text) for source in ("node", "controller")]
         super().__init__(*(poisoned(each, text) for each in shown), log=log)
         self._text = text
+        self.fleet_nodes = poisoned(self.fleet_nodes, text)
         if refuses:
             self.error = self.node_error = self.review_error = ChainError(text, safe=text, next_step=text)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from console.model import (
+    VERIFIED_AFTER_BLOCKS,
     Arming,
     Crossing,
     CutCheck,
@@ -22,7 +23,7 @@ from tests import fakes
 from tests import governance_fakes as votes
 from tests.fakes import ADDRESSES, NOW, TARGET
 from widgets.crossing_list import crossing_rows, reached
-from widgets.face import VERIFIED_AFTER_BLOCKS, Face, face_of
+from widgets.face import Face, face_of
 from widgets.node_steps import _moments, step_lines
 from widgets.outlook import outlook
 from widgets.quorum_panel import missing_words, vote_words
@@ -198,3 +199,17 @@ def test_what_contradicts_and_what_is_still_to_come() -> None:
     unmade = replace(base, upgrade=replace(base.upgrade, proposal=replace(linked, contracts_at=0)))
     assert ("·", "contract calls not made yet") in terms(unmade)
     assert terms(fakes.chain_down()) == []
+
+
+def test_below_95_percent_a_quarter_of_an_hour_after_h_it_says_what_is_prepared() -> None:
+    halted = replace(fakes.waiting_for_quorum(), taken_at=fakes.NOW + 900)
+    assert ("✗", "50%, below 95 %: node3, node4 missing") in terms(halted)
+    assert ("·", "verify-network prepares an abort") in terms(halted)
+    assert not [text for _, text in terms(fakes.waiting_for_quorum()) if "95 %" in text]
+    past = fakes.verifying()
+    assert past.chain is not None
+    nodes = fakes.node_heights(1303, (1303, 1303, 1303, 1299), down=(3,))
+    behind = replace(past, chain=replace(past.chain, nodes=nodes), taken_at=fakes.NOW + 900)
+    assert ("✗", "75%, below 95 %: node4 missing") in terms(behind)
+    assert ("·", "verify-network prepares a revert") in terms(behind)
+    assert not [text for _, text in terms(replace(fakes.committed(), taken_at=fakes.NOW + 900)) if "95 %" in text]

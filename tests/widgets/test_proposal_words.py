@@ -12,7 +12,8 @@ from tests.fakes import NOW
 from widgets.narrowing import Narrowing
 from widgets.outlook import outlook
 from widgets.phases import Phase
-from widgets.proposal_report import Reading, left_lines, report_lines, right_lines
+from widgets.proposal_reading import Reading
+from widgets.proposal_report import left_lines, report_lines, right_lines
 from widgets.proposal_table import ORDERS, proposal_row, searched
 from widgets.proposal_words import Clock, height_words, share_words, waits_for
 

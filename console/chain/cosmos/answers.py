@@ -15,7 +15,7 @@ from console.chain.bech32 import bech32_bytes
 from console.chain.fields import base64_bytes, exact_text, flag, integer, items, table, text, time_ns, wrong
 from console.chain.xupgrade import UpgradePlan, plan_of_json
 from console.errors import InputError
-from console.model import ApplicationVersion, Bond, Coin, ModuleVersion, Stake, Tally, VoteRules
+from console.model import ApplicationVersion, Bond, Choice, Coin, ModuleVersion, Stake, Tally, VoteRules
 from console.model.ballot import ONE_E18
 from console.text import UntrustedText
 
@@ -45,6 +45,12 @@ _SCHEDULES = frozenset(
 _CANCELS = frozenset(
     {"/cosmos.upgrade.v1beta1.MsgCancelUpgrade", "/cosmos.upgrade.v1beta1.CancelSoftwareUpgradeProposal"}
 )
+_CHOICES = {
+    "VOTE_OPTION_YES": Choice.YES,
+    "VOTE_OPTION_ABSTAIN": Choice.ABSTAIN,
+    "VOTE_OPTION_NO": Choice.NO,
+    "VOTE_OPTION_NO_WITH_VETO": Choice.VETO,
+}
 _LEGACY = "/cosmos.gov.v1.MsgExecLegacyContent"
 _PREFIX = "PROPOSAL_STATUS_"
 
@@ -111,6 +117,22 @@ def parse_proposals(value: object) -> tuple[GovProposal, ...]:
 def parse_tally(value: object) -> Tally:
     """Votes so far. Raises BadAnswer."""
     return _tally(table(value, "the tally").get("tally"))
+
+
+def parse_votes(value: object) -> dict[bytes, Choice]:
+    """A page of votes by the voter's address in bytes. Raises BadAnswer."""
+    found: dict[bytes, Choice] = {}
+    for each in items(table(value, "the votes").get("votes"), "the votes", most=MOST_ON_A_PAGE):
+        vote = table(each, "a vote")
+        voter = bech32_bytes(exact_text(vote.get("voter", ""), "a voter"))
+        if voter is None:
+            continue
+        options = [table(option, "a vote's option") for option in items(vote.get("options"), "options", most=8)]
+        kinds = {exact_text(option.get("option", ""), "a vote's option") for option in options}
+        # The first chains had one option, and no weights.
+        kinds = kinds or {exact_text(vote.get("option", ""), "a vote's option")}
+        found[voter] = _CHOICES.get(next(iter(kinds)), Choice.NONE) if len(kinds) == 1 else Choice.SPLIT
+    return found
 
 
 def parse_gov_rules(value: object) -> GovRules:

@@ -58,6 +58,13 @@ def _make(add: AddVerb) -> None:
     make.add_argument("--min-height", type=int, metavar="H", help="first height at which it may be the upgrade")
     make.add_argument("--max-height", type=int, metavar="H", help="last height at which it may be the upgrade")
     make.add_argument("--grace-blocks", type=int, default=0, metavar="N", help="for late nodes, after the upgrade")
+    make.add_argument(
+        "--child",
+        action="append",
+        default=[],
+        metavar="CHAIN=AFTER[:BEFORE[:RELEASE]]",
+        help="when a child network has to follow, in blocks of this chain around the upgrade; CHAIN may be *",
+    )
     make.add_argument("--not-after", default="", metavar="TIME", help="as 2027-01-31T12:00:00Z; warns, never stops")
     make.add_argument("--migration", type=_path, metavar="JSON", help="a file with the section, docs/migrations.md")
     make.add_argument("--notes", type=_path, metavar="FILE", help="release notes, for their hash")

@@ -41,6 +41,7 @@ def make(arguments: argparse.Namespace) -> int:
             min_height=1 if arguments.min_height is None else arguments.min_height,
             max_height=LARGEST if arguments.max_height is None else arguments.max_height,
             grace_blocks=arguments.grace_blocks,
+            children=arguments.child,
             not_after=arguments.not_after,
             notes_url=arguments.notes_url,
             notes=arguments.notes,

@@ -108,7 +108,8 @@ class Listed:
         if not isinstance(value, list) or len(value) > self.most:
             raise wrong(where, f"a list of at most {self.most}", value)
         found = tuple(self.of.read(item, f"{where}[{index}]") for index, item in enumerate(value))
-        if len(set(found)) != len(found):
+        # Entries may be tables.
+        if any(entry in found[:index] for index, entry in enumerate(found)):
             raise WrongShape(f"'s {where} holds the same entry twice")
         return found
 

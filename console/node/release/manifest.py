@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from console.errors import ManifestRefused
+from console.model.cross_subnet import ChildWindow
 from console.node.image_reference import ImageReference, parse_image
 from console.node.migration import Migration, NoMigration, as_section
 from console.node.release.counting import count
@@ -94,6 +95,8 @@ class Manifest:
     """UTC."""
     notes: Notes | None = None
     migration: Migration = field(default_factory=NoMigration)
+    children: tuple[ChildWindow, ...] = ()
+    """When child networks have to follow."""
 
     def for_platform(self, platform: str) -> PlatformArtefacts | None:
         """What changes on a platform, as `this_platform` names it: its own entry, else that for any, else None."""
@@ -123,6 +126,8 @@ class Manifest:
             found["not_after"] = self.not_after.strftime(TIME)
         if not isinstance(self.migration, NoMigration):
             found["migration"] = as_section(self.migration)
+        if self.children:
+            found["children"] = [_child_document(each) for each in self.children]
         if self.notes is not None:
             found["notes"] = {"url": self.notes.url, "sha256": self.notes.sha256}
         return found
@@ -249,7 +254,17 @@ def _manifest(fields: dict[str, Any]) -> Manifest:
         fields["not_after"] = datetime.strptime(fields["not_after"], TIME).replace(tzinfo=UTC)
     if "notes" in fields:
         fields["notes"] = Notes(**fields["notes"])
+    fields["children"] = tuple(ChildWindow(**each) for each in fields.get("children", ()))
     return Manifest(**fields)
+
+
+def _child_document(window: ChildWindow) -> dict[str, Any]:
+    found: dict[str, Any] = {"chain": window.chain, "closes_after": window.closes_after}
+    if window.opens_before is not None:
+        found["opens_before"] = window.opens_before
+    if window.release:
+        found["release"] = window.release
+    return found
 
 
 def _platform(fields: dict[str, Any]) -> PlatformArtefacts:

@@ -94,6 +94,27 @@ _PLATFORM = Record(
     ),
     some_of=("binaries", "images"),
 )
+CHILDREN = Listed(
+    Record(
+        (
+            Field("chain", Text(r"\*|[A-Za-z0-9/][A-Za-z0-9._/-]*", "a chain id, or *", 128), "The child; * is any."),
+            Field(
+                "closes_after",
+                Whole(0),
+                "Blocks of this chain after the upgrade in which the child's old release still works with it.",
+            ),
+            Field(
+                "opens_before",
+                Whole(0),
+                "Blocks of this chain before the upgrade from which the child's new release works; left out: always.",
+                required=False,
+            ),
+            Field("release", NAME, "Name of the child's release that goes with it.", required=False),
+        )
+    ),
+    64,
+)
+"""What an upgrade means for child networks: of a manifest, and `children` in a plan's info or a proposal's metadata."""
 _NOTES = Record(
     (
         Field("url", WEB_ADDRESS, "Where the release notes are."),
@@ -146,6 +167,7 @@ MANIFEST = Record(
             required=False,
         ),
         Field("notes", _NOTES, "Release notes.", required=False),
+        Field("children", CHILDREN, "When child networks have to follow, by chain.", required=False),
     )
 )
 """Everything that a manifest may hold."""

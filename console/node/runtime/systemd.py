@@ -74,6 +74,8 @@ class Manager:
     """
 
     def __init__(self, *, user: bool, environment: Mapping[str, str] | None = None) -> None:
+        self.user = user
+        """Whether it is the user's."""
         self._scope = ("--user",) if user else ()
         self._environment = dict(os.environ if environment is None else environment) | {"LC_ALL": "C", "PAGER": ""}
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from tests.console.chain.servers import json_rpc
 from tests.console.cli.conftest import RunAsync
-from tests.scripted_daemon import ADDRESS, CHAIN, OTHER, DaemonHome, ScriptedChain
+from tests.e2e.devnet import COMMAND
+from tests.scripted_daemon import ADDRESS, CHAIN, OTHER, PASSPHRASE, DaemonHome, ScriptedChain
 
 pytestmark = pytest.mark.anyio
 
@@ -93,3 +96,67 @@ async def test_what_is_another_kind_of_network_s_is_refused(tmp_path: Path, cli_
         (await cli_beside(*on_virt, "vote", "1", "yes", "--sign-only")).refused_with("a registry's")
         # No key is set for a provider, and none was named.
         (await cli_beside(*on_virt, "provider", "set-status", "ACTIVE")).refused_with("no key for the provider")
+
+
+async def test_a_keyring_asks_on_the_terminal_and_nothing_typed_comes_to_us(tmp_path: Path) -> None:
+    async with configured(tmp_path) as (home, chain):
+        path = tmp_path / "config" / "upgrade-console" / "config.toml"
+        path.write_text(path.read_text("utf-8").replace('"test"', '"file"'), "utf-8")
+        for typed, code, told in (
+            ("wrong", 1, "the keyring did not open: the passphrase was not right"),
+            (PASSPHRASE, 0, "In block 101: "),
+        ):
+            said, ended = await asyncio.to_thread(
+                typing, typed, "--network", "virt", "vote", "42", "yes", "--from", ADDRESS
+            )
+            assert ended == code, said
+            assert told in said
+            assert "Enter keyring passphrase (attempt 1/3):" in said
+            assert typed not in said
+        assert len(chain.taken) == 1
+        # Nobody is there to be asked.
+        alone = await asyncio.create_subprocess_exec(
+            *COMMAND, "--network", "virt", "vote", "42", "no", "--from", ADDRESS,
+            stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+        _, told_alone = await asyncio.wait_for(alone.communicate(), 60)
+        assert b"the keyring is locked and nobody could be asked" in told_alone
+        assert home.signatures() == 3
+        kept = b"".join(each.read_bytes() for each in tmp_path.rglob("*") if each.is_file() and each != home.program)
+        assert PASSPHRASE.encode() not in kept
+
+
+def typing(answer: str, *arguments: str) -> tuple[str, int]:
+    """Run a verb in a terminal of its own and answer what its keyring asks; what stood there, and how it ended."""
+    child = pexpect.spawn(COMMAND[0], [*COMMAND[1:], *arguments], timeout=60, encoding="utf-8", dimensions=(50, 200))
+    child.expect_exact("Enter keyring passphrase (attempt 1/3):")
+    said = str(child.before) + str(child.after)
+    # What is typed before the echo is off would be seen.
+    child.waitnoecho(30)
+    child.sendline(answer)
+    child.expect(pexpect.EOF)
+    said += str(child.before)
+    child.close()
+    return said, int(child.exitstatus or 0)
+
+
+async def test_a_console_that_is_killed_on_the_way_sends_the_same_bytes_again(tmp_path: Path) -> None:
+    async with configured(tmp_path) as (home, chain):
+        chain.included = False
+        first = await asyncio.create_subprocess_exec(
+            *COMMAND, "--network", "virt", "vote", "42", "yes",
+            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        while not chain.taken:
+            await asyncio.sleep(0.02)
+        first.kill()
+        await first.wait()
+        assert home.signatures() == 1
+        # The next one finds what is on its way, and asks for no second signature.
+        chain.included = True
+        again = await asyncio.create_subprocess_exec(
+            *COMMAND, "--network", "virt", "vote", "42", "yes", "--json", stdout=asyncio.subprocess.PIPE
+        )
+        told, _ = await asyncio.wait_for(again.communicate(), 60)
+        assert json.loads(told)["height"] == 101
+        assert (home.signatures(), len(chain.taken)) == (1, 1)

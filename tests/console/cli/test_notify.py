@@ -104,18 +104,21 @@ def test_a_url_that_is_missing_is_said(cli: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("settings")
-def test_one_watch_of_a_network_at_a_time_and_it_ends_when_told(cli: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("network", ["there", "here"])
+def test_one_watch_of_a_network_at_a_time_and_it_ends_when_told(cli: Run, tmp_path: Path, network: str) -> None:
+    """Of either kind: an IPC network by its registry, a Cosmos chain by itself."""
     urls_file(tmp_path, "hook=json://127.0.0.1:9/", "pager=json://127.0.0.1:9/")
-    command = [sys.executable, "-m", "console.cli", "notify", "watch", "--network", "there"]
-    cli("notify", "watch", "--network", "here").refused_with("here has no registry to follow")
-    outbox = tmp_path / "state" / "upgrade-console" / "notify" / "there.db"
+    command = [sys.executable, "-m", "console.cli", "notify", "watch", "--network", network]
+    outbox = tmp_path / "state" / "upgrade-console" / "notify" / f"{network}.db"
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as watching:
         try:
             # It looks for what is due once it runs.
             while not outbox.is_file():
                 assert watching.poll() is None
                 time.sleep(0.05)
-            cli("notify", "watch", "--network", "there").refused_with("another `notify watch` of there runs already")
+            cli("notify", "watch", "--network", network).refused_with(
+                f"another `notify watch` of {network} runs already"
+            )
             assert outbox.parent.stat().st_mode & 0o077 == 0
         finally:
             watching.send_signal(signal.SIGTERM)

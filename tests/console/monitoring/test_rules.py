@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shutil
 import subprocess
@@ -75,12 +76,20 @@ PREPARING = {"ipc_upgrade_open": "1x600", "ipc_upgrade_breaking": "1x600"}
 SCHEDULED = {**PREPARING, "ipc_upgrade_target_height": "1000x600"}
 PREPARED = {"ipc_upgrade_node_ready": "1x600", "ipc_upgrade_node_armed": "1x600"}
 POWER = {"ipc_upgrade_total_power": "40x600", "ipc_upgrade_needed_power": "27x600"}
-BY_NETWORK = {"UpgradeProposalCreated", "UpgradeShortOfPower", "UpgradeHaltImminent", "UpgradeAborted"}
+BY_NETWORK = {
+    "UpgradeProposalCreated",
+    "UpgradeShortOfPower",
+    "UpgradeHaltImminent",
+    "UpgradeAborted",
+    "UpgradeWatchedClosely",
+}
 
 
 def by_height(*heights: str) -> dict[str, str]:
     return {"ipc_network_height": " ".join(heights)}
 
+
+WATCHED = {"UpgradeWatchedClosely": "devnet: the upgrade is watched closely"}
 
 STORIES = {
     "an idle network is silent": Story(fires={minute: {} for minute in (0, 1, 30, 90)}),
@@ -97,15 +106,21 @@ STORIES = {
         {59: {}, 61: {"ValidatorNotReady": "node1 is not ready for the upgrade of devnet"}, 95: {}},
     ),
     "not ready before a halt": Story(
-        {**SCHEDULED, **by_height("300x5 500x5 950x5 1001x580"), "ipc_upgrade_node_armed": "1x600"},
+        {
+            **SCHEDULED,
+            **by_height("300x5 500x5 950x5 1001x580"),
+            "ipc_upgrade_node_armed": "1x600",
+            "ipc_upgrade_target_height": "1000x19 0x580",
+        },
         {
             5: {},
             8: {"ValidatorNotReadyNearHalt": "node1 is not ready, 500 blocks before the halt"},
             15: {
                 "ValidatorNotReadyNearHalt": "node1 is not ready, 50 blocks before the halt",
                 "UpgradeHaltImminent": "devnet: upgrade halt in 50 blocks",
+                **WATCHED,
             },
-            20: {},
+            20: WATCHED,
         },
     ),
     "a halt comes near, and is over": Story(
@@ -118,20 +133,22 @@ STORIES = {
         },
         {
             9: {},
-            11: {"UpgradeHaltImminent": "devnet: upgrade halt in 99 blocks"},
-            108: {"UpgradeHaltImminent": "devnet: upgrade halt in 2 blocks"},
-            120: {},
+            10: WATCHED,
+            11: {"UpgradeHaltImminent": "devnet: upgrade halt in 99 blocks", **WATCHED},
+            108: {"UpgradeHaltImminent": "devnet: upgrade halt in 2 blocks", **WATCHED},
+            120: WATCHED,
         },
     ),
     "not armed before a halt": Story(
         {**SCHEDULED, "ipc_upgrade_node_ready": "1x600", **by_height("950x9 1100x500")},
         {
-            0: {"UpgradeHaltImminent": "devnet: upgrade halt in 50 blocks"},
+            0: {"UpgradeHaltImminent": "devnet: upgrade halt in 50 blocks", **WATCHED},
             2: {
                 "UpgradeNodeNotArmed": "node1 is not armed, 50 blocks before the halt",
                 "UpgradeHaltImminent": "devnet: upgrade halt in 50 blocks",
+                **WATCHED,
             },
-            12: {},
+            12: WATCHED,
         },
     ),
     "too little power": Story(
@@ -210,6 +227,36 @@ STORIES = {
         },
         {30: {}, 60: {}},
     ),
+    "around an upgrade a node is told of sooner, and an hour after it no sooner than ever": Story(
+        {
+            **SCHEDULED,
+            **PREPARED,
+            "ipc_upgrade_target_height": "1000x9 0x500",
+            "ipc_network_height": "950x4 1000x500",
+            "ipc_node_height_age_seconds": "1x5 30x2 1x72 30x500",
+            "ipc_node_behind_blocks": "0x20 5x9 0x50 5x500",
+            'ipc_upgrade_state{state="HALTED"}': "0x4 1x3 0x500",
+            "ipc_consensus_signed_power": "40x12 28x3 40x64 28x500",
+            "ipc_consensus_total_power": "40x600",
+        },
+        {
+            4: {"UpgradeHaltImminent": "devnet: upgrade halt in 50 blocks", **WATCHED},
+            7: {
+                "CloseWatchNodeSilent": "node1 runs and does not tell its height, around an upgrade",
+                "CloseWatchHalted": "node1 is at its upgrade halt for a minute",
+                **WATCHED,
+            },
+            15: {
+                "CloseWatchPowerLow": "node1 sees less than 75% of the power sign, around an upgrade",
+                **WATCHED,
+            },
+            25: {
+                "CloseWatchNodeBehind": "node1 is 5 blocks behind its network, around an upgrade",
+                **WATCHED,
+            },
+            85: {},
+        },
+    ),
     "a node that nobody stopped": Story(
         {"ipc_node_up": "1x9 0x10 1x500"}, {11: {}, 13: {"NodeDown": "node1 does not run"}, 25: {}}
     ),
@@ -264,7 +311,7 @@ async def test_every_story_by_promtool(tmp_path: Path) -> None:
 
 
 @pytest.mark.peer
-@pytest.mark.parametrize("pace", [None, Pace(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1)])
+@pytest.mark.parametrize("pace", [None, Pace(*[1] * len(dataclasses.fields(Pace)))])
 def test_promtool_reads_the_file(tmp_path: Path, pace: Pace | None) -> None:
     if shutil.which("promtool") is None:
         pytest.skip("promtool is not here: it is in Debian's package prometheus")
@@ -334,5 +381,9 @@ def expected(alert: Alert, fires: Mapping[str, str], story: Story) -> Iterator[d
     description = re.sub(r"{{ \$labels\.(\w+) }}", lambda found: labels[found[1]], alert.description)
     yield {
         "exp_labels": {**labels, "severity": Severity(alert.severity).value},
-        "exp_annotations": {"summary": fires[alert.name], "description": description},
+        "exp_annotations": {
+            "summary": fires[alert.name],
+            "description": description,
+            "runbook": f"upgrade-console explain {alert.name}",
+        },
     }

@@ -60,6 +60,26 @@ class TestStaging:
             await controller.commands.add_upgrade("v2", cosmos.given)
             await committed(cosmos, controller)
 
+    async def test_the_binary_that_runs_is_never_taken_for_the_one_after_the_halt(self, cosmos: CosmosBench) -> None:
+        """Under the right name it would stop at the same height, and the halt would look like the new binary's."""
+        running_now = cosmos.home / "cosmovisor" / "genesis" / "bin" / nodes.DAEMON
+        promise = {"binaries": {"any": f"http://127.0.0.1:9/v2?checksum=sha256:{sha256_of(running_now)}"}}
+        async with cosmos.controller() as controller:
+            await until(controller, running)
+            with pytest.raises(NodeError, match="the bytes of genesis, which run here and stop at the height of v2"):
+                await controller.commands.add_upgrade("v2", running_now)
+            cosmos.tells(info=json.dumps(promise))
+            status = await until(controller, prepared(Preparation.FAILED))
+            assert "stop at the height of v2" in status.note
+            with pytest.raises(NodeError, match="give the new binary with"):
+                await controller.commands.add_upgrade("v2", running_now, force=True)
+            cosmos.halts()
+            before = await until(controller, crossing(Crossing.HALTED))
+            await steps(cosmos, controller)
+            assert controller.status().pid == before.pid
+            await controller.commands.add_upgrade("v2", cosmos.given)
+            await committed(cosmos, controller)
+
     async def test_a_plan_with_a_checksum_is_downloaded_before_the_halt(
         self, cosmos: CosmosBench, tmp_path: Path
     ) -> None:

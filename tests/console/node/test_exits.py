@@ -153,3 +153,11 @@ def test_last_words_are_one_line_without_colour_control_or_secret() -> None:
     assert last_words(b"first\n\x1b[31mnode_key.json does not exist\x1b[0m\n\n") == "node_key.json does not exist"
     assert last_words(b"panic: token=abcdef") == "panic: token=<hidden>"
     assert "\x07" not in last_words(b"bell \x07")
+
+
+def test_of_a_go_panic_the_reason_is_told_and_not_the_end_of_its_trace() -> None:
+    frame = b"main.main()\n\tchain/main.go:45 +0x22a\n"
+    log = b"INF starting\npanic: version of store epochs mismatch\n\ngoroutine 1 [running]:\n" + frame * 100
+    assert last_words(log) == "panic: version of store epochs mismatch"
+    assert last_words(log + b"goroutine 2 [select]:\n" + frame) == "panic: version of store epochs mismatch"
+    assert last_words(b"goroutine 1 [running]:\n" + frame) == "chain/main.go:45 +0x22a"

@@ -148,6 +148,22 @@ async def test_a_swap_by_hand_takes_a_point_and_is_proven(bench: Bench, tmp_path
     assert nodes.starts(bench.home) == ["v0.1.5 0", "v0.2.1 0"]
 
 
+async def test_after_a_swap_by_hand_that_failed_the_old_binary_goes_on_by_a_start(bench: Bench, tmp_path: Path) -> None:
+    """Nobody else is concerned: the network never left the rules of the old binary."""
+    third = tmp_path / "v0.2.1"
+    nodes.write_binary(third, bench.home, FAILING)
+    async with bench.controller() as controller:
+        await until(controller, lambda status: status.app_height == 60)
+        stage(bench, "v0.2.1", third)
+        await controller.commands.swap("v0.2.1", "too early")
+        status = await until(controller, crossing(Crossing.PARKED))
+        assert status.alarm.endswith("or back to the old binary with `node start`")
+        await asked(controller, "start")
+        status = await until(controller, crossing(Crossing.RESUMED_OLD))
+    assert (status.generation, status.alarm) == ("genesis", "")
+    assert nodes.starts(bench.home)[-1] == "v0.1.5 0"
+
+
 async def test_a_swap_to_bytes_that_do_not_run_here_stops_nothing(bench: Bench, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.write_text("#!/bin/sh\nexit 3\n")

@@ -14,6 +14,7 @@ import pytest
 
 from console.errors import NodeError
 from console.model import Crossing, NodeRun, PlanOrigin, Verdict
+from console.model.around_upgrade import AFTER_S, BEFORE_BLOCKS
 from console.node import health_sources, health_watch, key_elsewhere
 from console.node.health_table import BEHIND_AFTER_UPGRADE
 from console.node.journal import Journal
@@ -138,7 +139,7 @@ async def test_an_hour_after_the_proof_it_is_an_ordinary_node_again(case: Case) 
     await case.go(3)
     case.attempt = attempt(crossing=Crossing.COMMITTED)
     await case.go(3)
-    case.seconds += health_watch.AFTER_S
+    case.seconds += AFTER_S
     case.changes = {"height": H + 3}
     await case.go(60)
     assert "health" in case.kinds()
@@ -220,6 +221,16 @@ def test_at_rest_it_looks_less_often(case: Case) -> None:
     watch = case.after._health
     assert watch.pace_s(None) == watch.pace_s(attempt(crossing=Crossing.NONE)) == health_watch.REST_PACE_S
     assert watch.pace_s(attempt(crossing=Crossing.HALTED)) == health_watch.PACE_S >= 1
+
+
+async def test_near_its_halt_it_looks_as_often_as_in_it(case: Case) -> None:
+    case.attempt = attempt(crossing=Crossing.NONE)
+    case.chain.height = H - BEFORE_BLOCKS - 3
+    watch = case.after._health
+    await case.go(2)
+    assert watch.pace_s(case.attempt) == health_watch.REST_PACE_S
+    await case.go(2)
+    assert watch.pace_s(case.attempt) == health_watch.PACE_S
 
 
 async def test_a_peer_that_makes_us_stumble_does_not_end_the_watch(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from console.errors import NodeError
-from console.model import FleetNode, OwnConsensus
+from console.model import FleetNode, OwnConsensus, last_word
 from console.node import protocol
 from console.node.client import NodeClient
 from console.operations.controllers import Member
-from console.operations.fleet import FleetReader, fleet_document, last_word
+from console.operations.fleet import FleetReader, fleet_document
 from tests.console.node.bench import Bench
 from tests.console.node.test_service import serving
 from tests.console.operations.examples import a_network, a_node_status
@@ -47,7 +47,7 @@ async def test_who_does_not_answer_keeps_nobody_waiting(bench: Bench, tmp_path: 
         followed = reader.follow()
         heard = [await anext(followed) for _ in range(3)]
         assert {each.name for each in heard[-1]} == {"val-1", "val-2"}
-        await followed.aclose()  # type: ignore[attr-defined]
+        await followed.aclose()
     # What it said last stays, and that it is not of now is said.
     (again, _) = await reader.read()
     assert again.status == first.status or again.status is not None

@@ -99,6 +99,7 @@ class World:
             signals=self.signals if self.node else None,
             governance=self,
             calls=self,
+            messages=None,
             commits=FakeCommits(),
             traffic=FakeTraffic(),
             own_windows=(parse_maintenance("Tue 02:00..04:00 UTC"),),
@@ -160,7 +161,9 @@ async def test_a_proposal_is_checked_against_the_newest_snapshot(tmp_path: Path)
     async with aclosing(session.snapshots()) as snapshots:
         first = await anext(snapshots)
         assert session.check_proposal(GOOD, first) == {}
-        assert (await session.proposal_call(GOOD)).function == "propose"
+        call = await session.proposal_call(GOOD)
+        assert isinstance(call, RegistryCall)
+        assert call.function == "propose"
         await anext(snapshots)
         with pytest.raises(InputError, match="proposal 7"):
             await session.proposal_call(GOOD)

@@ -20,7 +20,19 @@ from tests.console.operations.examples import (
     an_upgrading_chain,
 )
 
-TOP = {"schema", "network", "height", "block_time_s", "upgrade", "validators", "node", "agreement", "stalled", "age_s"}
+TOP = {
+    "schema",
+    "network",
+    "height",
+    "block_time_s",
+    "upgrade",
+    "validators",
+    "node",
+    "agreement",
+    "stalled",
+    "close_watch",
+    "age_s",
+}
 UPGRADE = {
     "id", "name", "status", "target_height", "blocks_left", "eta_s", "release_hash", "release_url", "ready_power",
     "armed_power", "total_power", "ready_count", "validator_count", "go", "no_go_reasons", "verdict",

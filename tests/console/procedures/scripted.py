@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
-from console.model import Finding, Outcome, Snapshot, StepKind
+from console.model import Finding, Outcome, PowerNow, Snapshot, StepKind
+from console.node.bell import Bell
 from console.node.client import NodeClient
+from console.node.controller import Controller
+from console.node.inventory import Inventory
+from console.node.live_settings import LiveSettings
+from console.node.service import ControllerService
 from console.ports.keys import Terminal
 from console.procedures.step import Procedure, Step
 from console.settings import NetworkSettings, NodeSettings
 from console.text import UntrustedText, untrusted
+from tests.console.node.bench import Bench, until
 
 
 class ScriptedContext:
@@ -111,3 +119,34 @@ async def run_steps(
             again = await step.done(context)
             assert again.outcome is Outcome.PASS, f"{step.id} was done and does not see it: {again}"
     return done
+
+
+def powers_of(powers: Mapping[str, int], silent: Collection[str] = ()) -> Callable[[Any], Awaitable[PowerNow]]:
+    """`console.operations.roll.taking_part` of a network in which these take part."""
+
+    async def read(_network: NetworkSettings) -> PowerNow:
+        return PowerNow(100, powers, frozenset(silent), "a test")
+
+    return read
+
+
+@asynccontextmanager
+async def with_socket(bench: Bench) -> AsyncIterator[Controller]:
+    """A controller that answers on its socket, from the one journal that it writes."""
+    async with bench.controller() as controller:
+        await until(controller, lambda status: status.pid is not None)
+        journal = bench.journal
+        assert journal is not None
+        service = ControllerService(
+            bench.state_dir / "run",
+            controller,
+            journal,
+            Bell(),
+            live=LiveSettings(bench.node, lambda kind, **detail: journal.record(kind, **detail)),
+            inventory=Inventory.of(bench.node),
+        )
+        await service.open()
+        try:
+            yield controller
+        finally:
+            await service.close()

@@ -6,21 +6,20 @@ import asyncio
 import dataclasses
 import tarfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from console.errors import ConsoleError
 from console.files import sha256_of
 from console.model import Outcome
+from console.procedures import spared_power
 from console.procedures.hotfix import HOTFIX
 from tests.console.node import nodes
 from tests.console.node.bench import Bench
 from tests.console.node.conftest import bench as bench
 from tests.console.node.cosmos_nodes import served
-from tests.console.node.test_service import serving
 from tests.console.operations.examples import a_chain, a_network, a_snapshot
-from tests.console.procedures.scripted import ScriptedContext, accepted, run_step, run_steps
+from tests.console.procedures.scripted import ScriptedContext, accepted, powers_of, run_step, run_steps, with_socket
 
 pytestmark = pytest.mark.anyio
 
@@ -52,7 +51,10 @@ def context_of(folder: Path, bench: Bench | None, /, **changes: str) -> Scripted
     return ScriptedContext(network, folder / "run", arguments, node=node, snapshot=a_snapshot(a_chain()))
 
 
-async def test_a_hotfix_from_an_archive_to_the_running_node(bench: Bench, tmp_path: Path) -> None:
+async def test_a_hotfix_from_an_archive_to_the_running_node(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spared_power, "taking_part", powers_of({"A": 10, "B": 10, "C": 10, "D": 10}))
     program = tmp_path / nodes.DAEMON
     sha256 = nodes.write_binary(program, bench.home, version="v1.0.3")
     archive = tmp_path / "fix.tar.gz"
@@ -60,7 +62,7 @@ async def test_a_hotfix_from_an_archive_to_the_running_node(bench: Bench, tmp_pa
         tar.add(program, arcname=f"bin/{nodes.DAEMON}")
     checksum = f"sha256:{sha256_of(archive)}"
     with served(archive.read_bytes()) as (url, _):
-        async with serving(bench):
+        async with with_socket(bench):
             context = context_of(
                 tmp_path, bench, url=f"{url}/fix.tar.gz", checksum=checksum, **{"checksum-2": checksum.upper()}
             )
@@ -138,18 +140,24 @@ async def test_a_response_that_is_late_is_in_the_record(bench: Bench, tmp_path: 
     assert "late" in found.sentence
 
 
-async def test_a_third_of_the_power_is_never_taken_down(bench: Bench, tmp_path: Path) -> None:
-    context = context_of(tmp_path, bench)
-    chain = a_chain()
-    mine = dataclasses.replace(chain.nodes[0], url=bench.node.cometbft_rpc)
-    down = dataclasses.replace(chain.nodes[1], reachable=False)
-
-    async def power(*heights: Any) -> Outcome:
-        context.shown = a_snapshot(dataclasses.replace(chain, nodes=(*heights, *chain.nodes[2:])))
-        return (await run_step(HOTFIX, context, "hotfix.power")).outcome
-
-    assert await power(mine, chain.nodes[1]) is Outcome.PASS
-    assert await power(mine, down) is Outcome.FAIL
+async def test_a_third_of_the_power_is_never_taken_down(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with with_socket(bench):
+        context = context_of(tmp_path, bench)
+        async with asyncio.timeout(30):
+            while (own := await context.client().consensus()) is None:
+                await asyncio.sleep(0.02)
+        key = own.consensus_address
+        for powers, silent, expected in (
+            ({key: 10, "B": 10, "C": 10, "D": 10}, (), Outcome.PASS),
+            ({key: 10, "B": 10, "C": 10, "D": 10}, ("B",), Outcome.FAIL),
+            ({key: 10, "B": 10, "C": 10}, (), Outcome.FAIL),
+            ({"B": 10, "C": 10, "D": 10, "E": 10}, ("B",), Outcome.PASS),
+        ):
+            monkeypatch.setattr(spared_power, "taking_part", powers_of(powers, silent))
+            found = await run_step(HOTFIX, context, "hotfix.power")
+            assert found.outcome is expected, (powers, silent, found)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from console.chain import cosmos_delivery
 from console.errors import ConsoleError
 from console.files import sha256_of
 from console.model import Finding, Outcome
-from console.operations.provider_daemon import backups_folder
+from console.operations.kept_backups import backups_folder
 from console.operations.replaced_file import all_kept
 from console.procedures import provider_steps
 from console.procedures.provider import PROVIDER
@@ -108,7 +108,7 @@ async def test_a_whole_upgrade_and_the_way_back(program: ProviderProgram, tmp_pa
         assert program.config.read_text() == CONFIG
         assert program.pid is not None
         # What was in place is kept, and is not what the next rollback goes to.
-        assert [kept.name.split("-", 1)[1] for kept in all_kept(backups_folder(on.network))] == [
+        assert [kept.name.split("-", 1)[1] for kept in all_kept(backups_folder(on.network, "provider"))] == [
             "at-rollback",
             f"before-{on.sha256[:12]}",
         ]
@@ -169,7 +169,7 @@ async def test_a_run_that_was_cut_after_the_stop_is_gone_on_with(program: Provid
             found = await run_step(PROVIDER, on.context, step)
             assert found.outcome in {Outcome.PASS, Outcome.WARN}, (step, found)
         assert program.config.read_text() == CONFIG.replace("schema: 1", "schema: 2") + "added: by hand\n"
-        (kept,) = all_kept(backups_folder(on.network))
+        (kept,) = all_kept(backups_folder(on.network, "provider"))
         assert kept.files["binary"].sha256 == program.old
 
 

@@ -17,9 +17,8 @@ from tests.console.node import nodes
 from tests.console.node.bench import Bench, armed_and_ready, crossing, until
 from tests.console.node.conftest import bench as bench
 from tests.console.node.cosmos_nodes import cosmos_bench
-from tests.console.node.test_service import serving
 from tests.console.operations.examples import a_network
-from tests.console.procedures.scripted import ScriptedContext, accepted, run_step, run_steps
+from tests.console.procedures.scripted import ScriptedContext, accepted, run_step, run_steps, with_socket
 
 pytestmark = pytest.mark.anyio
 
@@ -41,8 +40,8 @@ async def crossed(bench: Bench, controller: Controller) -> None:
 
 
 async def test_a_node_that_did_not_execute_its_height_goes_back_and_stays_down(bench: Bench, tmp_path: Path) -> None:
-    async with serving(bench) as service:
-        await crossed(bench, service._controller)
+    async with with_socket(bench) as controller:
+        await crossed(bench, controller)
         context = context_of(tmp_path, bench)
         done = await run_steps(ROLLBACK, context)
         assert [name for name, finding in done.items() if finding.outcome is Outcome.FAIL] == []
@@ -61,10 +60,10 @@ async def test_a_node_that_did_not_execute_its_height_goes_back_and_stays_down(b
 
 
 async def test_there_is_no_way_back_once_the_network_has_committed(bench: Bench, tmp_path: Path) -> None:
-    async with serving(bench) as service:
-        await crossed(bench, service._controller)
+    async with with_socket(bench) as controller:
+        await crossed(bench, controller)
         bench.chain.app_height = bench.chain.height = 100
-        await until(service._controller, crossing(Crossing.WAITING_FOR_QUORUM))
+        await until(controller, crossing(Crossing.WAITING_FOR_QUORUM))
         context = context_of(tmp_path, bench)
         executed = await run_step(ROLLBACK, context, "rollback.zone")
         assert executed.outcome is Outcome.FAIL
@@ -72,7 +71,7 @@ async def test_there_is_no_way_back_once_the_network_has_committed(bench: Bench,
         assert "`upgrade-console node abort`" in executed.go_on
         bench.chain.app_height = None
         bench.chain.height = 103
-        await until(service._controller, lambda status: status.attempt is not None and status.attempt.beyond_return)
+        await until(controller, lambda status: status.attempt is not None and status.attempt.beyond_return)
         gone = await run_step(ROLLBACK, context, "rollback.zone")
         assert gone.outcome is Outcome.FAIL
         assert gone.go_on.startswith(("only forward", "see `upgrade-console node status`"))
@@ -84,7 +83,7 @@ async def test_one_block_of_a_stopped_cosmos_node(tmp_path: Path) -> None:
     async with cosmos_bench(tmp_path) as bench:
         nodes_state = bench.home / "data" / "priv_validator_state.json"
         nodes_state.write_text(json.dumps(nodes.SIGNER_STATE | {"height": "120"}))
-        async with serving(bench):
+        async with with_socket(bench):
             context = context_of(tmp_path, bench, hard="yes")
             runs = await run_step(ROLLBACK_STATE, context, "rollback-state.stopped")
             assert runs.outcome is Outcome.FAIL

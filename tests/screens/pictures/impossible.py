@@ -8,10 +8,12 @@ from textual.command import CommandPalette
 from textual.screen import Screen
 
 from screens.audit import AuditScreen
+from screens.ballot import BallotScreen
 from screens.bring_up import BringUpScreen
 from screens.copy import CopyScreen
 from screens.cuts import CutsScreen
 from screens.details import DetailsScreen
+from screens.fleet import FleetScreen
 from screens.help import HelpScreen
 from screens.leave import QuitScreen
 from screens.logs import LogsScreen
@@ -20,6 +22,7 @@ from screens.plan import PlanScreen
 from screens.procedures import ProceduresScreen
 from screens.proposal import ProposalScreen
 from screens.propose import ProposeScreen
+from screens.propose_upgrade import ProposeUpgradeScreen
 from screens.release import ReleaseScreen
 from screens.review import ReviewScreen
 from screens.unlock import UnlockScreen
@@ -51,11 +54,13 @@ IMPOSSIBLE: dict[type[Screen[Any]], Reasons] = {
         **_not(_OF_FILES, State.STALE, State.HALTED, State.WAITING_FOR_QUORUM),
         State.LOADING: "it shows what is read so far a tenth of a second after it opens",
     },
+    FleetScreen: _not("it shows what controllers say; how the chain stands is told by its status line", *_AGED),
     BringUpScreen: {
         **_not("nothing of the network is known before it is up", *_AGED, State.DISCONNECTED),
         **_not("it opens with the first step of the start", State.USUAL, State.EMPTY),
         State.HOSTILE: "steps and refusals are our own devnet's words",
     },
+    BallotScreen: {**_UNMOVED, **_UNASKED, State.EMPTY: "it opens on a proposal under vote"},
     CommandPalette: {
         **_UNMOVED,
         **_not(_ASKS_NOBODY, State.LOADING, State.ERROR),
@@ -92,6 +97,13 @@ IMPOSSIBLE: dict[type[Screen[Any]], Reasons] = {
         State.DISCONNECTED: "it opens on a proposal that is there; unanswered questions are the error",
     },
     ProposeScreen: _not("the form is that of a chain which stands: the halted", State.WAITING_FOR_QUORUM),
+    ProposeUpgradeScreen: _not(
+        "what it says of the chain is said as in the registry's form, which has the picture",
+        *_AGED,
+        State.EMPTY,
+        State.LOADING,
+        State.DISCONNECTED,
+    ),
     QuitScreen: {
         **_UNMOVED,
         **_UNASKED,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 
 from console.errors import ChainError, ConsoleError
 from console.log_store import LogStore
-from console.model import AuditReading, DiskUse, KnownRelease, NodeStorage, Snapshot
+from console.model import AuditReading, DiskUse, FleetNode, KnownRelease, NodeStorage, Snapshot
 from console.procedures.desk import UnreadableRun
 from tests import fakes, node_fakes, procedure_fakes
 from tests import governance_fakes as votes
@@ -47,6 +47,7 @@ def empty() -> FakeSession:
     made.audited.reading = AuditReading((), ())
     made.desk = FakeDesk()
     made.journal = ()
+    made.fleet_nodes = ()
     made.storage = NodeStorage(fakes.NOW, (), (), DiskUse(412 << 30, 1800 << 30, (), fakes.NOW))
     made.known_release = KnownRelease("", "no plan was taken up here yet, so there is no release to verify")
     return made
@@ -91,6 +92,10 @@ class SilentSession(FakeSession):
         super().__init__(*shown, log=() if not shown else fakes.LOG)
         self.let_go = threading.Event()
         self.audited = SilentAudit(self.let_go)
+
+    async def fleet(self) -> AsyncGenerator[tuple[FleetNode, ...], None]:
+        await asyncio.Event().wait()
+        yield ()
 
     def __getattribute__(self, name: str) -> Any:
         value = super().__getattribute__(name)

@@ -14,10 +14,16 @@ import screens
 from screens.filtered import FilteredScreen
 from screens.mode import ModeScreen
 from screens.sized import Dialog, SizedScreen
-from tests.screens.pictures import dialogs, proposals, views
+from tests.screens.pictures import cosmos_views, dialogs, on_cosmos, proposals, views
 from tests.screens.pictures.scene import Scene
 
-SCENES: tuple[Scene, ...] = (*views.SCENES, *dialogs.SCENES, *proposals.SCENES)
+SCENES: tuple[Scene, ...] = (
+    *views.SCENES,
+    *dialogs.SCENES,
+    *proposals.SCENES,
+    *cosmos_views.SCENES,
+    *on_cosmos.SCENES,
+)
 """Every picture that is kept."""
 
 BASES: frozenset[type[Screen[Any]]] = frozenset({ModeScreen, FilteredScreen, SizedScreen, Dialog})

@@ -15,6 +15,7 @@ from console.model import Snapshot, Verdict
 from console.operations.replay_session import ReplaySession
 from console.recording.file import load
 from screens.audit import AuditScreen
+from screens.fleet import FleetScreen
 from screens.logs import LogsScreen
 from screens.mode import ModeScreen
 from screens.node import NodeScreen
@@ -95,6 +96,16 @@ _EACH: dict[type[ModeScreen], tuple[str, str, dict[State, str]]] = {
             State.LOADING: "are being read",
             State.ERROR: "holds no whole line",
             State.HOSTILE: "1 run",
+        },
+    ),
+    FleetScreen: (
+        "8",
+        "12 nodes",
+        {
+            State.EMPTY: "No node of this network",
+            State.LOADING: "are being asked",
+            State.DISCONNECTED: "no controller answers for node1",
+            State.ERROR: "HTTP 502",
         },
     ),
 }

@@ -1,0 +1,189 @@
+"""A chain upgrade that governance decided, crossed by our controller, by Cosmovisor, or by hand over systemd."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from console.errors import NodeError
+from console.model import Crossing, Finding, NodeState, Preparation, StepKind
+from console.model.procedure import failed, passed, warned
+from console.operations.fetched_executable import checksum_given
+from console.operations.node import prepare_upgrade
+from console.procedures import chain_plan
+from console.procedures.chain_by_cosmovisor import cosmovisor_steps
+from console.procedures.chain_by_systemd import systemd_steps
+from console.procedures.step import Parameter, Procedure, Step, StepContext
+from console.procedures.verify_validator import VERIFY_VALIDATOR
+
+WAYS = ("controller", "cosmovisor", "systemd")
+_LOST = frozenset(
+    {Crossing.PARKED, Crossing.NEEDS_OPERATOR, Crossing.ROLLBACK, Crossing.RESUMED_OLD, Crossing.MISSED_HALT}
+)
+
+
+# --- by our controller ---
+
+
+async def _prepared(context: StepContext) -> Finding:
+    status = await prepare_upgrade(context.client(), 24 * 3600.0)
+    attempt = status.attempt
+    assert attempt is not None  # prepare_upgrade raises where there is none
+    name, height = context.remembered("plan"), int(context.remembered("height"))
+    lines = [f"controller: {attempt.name} at height {attempt.target_height:,}, {attempt.preparation.value}"]
+    if attempt.target_height != height:
+        return failed(
+            f"the controller prepares {attempt.name} at height {attempt.target_height:,}, and the chain plans {name} at"
+            f" {height:,}",
+            *lines,
+            go_on="look at its endpoints: `upgrade-console doctor`",
+        )
+    try:
+        lines += [f"{label}: {value}" for label, value in (await context.client().release()).facts]
+    except NodeError as error:
+        # What vouches for it is evidence, and no condition: the controller has decided by it already.
+        lines.append(error.what)
+    lines.append(f"sha256 {attempt.generation_hash}")
+    return passed(f"{attempt.name} is downloaded, verified, staged and tried", *lines)
+
+
+async def _halted(context: StepContext) -> Finding:
+    height = int(context.remembered("height"))
+    while True:
+        status = await context.client().status()
+        attempt = status.attempt
+        lines = (
+            f"state {status.state}, height {status.height}, app at {status.app_height}, halt {status.halt_height}",
+        )
+        if attempt is not None and attempt.target_height == height:
+            if attempt.crossing is not Crossing.NONE:
+                return passed(f"the node came to its halt: {attempt.crossing.value}", *lines)
+            if attempt.preparation is Preparation.FAILED:
+                return failed(
+                    f"{attempt.name} is not ready any more: {attempt.note}", *lines, go_on="see `node status`"
+                )
+        if (gone := await chain_plan.changed(context)) is not None:
+            return gone
+        if status.app_height is not None and status.app_height >= height:
+            return failed(
+                f"the node executed height {status.app_height:,} without a halt",
+                *lines,
+                go_on="look at `upgrade-console node status` at once: a node that missed its halt needs `node resync`",
+            )
+        left = "unknown" if status.height is None else f"{height - status.height:,} blocks"
+        context.tell(f"{status.state}, {left} to the halt")
+        await context.sleep(chain_plan.POLL_S)
+
+
+async def _crossed(context: StepContext) -> Finding:
+    height = int(context.remembered("height"))
+    while True:
+        status = await context.client().status()
+        attempt = status.attempt
+        if attempt is not None and attempt.target_height == height:
+            lines = (
+                f"state {status.state}, generation {status.generation}",
+                f"blocks to {status.height}, executed to {status.app_height}",
+                f"running executable: sha256 {status.exe_sha256}",
+                f"rollback point {attempt.rollback_point or attempt.without_point or 'none'}",
+            )
+            if attempt.crossing is Crossing.COMMITTED:
+                return passed(f"the network follows past height {height:,}, and this node with it", *lines)
+            if attempt.crossing in _LOST:
+                return failed(
+                    f"the crossing is {attempt.crossing.value}: {attempt.note}",
+                    *lines,
+                    go_on="`upgrade-console node status` says what is safe; back: `upgrade-console run rollback`",
+                )
+        if status.state == NodeState.STOPPED_BY_OPERATOR.value:
+            return failed("the node was stopped by its operator", go_on="`upgrade-console node start`, then go on")
+        context.tell(f"{status.state}: {status.note or 'on its way'}")
+        await context.sleep(chain_plan.POLL_S)
+
+
+async def _automatic(context: StepContext) -> Finding:
+    status = await context.client().status()
+    lines = (f"state {status.state}, generation {status.generation}, version {status.version or 'not said'}",)
+    if status.state in {NodeState.STOPPED_BY_OPERATOR.value, NodeState.NEEDS_OPERATOR.value}:
+        return failed(f"the node is {status.state}: {status.note}", *lines, go_on="lead it on, and go on")
+    if status.paused:
+        return warned(
+            f"its automation is paused: {status.paused}", *lines, go_on="`upgrade-console node resume` before the halt"
+        )
+    return passed("the controller is there and acts by itself", *lines)
+
+
+def _controller_steps() -> tuple[Step, ...]:
+    return (
+        Step(
+            "upgrade.controller",
+            StepKind.CHECK,
+            "See that the controller acts",
+            "It prepares, halts, backs up, swaps and starts by itself; this run watches, and stops where it stops.",
+            _automatic,
+        ),
+        Step(
+            "upgrade.prepared",
+            StepKind.WAIT,
+            "Download, verify and stage the new binary",
+            "By the controller: checksum or signed manifest, its version read, tried before anything is stopped.",
+            _prepared,
+            deadline_s=0.0,
+        ),
+        Step(
+            "upgrade.halt",
+            StepKind.WAIT,
+            "Wait for the halt",
+            "Until the node stands at H. A plan that is cancelled or moved meanwhile ends this run.",
+            _halted,
+            deadline_s=0.0,
+        ),
+        Step(
+            "upgrade.crossing",
+            StepKind.WAIT,
+            "Watch the crossing",
+            "Rollback point, swap, start, block H executed, H + 1 committed by the network, own signature seen.",
+            _crossed,
+            deadline_s=0.0,
+        ),
+        *VERIFY_VALIDATOR.steps({"unit": ""}, ()),
+    )
+
+
+def _steps(arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, ...]:
+    plan = Step(
+        "upgrade.plan",
+        StepKind.CHECK,
+        "Find the plan",
+        "What the chain itself plans: name, height and what it says of binaries. Every later step means this plan.",
+        chain_plan.find_plan,
+    )
+    ways = {"cosmovisor": cosmovisor_steps, "systemd": systemd_steps}
+    return (plan, *ways.get(arguments.get("way", WAYS[0]), _controller_steps)())
+
+
+def _way(text: str) -> str:
+    if text.strip() not in WAYS:
+        raise ValueError(" or ".join(WAYS))
+    return text.strip()
+
+
+def _checksum(text: str) -> str:
+    return checksum_given(text) if text.strip() else ""
+
+
+CHAIN_UPGRADE = Procedure(
+    "chain-upgrade",
+    "Chain upgrade",
+    "Brings this node over an upgrade that governance decided: plan, program, halt, crossing, proof. By our controller,"
+    " which acts by itself and is watched; by Cosmovisor, whose layout is prepared and which is watched; or by hand"
+    " over systemd, where each step is this run's.",
+    _steps,
+    (
+        Parameter("way", "controller, cosmovisor or systemd", WAYS[0], _way),
+        Parameter("name", "The plan's name; empty: what the chain plans", ""),
+        Parameter("url", "Where the program is, where the plan names none (cosmovisor, systemd)", ""),
+        Parameter("checksum", "Of those bytes, as published: sha256:…", "", _checksum),
+        Parameter("unit", "The node's systemd unit (cosmovisor, systemd)", ""),
+        Parameter("binary", "The installed program that the unit starts: /usr/local/bin/… (systemd)", ""),
+    ),
+)

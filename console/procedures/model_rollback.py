@@ -1,0 +1,200 @@
+"""The model of before named again: on a gated chain by a restart, on another one only by the network's decision."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from console.errors import InputError
+from console.model import Finding, StepKind
+from console.model.procedure import failed, passed, skipped, warned
+from console.operations.kept_backups import backups_folder
+from console.operations.model_file import model_of
+from console.operations.replaced_file import Kept, all_kept, keep_files, read_kept
+from console.operations.toml_key import KeyEdit, plan_key, value_of
+from console.procedures.arguments import filled
+from console.procedures.here import network_name
+from console.procedures.model import follows, restart, restarted, write_edit
+from console.procedures.spared_power import spared
+from console.procedures.step import Parameter, Procedure, Step, StepContext
+from console.text import untrusted
+
+_CONFIG = "config"
+
+
+async def _chosen(context: StepContext) -> Kept:
+    folder = backups_folder(context.network, "model")
+    if name := context.remembered("from"):
+        return await asyncio.to_thread(read_kept, folder / name)
+    kept = await asyncio.to_thread(all_kept, folder)
+    wanted = context.arguments["backup"]
+    found = next((each for each in kept if wanted in {"", each.name} and _CONFIG in each.files), None)
+    if found is None:
+        known = ", ".join(each.name for each in kept) or "none"
+        raise InputError(
+            f"there is no whole backup {untrusted(wanted) or 'of a configuration'} in {folder} (known: {known})",
+            safe="nothing was changed",
+        )
+    return found
+
+
+async def _edit(context: StepContext) -> KeyEdit:
+    """The key alone goes back: what else was changed in the file since stays."""
+    settings = model_of(context.network)
+    kept = await _chosen(context)
+    old = await asyncio.to_thread(value_of, kept.copy(_CONFIG), settings.key)
+    return await asyncio.to_thread(plan_key, settings.config, settings.key, old)
+
+
+async def _allowed(context: StepContext) -> Finding:
+    if model_of(context.network).gated:
+        return warned(
+            "the chain itself decides which model counts: other validators score with the one of its height",
+            go_on="go on only where the network agrees; it may need a proposal of its own",
+        )
+    decision = context.arguments["decision"]
+    if not decision:
+        return failed(
+            "this chain does not gate the model, so only the network goes back, all nodes at one height",
+            go_on="run `model` with the old version, its hash and the height that the network decides; or, at a halt"
+            " that the network aborts, begin again with --decision",
+        )
+    status = await context.client().status()
+    if status.pid is not None:
+        return failed(
+            "the node runs: alone it would score with another model than the others",
+            f"state {status.state}",
+            go_on="go back only while it is down at a halt that the network aborts, or run `model` with the old one",
+        )
+    return passed("the network decided to go back, and the node is down", f"decision: {decision}", status.state)
+
+
+async def _find(context: StepContext) -> Finding:
+    kept = await _chosen(context)
+    context.remember("from", kept.name)
+    edit = await _edit(context)
+    model = Path(edit.new)
+    lines = (f"{kept.name}: {kept.note}", f"- {edit.old}", f"+ {edit.new}")
+    if not await asyncio.to_thread(model.is_file):
+        return failed(f"the old model {model} is not there any more", *lines, go_on="bring it back first")
+    if not edit.changes:
+        return warned("the old model is named already", *lines, go_on="go on to see whether it is in force")
+    return passed(f"{edit.key} goes back to {edit.new}", *lines)
+
+
+async def _keep_present(context: StepContext) -> Finding:
+    if not context.remembered("aside"):
+        context.remember("aside", f"{int(context.now())}-at-rollback")
+    folder = backups_folder(context.network, "model").with_name("model-at-rollback") / context.remembered("aside")
+    note = f"at the rollback to {context.remembered('from')}, by {context.person}: {context.arguments['why']}"
+    kept = await asyncio.to_thread(keep_files, folder, {_CONFIG: model_of(context.network).config}, note)
+    return passed(f"what is in place is kept in {kept.folder}")
+
+
+async def _put_back(context: StepContext) -> Finding:
+    edit = await _edit(context)
+    await asyncio.to_thread(write_edit, context, edit)
+    return passed(f"{edit.key} of {edit.path} is {edit.new}", f"- {edit.old}", f"+ {edit.new}")
+
+
+async def _is_back(context: StepContext) -> Finding:
+    edit = await _edit(context)
+    if edit.changes:
+        return failed(f"{edit.key} is {edit.old}", go_on="go on")
+    return passed(f"{edit.key} is {edit.new}")
+
+
+_STAYS_DOWN = "the node stays down: it goes on with the network, by `node start` or `node abort`"
+
+
+async def _spared(context: StepContext) -> Finding:
+    return await spared(context) if model_of(context.network).gated else skipped(_STAYS_DOWN)
+
+
+async def _restart(context: StepContext) -> Finding:
+    return await restart(context) if model_of(context.network).gated else skipped(_STAYS_DOWN)
+
+
+async def _follows(context: StepContext) -> Finding:
+    return await follows(context) if model_of(context.network).gated else skipped(_STAYS_DOWN)
+
+
+def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, ...]:
+    return (
+        Step(
+            "model-back.allowed",
+            StepKind.CHECK,
+            "See who may go back",
+            "Where the chain does not gate the model, only the network goes back: this node follows its decision while"
+            " it is down.",
+            _allowed,
+        ),
+        Step(
+            "model-back.find",
+            StepKind.CHECK,
+            "Find what leads back",
+            "The configuration that was kept before the upgrade, and the old model's file.",
+            _find,
+        ),
+        Step(
+            "model-back.power",
+            StepKind.CHECK,
+            "See that the chain can spare this node",
+            "Less than a third of the voting power may be down while this node restarts.",
+            _spared,
+        ),
+        Step(
+            "model-back.keep",
+            StepKind.ACTION,
+            "Keep the configuration of now",
+            "A rollback can be a mistake too.",
+            _keep_present,
+            undo="nothing has to be undone",
+        ),
+        Step(
+            "model-back.configure",
+            StepKind.ACTION,
+            "Name the old model again",
+            "The one key goes back; what else was changed in the file since stays.",
+            _put_back,
+            done=_is_back,
+            undo="`upgrade-console run model` brings the new one",
+            ask="Name the old model again in the configuration?",
+            typed=network_name,
+        ),
+        Step(
+            "model-back.restart",
+            StepKind.ACTION,
+            "Restart the node",
+            "Through its controller, where the chain gates the model.",
+            _restart,
+            done=restarted,
+            undo="`upgrade-console run model` brings the new one",
+            ask="Restart the node now, with the old model?",
+            deadline_s=300.0,
+        ),
+        Step(
+            "model-back.follows",
+            StepKind.WAIT,
+            "See the node follow the chain",
+            "It executes new blocks after its start.",
+            _follows,
+            deadline_s=1800.0,
+        ),
+    )
+
+
+ROLLBACK_MODEL = Procedure(
+    "rollback-model",
+    "Model rollback",
+    "Names the model of before an upgrade again. Other validators may go on with the new one: where the chain does not"
+    " gate the model, only the network's decision leads back.",
+    _steps,
+    (
+        Parameter("why", "Why it goes back, for the record", check=filled),
+        Parameter("backup", "Name of the backup; empty: the newest whole one", ""),
+        Parameter("decision", "What the network decided, where the chain does not gate the model", ""),
+    ),
+    kinds=("cosmos",),
+)

@@ -1,0 +1,170 @@
+"""Real Cosmos SDK nodes, each under a controller of ours, driven by the command line as their operators would."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from console.node.journalled import journalled_status
+from tests.cosmos_network import CHAIN_ID, DAEMON, CosmosNetwork, Periods, laid_out
+from tests.e2e.devnet import COMMAND, Ran
+
+NETWORK = "testchain"
+
+
+class Controlled:
+    """The controllers of a network's nodes.
+
+    Args:
+        network: Laid out and not started: the controllers start it.
+        more_settings: Further lines of every node's table.
+    """
+
+    def __init__(self, network: CosmosNetwork, more_settings: str = "") -> None:
+        self.network = network
+        self.names = tuple(network.validators)
+        self._controllers: dict[str, subprocess.Popen[bytes]] = {}
+        self._config = network.folder / "config"
+        path = self._config / "upgrade-console" / "config.toml"
+        path.parent.mkdir(parents=True)
+        path.write_text(settings_of(network, more_settings))
+        path.chmod(0o600)
+
+    # --- the command line ---
+
+    def call(self, *arguments: str, node: str = "") -> Ran:
+        """Any verb, for one node."""
+        where = ["--network", NETWORK, *(["--node", node] if node else [])]
+        done = subprocess.run(
+            [*COMMAND, *arguments, *where],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            env=self._environment,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def does(self, node: str, *arguments: str) -> Any:
+        """`node … --json`, which must not be refused; its document."""
+        ran = self.call("node", *arguments, "--json", node=node)
+        assert ran.code == 0, ran.err
+        return ran.json
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "XDG_CONFIG_HOME": str(self._config)}
+
+    # --- controllers ---
+
+    def start(self, *names: str) -> None:
+        """Start controllers, all without a name, which start their nodes."""
+        for name in names or self.names:
+            with (self.network.folder / f"{name}.controller.log").open("ab") as log:
+                self._controllers[name] = subprocess.Popen(
+                    [*COMMAND, "node", "run", "--network", NETWORK, "--node", name],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env=self._environment,
+                )
+
+    def stop(self, *names: str) -> None:
+        """Stop controllers, all without a name; their nodes run on."""
+        ending = [self._controllers.pop(name) for name in names or tuple(self._controllers)]
+        for process in ending:
+            process.terminate()
+        for process in ending:
+            process.wait(30)
+
+    def end(self) -> None:
+        """Stop everything."""
+        self.stop()
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if f"{self.network.folder}/" in " ".join(process.cmdline()):
+                    process.kill()
+
+    # --- what they say ---
+
+    def status(self, name: str) -> dict[str, Any]:
+        """`node status --json`."""
+        found: dict[str, Any] = self.does(name, "status")
+        return found
+
+    def all_are(self, state: str, *names: str) -> Callable[[], bool]:
+        """Whether nodes, all without a name, are in a state, as their journals have it."""
+
+        def asked() -> bool:
+            return all(self.state(name) == state for name in names or self.names)
+
+        return asked
+
+    def state(self, name: str) -> str:
+        """A node's one word, from its journal: it is asked several times a second."""
+        found = journalled_status(self.state_dir(name), name)
+        return "" if found is None else found.state
+
+    def events(self, name: str) -> list[str]:
+        """What its journal says happened, oldest first."""
+        database = sqlite3.connect(f"file:{self.state_dir(name) / 'journal.db'}?mode=ro", uri=True)
+        try:
+            return [kind for (kind,) in database.execute("SELECT kind FROM event ORDER BY seq")]
+        finally:
+            database.close()
+
+    def state_dir(self, name: str) -> Path:
+        return self.network.folder / "state" / name
+
+
+def settings_of(network: CosmosNetwork, more: str = "") -> str:
+    """The settings file of somebody who runs all of a network's nodes.
+
+    Args:
+        network: The chain.
+        more: Further lines of every node's table.
+    """
+    endpoints = json.dumps([node.rpc for node in network.validators.values()])
+    lines = [
+        f"[networks.{NETWORK}]",
+        'kind = "cosmos"',
+        'stage = "testnet"',
+        f'chain_id = "{CHAIN_ID}"',
+        f"cometbft_rpc = {endpoints}",
+    ]
+    for name, node in network.validators.items():
+        lines += [
+            f"[networks.{NETWORK}.nodes.{name}]",
+            f"home = {json.dumps(str(node.home))}",
+            f"state_dir = {json.dumps(str(network.folder / 'state' / name))}",
+            f'daemon = "{DAEMON}"',
+            'arguments = ["start", "--home", "{home}", "--log_no_color"]',
+            f'cometbft_rpc = "{node.rpc}"',
+            more,
+        ]
+    return "\n".join(lines) + "\n"
+
+
+@contextmanager
+def controlled(folder: Path, periods: Periods, more_settings: str = "") -> Iterator[Controlled]:
+    """Four nodes that came under our controllers and make blocks; nothing of them survives."""
+    network = laid_out(folder, periods=periods)
+    nodes = Controlled(network, more_settings)
+    try:
+        for name in nodes.names:
+            nodes.does(name, "init")
+        nodes.start()
+        network.reaches(2)
+        yield nodes
+    finally:
+        nodes.end()

@@ -1,0 +1,82 @@
+"""A proposal of a real Cosmos SDK chain, crossed by four nodes under our controllers, and what goes wrong around it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from console.files import sha256_of
+from tests.cosmos_network import cancel, patience, quick
+from tests.e2e.controlled_cosmos import Controlled, controlled
+from tests.peers import COSMOS_V1, COSMOS_V2, require
+
+pytestmark = [pytest.mark.e2e, pytest.mark.peer, pytest.mark.timeout(600)]
+
+LEAD = 40
+"""Blocks from the proposal to H on an idle machine: the vote takes ten."""
+
+
+def test_four_nodes_cross_what_was_voted_and_the_one_with_a_wrong_binary_is_brought_on(tmp_path: Path) -> None:
+    """The plan is withdrawn once when all are ready; then it comes again, and one operator stages other bytes."""
+    older, newer = require(COSMOS_V1), require(COSMOS_V2)
+    wrong = tmp_path / "wrong"
+    wrong.write_bytes(older.read_bytes() + b"another build of the old rules")
+    wrong.chmod(0o755)
+    with controlled(tmp_path / "net", quick()) as nodes:
+        network, right = nodes.network, nodes.names[:3]
+        withdrawn_after_staging(nodes, newer)
+        refused = nodes.call("node", "add-upgrade", "v2", str(older), "--force", node="val4")
+        assert refused.code == 1
+        assert "the bytes of genesis, which run here and stop at the height of v2" in refused.err
+        nodes.does("val4", "add-upgrade", "v2", str(wrong), "--force")
+
+        height = network.height() + int(LEAD * patience())
+        network.pass_upgrade("v2", height)
+        network.eventually("all are ready", nodes.all_are("READY"))
+        network.eventually("those with the right binary cross", nodes.all_are("COMMITTED", *right), 240)
+        network.eventually("the other is parked", nodes.all_are("PARKED", "val4"), 240)
+        told = nodes.status("val4")
+        assert (told["generation"], told["pid"]) == ("genesis", None)
+        assert 'UPGRADE "v2" NEEDED at height' in told["note"] or "exit code 1" in told["note"], told
+        signed_before = signer_height(nodes, "val4")
+
+        # The right bytes under another name, since what was staged as v2 has run.
+        nodes.does("val4", "add-upgrade", "v2-mended", str(newer), "--force")
+        nodes.does("val4", "swap", "v2-mended", "--reason", "the release that the others run")
+        network.eventually("it follows", nodes.all_are("COMMITTED", "val4"), 240)
+
+        network.reaches(height + 2)
+        assert network.plan() is None
+        assert network.rest("val4", "cosmos/upgrade/v1beta1/applied_plan/v2") == {"height": str(height)}
+        assert signer_height(nodes, "val4") > signed_before
+        headers = {name: network.rpc(name, f"block?height={height + 2}")["block"]["header"] for name in nodes.names}
+        assert len({header["app_hash"] for header in headers.values()}) == 1
+        for name in right:
+            assert sha256_of(network.validators[name].binary) == sha256_of(newer)
+            assert nodes.events(name).count("halted") == 1
+            assert "rollback" not in nodes.events(name)
+            points = list((nodes.state_dir(name) / "backups").iterdir())
+            assert points, "no rollback point was taken at the halt"
+
+
+def withdrawn_after_staging(nodes: Controlled, newer: Path) -> None:
+    """Everybody staged it, and then gov takes it back: nothing stops, and what is staged stays for the next time."""
+    network = nodes.network
+    network.pass_upgrade("v2", network.height() + 5000)
+    network.eventually("they see it", nodes.all_are("FAILED"))
+    assert "add-upgrade v2" in nodes.status("val1")["note"]
+    for name in nodes.names:
+        nodes.does(name, "add-upgrade", "v2", str(newer))
+    network.eventually("all are ready", nodes.all_are("READY"))
+    before = {name: nodes.status(name)["pid"] for name in nodes.names}
+    network.passes(network.propose(cancel(), title="not now", deposit=5000, expedited=True))
+    network.eventually("all know", nodes.all_are("RESUMED_OLD"))
+    assert nodes.status("val1")["note"] == "the plan was withdrawn"
+    assert {name: nodes.status(name)["pid"] for name in nodes.names} == before
+
+
+def signer_height(nodes: Controlled, name: str) -> int:
+    state = json.loads((nodes.network.validators[name].home / "data" / "priv_validator_state.json").read_text())
+    return int(state["height"])
