@@ -149,9 +149,10 @@ async def test_optional_steps_are_left_out_and_a_dry_run_needs_no_answers(tmp_pa
     session, world = FakeSession(fakes.go()), World(broken={"one"})
     steps = (check(world, "one", optional=True), action(world, "two"))
     desk = _desk(tmp_path, session, Procedure("own", "Own", "For tests.", lambda _a, _i: steps))
-    async with _procedures(session) as (pilot, _screen):
+    async with _procedures(session) as (pilot, screen):
         await pilot.press("w")
-        await _says(pilot, "dry run", "Would do: Does two.")
+        await _says(pilot, "dry run", "Would do: Does two.", "✓ done")
+        await until(pilot, lambda: screen._driven is not None and not screen._driven.alive, "the end of its thread")
         assert world.done == []
         await pilot.press("home", "g")
         await _confirm(pilot)
