@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from console.model.cosmos import ApplicationVersion as ApplicationVersion
     from console.model.cosmos import CosmosFacts as CosmosFacts
     from console.model.cosmos import ModuleVersion as ModuleVersion
+    from console.model.cosmos import ProposingRules as ProposingRules
     from console.model.course import Course as Course
     from console.model.course import Trend as Trend
     from console.model.cross_subnet import ParentIntent as ParentIntent
@@ -184,6 +185,7 @@ _PARTS = {
     ),
     "cosmos": "ApplicationVersion CosmosFacts ModuleVersion",
     "coordination": "Coordination Due TimelineEntry coordination_of",
+    "cosmos": "ApplicationVersion CosmosFacts ModuleVersion ProposingRules",
     "course": "Course Trend",
     "cross_subnet": "ParentIntent SafeHeights outside",
     "crossing": "Back RoundVotes at_its_halt missed_its_halt power_back",
