@@ -183,7 +183,6 @@ _PARTS = {
         "NOBODY CodeVerdict CutAction CutCheck CutReview CutWatch DiamondView Facet FacetChange FacetCut "
         "LinkedReview Selector Upgradable"
     ),
-    "cosmos": "ApplicationVersion CosmosFacts ModuleVersion",
     "coordination": "Coordination Due TimelineEntry coordination_of",
     "cosmos": "ApplicationVersion CosmosFacts ModuleVersion ProposingRules",
     "course": "Course Trend",
