@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import statistics
 import subprocess
 import time
+from contextlib import closing
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import dropwhile, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +68,11 @@ class RealDowntime:
     """The same around the shell's swap."""
     usual_s: float = 0.0
     """Between two commits before."""
+    own_s: float = 0.0
+    """Of ours, from a node's end to the start of its new binary, as the journal has it: the median node."""
+    apart_s: float = 0.0
+    """From the first node's end to the last one's. One that lacks the commit of H when the others' CometBFTs end with
+    their applications gets it, and halts, only when the first of them is back."""
 
     def lines(self) -> list[str]:
         """For a person."""
@@ -75,6 +82,8 @@ class RealDowntime:
             f"CometBFT {self.cometbft}, block time {self.block_time_s:g} s; usually a commit in {self.usual_s:.2f} s",
             f"longest time between two commits, the console's crossing  {self.ours_s:.2f} s",
             f"the same, stop, swap and start by a shell                 {self.shell_s:.2f} s",
+            f"of ours, a node's end to the start of its new binary      {self.own_s:.3f} s",
+            f"of ours, the first node's halt to the last one's          {self.apart_s:.2f} s",
         ]
 
     def ratios(self) -> list[Ratio]:
@@ -98,8 +107,11 @@ def measure() -> RealDowntime:
     version, program = found[0]
     with devnet(BLOCK_TIME, "--consensus", "cometbft", "--cometbft", str(program)) as network:
         gaps, swap = _crossed(network)
+        halts, starts = _noted(network)
         shell = max(_swapped(network))
-    return RealDowntime(version, block_time_s, max(gaps[swap:]), shell, statistics.median(gaps[:swap]))
+    own = statistics.median(start - halt for halt, start in zip(halts, starts, strict=True))
+    usual = statistics.median(gaps[:swap])
+    return RealDowntime(version, block_time_s, max(gaps[swap:]), shell, usual, own, max(halts) - min(halts))
 
 
 def _crossed(network: Devnet) -> tuple[list[float], int]:
@@ -111,6 +123,24 @@ def _crossed(network: Devnet) -> tuple[list[float], int]:
 
     status = network.until("all four are committed", crossed, _DEADLINE_S, quiet_s=LEAD_BLOCKS / 2)
     return _gaps(status["cometbft_rpc"][0], height - AROUND - 1, height + AROUND), AROUND
+
+
+def _noted(network: Devnet) -> tuple[list[float], list[float]]:
+    """When each node's halt was journalled, and when its new binary was started. Raises BenchmarkError."""
+    halts, starts = [], []
+    for node in network.status()["nodes"]:
+        path = network.folder / "nodes" / node["name"] / "state" / "journal.db"
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            rows = database.execute(
+                "SELECT kind, at FROM event WHERE kind IN ('halted', 'run') ORDER BY seq"
+            ).fetchall()
+        after = list(dropwhile(lambda row: row[0] != "halted", rows))
+        started = next((at for kind, at in after if kind == "run"), None)
+        if started is None:
+            raise BenchmarkError(f"the journal of {node['name']} has no start after its halt")
+        halts.append(float(after[0][1]))
+        starts.append(float(started))
+    return halts, starts
 
 
 def _swapped(network: Devnet) -> list[float]:

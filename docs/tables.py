@@ -26,6 +26,7 @@ from console.procedures.page import index_markdown, page_markdown
 from console.provider_settings import model_markdown, provider_markdown
 from console.release_settings import releases_markdown
 from console.settings_table import settings_markdown
+from screens.guide import screens_markdown
 from tests.e2e.fault_table import faults_markdown
 
 DOCS = Path(__file__).parent
@@ -41,6 +42,7 @@ NOTIFICATIONS = DOCS / "notifications.md"
 NETWORKS = DOCS / "networks.md"
 RUNBOOK = DOCS / "runbook.md"
 ALERTING = DOCS / "alerting.md"
+SCREENS = DOCS / "screens.md"
 CHAIN_DAEMON = DOCS / "chain-daemon.md"
 PROVIDER = DOCS / "provider-and-model.md"
 FAULTS = DOCS / "faults.md"
@@ -108,6 +110,8 @@ def main() -> None:
     thresholds = thresholds_markdown()
     alerting = with_table(ALERTING.read_text("utf-8"), thresholds.splitlines()[0], thresholds)
     ALERTING.write_text(alerting, "utf-8")
+    head, heading, _ = SCREENS.read_text("utf-8").partition("\n## Views\n\n")
+    SCREENS.write_text(head + heading + screens_markdown(), "utf-8")
     (WRITTEN / RULES_FILE).write_text(rules_text(), "utf-8")
     (WRITTEN / DASHBOARD_FILE).write_text(dashboard_text(), "utf-8")
     networks = networks_markdown()

@@ -99,7 +99,8 @@ class ProposalScreen(ModeScreen):
     async def _ask(self) -> None:
         """Ask for what the row does not say: the row changes with each vote and approval."""
         try:
-            if self._rules is None:
+            by_gov = self._proposal is not None and self._proposal.halts_itself
+            if self._rules is None and not by_gov:
                 self._rules = await self.session.rules()
             self._governance = await self.answering.governance(self.proposal_id)
             self._problem = ""

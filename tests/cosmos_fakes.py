@@ -192,8 +192,9 @@ def voted() -> Snapshot:
         ballot=vetoed,
         expedited=True,
     )
-    before = proposal(ProposalStatus.EXECUTED, id=40, name=UntrustedText("v1.4.0"), target_height=TARGET - 900)
-    return snapshot(chain(TARGET - 1200, (cancelling, proposal(ProposalStatus.VOTING), before)))
+    before = proposal(ProposalStatus.EXECUTED, id=40, name=UntrustedText("v1.4.0"), target_height=5_000)
+    upgrade = proposal(ProposalStatus.VOTING, target_height=21_200)
+    return snapshot(chain(20_000, (cancelling, upgrade, before)))
 
 
 def scheduled() -> Snapshot:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from textual.content import Content
 
 from console import strict_json
-from console.model import Ballot, Proposal, ProposalStatus
+from console.model import Ballot, Choice, Proposal, ProposalStatus
 from console.model.ballot import rule_words, share_words
+from console.text import shortened
 from widgets.ballot_words import (
     coins_words,
     deposit_words,
@@ -42,7 +43,7 @@ def ballot_right(reading: Reading) -> list[Content]:
     ballot = reading.proposal.ballot
     if ballot is None:
         return [head("Votes", "not known: the chain's newest proposals do not hold it"), Content("")]
-    return [*_deposit(reading, ballot), *_votes(reading, ballot)]
+    return [*_deposit(reading, ballot), *_votes(reading, ballot), *_validators(reading)]
 
 
 def ballot_summary(reading: Reading) -> list[Content]:
@@ -199,6 +200,36 @@ def _votes(reading: Reading, ballot: Ballot) -> Iterator[Content]:
         words = f"  {'silent':<8}{share_words(silent, ballot.bonded):>7}  {power_words(silent, 12):>12} of all bonded"
         yield Content.styled(words, MUTED)
     yield Content("")
+
+
+def _validators(reading: Reading) -> Iterator[Content]:
+    """What each validator voted, the heaviest first: with its whole power, which its delegators may take back."""
+    if reading.proposal.status is not ProposalStatus.VOTING:
+        return
+    if reading.governance is None:
+        said = f"not known: {reading.problem}" if reading.problem else "the chain is asked for it"
+        yield head("Validators", said, WARN if reading.problem else MUTED)
+        yield Content("")
+        return
+    votes = reading.governance.votes
+    missing = sum(1 for vote in votes if vote.choice is Choice.NONE)
+    yield head("Validators", f"{missing} of {len(votes)} have not voted", WARN if missing else MUTED)
+    for vote in votes:
+        name = reading.names.get(vote.address) or vote.address
+        yield Content.assemble(
+            f"  {shortened(name, 24):<25}{power_words(vote.power, 8):>8}  ", (vote.choice.words, _STYLES[vote.choice])
+        )
+    yield Content("")
+
+
+_STYLES = {
+    Choice.YES: GOOD,
+    Choice.NO: BAD,
+    Choice.VETO: BAD,
+    Choice.ABSTAIN: MUTED,
+    Choice.SPLIT: "",
+    Choice.NONE: WARN,
+}
 
 
 def _vote_state(proposal: Proposal, ballot: Ballot) -> tuple[str, str]:

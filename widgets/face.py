@@ -11,9 +11,6 @@ from widgets.phases import Phase
 if TYPE_CHECKING:
     from console.model import Snapshot
 
-VERIFIED_AFTER_BLOCKS = 100
-"""Blocks past H after which an executed upgrade is no news any more."""
-
 
 class Face(StrEnum):
     """What the overview is about."""
@@ -47,6 +44,6 @@ def face_of(snapshot: Snapshot | None, phase: Phase) -> Face:
     if phase is Phase.CROSSED or own is model.Crossing.PROBATION:
         return Face.VERIFYING
     executed = upgrade.proposal.status is model.ProposalStatus.EXECUTED and upgrade.blocks_left is not None
-    if phase is Phase.COMMITTED and executed and -(upgrade.blocks_left or 0) <= VERIFIED_AFTER_BLOCKS:
+    if phase is Phase.COMMITTED and executed and -(upgrade.blocks_left or 0) <= model.VERIFIED_AFTER_BLOCKS:
         return Face.VERIFYING
     return Face.CALM

@@ -139,7 +139,7 @@ def _heard(node: FleetNode, now: float) -> str:
 
 def _runs(status: NodeStatus) -> str:
     digits = f", sha256 {short_hash(status.exe_sha256)}" if status.exe_sha256 else ""
-    process = "does not run" if status.pid is None else f"runs as process {status.pid}"
+    process = "does not run" if status.pid is None else f"pid {status.pid}"
     halts = f", halts at {count(status.halt_height)}" if status.halt_height else ""
     runs = f"generation {status.generation or UNKNOWN}, {status.version or UNKNOWN}{digits}"
     return f"{status.state}: {runs}, {process}{halts}"

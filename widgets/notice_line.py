@@ -32,13 +32,13 @@ def notice(snapshot: Snapshot | None) -> str:
         return f"{snapshot.node.name}: {node_note(snapshot.node)}"
     if snapshot.node is not None and snapshot.node.paused:
         return f"{snapshot.node.name}: automation is paused: {snapshot.node.paused}"
+    if snapshot.parent is not None and (sentence := _above(snapshot)):
+        return sentence
     if snapshot.node is None and snapshot.node_problem:
         return f"No node here: {snapshot.node_problem}"
     if snapshot.node is not None and _crosses(snapshot.node):
         # Endpoints that fall silent at the halt are the plan; the countdown counts the seconds of silence.
         return ""
-    if snapshot.parent is not None and (sentence := _above(snapshot)):
-        return sentence
     chain = snapshot.chain
     # Two equal sentences: what is known of the chain is of the newest attempt.
     if chain is not None and chain.stalled is not None and snapshot.chain_problem == chain.problem:

@@ -164,7 +164,12 @@ def _votes(reading: Reading) -> Iterator[Content]:
     yield Content("")
 
 
-_CHOICES = {Choice.YES: ("yes", GOOD), Choice.NO: ("no", BAD), Choice.NONE: (UNKNOWN, MUTED)}
+_CHOICES = {
+    Choice.YES: ("yes", GOOD),
+    Choice.NO: ("no", BAD),
+    Choice.NONE: (UNKNOWN, MUTED),
+}
+"""A registry knows no other."""
 
 
 def _vote_state(proposal: Proposal) -> tuple[str, str]:

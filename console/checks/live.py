@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from console.model import AgreementState, ChainView, Finding, NodeState, NodeStatus, Snapshot
+from console.model import AgreementState, ChainView, Crossing, Finding, NodeState, NodeStatus, Snapshot
 from console.model.procedure import failed, passed, warned
 from console.text import duration
 
@@ -79,9 +79,7 @@ def service_health(snapshot: Snapshot) -> Finding:
     if node.alarm:
         return failed(f"the operator is called: {node.alarm}", *evidence, go_on="`upgrade-console node status`")
     if node.state in _DOWN or node.pid is None:
-        return failed(
-            f"the node does not run: {node.state}", *evidence, go_on="start it with `upgrade-console node start`"
-        )
+        return failed(f"the node does not run: {node.state}", *evidence, go_on=how_to_start(node))
     age = node.height_age_s
     if age is None or age > NODE_STALE_S:
         since = "was never read" if age is None else f"was read {duration(age)} ago"
@@ -93,6 +91,14 @@ def service_health(snapshot: Snapshot) -> Finding:
             f"automation is paused: {node.paused}", *evidence, go_on="`upgrade-console node resume` before the halt"
         )
     return passed(f"{node.name} runs {node.generation}: {node.state} at height {node.height:,}", *evidence)
+
+
+def how_to_start(status: NodeStatus) -> str:
+    """What leads on from a node that does not run: in a crossing its controller does, and nobody else."""
+    attempt = status.attempt
+    if attempt is not None and attempt.crossing is not Crossing.NONE and not attempt.crossing.ended:
+        return "`upgrade-console node status` says what it waits for; start nothing past it"
+    return "`upgrade-console node start`"
 
 
 def _node_evidence(node: NodeStatus) -> tuple[str, ...]:

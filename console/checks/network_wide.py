@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from console.chain.cometbft import ValidatorSet
 from console.chain.network_look import NetworkLook, Told
 from console.errors import ChainError
-from console.model import ChainView, Finding, Outcome, Proposal, ReleaseKind
+from console.model import ChainView, Finding, FleetNode, Outcome, Proposal, ReleaseKind
 from console.model.procedure import failed, passed, skipped, warned
 from console.node.health_sources import parent_finality
 from console.settings import NodeSettings
@@ -16,11 +16,17 @@ from console.text import duration, percent, short_hash
 
 PRODUCTION_S = 10.0
 """Seconds over which blocks are counted (the operators' document)."""
+_LONGEST_S = 90.0
 PARENT_S = 240.0
 """Seconds in which the parent's finality has to move; a parent epoch is half a minute."""
 _PARENT_PAUSE_S = 5.0
 
 Sleep = Callable[[float], Awaitable[None]]
+
+
+def over(block_time_s: float | None) -> float:
+    """Seconds over which blocks are counted: ten, and on a slow chain three blocks' worth."""
+    return min(_LONGEST_S, max(PRODUCTION_S, 3.0 * (block_time_s or 0.0)))
 
 
 def versions(chain: ChainView, proposal: Proposal | None) -> Finding:
@@ -62,6 +68,29 @@ def versions(chain: ChainView, proposal: Proposal | None) -> Finding:
             go_on="who signs after H runs the new rules: see the 95 % rule",
         )
     return passed(sentence, *evidence)
+
+
+def fleet_versions(nodes: Sequence[FleetNode]) -> Finding:
+    """What our own controllers run, here and over SSH, by the hash of the executed bytes.
+
+    Args:
+        nodes: As they were asked just now.
+    """
+    told = [node for node in nodes if node.status is not None and not node.problem]
+    lines = [f"{node.name}: {node.problem}" for node in nodes if node.problem]
+    running: dict[str, list[str]] = {}
+    for node in told:
+        assert node.status is not None
+        running.setdefault(node.status.exe_sha256 or "unknown", []).append(node.name)
+        words = f"{node.status.generation}, {node.status.version or 'no version'}"
+        lines.append(f"{node.name} (its controller): {words}, sha256 {short_hash(node.status.exe_sha256) or 'unknown'}")
+    if not told:
+        return skipped("no controller of this network answers from here", *lines)
+    if len(running) > 1 or len(told) < len(nodes):
+        what = f"{len(running)} executables among {len(told)} of our own nodes"
+        silent = f"; {len(nodes) - len(told)} do not answer" if len(told) < len(nodes) else ""
+        return warned(f"{what}{silent}", *lines, go_on="look at those that stayed behind: `upgrade-console fleet`")
+    return passed(f"one executable on {len(told)} of our own nodes", *lines)
 
 
 def _confirmed(chain: ChainView, proposal: Proposal) -> Finding:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from console.checks.live import how_to_start
 from console.checks.telling import NodeTeller
 from console.errors import NodeError
 from console.files import sha256_of
@@ -137,7 +138,7 @@ async def running_version(client: NodeTeller, expected: str = "") -> Finding:
     """
     status = await client.status()
     if status.pid is None:
-        return failed(f"no process of the node runs: {status.state}", go_on="`upgrade-console node start`")
+        return failed(f"no process of the node runs: {status.state}", go_on=how_to_start(status))
     recorded = await _recorded(client, status)
     wanted = expected or recorded
     evidence = [

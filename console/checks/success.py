@@ -34,8 +34,7 @@ def judged(success: UpgradeSuccess | None, prepared: tuple[str, ...] = ()) -> Fi
         return failed(
             success.sentence,
             *lines,
-            *prepared,
-            *ABORT_STEPS,
+            *(prepared or ABORT_STEPS),
             go_on="decide together: wait for who is missing, or agree to abort; nothing of it starts by itself",
         )
     return failed(

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from console.cli import proposals_on_cosmos
 from console.cli.calling import calling
 from console.cli.printing import print_json
 from console.cli.sources import Target, load_target
@@ -25,6 +26,8 @@ _BAR = 30
 
 def run_list(arguments: argparse.Namespace) -> int:
     """Print every proposal. Raises ConsoleError."""
+    if load_target(arguments).network.kind == "cosmos":
+        return proposals_on_cosmos.run_list(arguments)
     found = chosen(asyncio.run(_all(load_target(arguments))), arguments.status, arguments.sort)
     if arguments.json:
         print_json({"proposals": [proposal_document(entry) for entry in found]})
@@ -38,6 +41,8 @@ def run_list(arguments: argparse.Namespace) -> int:
 def run_one(arguments: argparse.Namespace) -> int:
     """Print one proposal in full. Raises ConsoleError."""
     target = load_target(arguments)
+    if target.network.kind == "cosmos":
+        return proposals_on_cosmos.run_one(arguments)
     found = asyncio.run(_one(target, arguments.proposal))
     registry = target.network.registry
     if arguments.json:

@@ -24,11 +24,11 @@ from console.settings import (
 
 if TYPE_CHECKING:
     from console.hand_lock import HandLock
-    from console.model import Proposal, Snapshot
+    from console.model import Snapshot
     from console.observer import Observer
     from console.operations.chain_daemon import DaemonMessages
     from console.operations.chains import Chain
-    from console.operations.connection import Connection
+    from console.operations.connection import Connection, GovernanceSource
     from console.operations.parent_watch import ParentWatch
     from console.ports.keys import Terminal
     from console.procedures.desk import Desk
@@ -88,6 +88,17 @@ async def observing(target: Target) -> AsyncIterator[tuple[Chain, Observer]]:
             await above[1]()
 
 
+def governance_of(network: NetworkSettings, node: NodeSettings | None) -> GovernanceSource:
+    """What reads the votes of one proposal, by the network's kind."""
+    if network.kind == "cosmos":
+        from console.chain.cosmos.votes import CosmosVotes
+
+        return CosmosVotes(network)
+    from console.chain.governance import GovernanceReader
+
+    return GovernanceReader(network, (*(() if node is None else (node.ethereum_rpc,)), *network.ethereum_rpc))
+
+
 def connect(target: Target, terminal: Terminal | None = None) -> Connection:
     """Everything that a session on this network needs.
 
@@ -95,7 +106,6 @@ def connect(target: Target, terminal: Terminal | None = None) -> Connection:
         target: Network and node.
         terminal: On which the signer asks for passphrases while somebody draws there; None where nobody does.
     """
-    from console.chain.governance import GovernanceReader
     from console.chain.plans import RegistryPlans
     from console.chain.signals import RegistrySignals
     from console.chain.signing_record import SigningRecords
@@ -110,7 +120,7 @@ def connect(target: Target, terminal: Terminal | None = None) -> Connection:
     chain, above = chain_of(network), watch_of(network)
     plans = None if node is None else RegistryPlans(network, node)
     signals = None if node is None else RegistrySignals(network, node, terminal=terminal, by_hand=True)
-    governance = GovernanceReader(network, (*(() if node is None else (node.ethereum_rpc,)), *network.ethereum_rpc))
+    governance = governance_of(network, node)
     calls = RegistryCalls(network, node, terminal=terminal)
     messages = daemon_messages(target, chain, terminal) if network.kind == "cosmos" else None
     own = () if node is None else (node.cometbft_rpc,)
@@ -147,16 +157,13 @@ def daemon_messages(target: Target, chain: Chain, terminal: Terminal | None, key
 
     Args:
         target: The chain and this machine's node of it.
-        chain: Reads its proposals, so that none is made twice.
+        chain: Reads it: none of its proposals is made twice, and nothing is signed while its endpoints disagree.
         terminal: On which the daemon's keyring may ask; None where nobody is.
         key: Name or address of the key that signs, instead of the settings'.
     """
     from console.operations.chain_daemon import DaemonMessages
 
-    async def proposals() -> tuple[Proposal, ...]:
-        return (await chain.view()).proposals
-
-    return DaemonMessages(target.network, target.node, key=key, terminal=terminal, proposals=proposals)
+    return DaemonMessages(target.network, target.node, key=key, terminal=terminal, view=chain.view)
 
 
 def procedure_desk(target: Target, terminal: Terminal | None = None, hands: HandLock | None = None) -> Desk:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from console.model.cosmos import ApplicationVersion as ApplicationVersion
     from console.model.cosmos import CosmosFacts as CosmosFacts
     from console.model.cosmos import ModuleVersion as ModuleVersion
+    from console.model.cosmos import ProposingRules as ProposingRules
     from console.model.course import Course as Course
     from console.model.course import Trend as Trend
     from console.model.cross_subnet import ParentIntent as ParentIntent
@@ -142,6 +143,7 @@ if TYPE_CHECKING:
     from console.model.roll import power_down_with as power_down_with
     from console.model.roll import roll_order as roll_order
     from console.model.roll import standing_of as standing_of
+    from console.model.snapshot import VERIFIED_AFTER_BLOCKS as VERIFIED_AFTER_BLOCKS
     from console.model.snapshot import ChainView as ChainView
     from console.model.snapshot import NodeHeight as NodeHeight
     from console.model.snapshot import Snapshot as Snapshot
@@ -177,7 +179,7 @@ _PARTS = {
         "NOBODY CodeVerdict CutAction CutCheck CutReview CutWatch DiamondView Facet FacetChange FacetCut "
         "LinkedReview Selector Upgradable"
     ),
-    "cosmos": "ApplicationVersion CosmosFacts ModuleVersion",
+    "cosmos": "ApplicationVersion CosmosFacts ModuleVersion ProposingRules",
     "course": "Course Trend",
     "cross_subnet": "ParentIntent SafeHeights outside",
     "crossing": "Back RoundVotes at_its_halt missed_its_halt power_back",
@@ -210,7 +212,7 @@ _PARTS = {
     "proof": "Proof ProofReading ProofState crossing_of proof_of",
     "release": "KnownRelease ReleaseCheck RoleCount",
     "roll": "PowerNow may_take_down power_down_with roll_order standing_of",
-    "snapshot": "ChainView NodeHeight Snapshot Upgrade upgrade_of",
+    "snapshot": "VERIFIED_AFTER_BLOCKS ChainView NodeHeight Snapshot Upgrade upgrade_of",
     "stall": "Stalled stalled",
     "standing": "ACCENTS UNSAID Accent Stage Standing",
     "success_rule": "SuccessMeasure UpgradeSuccess network_zone reached seconds_past upgrade_success",

@@ -96,8 +96,8 @@ class SafeHeights:
     """Seconds until the parent's window closes; negative when it has, None while it cannot be told."""
 
     @property
-    def sentence(self) -> str:
-        """What the parent intends, and what it means here."""
+    def intent(self) -> str:
+        """What the parent intends."""
         upgrade = self.upgrade
         going = "goes over to" if upgrade.decided else f"may go over to ({upgrade.status.words})"
         if upgrade.status is ProposalStatus.EXECUTED:
@@ -106,8 +106,12 @@ class SafeHeights:
             f"{self.parent} {going} {upgrade.name} at its block {upgrade.target_height:,}, and this network has to"
             f" follow by its block {upgrade.closes_at:,}"
         )
-        if upgrade.window.release:
-            words += f" with {upgrade.window.release}"
+        return f"{words} with {upgrade.window.release}" if upgrade.window.release else words
+
+    @property
+    def sentence(self) -> str:
+        """What the parent intends, and what it means here."""
+        words = self.intent
         if self.last is None or self.left_s is None:
             return f"{words}; which height here that is cannot be told now"
         if self.left_s <= 0:
@@ -164,11 +168,11 @@ def outside(target_height: int, release: str, bounds: tuple[SafeHeights, ...]) -
         if not upgrade.decided or (each.left_s is not None and each.left_s <= 0):
             continue
         if each.last is not None and target_height > each.last:
-            return f"height {target_height:,} is after the last safe one, {each.last:,}: {each.sentence}"
+            return f"height {target_height:,} is after the last safe one, {each.last:,}: {each.intent}"
         if each.first is not None and target_height < each.first:
-            return f"height {target_height:,} is before the first safe one, {each.first:,}: {each.sentence}"
+            return f"height {target_height:,} is before the first safe one, {each.first:,}: {each.intent}"
         if upgrade.window.release and upgrade.window.release != release:
-            return f"{release} is not the release that goes with the parent: {each.sentence}"
+            return f"{release} is not the release that goes with the parent: {each.intent}"
     return ""
 
 

@@ -14,6 +14,16 @@ class Choice(IntEnum):
     NONE = 0
     YES = 1
     NO = 2
+    ABSTAIN = 256
+    """Of x/gov alone, beyond the contract's numbers, as those that follow."""
+    VETO = 257
+    SPLIT = 258
+    """Of its weight some for one, some for another."""
+
+    @property
+    def words(self) -> str:
+        """The vote as one reads it; `—` for none."""
+        return "—" if self is Choice.NONE else self.name.lower()
 
 
 class ApprovalKind(IntEnum):

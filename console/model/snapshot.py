@@ -137,9 +137,10 @@ class Snapshot:
 def upgrade_of(chain: ChainView | None, node: NodeStatus | None, height: int | None) -> Upgrade | None:
     """Derive the current upgrade: the scheduled proposal, else the newest one; None when there is none.
 
-    Of x/gov's proposals one that is voted on, or waits for its deposit, comes before one that is over.
+    Of x/gov's proposals one that is voted on, or waits for its deposit, comes before one that is over, and after one
+    that was crossed lately.
     """
-    proposal = None if chain is None else _current(chain.proposals)
+    proposal = None if chain is None else _current(chain.proposals, chain.height)
     if chain is None or proposal is None:
         return None
     entries = (
@@ -161,14 +162,18 @@ def upgrade_of(chain: ChainView | None, node: NodeStatus | None, height: int | N
     )
 
 
-_FIRST = (ProposalStatus.SCHEDULED, ProposalStatus.VOTING, ProposalStatus.DEPOSIT)
+VERIFIED_AFTER_BLOCKS = 100
+"""Blocks past H after which an executed upgrade is no news any more."""
+
+_BY_GOV = (ProposalStatus.EXECUTED, ProposalStatus.VOTING, ProposalStatus.DEPOSIT)
 
 
-def _current(proposals: Sequence[Proposal]) -> Proposal | None:
+def _current(proposals: Sequence[Proposal], height: int) -> Proposal | None:
     upgrades = [entry for entry in proposals if entry.ballot is None or not entry.ballot.cancels]
     by_gov = any(entry.ballot is not None for entry in upgrades)
-    for status in _FIRST if by_gov else _FIRST[:1]:
-        found = next((entry for entry in upgrades if entry.status is status), None)
-        if found is not None:
-            return found
+    for status in (ProposalStatus.SCHEDULED, *(_BY_GOV if by_gov else ())):
+        for entry in upgrades:
+            old = status is ProposalStatus.EXECUTED and height - entry.target_height > VERIFIED_AFTER_BLOCKS
+            if entry.status is status and not old:
+                return entry
     return upgrades[0] if upgrades else None

@@ -156,7 +156,7 @@ def _of_plans(pace: Pace) -> tuple[Alert, ...]:
             "{{ $labels.node }} is not ready, {{ $value }} blocks before the halt",
             means="It will stop at the target height and wait there for the release.",
             safe="the network, which crosses without it if more than 2/3 of the power is ready",
-            do="Give it the file with `upgrade-console node add-upgrade`, or mend what `node status` says.",
+            do="Give it the file with `upgrade-console node add-upgrade NAME FILE`, or mend what `node status` says.",
             when=f"fewer than {pace.urgent_blocks} blocks are left, and the node is not ready",
             why="at blocks of a second to six that is ten minutes to an hour, the least in which a person can act",
             for_s=pace.settle_s,
@@ -244,7 +244,7 @@ def _of_crossings(pace: Pace) -> tuple[Alert, ...]:
             "{{ $labels.node }} rolled back ({{ $labels.reason }})",
             means="The old binary is in place. Unless the network aborted, the node is parked and needs you:",
             safe="data and signer state; the rollback point is kept",
-            do="Another release for the same height with `upgrade-console node swap`, or back together with "
+            do="Another release for the same height with `upgrade-console node swap NAME`, or back together with "
             "`node abort`.",
             when=f"a rollback was counted within {pace.lately_s // 60} minutes",
             why="the node is down, and only a person leads on",

@@ -252,7 +252,7 @@ class Armer:
         """Tell it with the status, and once in the log."""
         self.note = note
         if note and note != self._said:
-            _LOG.warning("%s", note)
+            _LOG.info("%s", note)
         self._said = note
 
     async def _prove(self, attempt: Attempt) -> None:

@@ -190,6 +190,31 @@ class NodeClient:
         parameters = {"key": key, "reason": reason}
         return protocol.changes_from_json(await self._ask("config_unset", parameters, _COMMAND_DEADLINE_S))
 
+    async def node_files(self) -> tuple[str, ...]:
+        """The node's own settings files, relative to its home. Raises as `start`."""
+        found = protocol.safe((await self._ask("node_files", {}, self._deadline_s)).get("files"))
+        return tuple(str(each) for each in found) if isinstance(found, list) else ()
+
+    async def node_values(self, file: str) -> dict[str, str]:
+        """Every value of one of them by its dotted key; secrets are hidden. Raises as `start`."""
+        answer = await self._ask("node_values", {"file": file}, self._deadline_s)
+        found = protocol.safe(answer.get("values"))
+        if not isinstance(found, list) or not all(isinstance(each, list) and len(each) == 2 for each in found):
+            raise NodeError("the controller's answer is not understood")
+        if answer.get("more"):
+            raise NodeError(f"{file} has more values than fit into an answer")
+        return {str(key): str(value) for key, value in found}
+
+    async def node_values_set(self, file: str, changes: Mapping[str, str], reason: str) -> tuple[SettingChange, ...]:
+        """Set keys that a file has, all or none; what was changed. Raises as `start`."""
+        given = {"file": file, "changes": dict(changes), "reason": reason}
+        return protocol.changes_from_json(await self._ask("node_values_set", given, _COMMAND_DEADLINE_S))
+
+    async def node_values_undo(self, file: str, reason: str) -> tuple[SettingChange, ...]:
+        """Put back what a file held before its newest change; what was changed. Raises as `start`."""
+        given = {"file": file, "reason": reason}
+        return protocol.changes_from_json(await self._ask("node_values_undo", given, _COMMAND_DEADLINE_S))
+
     async def log_tail(self, source: str, lines: int) -> list[str]:
         """Last lines of the `node` or `controller` log. Raises as `start`."""
         answer = await self._ask("logs", {"source": source, "lines": lines}, self._deadline_s)

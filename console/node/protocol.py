@@ -142,7 +142,8 @@ def changes_from_json(document: dict[str, Any]) -> tuple[SettingChange, ...]:
     """The reverse of `changes_to_json`. Raises NodeError."""
     try:
         return tuple(
-            SettingChange(str(change["key"]), str(change["old"]), str(change["new"])) for change in document["changes"]
+            SettingChange(*(str(untrusted(change[name], MAX_LINE)) for name in ("key", "old", "new")))
+            for change in document["changes"]
         )
     except (AttributeError, KeyError, TypeError) as error:
         raise NodeError(f"the controller's answer is not understood ({error})") from error

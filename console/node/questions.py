@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from console.errors import InputError
+from console.node.redaction import HIDDEN, redacted
 from console.text import untrusted
 
 MAX_NAME = 200
@@ -163,9 +164,18 @@ def changes(value: object) -> tuple[tuple[str, str], ...]:
     return tuple(value.items())
 
 
+def public_changes(value: object) -> tuple[tuple[str, str], ...]:
+    """Check the same, none of them a secret: what is asked for stands in the journal."""
+    found = changes(value)
+    if any(HIDDEN in redacted(f'{key} = "x"') for key, _ in found):
+        raise ValueError("without secrets: edit the file on its machine")
+    return found
+
+
 _REASON = Parameter("reason", text(MAX_REASON, empty=False))
 _SAID = Parameter("reason", text(MAX_REASON), required=False)
 _NAME = Parameter("name", name)
+_FILE = Parameter("file", text(MAX_NAME, empty=False))
 _FORCE = Parameter("force", flag, required=False)
 
 QUESTIONS: tuple[Question, ...] = (
@@ -207,6 +217,10 @@ QUESTIONS: tuple[Question, ...] = (
     Question("config", (Parameter("key", text(MAX_NAME), required=False),), changes=False, answer=Answer.OWN),
     Question("config_set", (Parameter("changes", changes), _SAID), answer=Answer.OWN),
     Question("config_unset", (Parameter("key", text(MAX_NAME, empty=False)), _SAID), answer=Answer.OWN),
+    Question("node_files", changes=False, answer=Answer.OWN),
+    Question("node_values", (_FILE,), changes=False, answer=Answer.OWN),
+    Question("node_values_set", (_FILE, Parameter("changes", public_changes), _REASON), answer=Answer.OWN),
+    Question("node_values_undo", (_FILE, _REASON), answer=Answer.OWN),
     Question("plan_ahead", (_NAME, Parameter("height", whole(1, MAX_HEIGHT)), _FORCE), answer=Answer.OWN),
     Question(
         "logs",

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from console.errors import ConsoleError, HeldByOther, InputError, NodeError
-from console.model import NodeStatus, OwnConsensus
+from console.model import Crossing, NodeStatus, OwnConsensus
 from console.node import protocol
 from console.node.bell import Bell
 from console.node.controller import Controller
@@ -23,6 +23,7 @@ from console.node.inventory import Inventory
 from console.node.journal import Journal
 from console.node.known_release import ReleaseTeller
 from console.node.live_settings import LiveSettings
+from console.node.node_files import NodeFiles
 from console.node.plan_ahead import check_ahead, write_ahead
 from console.node.questions import COMMANDS, Answer, Question, question
 from console.node.wasm_migrations import MIGRATION_TRIED
@@ -79,6 +80,10 @@ class ControllerService:
             "config": self._config,
             "config_set": self._config_set,
             "config_unset": self._config_unset,
+            "node_files": self._node_files,
+            "node_values": self._node_values,
+            "node_values_set": self._node_values_set,
+            "node_values_undo": self._node_values_undo,
             "plan_ahead": self._plan_ahead,
             "logs": self._logs,
             "events": self._events,
@@ -263,6 +268,39 @@ class ControllerService:
         done = live.unset(parameters["key"], who=who, reason=parameters.get("reason", ""))
         self._bell.ring()
         return protocol.changes_to_json((done,))
+
+    def _files(self) -> NodeFiles:
+        node = self._known_live().settings
+        return NodeFiles(node.home, node.state_dir, self._journal.record)
+
+    async def _node_files(self, _: dict[str, Any], __: str) -> dict[str, Any]:
+        return {"files": list(await asyncio.to_thread(self._files().names))}
+
+    async def _node_values(self, parameters: dict[str, Any], _: str) -> dict[str, Any]:
+        found = await asyncio.to_thread(self._files().values, parameters["file"])
+        kept = protocol.newest_that_fit([list(pair) for pair in found.items()][::-1])[::-1]
+        return {"values": kept, "more": len(found) - len(kept)}
+
+    async def _node_values_set(self, parameters: dict[str, Any], who: str) -> dict[str, Any]:
+        self._refuse_in_a_crossing()
+        # The journal belongs to this loop, and a settings file is small.
+        done = self._files().change(
+            parameters["file"], dict(parameters["changes"]), who=who, reason=parameters["reason"]
+        )
+        return protocol.changes_to_json(done)
+
+    async def _node_values_undo(self, parameters: dict[str, Any], _: str) -> dict[str, Any]:
+        self._refuse_in_a_crossing()
+        return protocol.changes_to_json(self._files().undo(parameters["file"], reason=parameters["reason"]))
+
+    def _refuse_in_a_crossing(self) -> None:
+        attempt = self._controller.status().attempt
+        if attempt is not None and attempt.crossing is not Crossing.NONE and not attempt.crossing.ended:
+            raise NodeError(
+                f"{attempt.name} is crossing ({attempt.crossing.value}), and starts the node by itself",
+                safe="nothing was changed",
+                next_step="change the node's settings when it is through",
+            )
 
     async def _plan_ahead(self, parameters: dict[str, Any], _: str) -> dict[str, Any]:
         node = self._known_live().settings

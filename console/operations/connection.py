@@ -31,10 +31,12 @@ if TYPE_CHECKING:
 
 
 class GovernanceSource(SayingsSource, Protocol):
-    """What a session reads of a registry beside its Snapshots: `console.chain.governance.GovernanceReader`."""
+    """What a session reads of a registry beside its Snapshots: `console.chain.governance.GovernanceReader`, on a Cosmos
+    chain `console.chain.cosmos.votes.CosmosVotes`."""
 
     async def rules(self) -> RegistryRules: ...
     async def read(self, proposal_id: int) -> Governance: ...
+    async def close(self) -> None: ...
 
 
 class CommitSource(Protocol):

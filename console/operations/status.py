@@ -105,12 +105,12 @@ def cosmos_document(chain: ChainView, facts: CosmosFacts) -> dict[str, Any]:
         },
         "module_versions": {str(module.name): module.version for module in facts.modules},
         "bonded_tokens": str(facts.bonded_tokens) if facts.bonded_tokens else None,
-        "proposals": [proposal_document(each) for each in chain.proposals],
+        "proposals": [gov_proposal_document(each) for each in chain.proposals],
         "outside": [{**_named(each), "stake": stake_document(each.stake)} for each in facts.outside],
     }
 
 
-def proposal_document(proposal: Proposal) -> dict[str, Any]:
+def gov_proposal_document(proposal: Proposal) -> dict[str, Any]:
     """Write a proposal of a Cosmos chain as plain values."""
     return {
         "id": proposal.id,

@@ -5,14 +5,11 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from console.errors import NodeError
 from console.given_file import read_given
+from console.node.toml_values import with_values
 from console.text import untrusted
-
-if TYPE_CHECKING:
-    from tomlkit import TOMLDocument
 
 _MOST = 1 << 20
 _SAFE = "the file was not changed"
@@ -73,7 +70,7 @@ def plan_key(path: Path, key: str, value: str) -> KeyEdit:
     if old == value:
         return KeyEdit(path, key, old, value, before, before)
     place[last] = value
-    after = _replaced(text, tables, last, value)
+    after = with_values(text, {key: value})
     # The program must read what we meant, and everything else as before.
     if after is None or tomllib.loads(after) != plain:
         raise NodeError(
@@ -87,29 +84,6 @@ def plan_key(path: Path, key: str, value: str) -> KeyEdit:
 def value_of(path: Path, key: str) -> str:
     """The text of a key. Raises InputError, NodeError as `plan_key`."""
     return plan_key(path, key, "").old
-
-
-def _replaced(text: str, tables: list[str], last: str, value: str) -> str | None:
-    """The text with another value; None when tomlkit does not keep the rest to the byte."""
-    import tomlkit
-    from tomlkit.exceptions import TOMLKitError
-
-    try:
-        document: TOMLDocument = tomlkit.parse(text)
-        if tomlkit.dumps(document) != text:
-            return None
-        place: Any = document
-        for name in tables:
-            place = place[name]
-        item = place[last]
-        place[last] = value
-        # A comment behind the old value is the operator's.
-        place[last].trivia.comment = item.trivia.comment
-        place[last].trivia.comment_ws = item.trivia.comment_ws
-        place[last].trivia.trail = item.trivia.trail
-        return tomlkit.dumps(document)
-    except (TOMLKitError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
-        return None
 
 
 def _missing(path: Path, key: str) -> NodeError:

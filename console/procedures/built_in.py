@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from console.procedures.announcements import ANNOUNCE
 from console.procedures.chain_upgrade import CHAIN_UPGRADE
+from console.procedures.configuration import CONFIGURATION
 from console.procedures.hotfix import HOTFIX
 from console.procedures.look import LOOK
 from console.procedures.model import MODEL
 from console.procedures.model_rollback import ROLLBACK_MODEL
+from console.procedures.patch import PATCH
 from console.procedures.pre_upgrade import CHECKLIST_1H, CHECKLIST_24H, CHECKLIST_NOW
 from console.procedures.provider import PROVIDER
 from console.procedures.provider_rollback import ROLLBACK_PROVIDER
@@ -29,6 +31,8 @@ BUILT_IN: tuple[Procedure, ...] = (
     VERIFY_NETWORK,
     ROLLING,
     CHAIN_UPGRADE,
+    PATCH,
+    CONFIGURATION,
     HOTFIX,
     ROLLBACK,
     ROLLBACK_STATE,

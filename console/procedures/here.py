@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from console.chain.peers import CometPeers
 from console.checks.probing import judged, readings_of
 from console.checks.telling import together
-from console.errors import SettingsError
-from console.model import Finding, StepKind
+from console.errors import ConsoleError, JournalError, SettingsError
+from console.model import Finding, Outcome, StepKind
+from console.model.procedure import failed, found, passed
 from console.procedures.step import Step, StepContext, StepWork
 from console.settings import NodeSettings
 
@@ -49,13 +50,87 @@ async def probe(context: StepContext, rows: Sequence[str], well: str) -> Finding
     return together(judged(rows, readings), well)
 
 
-def checks(*rows: tuple[str, str, str, str, StepWork, float]) -> tuple[Step, ...]:
-    """Steps that only look.
+Row = tuple[str, str, str, str, StepWork, float]
+"""Id, the line of the operators' document (empty for none), title, what it says, work, deadline in seconds."""
+
+
+def verification(prefix: str, *rows: Row, waits: frozenset[str] = frozenset()) -> tuple[Step, ...]:
+    """Steps that only look, and go on whatever they find: all of the picture is wanted, most of all where it is bad.
+
+    What fails is journalled as a warning that says so; the last step looks again at what failed, and fails with it.
 
     Args:
-        rows: Id, the line of the operators' document (empty for none), title, what it says, work, deadline in seconds.
+        prefix: Of the ids.
+        rows: In their order.
+        waits: Ids of those that wait.
     """
-    return tuple(
-        Step(name, StepKind.CHECK, title, says, work, boxes=(box,) if box else (), deadline_s=deadline_s)
+    steps = tuple(
+        Step(
+            name,
+            StepKind.WAIT if name in waits else StepKind.CHECK,
+            title,
+            says,
+            _going_on(name, work),
+            boxes=(box,) if box else (),
+            optional=name in waits,
+            deadline_s=deadline_s,
+        )
         for name, box, title, says, work, deadline_s in rows
     )
+    works = {name: (title, work) for name, _, title, _, work, _ in rows}
+
+    async def verdict(context: StepContext) -> Finding:
+        return await _verdict(context, works)
+
+    return (
+        *steps,
+        Step(
+            f"{prefix}.verdict",
+            StepKind.CHECK,
+            "Sum it up",
+            "Looks again at each line that failed, and fails while one of them does.",
+            verdict,
+            deadline_s=600.0,
+        ),
+    )
+
+
+def _going_on(name: str, work: StepWork) -> StepWork:
+    async def look(context: StepContext) -> Finding:
+        finding = await _looked(context, work)
+        context.remember(f"failed-{name}", finding.sentence if finding.outcome is Outcome.FAIL else "")
+        if finding.outcome is not Outcome.FAIL:
+            return finding
+        return found(Outcome.WARN, f"FAILED: {finding.sentence}", *finding.evidence, go_on=finding.go_on)
+
+    return look
+
+
+async def _looked(context: StepContext, work: StepWork) -> Finding:
+    try:
+        return await work(context)
+    except JournalError:
+        raise
+    except ConsoleError as error:
+        return failed(error.what, go_on=error.next_step or "mend what it says, then look again")
+
+
+async def _verdict(context: StepContext, works: Mapping[str, tuple[str, StepWork]]) -> Finding:
+    bad: list[str] = []
+    lines: list[str] = []
+    for name, (title, work) in works.items():
+        if not context.remembered(f"failed-{name}"):
+            continue
+        finding = await _looked(context, work)
+        lines.append(f"{name} ({title}): {finding.outcome.value}: {finding.sentence}")
+        if finding.outcome is Outcome.FAIL:
+            bad.append(name)
+        else:
+            context.remember(f"failed-{name}", "")
+    if bad:
+        return failed(
+            f"{len(bad)} of {len(works)} lines failed: {', '.join(bad)}",
+            *lines,
+            go_on="mend what they say, then go on with this run: what failed is looked at again",
+        )
+    return passed(f"none of {len(works)} lines failed", *lines)

@@ -7,10 +7,11 @@ down with it, and the next one follows only when it is back: synced, with peers,
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from console.errors import ControllerDown, SettingsError
 from console.model import Finding, StepKind
-from console.model.procedure import failed, passed
+from console.model.procedure import failed, passed, skipped
 from console.model.roll import Standing, standing_of
 from console.operations.roll import (
     RolledNode,
@@ -68,7 +69,13 @@ def fleet_step(items: tuple[str, ...]) -> Step:
             assert node.consensus is not None  # else it is not ready
             context.remember(f"key.{node.name}", node.consensus.consensus_address)
             context.remember(f"power.{node.name}", str(node.consensus.power))
-        now = await after_a_block(lambda: taking_part(context.network), context.sleep, BLOCK_S)
+        now = await taking_part(context.network)
+        if (age := context.now() - now.decided_at) > BLOCK_S:
+            return failed(
+                f"the chain stands: its newest block is {duration(age)} old by this machine's clock",
+                *evidence,
+                go_on="begin when blocks are made again",
+            )
         for node in looked:
             key = context.remembered(f"key.{node.name}")
             if why := why_not_taken_down(node, now, key):
@@ -129,6 +136,17 @@ def back_step(item: str) -> Step:
     )
 
 
+def back_if_down(item: str) -> Step:
+    """The same wait for a node that may not have been taken down at all."""
+
+    async def work(context: StepContext) -> Finding:
+        if not context.remembered(f"down.{item}"):
+            return skipped(f"{item} was not taken down")
+        return await _back(context)
+
+    return replace(back_step(item), work=work)
+
+
 async def _back(context: StepContext) -> Finding:
     name = context.item
     key, since = context.remembered(f"key.{name}"), int(context.remembered(f"down.{name}") or 0)
@@ -148,8 +166,8 @@ async def _back(context: StepContext) -> Finding:
         now = await taking_part(context.network)
         standing, why = standing_of(node.status, node.consensus, now, key=key, since=since, power=power)
         if standing is Standing.BACK:
-            after = duration(context.now() - began)
-            return passed(f"{name} is back after {after}: {why}", node.evidence, power_evidence(now))
+            back = f"back after {duration(context.now() - began)}" if since else "in consensus"
+            return passed(f"{name} is {back}: {why}", node.evidence, power_evidence(now))
         if standing is Standing.FAILED:
             return failed(
                 f"{name} did not come back: {why}",

@@ -47,7 +47,7 @@ def _steps(_arguments: Mapping[str, str], items: Sequence[str]) -> tuple[Step, .
     return (
         release_step(),
         fleet_step(names),
-        _sure(),
+        sure_step(),
         *(stage_step(item) for item in names),
         *(step for item in names for step in (swap_step(item), back_step(item))),
         run_step(names),
@@ -75,7 +75,8 @@ async def _release(context: StepContext) -> Finding:
     return passed(f"{found.file.name} is what was published", *found.evidence)
 
 
-def _sure() -> Step:
+def sure_step() -> Step:
+    """The word of a person that old and new may run side by side."""
     return Step(
         "roll.sure",
         StepKind.CONFIRMATION,

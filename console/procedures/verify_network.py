@@ -12,27 +12,32 @@ from console.checks.network_wide import (
     active_set,
     block_production,
     ethereum_moves,
+    fleet_versions,
+    over,
     parent_finality_moves,
     same_app_hash,
     versions,
 )
 from console.checks.success import judged as success_finding
-from console.errors import ChainError, InputError
+from console.checks.telling import together
+from console.errors import ChainError, InputError, NodeError
 from console.files import write_durably
 from console.model import (
     ChainView,
+    Crossing,
     Finding,
     Proposal,
     Snapshot,
-    StepKind,
     SuccessMeasure,
     reached,
     seconds_past,
     upgrade_success,
 )
-from console.model.procedure import skipped
+from console.model.procedure import failed, skipped, warned
+from console.operations.fleet import FleetReader
+from console.operations.node_abort import abort_case
 from console.operations.revert_proposal import release_before, revert_draft
-from console.procedures.here import checks
+from console.procedures.here import verification
 from console.procedures.step import Parameter, Procedure, Step, StepContext
 
 DRAFT = "revert-proposal.json"
@@ -69,13 +74,17 @@ def _upgrade(context: StepContext, snapshot: Snapshot) -> tuple[ChainView, Propo
 
 async def _versions(context: StepContext) -> Finding:
     chain, proposal, _ = _upgrade(context, await context.snapshot())
-    return versions(chain, proposal)
+    told = versions(chain, proposal)
+    if not context.network.nodes:
+        return told
+    return together((told, fleet_versions(await FleetReader(context.network).read())), told.sentence)
 
 
 async def _production(context: StepContext) -> Finding:
+    chain = (await context.snapshot()).chain
     async with _look(context) as look:
         # A dry run looks as well, so it waits here and not by the context.
-        return await block_production(look)
+        return await block_production(look, over_s=over(None if chain is None else chain.block_time_s))
 
 
 async def _active(context: StepContext) -> Finding:
@@ -100,8 +109,9 @@ async def _app_hash(context: StepContext) -> Finding:
 
 
 async def _ethereum(context: StepContext) -> Finding:
+    chain = (await context.snapshot()).chain
     async with _look(context) as look:
-        return await ethereum_moves(look)
+        return await ethereum_moves(look, over_s=over(None if chain is None else chain.block_time_s))
 
 
 async def _parent(context: StepContext) -> Finding:
@@ -112,14 +122,46 @@ async def _parent(context: StepContext) -> Finding:
 
 async def _success(context: StepContext) -> Finding:
     snapshot = await context.snapshot()
+    if snapshot.chain is None:
+        return await _silent(context, snapshot)
     chain, proposal, height = _upgrade(context, snapshot)
     if proposal is None:
         return success_finding(None)
     signers = await _signers(context, chain, height)
     success = upgrade_success(chain, proposal, seconds_past(chain, height, snapshot.taken_at), signers)
-    if success is None or success.measure is not SuccessMeasure.PREPARE_REVERT:
-        return success_finding(success)
-    return success_finding(success, await _prepared(context, snapshot, chain, proposal))
+    if success is not None and success.measure is SuccessMeasure.PREPARE_REVERT:
+        return success_finding(success, await _revert_prepared(context, snapshot, chain, proposal))
+    if success is not None and success.measure is SuccessMeasure.PREPARE_ABORT:
+        return success_finding(success, await _abort_prepared(context))
+    return success_finding(success)
+
+
+async def _silent(context: StepContext, snapshot: Snapshot) -> Finding:
+    """Nobody answers: at the halt that is as it should be, for some minutes."""
+    attempt = None if snapshot.node is None else snapshot.node.attempt
+    if attempt is None or attempt.crossing is Crossing.NONE or attempt.crossing in {Crossing.COMMITTED, *_BACK}:
+        return failed(f"nobody can be counted: {snapshot.chain_problem}", go_on="mend the endpoints, then look again")
+    return warned(
+        f"no node of the network answers, and this one is {attempt.crossing.value} before H {attempt.target_height:,}:"
+        " nobody can be counted",
+        snapshot.chain_problem,
+        *await _abort_prepared(context),
+        go_on="call the other operators: if the network does not come back, it can still go back together",
+    )
+
+
+_BACK = frozenset({Crossing.RESUMED_OLD, Crossing.MISSED_HALT})
+
+
+async def _abort_prepared(context: StepContext) -> tuple[str, ...]:
+    """What an abort of the network needs, by this node's journal; the network need not answer for it."""
+    if context.node is None:
+        return ("no node of this machine could take part in an abort",)
+    try:
+        case = await asyncio.to_thread(abort_case, context.network, context.node)
+    except NodeError as error:
+        return (f"an abort cannot be prepared here: {error.what}",)
+    return tuple(case.lines)
 
 
 async def _signers(context: StepContext, chain: ChainView, height: int) -> frozenset[str] | None:
@@ -131,7 +173,9 @@ async def _signers(context: StepContext, chain: ChainView, height: int) -> froze
         return None
 
 
-async def _prepared(context: StepContext, snapshot: Snapshot, chain: ChainView, proposal: Proposal) -> tuple[str, ...]:
+async def _revert_prepared(
+    context: StepContext, snapshot: Snapshot, chain: ChainView, proposal: Proposal
+) -> tuple[str, ...]:
     """The revert draft, kept in the run's folder."""
     generations = [] if context.node is None else await context.client().generations()
     current = "" if snapshot.node is None else snapshot.node.generation
@@ -154,78 +198,76 @@ def _height(typed: str) -> str:
 
 
 def _network(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, ...]:
-    return (
-        *checks(
-            (
-                "network.versions",
-                "Validator Versions",
-                "Check what everybody runs",
-                "What each validator confirmed on chain; where there is no registry, what the nodes that answer"
-                " say of their application. CometBFT's own version is not the release's.",
-                _versions,
-                60.0,
-            ),
-            (
-                "network.production",
-                "Block Production",
-                "Count blocks",
-                "Blocks that each endpoint gained over ten seconds.",
-                _production,
-                60.0,
-            ),
-            (
-                "network.active",
-                "Active Validators",
-                "Check the active set",
-                "The validators of before H are still the active set, by power.",
-                _active,
-                60.0,
-            ),
-            (
-                "network.jailed",
-                "Jailed Validators",
-                "Look for jailed validators",
-                "Who was down for too long is jailed, where the chain has staking.",
-                _jailed,
-                60.0,
-            ),
-            (
-                "network.app-hash",
-                "",
-                "Compare the application hash",
-                "Every endpoint has the same application hash after H and after H+1: one state, one set of rules.",
-                _app_hash,
-                60.0,
-            ),
-            (
-                "network.ethereum",
-                "",
-                "Check the Ethereum side",
-                "The Ethereum height of a subnet grows with its blocks.",
-                _ethereum,
-                60.0,
-            ),
+    return verification(
+        "network",
+        (
+            "network.versions",
+            "Validator Versions",
+            "Check what everybody runs",
+            "What each validator confirmed on chain; where there is no registry, what the nodes that answer"
+            " say of their application. Of our own nodes, what their controllers execute, by hash. CometBFT's own"
+            " version is not the release's.",
+            _versions,
+            60.0,
         ),
-        Step(
+        (
+            "network.production",
+            "Block Production",
+            "Count blocks",
+            "Blocks that each endpoint gained over ten seconds, on a slow chain over three blocks' time.",
+            _production,
+            150.0,
+        ),
+        (
+            "network.active",
+            "Active Validators",
+            "Check the active set",
+            "The validators of before H are still the active set, by power.",
+            _active,
+            60.0,
+        ),
+        (
+            "network.jailed",
+            "Jailed Validators",
+            "Look for jailed validators",
+            "Who was down for too long is jailed, where the chain has staking.",
+            _jailed,
+            60.0,
+        ),
+        (
+            "network.app-hash",
+            "",
+            "Compare the application hash",
+            "Every endpoint has the same application hash after H and after H+1: one state, one set of rules.",
+            _app_hash,
+            60.0,
+        ),
+        (
+            "network.ethereum",
+            "",
+            "Check the Ethereum side",
+            "The Ethereum height of a subnet grows with its blocks.",
+            _ethereum,
+            150.0,
+        ),
+        (
             "network.parent-finality",
-            StepKind.WAIT,
+            "",
             "See the parent's finality move",
             "Waits until the subnet commits another block of its parent: what bridges both chains rests on it.",
             _parent,
-            optional=True,
-            deadline_s=300.0,
+            300.0,
         ),
-        *checks(
-            (
-                "network.95-percent",
-                "",
-                "Hold the 95 % rule against it",
-                "Who is proven on the new rules, by power. Below 95 % a quarter of an hour after H it prepares what the"
-                " zone allows, and starts nothing: the network's abort, or a revert upgrade (docs/verification.md).",
-                _success,
-                90.0,
-            ),
+        (
+            "network.95-percent",
+            "",
+            "Hold the 95 % rule against it",
+            "Who is proven on the new rules, by power. Below 95 % a quarter of an hour after H it prepares what the"
+            " zone allows, and starts nothing: the network's abort, or a revert upgrade (docs/verification.md).",
+            _success,
+            90.0,
         ),
+        waits=frozenset({"network.parent-finality"}),
     )
 
 

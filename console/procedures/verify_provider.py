@@ -11,7 +11,7 @@ from console.checks.live import chain_health
 from console.errors import SettingsError
 from console.model import Finding, Outcome
 from console.model.procedure import skipped
-from console.procedures.here import checks
+from console.procedures.here import verification
 from console.procedures.step import Parameter, Procedure, Step, StepContext
 from console.provider_settings import ProviderSettings
 
@@ -60,7 +60,8 @@ async def _provider_errors(context: StepContext) -> Finding:
 
 
 def _provider(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, ...]:
-    return checks(
+    return verification(
+        "provider",
         (
             "provider.health",
             "Health",

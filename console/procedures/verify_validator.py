@@ -15,7 +15,7 @@ from console.checks.signing import signs
 from console.checks.telling import together
 from console.model import Finding
 from console.model.procedure import skipped
-from console.procedures.here import checks, node_of, probe
+from console.procedures.here import node_of, probe, verification
 from console.procedures.step import Parameter, Procedure, Step, StepContext
 
 _HASHES_S = 600.0
@@ -73,7 +73,8 @@ async def _errors(context: StepContext) -> Finding:
 
 
 def _validator(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, ...]:
-    return checks(
+    return verification(
+        "validator",
         (
             "validator.version",
             "Version",

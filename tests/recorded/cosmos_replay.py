@@ -56,15 +56,16 @@ class Replayed:
     def get(self, path: str) -> dict[str, Any]:
         """The answer of REST: status, headers, body."""
         self.asked.append(path)
-        found: dict[str, Any] = recorded(self.moment)["rest"].get(unquote(path), _NOT_THERE)
-        return found
+        rest: dict[str, dict[str, Any]] = recorded(self.moment)["rest"]
+        # A page of another size than was recorded is the whole list.
+        return rest.get(unquote(path)) or rest.get(unquote(path).partition("?")[0], _NOT_THERE)
 
     def call(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         """The answer of RPC: result or error."""
         if method == "abci_query":
             path, data = str(params.get("path", "")), str(params.get("data", "")).lower()
             self.asked.append(path)
-            response = recorded(self.moment)["abci"].get(f"{path} {data}".strip())
+            response = _response(recorded(self.moment)["abci"], path, data)
             return _NO_METHOD if response is None else {"result": {"response": response}}
         self.asked.append(method)
         recordings = recorded(self.moment)["rpc"]
@@ -74,6 +75,13 @@ class Replayed:
             return _NO_METHOD
         body: dict[str, Any] = recordings[key]["body"]
         return {kind: body[kind] for kind in ("result", "error") if kind in body}
+
+
+def _response(abci: dict[str, Any], path: str, data: str) -> Any:
+    """What was answered to that request, else to the longest beginning of it: how much of a list is asked for stands
+    at its end."""
+    known = (f"{path} {data[:length]}".strip() for length in range(len(data), -1, -2))
+    return next((abci[key] for key in known if key in abci), None)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from console.model import (
+    VERIFIED_AFTER_BLOCKS,
     Arming,
     Crossing,
     CutCheck,
@@ -22,7 +23,7 @@ from tests import fakes
 from tests import governance_fakes as votes
 from tests.fakes import ADDRESSES, NOW, TARGET
 from widgets.crossing_list import crossing_rows, reached
-from widgets.face import VERIFIED_AFTER_BLOCKS, Face, face_of
+from widgets.face import Face, face_of
 from widgets.node_steps import _moments, step_lines
 from widgets.outlook import outlook
 from widgets.quorum_panel import missing_words, vote_words

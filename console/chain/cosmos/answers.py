@@ -15,7 +15,7 @@ from console.chain.bech32 import bech32_bytes
 from console.chain.fields import base64_bytes, exact_text, flag, integer, items, table, text, time_ns, wrong
 from console.chain.xupgrade import UpgradePlan, plan_of_json
 from console.errors import InputError
-from console.model import ApplicationVersion, Bond, Coin, ModuleVersion, Stake, Tally, VoteRules
+from console.model import ApplicationVersion, Bond, Choice, Coin, ModuleVersion, Stake, Tally, VoteRules
 from console.model.ballot import ONE_E18
 from console.text import UntrustedText
 
@@ -31,6 +31,7 @@ MAX_PLAN_INFO = 1 << 20
 
 _AMOUNT = re.compile(r"[0-9]{1,78}", re.ASCII)
 """An SDK Int: at most 256 bits."""
+_SPAN = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)s", re.ASCII)
 _SHARE = re.compile(r"([0-9]{1,4})(?:\.([0-9]{1,18}))?", re.ASCII)
 _YEAR_ONE_NS = -62_135_596_800 * 10**9
 
@@ -45,6 +46,12 @@ _SCHEDULES = frozenset(
 _CANCELS = frozenset(
     {"/cosmos.upgrade.v1beta1.MsgCancelUpgrade", "/cosmos.upgrade.v1beta1.CancelSoftwareUpgradeProposal"}
 )
+_CHOICES = {
+    "VOTE_OPTION_YES": Choice.YES,
+    "VOTE_OPTION_ABSTAIN": Choice.ABSTAIN,
+    "VOTE_OPTION_NO": Choice.NO,
+    "VOTE_OPTION_NO_WITH_VETO": Choice.VETO,
+}
 _LEGACY = "/cosmos.gov.v1.MsgExecLegacyContent"
 _PREFIX = "PROPOSAL_STATUS_"
 
@@ -81,6 +88,9 @@ class GovRules:
     expedited: VoteRules
     min_deposit: tuple[Coin, ...]
     expedited_min_deposit: tuple[Coin, ...]
+    voting_s: float | None = None
+    """Seconds for which a vote is open; None where it is not told."""
+    expedited_voting_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +123,22 @@ def parse_tally(value: object) -> Tally:
     return _tally(table(value, "the tally").get("tally"))
 
 
+def parse_votes(value: object) -> dict[bytes, Choice]:
+    """A page of votes by the voter's address in bytes. Raises BadAnswer."""
+    found: dict[bytes, Choice] = {}
+    for each in items(table(value, "the votes").get("votes"), "the votes", most=MOST_ON_A_PAGE):
+        vote = table(each, "a vote")
+        voter = bech32_bytes(exact_text(vote.get("voter", ""), "a voter"))
+        if voter is None:
+            continue
+        options = [table(option, "a vote's option") for option in items(vote.get("options"), "options", most=8)]
+        kinds = {exact_text(option.get("option", ""), "a vote's option") for option in options}
+        # The first chains had one option, and no weights.
+        kinds = kinds or {exact_text(vote.get("option", ""), "a vote's option")}
+        found[voter] = _CHOICES.get(next(iter(kinds)), Choice.NONE) if len(kinds) == 1 else Choice.SPLIT
+    return found
+
+
 def parse_gov_rules(value: object) -> GovRules:
     """What votes need, of one or of several answers put together. Raises BadAnswer."""
     top = table(value, "the rules of votes")
@@ -126,6 +152,8 @@ def parse_gov_rules(value: object) -> GovRules:
         VoteRules(usual.quorum, faster, usual.veto) if faster else usual,
         min_deposit,
         _coins(every.get("expedited_min_deposit"), "expedited_min_deposit") or min_deposit,
+        _span_s(every.get("voting_period"), "voting_period"),
+        _span_s(every.get("expedited_voting_period"), "expedited_voting_period"),
     )
 
 
@@ -345,6 +373,16 @@ def _seconds(value: object, what: str, *, after: float = float("-inf")) -> float
     nanoseconds = time_ns(value, what)
     seconds = nanoseconds / 1e9
     return None if nanoseconds <= _YEAR_ONE_NS or seconds <= after else seconds
+
+
+def _span_s(value: object, what: str) -> float | None:
+    """Seconds of a duration as protobuf's JSON has it, `172800s`; None where it is absent."""
+    if value is None or value == "":
+        return None
+    match = _SPAN.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise wrong(what, value)
+    return float(match[1])
 
 
 def _part(top: Mapping[str, object], name: str) -> Mapping[str, object]:

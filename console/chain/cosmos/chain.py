@@ -14,9 +14,9 @@ from typing import Generic, TypeVar
 
 from console.chain.agreement import LAG_BLOCKS, Witnesses
 from console.chain.comet_network import CometNetwork
-from console.chain.cosmos.facts import SlowFacts, Staking, read_slow_facts, read_staking
+from console.chain.cosmos.facts import SlowFacts, Staking, proposing_of, read_slow_facts, read_staking
 from console.chain.cosmos.plans import PlanReader, PlanState, made_proposals
-from console.chain.cosmos.source import RestSource, RpcSource, Source, WrongChain
+from console.chain.cosmos.source import Source, WrongChain, sources_of
 from console.chain.cosmos.validators import active, outside
 from console.chain.first_answer import telling
 from console.chain.rest import Rest
@@ -127,10 +127,10 @@ class CosmosChain:
         self._witnesses = Witnesses(required=network.require_agreement)
         self._comet = CometNetwork(self._rpc, network, self._witnesses, clock=clock, wall=wall)
         self._own = {node.cometbft_rpc: node.name for node in network.nodes}
-        self._sources = _sources(network, self._rpc, self._rest)
+        self._sources = sources_of(network, self._rpc, self._rest)
         self._preferred = 0
         self._turn = 0
-        self._readers = {source.url: PlanReader(clock) for source in self._sources}
+        self._readers = {source: PlanReader(clock) for source in self._sources}
         self._second_reader = PlanReader(clock)
         self._second: Beside[None] = Beside(SECOND_EVERY_S, clock)
         self._staking: Beside[Staking] = Beside(STAKING_EVERY_S, clock)
@@ -152,7 +152,11 @@ class CosmosChain:
             BadAnswer: None answers as it should, and at least one answered.
         """
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._read_state())
+            state = tasks.create_task(self._read_state())
+            if self._comet.unheard:
+                # The first time, the state's height says which headers to ask the nodes for, so that one view is enough
+                # for a block time.
+                await asyncio.wait({state}, timeout=FIRST_WAIT_S)
             tasks.create_task(self._comet.ask(self._height(), self._members(), crossing=self._crossing()))
         await self._comet.look_whether_it_stands(self._height(), crossing=self._crossing())
         self._begin_beside()
@@ -209,7 +213,7 @@ class CosmosChain:
 
     async def _read_one(self, source: Source) -> PlanState | ChainError:
         try:
-            return await self._readers[source.url].read(source, known=tuple(self._seen))
+            return await self._readers[source].read(source, known=tuple(self._seen))
         except ChainError as error:
             return error
 
@@ -237,11 +241,11 @@ class CosmosChain:
         state = self._state
         if state is None:
             return
-        source = next((each for each in self._sources if each.url == state.url), self._sources[0])
+        source = next(each for each in self._sources if (each.url, each.how) == (state.url, state.how))
         self._staking.begin(lambda: read_staking(source))
-        self._slow.begin(lambda: read_slow_facts(source, self._readers[source.url].version_of(source.url)))
-        if not self._binding() and len(self._sources) > 1 and state.whole and state.steady:
-            others = [each for each in self._sources if each.url != state.url]
+        self._slow.begin(lambda: read_slow_facts(source, self._readers[source].version_of(source.url)))
+        others = [each for each in self._sources if endpoint_name(each.url) != endpoint_name(state.url)]
+        if not self._binding() and others and state.whole and state.steady:
             self._turn += 1
             other = others[self._turn % len(others)]
             self._second.begin(lambda: self._hear_second(other, state.height))
@@ -321,6 +325,7 @@ class CosmosChain:
             outside=() if staking is None else outside(staking, self._comet.entries),
             bonded_tokens=0 if staking is None else staking.bonded_tokens,
             application=None if slow is None else slow.application,
+            proposing=None if slow is None or slow.rules is None else proposing_of(slow.rules),
             modules=() if slow is None else slow.modules,
             told_by="" if state is None else f"{endpoint_name(state.url)} ({state.how})",
         )
@@ -345,17 +350,6 @@ class CosmosChain:
             f"no endpoint of network {self._network.name} answers: {untrusted(worst.what)}",
             next_step="check that its nodes run and that the URLs in the settings are right",
         )
-
-
-def _sources(network: NetworkSettings, rpc: JsonRpc, rest: Rest) -> tuple[Source, ...]:
-    """Our own nodes first, whose word is binding; then the other CometBFT RPCs; then REST."""
-    own = [node.cometbft_rpc for node in network.nodes]
-    asked: list[Source] = [
-        RpcSource(rpc, url, network.chain_id)
-        for url in dict.fromkeys((*(url for url in own if url in network.cometbft_rpc), *network.cometbft_rpc))
-    ]
-    asked += [RestSource(rest, url, network.chain_id) for url in dict.fromkeys(network.rest)]
-    return tuple(asked)
 
 
 async def _awaited(read: Callable[[], Awaitable[T]]) -> T:

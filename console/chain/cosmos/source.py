@@ -19,6 +19,7 @@ from console.chain.fields import base64_bytes, flag, integer, table
 from console.chain.rest import Rest
 from console.chain.rpc import MAX_ANSWER_BYTES, Call, JsonRpc, Reply, endpoint_name
 from console.errors import BadAnswer, ChainError, EndpointDown
+from console.settings import NetworkSettings
 from console.text import untrusted
 
 _HEIGHT_HEADERS = ("grpc-metadata-x-cosmos-block-height", "x-cosmos-block-height")
@@ -169,6 +170,17 @@ class RestSource:
         block = table(table(body, "the newest block").get("block"), "the newest block")
         header = table(block.get("header"), "the newest block's header")
         return integer(header.get("height"), "the newest block's height", low=1)
+
+
+def sources_of(network: NetworkSettings, rpc: JsonRpc, rest: Rest) -> tuple[Source, ...]:
+    """Our own nodes first, whose word is binding; then the other CometBFT RPCs; then REST."""
+    own = [node.cometbft_rpc for node in network.nodes]
+    asked: list[Source] = [
+        RpcSource(rpc, url, network.chain_id)
+        for url in dict.fromkeys((*(url for url in own if url in network.cometbft_rpc), *network.cometbft_rpc))
+    ]
+    asked += [RestSource(rest, url, network.chain_id) for url in dict.fromkeys(network.rest)]
+    return tuple(asked)
 
 
 def check_chain(found: str, wanted: str, where: str) -> None:

@@ -162,7 +162,7 @@ def _configure(add: AddVerb, shared: argparse.ArgumentParser) -> None:
     config = add("config", "configuring", "config", "settings in force; Cosmovisor's tables where DAEMON_HOME is set")
     _cosmovisor_config(config)
     config.set_defaults(config_action=None)
-    group = config.add_subparsers(dest="config_action", metavar="get|set|unset|import")
+    group = config.add_subparsers(dest="config_action", metavar="get|set|unset|import|file|file-set|file-undo")
     get = group.add_parser("get", parents=[shared], help="all settings, or one value", allow_abbrev=False)
     get.add_argument("key", nargs="?", metavar="KEY")
     change = group.add_parser("set", parents=[shared], help="change settings, all or none", allow_abbrev=False)
@@ -173,7 +173,18 @@ def _configure(add: AddVerb, shared: argparse.ArgumentParser) -> None:
         "import", parents=[shared], help="take over an orchestrator-config.yaml", allow_abbrev=False
     )
     take.add_argument("file", type=Path, metavar="FILE")
-    for parser in (change, unset, take):
+    look = group.add_parser("file", parents=[shared], help="the node's own settings files, or one", allow_abbrev=False)
+    look.add_argument("file", nargs="?", metavar="FILE", help="relative to the node's home: config/config.toml")
+    write = group.add_parser(
+        "file-set", parents=[shared], help="change keys that a file has; from the next start", allow_abbrev=False
+    )
+    write.add_argument("file", metavar="FILE")
+    write.add_argument("changes", nargs="+", metavar="KEY=VALUE", help="keys with dots: p2p.max_num_inbound_peers=80")
+    back = group.add_parser(
+        "file-undo", parents=[shared], help="put back what a file held before its newest change", allow_abbrev=False
+    )
+    back.add_argument("file", metavar="FILE")
+    for parser in (change, unset, take, write, back):
         _reason(parser)
 
 

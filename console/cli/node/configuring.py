@@ -10,6 +10,7 @@ from console.cli.node.asking import asked
 from console.cli.node.choosing import controlled
 from console.cli.printing import complain, print_json
 from console.errors import InputError
+from console.operations.node_command import typed_reason
 from console.settings_table import Effect, SettingChange, find_setting
 
 
@@ -24,6 +25,10 @@ def config(arguments: argparse.Namespace) -> int:
             return _unset(arguments)
         case "import":
             return _import(arguments)
+        case "file":
+            return _file(arguments)
+        case "file-set" | "file-undo":
+            return _file_changed(arguments)
     return _tables(arguments)
 
 
@@ -76,6 +81,44 @@ def _line(setting: dict[str, Any]) -> str:
         origin += f" by {setting['who']}" + (f": {setting['reason']}" if setting["reason"] else "")
     pending = "" if setting["pending"] is None else f", {setting['pending']} from the {setting['effect']}"
     return f"{setting['key']} = {setting['value']}  ({origin}{pending})"
+
+
+def _file(arguments: argparse.Namespace) -> int:
+    """The node's own settings files by name, or the values of one."""
+    network, node = controlled(arguments)
+    if arguments.file is None:
+        names = asked(network, node, node.client.node_files())
+        if arguments.json:
+            print_json({"files": list(names)})
+        else:
+            print("\n".join(names) or "No settings file is below the node's home.")
+        return 0
+    values = asked(network, node, node.client.node_values(arguments.file))
+    if arguments.json:
+        print_json({"file": arguments.file, "values": values})
+    else:
+        print("\n".join(f"{key} = {value}" for key, value in values.items()))
+    return 0
+
+
+def _file_changed(arguments: argparse.Namespace) -> int:
+    from console.operations.node_config import assignments
+
+    network, node = controlled(arguments)
+    reason = typed_reason(f"config {arguments.config_action}", arguments.reason)
+    if arguments.config_action == "file-undo":
+        done = asked(network, node, node.client.node_values_undo(arguments.file, reason))
+    else:
+        wanted = assignments(arguments.changes)
+        done = asked(network, node, node.client.node_values_set(arguments.file, wanted, reason))
+    if arguments.json:
+        print_json({"changes": [{"key": each.key, "old": each.old, "new": each.new} for each in done]})
+        return 0
+    for change in done:
+        print(f"{change.key}: {change.old or '—'} → {change.new or '—'}  (from the node's next start)")
+    if not done:
+        print("Everything is so already.")
+    return 0
 
 
 def _set(arguments: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from console.errors import InputError
@@ -13,6 +14,8 @@ from console.operations.runbook.machine import FINDINGS, PROBES
 from console.operations.runbook.states import PROPOSALS, STATES
 from console.text import untrusted
 
+_LABEL = re.compile(r"{{ \$labels\.(\w+) }}")
+_PERCENTAGE = re.compile(r"{{ \$value \| humanizePercentage }}")
 _HEADS = {
     Kind.STATE: "state",
     Kind.PROPOSAL: "proposal",
@@ -26,7 +29,10 @@ _HEADS = {
 
 def entries() -> tuple[Entry, ...]:
     """Every word, chapter by chapter."""
-    told = tuple(Entry(Kind.ALERT, alert.name, alert.means, alert.safe, _plain(alert.do)) for alert in alerts())
+    told = tuple(
+        Entry(Kind.ALERT, alert.name, _plain(f"{alert.summary}. {alert.means}"), alert.safe, _plain(alert.do))
+        for alert in alerts()
+    )
     return (*STATES, *PROPOSALS, *CODES, *told, *PROBES, *FINDINGS, *ERRORS)
 
 
@@ -53,8 +59,9 @@ def explained(words: str) -> tuple[Entry, ...]:
 
 
 def _plain(template: str) -> str:
-    """A text of an alert without Prometheus' templates: what the operator puts in stands in capitals."""
-    return template.replace("{{ $labels.node }}", "NODE").replace("{{ $labels.network }}", "NETWORK")
+    """A text of an alert without Prometheus' templates: what it puts in there stands in capitals."""
+    labelled = _LABEL.sub(lambda found: found[1].upper(), template)
+    return _PERCENTAGE.sub("N %", labelled).replace("{{ $value }}", "N").replace(":.", ".").rstrip(":")
 
 
 def _names(entry: Entry) -> Iterable[str]:

@@ -40,6 +40,6 @@ CODES: tuple[Entry, ...] = (
     _code(
         FailureCode.NOT_TRUSTED,
         "too few signatures, another chain, or an older release",
-        "`upgrade-console release verify` shows every check; nothing that lacks signatures is let through by force",
+        "`upgrade-console release verify MANIFEST` shows every check; no force lets a lack of signatures through",
     ),
 )

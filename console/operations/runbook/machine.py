@@ -37,8 +37,24 @@ PROBES: tuple[Entry, ...] = tuple(
 )
 
 
-def _found(topic: str, means: str, do: str, safe: str = _NOBODY) -> Entry:
-    return Entry(Kind.DOCTOR, topic, means, safe, do)
+_SAFE = {
+    "halt height": "the running node; it is the next start that would halt",
+    "signer": "what was signed: nothing is started until it is clear",
+    "foreign holder": "the key: no second node is started beside that one",
+    "controller": "the node, which runs on and stops at an armed H",
+    "journal": "the running node; nothing is guessed, and nothing starts",
+    "disk": "what is on the disk",
+    "layout": "the running node: nothing is switched",
+    "current": "the running node; genesis is never started in its place",
+    "old unit": "the node: one of both runs it, never two",
+    "cometbft cache": "the running node; ipc-cli's next start would take it",
+    "to Cosmovisor": "the node: the move is refused until then",
+}
+"""What is safe where there is more to say than that nothing was changed."""
+
+
+def _found(topic: str, means: str, do: str) -> Entry:
+    return Entry(Kind.DOCTOR, topic, means, _SAFE.get(topic, _NOBODY), do)
 
 
 FINDINGS: tuple[Entry, ...] = (
@@ -57,7 +73,6 @@ FINDINGS: tuple[Entry, ...] = (
         "signer",
         "the signer state is missing, lower than it ever was, or kept by a remote signer",
         "**never write or copy it by hand**; find out where the newest one is, and who else signs with this key",
-        "what was signed: nothing is started until it is clear",
     ),
     _found(
         "keys",

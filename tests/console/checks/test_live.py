@@ -60,3 +60,7 @@ def test_the_node(snapshot: Snapshot, outcome: Outcome, words: str) -> None:
     assert found.outcome is outcome
     assert words in found.sentence
     assert bool(found.go_on) == (outcome is not Outcome.PASS)
+
+
+def test_in_a_crossing_nobody_is_told_to_start_a_node_by_hand() -> None:
+    assert "start nothing past it" in service_health(fakes.halted()).go_on

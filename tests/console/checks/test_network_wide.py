@@ -11,13 +11,14 @@ from console.checks.network_wide import (
     active_set,
     block_production,
     ethereum_moves,
+    fleet_versions,
     parent_finality_moves,
     same_app_hash,
     versions,
 )
 from console.checks.signing import judged
 from console.errors import ChainError
-from console.model import Outcome, Signed, SigningRecord, Validator
+from console.model import FleetNode, Outcome, Signed, SigningRecord, Validator
 from console.text import UntrustedText
 from tests import fakes
 from tests.console.chain.network_double import KEYS, NetworkDouble
@@ -150,6 +151,19 @@ def test_without_a_registry_a_version_is_what_nodes_say_and_never_more() -> None
     mixed = (replace(chain.nodes[0], version=UntrustedText("v0.1.5")), *chain.nodes[1:])
     assert versions(replace(chain, readiness=None, nodes=mixed), None).outcome is Outcome.WARN
     assert versions(replace(chain, readiness=None, nodes=()), None).outcome is Outcome.FAIL
+
+
+def test_our_own_nodes_are_told_by_their_controllers() -> None:
+    one = FleetNode("node1", "", fakes.node(1303, exe_sha256=fakes.HASH, generation="v0.2.0"))
+    two = replace(one, name="node2", where="ssh host")
+    same = fleet_versions((one, two))
+    assert (same.outcome, same.sentence) == (Outcome.PASS, "one executable on 2 of our own nodes")
+    old = replace(two, status=fakes.node(1303, exe_sha256="00" * 32))
+    assert fleet_versions((one, old)).outcome is Outcome.WARN
+    lost = replace(two, status=None, problem="SSH to host lost")
+    apart = fleet_versions((one, lost))
+    assert (apart.outcome, "node2: SSH to host lost" in apart.evidence) == (Outcome.WARN, True)
+    assert fleet_versions((lost,)).outcome is Outcome.SKIP
 
 
 def test_own_signatures_in_all_in_some_and_in_none_of_the_last_commits() -> None:

@@ -138,3 +138,25 @@ def typing(answer: str, *arguments: str) -> tuple[str, int]:
     said += str(child.before)
     child.close()
     return said, int(child.exitstatus or 0)
+
+
+async def test_a_console_that_is_killed_on_the_way_sends_the_same_bytes_again(tmp_path: Path) -> None:
+    async with configured(tmp_path) as (home, chain):
+        chain.included = False
+        first = await asyncio.create_subprocess_exec(
+            *COMMAND, "--network", "virt", "vote", "42", "yes",
+            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        while not chain.taken:
+            await asyncio.sleep(0.02)
+        first.kill()
+        await first.wait()
+        assert home.signatures() == 1
+        # The next one finds what is on its way, and asks for no second signature.
+        chain.included = True
+        again = await asyncio.create_subprocess_exec(
+            *COMMAND, "--network", "virt", "vote", "42", "yes", "--json", stdout=asyncio.subprocess.PIPE
+        )
+        told, _ = await asyncio.wait_for(again.communicate(), 60)
+        assert json.loads(told)["height"] == 101
+        assert (home.signatures(), len(chain.taken)) == (1, 1)

@@ -56,6 +56,8 @@ def test_what_cannot_be_looked_at_only_is_journalled() -> None:
     assert {row.method for row in QUESTIONS if not row.changes} == {
         "status",
         "consensus",
+        "node_files",
+        "node_values",
         "generations",
         "points",
         "verify",

@@ -175,6 +175,8 @@ class SdkNode:
         default_factory=lambda: [validator(f"val{n}", 10 * 10**6) for n in range(1, 5)]
     )
     infos: list[dict[str, Any]] = field(default_factory=list)
+    votes: list[dict[str, Any]] = field(default_factory=list)
+    """On whatever proposal is asked about."""
     bonded: int = 40 * 10**6
     queries: bool = True
     """Whether `abci_query` is open."""
@@ -277,6 +279,8 @@ class SdkNode:
             return self._paged("validators", self.validators, request.get(2, b""))
         if part == "SigningInfos":
             return self._paged("info", self.infos, request.get(1, b""))
+        if part == "Votes":
+            return self._paged("votes", self.votes, request.get(2, b""))
         if part == "Pool":
             return {"pool": {"not_bonded_tokens": "5", "bonded_tokens": str(self.bonded)}}
         if part == "GetNodeInfo":
@@ -354,6 +358,8 @@ class SdkNode:
         if "/gov/" in path:
             if last == "proposals":
                 return self._body(f"{gov}Proposals", {1: int(words.get("proposal_status", "0"))})
+            if last == "votes":
+                return self._body(f"{gov}Votes", {2: page})
             if last == "tally":
                 return self._body(f"{gov}TallyResult", {1: int(path.split("/")[-2])})
             return self._body(f"{gov}Params", {1: last.encode()})
