@@ -51,7 +51,7 @@ class NetworkRow:
 
 
 NETWORK_ROWS = (
-    NetworkRow("kind", "`ipc`", "`ipc`, or `cosmos` for a Cosmos chain with x/upgrade."),
+    NetworkRow("kind", "`ipc`", "`ipc`, or `cosmos` for a Cosmos chain with x/upgrade (docs/cosmos.md)."),
     NetworkRow("stage", "`mainnet`", "`mainnet`, `testnet` or `devnet`: what is at stake."),
     NetworkRow(
         "accent",

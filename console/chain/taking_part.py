@@ -64,10 +64,12 @@ class TakingPart(EndpointReader):
         replies = await self._rpc.batch(url, calls)
         validators = parse_validator_set(replies[COMMITS:])
         signed: set[str] = set()
+        decided_ns = 0
         for each, reply in zip(wanted, replies, strict=False):
             found = parse_signed_header(reply.value(f"commit of {where}"))
             if found.header.chain_id != self._network.chain_id or found.commit.height != each:
                 raise BadAnswer(f"{where} gave a commit of another chain or height than {each}")
+            decided_ns = max(decided_ns, found.header.time_ns)
             signed |= {one.consensus_address for one in found.commit.signatures if one.flag == FLAG_COMMIT}
         powers = {each.consensus_address: each.power for each in validators.validators}
-        return PowerNow(height, powers, frozenset(powers) - signed, where)
+        return PowerNow(height, powers, frozenset(powers) - signed, where, decided_ns / 1e9)

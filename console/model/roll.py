@@ -22,6 +22,8 @@ class PowerNow:
     """Validators of the set under none of the newest commits: down, for whatever reason."""
     source: str
     """The endpoint that told it."""
+    decided_at: float
+    """Unix seconds of the newest whole commit's block."""
 
     @property
     def total(self) -> int:

@@ -25,6 +25,9 @@ _KERNEL_THREAD = 0x00200000
 
 _STARTERS = frozenset({b"start", b"run"})
 
+_TOLD = 4
+"""Signs that are told of one holder."""
+
 
 class HolderKind(StrEnum):
     """What holds the node."""
@@ -283,7 +286,7 @@ class _Processes:
         """What was found, one entry per process."""
         found = []
         for pid, reasons in self._reasons.items():
-            why = " and ".join(reasons)
+            why = _told(reasons)
             if pid is None:
                 found.append(Holder(HolderKind.PROCESS, None, None, "", untrusted(""), "", why))
                 continue
@@ -358,6 +361,14 @@ def _listening(proc: Path, ports: Collection[int]) -> dict[str, int]:
                 if port in wanted:
                     found[f"socket:[{fields[9].decode()}]"] = port
     return found
+
+
+def _told(reasons: Sequence[str]) -> str:
+    """The signs in a sentence: of a node with thirty files open, what tells most of it."""
+    if len(reasons) <= _TOLD:
+        return " and ".join(reasons)
+    telling = sorted(reasons, key=lambda reason: reason.endswith(" open"))[:_TOLD]
+    return f"{' and '.join(telling)}, and {len(reasons) - _TOLD} more signs of it"
 
 
 def _homes_named(words: Sequence[bytes]) -> Iterable[bytes]:

@@ -69,7 +69,13 @@ def fleet_step(items: tuple[str, ...]) -> Step:
             assert node.consensus is not None  # else it is not ready
             context.remember(f"key.{node.name}", node.consensus.consensus_address)
             context.remember(f"power.{node.name}", str(node.consensus.power))
-        now = await after_a_block(lambda: taking_part(context.network), context.sleep, BLOCK_S)
+        now = await taking_part(context.network)
+        if (age := context.now() - now.decided_at) > BLOCK_S:
+            return failed(
+                f"the chain stands: its newest block is {duration(age)} old by this machine's clock",
+                *evidence,
+                go_on="begin when blocks are made again",
+            )
         for node in looked:
             key = context.remembered(f"key.{node.name}")
             if why := why_not_taken_down(node, now, key):
@@ -160,8 +166,8 @@ async def _back(context: StepContext) -> Finding:
         now = await taking_part(context.network)
         standing, why = standing_of(node.status, node.consensus, now, key=key, since=since, power=power)
         if standing is Standing.BACK:
-            after = duration(context.now() - began)
-            return passed(f"{name} is back after {after}: {why}", node.evidence, power_evidence(now))
+            back = f"back after {duration(context.now() - began)}" if since else "in consensus"
+            return passed(f"{name} is {back}: {why}", node.evidence, power_evidence(now))
         if standing is Standing.FAILED:
             return failed(
                 f"{name} did not come back: {why}",

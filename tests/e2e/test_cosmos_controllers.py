@@ -14,7 +14,7 @@ from tests.peers import COSMOS_V1, COSMOS_V2, require
 
 pytestmark = [pytest.mark.e2e, pytest.mark.peer, pytest.mark.timeout(600)]
 
-LEAD = 40
+LEAD = 30
 """Blocks from the proposal to H on an idle machine: the vote takes ten."""
 
 
@@ -59,6 +59,41 @@ def test_four_nodes_cross_what_was_voted_and_the_one_with_a_wrong_binary_is_brou
             assert "rollback" not in nodes.events(name)
             points = list((nodes.state_dir(name) / "backups").iterdir())
             assert points, "no rollback point was taken at the halt"
+
+
+@pytest.mark.soak
+def test_operators_who_are_early_absent_or_late_are_brought_through_one_halt(tmp_path: Path) -> None:
+    """One runs the new binary too early, one has no controller at H, and one no binary until all others are past."""
+    newer = str(require(COSMOS_V2))
+    with controlled(tmp_path / "net", quick()) as nodes:
+        network = nodes.network
+        for name in ("val1", "val2", "val3"):
+            nodes.does(name, "add-upgrade", "v2", newer)
+        nodes.does("val3", "swap", "v2", "--reason", "before the vote")
+        network.eventually("the new binary does not run", nodes.all_are("PARKED", "val3"), 240)
+        told = nodes.status("val3")
+        # With another store its program ends before x/upgrade could say BINARY UPDATED BEFORE TRIGGER.
+        assert "panic: failed to load latest version: version of store epochs mismatch" in told["note"]
+        assert "back to the old binary with `node start`" in told["alarm"]
+        nodes.does("val3", "start")
+        network.reaches(network.height() + 2, "val3")
+
+        height = network.height() + int(LEAD * patience())
+        network.pass_upgrade("v2", height)
+        nodes.stop("val2")
+        network.eventually("the first waits for more power", nodes.all_are("WAITING_FOR_QUORUM", "val1", "val3"), 240)
+        network.eventually("the last halted", nodes.all_are("HALTED", "val4"))
+        assert "add-upgrade v2" in nodes.status("val4")["note"]
+        # Nobody looks after it, and it lives on at H.
+        assert (network.height("val2"), network.app_height("val2")) == (height, height - 1)
+        nodes.start("val2")
+        network.eventually("there is enough", nodes.all_are("COMMITTED", "val1", "val2", "val3"), 240)
+        network.reaches(height + 5, "val1")
+
+        assert network.app_height("val4") == height - 1
+        nodes.does("val4", "add-upgrade", "v2", newer)
+        network.eventually("the last is brought on", nodes.all_are("COMMITTED", "val4"), 240)
+        network.reaches(network.height("val1"), "val4")
 
 
 def withdrawn_after_staging(nodes: Controlled, newer: Path) -> None:

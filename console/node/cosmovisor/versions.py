@@ -25,7 +25,7 @@ class Defect:
     """One known defect."""
 
     code: str
-    """`S1` … as in facts/cosmos.md §2.1, or an issue's number."""
+    """`S1` … as in facts/cosmos.md §2.1, `R1` for what was measured on a real chain here, or an issue's number."""
     sentence: str
     since: Version | None
     """First release that has it; None for "as long as known"."""
@@ -70,6 +70,7 @@ DEFECTS = (
     Defect("S18", "prepare-upgrade puts a plan with capital letters where run does not look", (1, 7, 0), None),
     Defect("S19", "a crash while `current` is replaced makes the next start run the genesis binary", None, None),
     Defect("S20", "a `status` that hangs stops the detection of upgrades for ever", (1, 6, 0), None),
+    Defect("R1", "a relative `current`, as we write it, is found only when started in cosmovisor/", None, (1, 7, 0)),
     Defect("#23652", "prepare-upgrade puts the binary into the wrong folder", (1, 7, 0), (1, 7, 1)),
     Defect("#21891", "an absolute `current` breaks when the home is mounted elsewhere", None, (1, 7, 0)),
     Defect("#22167", "it may upgrade too early after a restart of the service", None, (1, 7, 0)),

@@ -21,6 +21,7 @@ async def test_a_validator_under_none_of_the_newest_commits_is_down() -> None:
         async with TakingPart(served.settings, [each.url for each in reversed(served.comet)]) as reader:
             found = await reader.read()
         assert found.height == 100
+        assert found.decided_at == served.network.time_ns(99) / 1e9
         assert found.total == 40
         assert found.silent == {key.consensus_address for key in KEYS[2:4]}
         assert found.source.endswith(served.comet[0].url.rsplit(":", 1)[1])

@@ -14,7 +14,7 @@ from tests.console.operations.examples import a_node_status
 from tests.fakes import attempt as an_attempt
 
 POWERS = {"A": 10, "B": 10, "C": 10, "D": 10}
-NOW = PowerNow(120, POWERS, frozenset(), "http://127.0.0.1:1")
+NOW = PowerNow(120, POWERS, frozenset(), "http://127.0.0.1:1", 0.0)
 SEEN = OwnConsensus(119, 119, False, 3, 10, 40, True, "A")
 STATUS = replace(a_node_status(), pid=7, attempt=None, alarm="")
 

@@ -165,6 +165,15 @@ def test_one_process_with_many_signs_is_one_holder(home: Path) -> None:
     assert holder.started is not None
 
 
+def test_of_a_node_with_all_its_files_open_what_tells_most_is_said_first(home: Path) -> None:
+    """A node of goleveldb has thirty files open for writing; nobody reads thirty paths."""
+    code = "import sys; f = [open(f'{sys.argv[3]}.{n}', 'wb') for n in range(30)]"
+    with child(code, "start", f"--home={home}", str(lock_of(home))):
+        [holder] = found(home)
+    assert holder.why.startswith(f"was started with the home {home} and has ")
+    assert holder.why.endswith(", and 27 more signs of it")
+
+
 def test_a_unit_that_is_started_at_boot_is_a_holder_without_a_process(home: Path, tmp_path: Path) -> None:
     root = tmp_path / "units"
     (root / "multi-user.target.wants").mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -149,11 +150,14 @@ class FakeNetwork:
     taken: list[tuple[str, int]] = field(default_factory=list)
     """Who was taken down, and the power that was down then."""
     stands: bool = False
+    decided_at: float = field(default_factory=time.time)
 
     def now(self) -> PowerNow:
         powers = {each.name: each.power for each in self.nodes.values() if each.power and not each.jailed}
         down = {each.name for each in self.nodes.values() if each.power and not each.signs and not each.jailed}
-        return PowerNow(self.height, {**powers, **self.strangers}, frozenset(down | self.silent), "the network")
+        return PowerNow(
+            self.height, {**powers, **self.strangers}, frozenset(down | self.silent), "the network", self.decided_at
+        )
 
     def took_down(self, node: FakeNode) -> None:
         now = self.now()

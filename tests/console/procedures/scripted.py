@@ -125,7 +125,7 @@ def powers_of(powers: Mapping[str, int], silent: Collection[str] = ()) -> Callab
     """`console.operations.roll.taking_part` of a network in which these take part."""
 
     async def read(_network: NetworkSettings) -> PowerNow:
-        return PowerNow(100, powers, frozenset(silent), "a test")
+        return PowerNow(100, powers, frozenset(silent), "a test", 0.0)
 
     return read
 

@@ -202,10 +202,16 @@ async def test_a_wrong_file_a_node_that_is_down_and_a_chain_that_stands(
     name, finding = await Roll(fleet, tmp_path, ROLLING, wrong).go()
     assert name == "roll.release"
     assert "has sha256" in finding.sentence
-    fleet.stands = True
+    fleet.decided_at -= 300
     name, finding = await Roll(fleet, tmp_path, ROLLING, release).go()
     assert name == "roll.fleet"
+    assert "the chain stands: its newest block is 5m" in finding.sentence
+    fleet.decided_at += 300
+    fleet.stands = True
+    name, finding = await Roll(fleet, tmp_path, ROLLING, release).go()
+    assert name == "sentry.swap"
     assert "no block came after height" in finding.sentence
+    assert fleet.taken == []
     fleet.nodes["big"].pid = None
     with pytest.raises(NodeError, match="big does not run"):
         await Roll(fleet, tmp_path, ROLLING, release).begin()

@@ -34,6 +34,7 @@ def test_defects_belong_to_the_releases_that_have_them() -> None:
     older = {defect.code for defect in defects_of((1, 6, 0))}
     assert "#22167" in older
     assert not {"S1", "S2", "#20464", "#16963"} & older
+    assert "R1" in older
     assert "#23652" in {defect.code for defect in defects_of((1, 7, 0))}
     assert len({defect.code for defect in DEFECTS}) == len(DEFECTS)
 
