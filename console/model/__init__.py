@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from console.model.contracts import LinkedReview as LinkedReview
     from console.model.contracts import Selector as Selector
     from console.model.contracts import Upgradable as Upgradable
+    from console.model.coordination import Coordination as Coordination
+    from console.model.coordination import Due as Due
+    from console.model.coordination import TimelineEntry as TimelineEntry
+    from console.model.coordination import coordination_of as coordination_of
     from console.model.cosmos import ApplicationVersion as ApplicationVersion
     from console.model.cosmos import CosmosFacts as CosmosFacts
     from console.model.cosmos import ModuleVersion as ModuleVersion
@@ -179,6 +183,7 @@ _PARTS = {
         "NOBODY CodeVerdict CutAction CutCheck CutReview CutWatch DiamondView Facet FacetChange FacetCut "
         "LinkedReview Selector Upgradable"
     ),
+    "coordination": "Coordination Due TimelineEntry coordination_of",
     "cosmos": "ApplicationVersion CosmosFacts ModuleVersion ProposingRules",
     "course": "Course Trend",
     "cross_subnet": "ParentIntent SafeHeights outside",
