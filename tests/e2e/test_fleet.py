@@ -136,8 +136,8 @@ def test_a_roll_over_ssh_is_cut_refused_and_gone_on_with(fleet: Fleet) -> None:
     assert fleet.call("run", "--give-up", left, "--reason", "a wrong checksum").code == 0
 
     # The way to the third node is cut while its controller swaps: that goes on there.
-    chosen = (*release, "--checksum", f"sha256:{build.sha256}", "--answer", "roll.sure=fleet:jane")
-    chosen = (*chosen, "--nodes", "node4,node3,node1")
+    right = (*release, "--checksum", f"sha256:{build.sha256}")
+    chosen = (*right, "--nodes", "node4,node3,node1", "--answer", "roll.sure=fleet:jane")
     process = fleet.begun("run", "rolling", *chosen)
     assert process.stdout is not None
     before = fleet.asked_for("node3", "operator-swap")
