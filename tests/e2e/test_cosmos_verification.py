@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def outcomes(nodes: Controlled, procedure: str, *answers: str, expect: int = 0) 
 def test_a_checklist_before_and_every_line_of_the_verification_after(tmp_path: Path) -> None:
     require(COSMOS_V1)
     newer = require(COSMOS_V2)
-    with controlled(tmp_path / "net", quick()) as nodes:
+    with controlled(tmp_path / "net", replace(quick(), signed_blocks_window=100)) as nodes:
         network = nodes.network
         height = network.height() + int(LEAD * patience())
         network.pass_upgrade("v2", height)
