@@ -13,7 +13,7 @@ from tests.cosmos_network import patience, quick
 from tests.e2e.controlled_cosmos import Controlled, controlled
 from tests.peers import COSMOS_V1, COSMOS_V2, require
 
-pytestmark = [pytest.mark.e2e, pytest.mark.peer, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.peer, pytest.mark.soak, pytest.mark.timeout(1200)]
 
 LEAD = 60
 """Blocks from the proposal to H on an idle machine: the vote takes ten, the lists before it twenty."""
@@ -45,6 +45,7 @@ def test_a_checklist_before_and_every_line_of_the_verification_after(tmp_path: P
             "24h.changelog",
             "24h.staging-run",
             "24h.announcement",
+            "24h.told",
             "24h.maintenance-window",
         )
         assert before["24h.binary"][0] in {"pass", "warn"}
