@@ -51,7 +51,7 @@ def test_an_upgrade_is_proposed_deposited_for_voted_on_and_scheduled(
         assert main(["--network", moniker, *arguments]) == 1
         return capsys.readouterr().err
 
-    with cosmos_network(tmp_path / "net", periods=Periods(voting_s=20.0, expedited_s=15.0)) as network:
+    with cosmos_network(tmp_path / "net", periods=Periods(voting_s=16.0, expedited_s=12.0)) as network:
         path = tmp_path / "config" / "upgrade-console" / "config.toml"
         path.parent.mkdir(parents=True)
         path.write_text("".join(settings_of(network, moniker) for moniker in network.validators), "utf-8")
@@ -60,9 +60,12 @@ def test_an_upgrade_is_proposed_deposited_for_voted_on_and_scheduled(
 
         assert "there is no such proposal" in refused("val1", "deposit", "1", "5stake")
         assert "is in the past" in refused("val1", "propose", "--name", "v2", "--height", "1", *told)
+        soon = str(network.height() + 5)
+        assert "passed before its vote ends" in refused("val1", "propose", "--name", "v2", "--height", soon, *told)
         proposed = run("val1", "propose", "--name", "v2", "--height", str(height), *told)
         assert (proposed["id"], proposed["sent"]) == (1, True)
         assert network.proposal(1)["status"] == "PROPOSAL_STATUS_DEPOSIT_PERIOD"
+        assert "proposes v2 for height" in refused("val1", "propose", "--name", "v2", "--height", str(height), *told)
         assert "not open" in refused("val1", "vote", "1", "yes")
 
         run("val2", "deposit", "1", "990stake")
