@@ -20,7 +20,8 @@ from console.node.client import NodeClient
 from console.operations.controllers import here, member
 from console.ports.keys import Terminal
 from console.procedures.progress import Move, next_move, shown, step_lines
-from console.procedures.run_journal import RunJournal, refuse_secret
+from console.procedures.run_journal import RunJournal
+from console.procedures.secrets import refuse_secret
 from console.procedures.step import Step, StepWork, failed, found, passed, skipped
 from console.settings import NetworkSettings, NodeSettings
 from console.text import UntrustedText, untrusted

@@ -24,8 +24,8 @@ from console.errors import HeldByOther, InputError, JournalError
 from console.files import sync_folder
 from console.hash_chain import line_hash
 from console.model import Progress
-from console.node.redaction import HIDDEN, redacted
 from console.procedures.progress import NotARow, shown, taken
+from console.procedures.secrets import without_secrets
 from console.settings import NetworkSettings, folder_name, state_folder
 from console.text import untrusted
 
@@ -34,8 +34,6 @@ MOST_READ = 64 << 20
 """Bytes of a journal that are read: some 100,000 rows."""
 _FORMAT = 1
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
-_SECRET_NAME = re.compile(r"passw|passphrase|secret|mnemonic|private|credential|api[_-]?key|(?<![a-z])token", re.I)
-_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY|\b(?:[a-z]{3,8} ){11,23}[a-z]{3,8}\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +169,7 @@ class RunJournal:
             row: Its kind.
             fields: What it says; texts that look like secrets are hidden.
         """
-        document = {"row": row, **{name: _without_secrets(value) for name, value in fields.items()}}
+        document = {"row": row, **{name: without_secrets(value) for name, value in fields.items()}}
         line = json.dumps({"format": _FORMAT, "before": self._head, **document}).encode()
         progress = taken(self._progress, document)
         try:
@@ -339,28 +337,3 @@ def _holder_words(folder: Path, procedure: str, descriptor: int) -> str:
 def _next_step(progress: Progress) -> str:
     ended = {record.step for record in progress.run.records}
     return next((step.id for step in progress.steps if step.id not in ended), "")
-
-
-def refuse_secret(name: str, value: str) -> None:
-    """Refuse what must never be in a journal. Raises InputError, which does not hold the value.
-
-    Args:
-        name: Of the parameter, or the key under which it would be kept.
-        value: The value.
-    """
-    if _SECRET_NAME.search(name) or _PRIVATE_KEY.search(value) or redacted(value) != value:
-        raise InputError(
-            f"{untrusted(name, 80)} looks like a secret, and a run writes down what it was given",
-            safe="nothing was written",
-            next_step="keep it in a file of mode 0600, and give the file's name",
-        )
-
-
-def _without_secrets(value: object) -> object:
-    if isinstance(value, str):
-        return _PRIVATE_KEY.sub(HIDDEN, redacted(value))
-    if isinstance(value, list | tuple):
-        return [_without_secrets(each) for each in value]
-    if isinstance(value, dict):
-        return {name: _without_secrets(each) for name, each in value.items()}
-    return value
