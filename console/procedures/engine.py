@@ -119,6 +119,7 @@ class RunContext:
         self._person = person
         self._journal = journal
         self._step = step
+        self._said = ""
 
     @property
     def network(self) -> NetworkSettings:
@@ -170,6 +171,9 @@ class RunContext:
         if self._journal is not None and self._step is not None:
             run = self._journal.progress.run.id
             words = untrusted(sentence, 512)
+            if words == self._said:
+                return
+            self._said = words
             self._person.told(RunEvent("told", run, self.now(), self._step.id, words))
 
     def remember(self, key: str, value: str) -> None:

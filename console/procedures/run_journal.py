@@ -241,7 +241,7 @@ def reopen_journal(folder: Path) -> RunJournal:
     except OSError as error:
         raise JournalError(f"{untrusted(path)} cannot be opened: {os.strerror(error.errno or 0)}") from error
     try:
-        _hold(descriptor, f"run {folder.name}")
+        _hold(descriptor, f"run {folder.name} is held by another process", folder.name)
         content = os.pread(descriptor, MOST_READ, 0)
         reading = reading_of(content, str(untrusted(path)))
         if reading.problem:
@@ -298,7 +298,7 @@ def only_one(
             pass  # the lock holds all the same; only its words are missing
 
     try:
-        _hold(descriptor, _holder_words(folder, procedure, descriptor))
+        _hold(descriptor, *_holder_words(folder, procedure, descriptor))
         tell("")
         yield tell
         os.ftruncate(descriptor, 0)
@@ -306,32 +306,33 @@ def only_one(
         os.close(descriptor)
 
 
-def _hold(descriptor: int, what: str) -> None:
+def _hold(descriptor: int, what: str, run: str = "") -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno not in {errno.EWOULDBLOCK, errno.EACCES}:
-            raise JournalError(f"{what} cannot be locked: {os.strerror(error.errno or 0)}") from error
+            raise JournalError(f"the lock cannot be taken: {os.strerror(error.errno or 0)}") from error
         raise HeldByOther(
-            what if "is run by" in what else f"{what} is held by another process",
+            what,
             safe="nothing was begun here",
-            next_step="watch it with `upgrade-console run --watch RUN`, or wait until it ends",
+            next_step=f"watch it with `upgrade-console run --watch {run or 'RUN'}`, or wait until it ends",
         ) from None
 
 
-def _holder_words(folder: Path, procedure: str, descriptor: int) -> str:
+def _holder_words(folder: Path, procedure: str, descriptor: int) -> tuple[str, str]:
+    """Who holds a procedure and how far it is, and the id of the run; empty where it is not known."""
     try:
         holder = json.loads(os.pread(descriptor, 4096, 0))
         since = time.strftime("%H:%M:%S", time.localtime(float(holder["since"])))
         words = f"{procedure} is run by {untrusted(holder['by'], 64)} (process {int(holder['pid'])}) since {since}"
         run = str(holder["run"])
-        if run and _RUN_ID.fullmatch(run):
+        if _RUN_ID.fullmatch(run):
             progress = read_run(folder / run).progress
             step = progress.run.begun or _next_step(progress)
             words += f", run {run}" + (f", at step {step}" if step else "")
     except (OSError, ValueError, KeyError, TypeError, JournalError):
-        return f"{procedure} is run by another process"
-    return words
+        return f"{procedure} is run by another process", ""
+    return words, run
 
 
 def _next_step(progress: Progress) -> str:
