@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from console.model import NodeVerb
 
-MODE_NAMES = ("overview", "proposals", "validators", "node", "logs", "audit", "fleet")
+MODE_NAMES = ("overview", "proposals", "validators", "node", "logs", "audit", "procedures", "fleet")
 """The top-level views, in the order of their number keys."""
 
 VIEW_NAMES = (*MODE_NAMES, "proposal")
@@ -94,6 +94,12 @@ _VIEWS: tuple[Action, ...] = (
     ),
     Action("show_logs", "5", "Logs", "The node's and the controller's log."),
     Action("show_audit", "6", "Audit", "What was decided and done: the journal, and what was signed here."),
+    Action(
+        "show_procedures",
+        "7",
+        "Procedures",
+        "Checklists and runbooks, step by step: begin one, answer it, go on with what was left; and the timeline.",
+    ),
     Action("show_fleet", "8", "Fleet", "Every node of the network in the settings, here and over SSH."),
 )
 
@@ -128,8 +134,66 @@ _OF_LOGS: tuple[Action, ...] = (
         _AUDIT,
         local=True,
     ),
-    Action("whole_line", "enter", "Whole", "Show the chosen line whole.", (*_LOGS, *_AUDIT), local=True),
-    Action("save", "ctrl+s", "Save", "Write what is shown to a new file.", (*_LOGS, *_AUDIT), _AUDIT, local=True),
+    Action("whole_line", "enter", "Whole", "Show the chosen line whole.", (*_LOGS, *_AUDIT, "procedures"), local=True),
+    Action(
+        "save",
+        "ctrl+s",
+        "Save",
+        "Write what is shown to a new file.",
+        (*_LOGS, *_AUDIT, "procedures"),
+        _AUDIT,
+        local=True,
+    ),
+)
+
+_RUNS = ("procedures",)
+
+_OF_PROCEDURES: tuple[Action, ...] = (
+    Action(
+        "begin_run",
+        "g",
+        "Begin",
+        "Begin the chosen procedure, or go on with the chosen run.",
+        _RUNS,
+        _RUNS,
+        changes=True,
+        local=True,
+    ),
+    Action("answer_run", "a", "Answer", "Confirm what the run asks.", _RUNS, _RUNS, changes=True, local=True),
+    Action("deny_run", "d", "Say no", "Say no to what the run asks: it stops.", _RUNS, changes=True, local=True),
+    Action(
+        "skip_step",
+        "k",
+        "Leave out",
+        "Leave the step at hand out, where it is optional.",
+        _RUNS,
+        changes=True,
+        local=True,
+    ),
+    Action(
+        "stop_run", "s", "Stop", "Leave the run that this console drives; it can be gone on with.", _RUNS, local=True
+    ),
+    Action(
+        "give_up_run", "x", "Give up", "End the chosen run for good, with a reason.", _RUNS, changes=True, local=True
+    ),
+    Action(
+        "dry_run",
+        "w",
+        "Dry run",
+        "Look at all that the chosen procedure looks at, and list what it would do and ask.",
+        _RUNS,
+        changes=True,
+        local=True,
+    ),
+    Action(
+        "timeline",
+        "t",
+        "Timeline",
+        "What of the upgrade is done, due now or late, from T-7 d to T+1 h.",
+        _RUNS,
+        _RUNS,
+        local=True,
+    ),
 )
 
 _LISTS = ("proposals", "validators")
@@ -344,6 +408,7 @@ ACTIONS: tuple[Action, ...] = (
     *_FIRST,
     *_VIEWS,
     *_OF_LOGS,
+    *_OF_PROCEDURES,
     *_OF_LISTS,
     *_OF_UPGRADES,
     *_OF_VALIDATORS,

@@ -52,6 +52,7 @@ VIEWS: Mapping[str, tuple[str, str]] = {
     "node": ("screens.node", "NodeScreen"),
     "logs": ("screens.logs", "LogsScreen"),
     "audit": ("screens.audit", "AuditScreen"),
+    "procedures": ("screens.procedures", "ProceduresScreen"),
     "fleet": ("screens.fleet", "FleetScreen"),
 }
 """Module and class of each view, in the order of their keys; imported when it is first shown, or in quiet before."""

@@ -31,6 +31,11 @@ GLOSSARY: tuple[Term, ...] = (
     ),
     Term("attempt", "One node's way through one upgrade: preparation, arming and crossing, each kept in the journal."),
     Term(
+        "bonded tokens",
+        "Tokens that are staked with validators. On a Cosmos chain they vote, and a validator's power follows from"
+        " its own.",
+    ),
+    Term(
         "both weights",
         "Voting power as the registry counts it, and as consensus counts it. They can differ; GO needs more than two"
         " thirds of each.",
@@ -54,11 +59,16 @@ GLOSSARY: tuple[Term, ...] = (
         "cut",
         "A change of a diamond's facets: functions added, replaced or removed, all or none (EIP-2535 diamondCut).",
     ),
+    Term(
+        "deposit",
+        "What has to be paid before a proposal on a Cosmos chain is voted on; it is lost when the vote is vetoed.",
+    ),
     Term("devnet", "A network of four validators as real processes on this machine, to try everything on."),
     Term(
         "diamond",
         "A contract whose functions live in several other contracts, its facets, under one address (EIP-2535).",
     ),
+    Term("expedited", "A proposal whose vote is shorter than usual, and on a Cosmos chain needs a higher threshold."),
     Term("facet", "A contract that holds some of a diamond's functions."),
     Term(
         "freeze",
@@ -68,8 +78,8 @@ GLOSSARY: tuple[Term, ...] = (
     Term("gateway", "The IPC contract that keeps a subnet's membership, and with it the validators' voting power."),
     Term(
         "generation",
-        "One release in its own folder on the node's disk, under cosmovisor/upgrades. `current` points to the one that"
-        " runs; the switch moves that one link.",
+        "One release in its own folder on the node's disk, under cosmovisor/upgrades. `current` points to the one"
+        " that runs; the switch moves that one link.",
     ),
     Term(
         "GO",
@@ -78,8 +88,8 @@ GLOSSARY: tuple[Term, ...] = (
     ),
     Term(
         "H",
-        "The target height: the first block that the new binary executes. The old one has stopped before executing it,"
-        " at H-1.",
+        "The target height: the first block that the new binary executes. The old one has stopped before executing"
+        " it, at H-1.",
     ),
     Term(
         "halt",
@@ -87,8 +97,13 @@ GLOSSARY: tuple[Term, ...] = (
     ),
     Term(
         "halt height",
-        "The height that a running node was told to stop before. It holds for one run: after a restart it is set again"
-        " from the journal.",
+        "The height that a running node was told to stop before. It holds for one run: after a restart it is set"
+        " again from the journal.",
+    ),
+    Term(
+        "jailed",
+        "A Cosmos chain took a validator out of the active set, because it missed too many blocks or signed twice."
+        " Its power is gone until its operator has it released.",
     ),
     Term("journal", "The controller's own record, written before each act, from which it goes on after any crash."),
     Term("loupe", "The functions by which a diamond tells which facets and functions it has."),
@@ -104,17 +119,27 @@ GLOSSARY: tuple[Term, ...] = (
     ),
     Term("operator key", "The low-value key that says ready and armed. The validator's own key delegated to it once."),
     Term(
-        "parked", "After a local rollback: the old binary is in place, the node is stopped, and the operator decides."
+        "parked",
+        "After a local rollback: the old binary is in place, the node is stopped, and the operator decides.",
+    ),
+    Term(
+        "plan",
+        "The upgrade that a Cosmos chain has scheduled (x/upgrade): a name and a height. The chain itself stops every"
+        " node there.",
     ),
     Term("power", "See voting power."),
     Term("precommit", "A validator's second vote in a round. More than two thirds of the power decide the block."),
     Term("prevote", "A validator's first vote in a round, on the proposed block."),
     Term("probation", "The time after the first start of the new binary in which its health decides about a rollback."),
-    Term("quorum", "More than two thirds of the voting power. Without it no block is made."),
+    Term(
+        "quorum",
+        "More than two thirds of the voting power: without it no block is made. Of a vote on a Cosmos chain the least"
+        " turnout with which it counts.",
+    ),
     Term(
         "ready",
-        "The release is downloaded, verified and staged, and the checks before it passed. It needs no height, and does"
-        " not stop the node: that is what armed says.",
+        "The release is downloaded, verified and staged, and the checks before it passed. It needs no height, and"
+        " does not stop the node: that is what armed says.",
     ),
     Term("registry", "The contract in which a subnet's upgrades are proposed, voted on, scheduled and confirmed."),
     Term("release hash", "The sha256 that the chain names: of the manifest's bytes, or of the one binary."),
@@ -131,10 +156,21 @@ GLOSSARY: tuple[Term, ...] = (
         "The validator's memory of what it signed (priv_validator_state.json). It only ever goes forward.",
     ),
     Term("staged", "The verified release stands in its folder as a generation, and can be switched to."),
+    Term(
+        "tally",
+        "The votes on a proposal as the chain counts them so far. What decides is its own count when the vote ends.",
+    ),
+    Term("threshold", "The share of yes among the votes that do not abstain, which has to be passed."),
+    Term("tombstoned", "Jailed for good: the validator signed two different blocks of one height."),
     Term("turn", "The span of blocks in which a validator restarts to arm, so that never too many are away at once."),
+    Term("turnout", "The share of all bonded tokens that voted; abstaining counts."),
     Term(
         "verdict",
         "CROSS or ABORT, decided at the freeze from what is ready and armed then; every controller does what it says.",
+    ),
+    Term(
+        "veto",
+        "No with veto: when more than a third of all votes say it, the proposal is lost and its deposit with it.",
     ),
     Term(
         "voting power",
@@ -142,7 +178,8 @@ GLOSSARY: tuple[Term, ...] = (
         " stops.",
     ),
     Term(
-        "waiting for quorum", "The new binary runs, but less than two thirds of the power is back: no block past H yet."
+        "waiting for quorum",
+        "The new binary runs, but less than two thirds of the power is back: no block past H yet.",
     ),
     Term(
         "zone",

@@ -154,6 +154,10 @@ class ActingApp(SwitchingApp):
         """Switch to the audit."""
         self.switch_mode("audit")
 
+    def action_show_procedures(self) -> None:
+        """Switch to the procedures."""
+        self.switch_mode("procedures")
+
     def action_show_fleet(self) -> None:
         """Switch to the fleet."""
         self.switch_mode("fleet")

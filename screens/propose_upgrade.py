@@ -22,6 +22,7 @@ from screens.propose_rows import Fields, Row
 from screens.propose_window import Known, height_of_window, window_hint, window_problem
 from screens.review import ReviewScreen
 from screens.sized import Dialog
+from widgets.ballot_words import coins_words
 from widgets.drawn import BAD, GOOD, MUTED, WARN, Drawn, Grown, stacked
 from widgets.working import begin
 
@@ -43,6 +44,16 @@ ROWS = (
     Row("expedited", "Expedited", start="no", switch="a shorter vote, with a higher threshold and deposit"),
 )
 """The form from top to bottom."""
+
+
+def deposit_facts(fields: Fields, snapshot: Snapshot | None) -> str:
+    """What opens the vote on this chain; empty where it does not tell."""
+    chain = None if snapshot is None else snapshot.chain
+    rules = None if chain is None or chain.cosmos is None else chain.cosmos.proposing
+    if rules is None:
+        return ""
+    least = rules.expedited_min_deposit if fields["expedited"] == "yes" else rules.min_deposit
+    return f"{coins_words(least)} opens the vote; with less it waits for others" if least else ""
 
 
 class ProposeUpgradeScreen(Dialog[int | None]):
@@ -256,6 +267,8 @@ class ProposeUpgradeScreen(Dialog[int | None]):
             return Content.styled(words[row.name], WARN)
         shown = problem and (row.name in self._touched or row.name == "manifest")
         told = Content.assemble(("✗ ", BAD), problem) if shown else None
+        if row.name == "deposit" and told is None and (facts := deposit_facts(values, self.snapshot)):
+            return Content.styled(facts, MUTED)
         if row.name == "height":
             return stacked(height_facts(value, self.snapshot, self.now), told or Content.styled(row.guide, MUTED))
         if told is not None:

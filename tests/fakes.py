@@ -779,7 +779,7 @@ class FakeSession:
         from tests import procedure_fakes
 
         if self.desk is None:
-            self.desk = procedure_fakes.FakeDesk(shown=procedure_fakes.readings(), hands=self.hands)
+            self.desk = procedure_fakes.FakeDesk(runs=procedure_fakes.readings(), hands=self.hands)
         return self.desk
 
     async def save_lines(self, name: str, lines: Iterable[str]) -> tuple[str, int]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from console.errors import InputError
 from console.hand_lock import HandLock
 from console.hash_chain import line_hash
-from console.model import Snapshot, StepKind
+from console.model import Progress, Snapshot, StepKind
 from console.procedures.desk import Desk, UnreadableRun
 from console.procedures.engine import Place
+from console.procedures.progress import shown
 from console.procedures.run_journal import Reading, reading_of
 from console.procedures.step import Parameter, Procedure, Step, StepContext, passed
 from console.settings import parse_network
@@ -56,6 +59,17 @@ def readings() -> tuple[Reading, ...]:
     )
 
 
+def hostile_readings(text: str) -> tuple[Reading, ...]:
+    """A run whose every word is this."""
+    steps = tuple((f"{number}", kind, text, kind == "confirmation") for number, (_n, kind, _t, _a) in enumerate(ROLL))
+    rows = [
+        _started("hostile-20251009T081000-4f2a", text, 3470, steps),
+        _ended("0", 3490, "fail", text, [text, text], text),
+        _row("stopped", 3491, reason=text),
+    ]
+    return (reading([{**row, "by": text} for row in rows]),)
+
+
 ROLL = (
     ("roll.look", "check", "Look at every node", False),
     ("roll.stage", "action", "Stage the release", False),
@@ -75,7 +89,8 @@ def reading(rows: Sequence[dict[str, Any]]) -> Reading:
     for row in rows:
         line = json.dumps({"format": 1, "before": before, **row}).encode()
         content, before = content + line + b"\n", line_hash(line)
-    return reading_of(content, "the journal")
+    found = reading_of(content, "the journal")
+    return replace(found, progress=shown(found.progress))
 
 
 def _row(row: str, after_s: float, **fields: object) -> dict[str, Any]:
@@ -136,7 +151,7 @@ class FakeDesk(Desk):
     Args:
         folder: Where runs are kept.
         procedures: What can be run.
-        shown: Runs in memory.
+        runs: In memory.
         hands: Whether changes are let through.
     """
 
@@ -144,21 +159,31 @@ class FakeDesk(Desk):
         self,
         folder: Path | None = None,
         procedures: tuple[Procedure, ...] = PROCEDURES,
-        shown: tuple[Reading, ...] = (),
+        runs: tuple[Reading, ...] = (),
         hands: HandLock | None = None,
     ) -> None:
         super().__init__(_place(folder), procedures, hands=hands)
         self._folder = folder
-        self.shown = shown
+        self.given = runs
         self.unreadable: tuple[UnreadableRun, ...] = ()
 
     def runs(self) -> tuple[tuple[Reading, ...], tuple[UnreadableRun, ...]]:
         if self._folder is None:
-            return self.shown, self.unreadable
+            return self.given, self.unreadable
         return super().runs()
 
+    async def start(self, *given: Any, **more: Any) -> Progress:
+        if self._folder is None:
+            raise InputError("nothing is begun here", safe="nothing was changed")
+        return await super().start(*given, **more)
+
+    async def go_on(self, *given: Any, **more: Any) -> Progress:
+        if self._folder is None:
+            raise InputError("nothing is begun here", safe="nothing was changed")
+        return await super().go_on(*given, **more)
+
     def reading(self, run: str) -> Reading:
-        found = next((each for each in self.shown if each.progress.run.id == run), None)
+        found = next((each for each in self.given if each.progress.run.id == run), None)
         return found if found is not None else super().reading(run)
 
 

@@ -185,6 +185,8 @@ class ScriptedChain:
             case "block_results":
                 inside = self.blocks.get(int(params["height"]), [])
                 return {"txs_results": [self._result(each) for each in inside]}
+            case "abci_query" if not params["path"].endswith("Query/Authority"):
+                return {"response": {"code": 6, "log": "unknown query path", "height": "0"}}
             case "abci_query":
                 packed = bytes([0x0A, len(AUTHORITY)]) + AUTHORITY.encode()
                 return {"response": {"code": 0, "height": "100", "value": base64.b64encode(packed).decode()}}

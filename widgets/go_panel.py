@@ -172,7 +172,8 @@ class GoPanel(Panel):
         agreement = snapshot.chain.agreement
         if agreement is not None and agreement.blocks:
             # First of all: none of the numbers below may be true.
-            lines.append(Content.assemble(("✗ ", BAD), (f"{agreement.sentence}: nothing is signed", BAD)))
+            stops = "" if upgrade.proposal.halts_itself else ": nothing is signed"
+            lines.append(Content.assemble(("✗ ", BAD), (f"{agreement.sentence}{stops}", BAD)))
         lines.extend(self._terms(snapshot.chain, upgrade))
         self.draw(stacked(*lines))
 

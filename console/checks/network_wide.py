@@ -16,11 +16,17 @@ from console.text import duration, percent, short_hash
 
 PRODUCTION_S = 10.0
 """Seconds over which blocks are counted (the operators' document)."""
+_LONGEST_S = 90.0
 PARENT_S = 240.0
 """Seconds in which the parent's finality has to move; a parent epoch is half a minute."""
 _PARENT_PAUSE_S = 5.0
 
 Sleep = Callable[[float], Awaitable[None]]
+
+
+def over(block_time_s: float | None) -> float:
+    """Seconds over which blocks are counted: ten, and on a slow chain three blocks' worth."""
+    return min(_LONGEST_S, max(PRODUCTION_S, 3.0 * (block_time_s or 0.0)))
 
 
 def versions(chain: ChainView, proposal: Proposal | None) -> Finding:

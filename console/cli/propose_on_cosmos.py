@@ -38,10 +38,9 @@ def run(arguments: argparse.Namespace) -> int:
             complain(line)
     fields = asyncio.run(_fields(arguments, target))
     # What is wrong in itself needs neither daemon nor chain.
-    proposal = upgrade_of(fields)
-    if target.network.parent:
-        # What the network above intends bounds the height.
-        proposal = upgrade_of(fields, asyncio.run(_snapshot(target)))
+    upgrade_of(fields)
+    # How long votes are, and what the network above intends, bound the height.
+    proposal = upgrade_of(fields, asyncio.run(_snapshot(target)))
 
     async def make(messages: DaemonMessages) -> ChainMessage:
         return await upgrade_message(proposal, messages)

@@ -24,7 +24,7 @@ from console.settings import (
 
 if TYPE_CHECKING:
     from console.hand_lock import HandLock
-    from console.model import Proposal, Snapshot
+    from console.model import Snapshot
     from console.observer import Observer
     from console.operations.chain_daemon import DaemonMessages
     from console.operations.chains import Chain
@@ -157,16 +157,13 @@ def daemon_messages(target: Target, chain: Chain, terminal: Terminal | None, key
 
     Args:
         target: The chain and this machine's node of it.
-        chain: Reads its proposals, so that none is made twice.
+        chain: Reads it: none of its proposals is made twice, and nothing is signed while its endpoints disagree.
         terminal: On which the daemon's keyring may ask; None where nobody is.
         key: Name or address of the key that signs, instead of the settings'.
     """
     from console.operations.chain_daemon import DaemonMessages
 
-    async def proposals() -> tuple[Proposal, ...]:
-        return (await chain.view()).proposals
-
-    return DaemonMessages(target.network, target.node, key=key, terminal=terminal, proposals=proposals)
+    return DaemonMessages(target.network, target.node, key=key, terminal=terminal, view=chain.view)
 
 
 def procedure_desk(target: Target, terminal: Terminal | None = None, hands: HandLock | None = None) -> Desk:

@@ -40,9 +40,14 @@ if TYPE_CHECKING:
     from console.model.contracts import LinkedReview as LinkedReview
     from console.model.contracts import Selector as Selector
     from console.model.contracts import Upgradable as Upgradable
+    from console.model.coordination import Coordination as Coordination
+    from console.model.coordination import Due as Due
+    from console.model.coordination import TimelineEntry as TimelineEntry
+    from console.model.coordination import coordination_of as coordination_of
     from console.model.cosmos import ApplicationVersion as ApplicationVersion
     from console.model.cosmos import CosmosFacts as CosmosFacts
     from console.model.cosmos import ModuleVersion as ModuleVersion
+    from console.model.cosmos import ProposingRules as ProposingRules
     from console.model.course import Course as Course
     from console.model.course import Trend as Trend
     from console.model.cross_subnet import ParentIntent as ParentIntent
@@ -178,7 +183,8 @@ _PARTS = {
         "NOBODY CodeVerdict CutAction CutCheck CutReview CutWatch DiamondView Facet FacetChange FacetCut "
         "LinkedReview Selector Upgradable"
     ),
-    "cosmos": "ApplicationVersion CosmosFacts ModuleVersion",
+    "coordination": "Coordination Due TimelineEntry coordination_of",
+    "cosmos": "ApplicationVersion CosmosFacts ModuleVersion ProposingRules",
     "course": "Course Trend",
     "cross_subnet": "ParentIntent SafeHeights outside",
     "crossing": "Back RoundVotes at_its_halt missed_its_halt power_back",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from console.model.ballot import Coin
 from console.model.network import Validator
 from console.text import UntrustedText
 
@@ -27,6 +28,18 @@ class ModuleVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class ProposingRules:
+    """What x/gov wants of a new proposal."""
+
+    min_deposit: tuple[Coin, ...]
+    """What opens its vote; empty where it is not known."""
+    expedited_min_deposit: tuple[Coin, ...]
+    voting_s: float | None = None
+    """Seconds for which its vote is open; None where it is not known."""
+    expedited_voting_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CosmosFacts:
     """What only a Cosmos chain has: its staking, its modules, its application."""
 
@@ -36,5 +49,7 @@ class CosmosFacts:
     """0 where it is not known."""
     application: ApplicationVersion | None = None
     modules: tuple[ModuleVersion, ...] = ()
+    proposing: ProposingRules | None = None
+    """None where it is not known."""
     told_by: str = ""
     """Endpoint that all of it is from, and how: `http://127.0.0.1:1317 (REST)`."""

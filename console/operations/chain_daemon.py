@@ -15,13 +15,13 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.daemon_settings import DaemonSettings, is_key_address
 from console.errors import BadAnswer, ChainError, DaemonError, InputError, SettingsError
-from console.model import CallOutcome, ChainMessage, DaemonRole, MessageReview, Proposal
+from console.model import CallOutcome, ChainMessage, ChainView, DaemonRole, MessageReview
 from console.model.chain_message import DOCUMENT
 from console.operations.daemon_transaction import (
     body_of,
@@ -48,7 +48,7 @@ BLOCK_DEADLINE_S = 90.0
 BOOK_DEADLINE_S = 30.0
 """Seconds to wait for another process that sends from the same account."""
 
-Proposals = Callable[[], Awaitable[Sequence[Proposal]]]
+View = Callable[[], Awaitable[ChainView]]
 
 _NOTHING_SENT = "nothing was sent"
 
@@ -61,7 +61,7 @@ class DaemonMessages:
         node: This machine's node; its RPC is asked first.
         key: Name or address of the key that signs instead of the settings'.
         terminal: On which the daemon's keyring may ask; None where nobody is.
-        proposals: Reads the chain's proposals; None where nobody can.
+        view: Reads the chain, whose endpoints must not contradict each other, and its proposals; None for neither.
         deadline_s: Seconds from sending until a transaction has to be in a block.
         clock: Monotonic seconds.
     """
@@ -73,14 +73,14 @@ class DaemonMessages:
         *,
         key: str = "",
         terminal: Terminal | None = None,
-        proposals: Proposals | None = None,
+        view: View | None = None,
         deadline_s: float = BLOCK_DEADLINE_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._network = network
         self._key = key
         self._terminal = terminal
-        self._proposals = proposals
+        self._view = view
         self._deadline_s = deadline_s
         self._clock = clock
         own = () if node is None else (node.cometbft_rpc,)
@@ -100,6 +100,7 @@ class DaemonMessages:
             EndpointDown: No node answers.
             BadAnswer: The node is of another chain.
             InputError: The chain has it already.
+            EndpointsDisagree: Its endpoints contradict each other.
             DaemonError: The daemon refused, failed or took too long.
         """
         settings, daemon = self._settings(), self._daemon()
@@ -150,7 +151,7 @@ class DaemonMessages:
             if (settled := await self._settle(book, delivery, review)) is not None:
                 return settled
             # Once more: a person may have looked at it for minutes.
-            await self._refuse_second(review.message)
+            await self._refuse_by_chain(review.message)
             entry = await self._signed(review, found[0])
             book.write(entry, review.message.effect)
             return await self._delivered(book, delivery, entry, review.message)
@@ -264,14 +265,28 @@ class DaemonMessages:
             raise InputError(
                 f"height {message.upgrade[1]} is in the past: the chain is at {status.height}", safe=_NOTHING_SENT
             )
-        await self._refuse_second(message)
+        await self._refuse_by_chain(message)
         return ("the node is catching up: what it says of account and chain may be old",) if status.catching_up else ()
 
-    async def _refuse_second(self, message: ChainMessage) -> None:
-        if message.upgrade is None or self._proposals is None:
+    async def _refuse_by_chain(self, message: ChainMessage) -> None:
+        """Refuse what the chain has already, and everything while its endpoints contradict each other."""
+        if self._view is None:
+            return
+        try:
+            view = await self._view()
+        except ChainError:
+            # What is on the chain already has to be known; for all else the chain itself decides, once.
+            if message.upgrade is not None or self._network.require_agreement:
+                raise
+            return
+        if view.agreement is not None and view.agreement.blocks:
+            from console.chain.agreement import refusal_of
+
+            raise refusal_of(view.agreement)
+        if message.upgrade is None:
             return
         name, height = message.upgrade
-        for proposal in await self._proposals():
+        for proposal in view.proposals:
             if proposal.status.open and str(proposal.name) == name and proposal.target_height == height:
                 raise InputError(
                     f"proposal {proposal.id} proposes {name} for height {height} already, and is"

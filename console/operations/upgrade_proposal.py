@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 from console.errors import ConsoleError, InputError
 from console.model import ChainMessage, DaemonRole, Snapshot, outside
 from console.operations.chain_messages import coins_of, document_message
+from console.text import duration
 
 if TYPE_CHECKING:
     from console.operations.connection import MessageSender
@@ -26,9 +28,6 @@ if TYPE_CHECKING:
 FIELDS = ("name", "height", "info", "title", "summary", "deposit")
 """What the form and the command line ask for, in the order in which problems are told. `cancels` and `expedited`, `yes`
 or `no`, are beside them; one that cancels has neither name nor height nor info."""
-
-NOTICE_BLOCKS = 50
-"""Blocks from the end of a vote to H that every operator needs at the very least; less is told, not refused."""
 
 MAX_TITLE, MAX_SUMMARY, MAX_INFO = 140, 10_000, 60_000
 """Characters that every SDK takes by default."""
@@ -74,7 +73,9 @@ def check_upgrade(fields: Mapping[str, str], snapshot: Snapshot | None) -> dict[
     typed = {name: fields.get(name, "").strip() for name in FIELDS}
     found = {
         "name": "" if cancels else _name_problem(typed["name"]),
-        "height": "" if cancels else _height_problem(typed["height"], typed["name"], snapshot),
+        "height": ""
+        if cancels
+        else _height_problem(typed["height"], typed["name"], snapshot, expedited=fields.get("expedited") == "yes"),
         "info": "" if cancels else info_problem(typed["info"]),
         "title": _text_problem("title", typed["title"], MAX_TITLE),
         "summary": _text_problem("summary", typed["summary"], MAX_SUMMARY),
@@ -292,7 +293,7 @@ def _name_problem(name: str) -> str:
     return ""
 
 
-def _height_problem(typed: str, name: str, snapshot: Snapshot | None) -> str:
+def _height_problem(typed: str, name: str, snapshot: Snapshot | None, *, expedited: bool) -> str:
     if not typed:
         return "the height is missing: give the first height that the new binary executes"
     if not _DIGITS.fullmatch(typed) or int(typed) < 1:
@@ -300,7 +301,35 @@ def _height_problem(typed: str, name: str, snapshot: Snapshot | None) -> str:
     height = None if snapshot is None else snapshot.height
     if height is not None and int(typed) <= height:
         return f"height {typed} is in the past: the chain is at {height}"
-    return "" if snapshot is None else outside(int(typed), name, snapshot.safe_heights)
+    if snapshot is None:
+        return ""
+    return _vote_problem(int(typed), snapshot, expedited=expedited) or outside(int(typed), name, snapshot.safe_heights)
+
+
+def _vote_problem(height: int, snapshot: Snapshot, *, expedited: bool) -> str:
+    """That a plan would come too late to be scheduled: x/upgrade refuses a height that the vote's end has passed."""
+    first = first_after_vote(snapshot, expedited=expedited)
+    chain = snapshot.chain
+    if first is None or height >= first or chain is None or chain.cosmos is None or chain.cosmos.proposing is None:
+        return ""
+    rules = chain.cosmos.proposing
+    span = rules.expedited_voting_s if expedited else rules.voting_s
+    return (
+        f"height {height} is passed before its vote ends, and the plan would be refused: the vote is open for"
+        f" {duration(span)}, so about {first} is the first possible, and operators need time after it"
+    )
+
+
+def first_after_vote(snapshot: Snapshot | None, *, expedited: bool) -> int | None:
+    """About the first height after the end of a vote that opens now; None where the chain does not tell."""
+    chain = None if snapshot is None else snapshot.chain
+    if snapshot is None or chain is None or chain.cosmos is None or chain.cosmos.proposing is None:
+        return None
+    rules = chain.cosmos.proposing
+    span = rules.expedited_voting_s if expedited else rules.voting_s
+    if span is None or snapshot.height is None or not chain.block_time_s:
+        return None
+    return snapshot.height + math.ceil(span / chain.block_time_s) + 1
 
 
 def _text_problem(what: str, typed: str, most: int) -> str:

@@ -198,9 +198,9 @@ class Desk:
                 steps = steps_of(definition, dict(progress.run.arguments), progress.run.items)
                 digest = digest_of(steps)
                 if digest != progress.digest and not replan:
+                    how = changes(progress.steps, steps)
                     raise InputError(
-                        f"procedure {definition.name} is not the one that run {run} began with:"
-                        f" {changes(progress.steps, steps)}",
+                        f"procedure {definition.name} is not the one that run {run} began with: {how}",
                         safe="nothing was done",
                         next_step="go on with --replan by the new definition, or give the run up",
                     )
@@ -212,6 +212,12 @@ class Desk:
                     return await Drive(place, steps, journal, person).go()
             finally:
                 journal.close()
+
+    def changed(self, progress: Progress) -> str:
+        """How the definition of a run changed since; empty where it did not. Raises InputError, SettingsError."""
+        definition = self.procedure(progress.run.procedure)
+        steps = steps_of(definition, dict(progress.run.arguments), progress.run.items)
+        return "" if digest_of(steps) == progress.digest else changes(progress.steps, steps)
 
     def place_of(self, progress: Progress) -> Place:
         """Where that run runs: its own node, whichever was chosen now. Raises SettingsError."""

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Protocol
 
 from console.errors import ConsoleError, InputError, JournalError
-from console.model import Finding, Outcome, Progress, RunState, Snapshot, StepKind
+from console.model import Finding, Outcome, Progress, RunState, Snapshot, StepKind, StepLine
 from console.node.client import NodeClient
 from console.operations.controllers import here, member
 from console.ports.keys import Terminal
-from console.procedures.progress import Move, next_move, shown
+from console.procedures.progress import Move, next_move, shown, step_lines
 from console.procedures.run_journal import RunJournal, refuse_secret
 from console.procedures.step import Step, StepWork, failed, found, passed, skipped
 from console.settings import NetworkSettings, NodeSettings
@@ -204,6 +204,11 @@ def lines_of(steps: tuple[Step, ...]) -> list[dict[str, object]]:
         }
         for each in steps
     ]
+
+
+def step_lines_of(steps: tuple[Step, ...]) -> tuple[StepLine, ...]:
+    """The steps as they are shown without a run."""
+    return step_lines(lines_of(steps))
 
 
 class Drive:

@@ -63,7 +63,8 @@ class Controlled:
 
     @property
     def _environment(self) -> dict[str, str]:
-        return {**os.environ, "XDG_CONFIG_HOME": str(self._config)}
+        state = str(self.network.folder / "xdg-state")
+        return {**os.environ, "XDG_CONFIG_HOME": str(self._config), "XDG_STATE_HOME": state}
 
     # --- controllers ---
 

@@ -60,9 +60,12 @@ def test_an_upgrade_is_proposed_deposited_for_voted_on_and_scheduled(
 
         assert "there is no such proposal" in refused("val1", "deposit", "1", "5stake")
         assert "is in the past" in refused("val1", "propose", "--name", "v2", "--height", "1", *told)
+        soon = str(network.height() + 5)
+        assert "passed before its vote ends" in refused("val1", "propose", "--name", "v2", "--height", soon, *told)
         proposed = run("val1", "propose", "--name", "v2", "--height", str(height), *told)
         assert (proposed["id"], proposed["sent"]) == (1, True)
         assert network.proposal(1)["status"] == "PROPOSAL_STATUS_DEPOSIT_PERIOD"
+        assert "proposes v2 for height" in refused("val1", "propose", "--name", "v2", "--height", str(height), *told)
         assert "not open" in refused("val1", "vote", "1", "yes")
 
         run("val2", "deposit", "1", "990stake")

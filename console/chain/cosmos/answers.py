@@ -31,6 +31,7 @@ MAX_PLAN_INFO = 1 << 20
 
 _AMOUNT = re.compile(r"[0-9]{1,78}", re.ASCII)
 """An SDK Int: at most 256 bits."""
+_SPAN = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)s", re.ASCII)
 _SHARE = re.compile(r"([0-9]{1,4})(?:\.([0-9]{1,18}))?", re.ASCII)
 _YEAR_ONE_NS = -62_135_596_800 * 10**9
 
@@ -87,6 +88,9 @@ class GovRules:
     expedited: VoteRules
     min_deposit: tuple[Coin, ...]
     expedited_min_deposit: tuple[Coin, ...]
+    voting_s: float | None = None
+    """Seconds for which a vote is open; None where it is not told."""
+    expedited_voting_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +152,8 @@ def parse_gov_rules(value: object) -> GovRules:
         VoteRules(usual.quorum, faster, usual.veto) if faster else usual,
         min_deposit,
         _coins(every.get("expedited_min_deposit"), "expedited_min_deposit") or min_deposit,
+        _span_s(every.get("voting_period"), "voting_period"),
+        _span_s(every.get("expedited_voting_period"), "expedited_voting_period"),
     )
 
 
@@ -367,6 +373,16 @@ def _seconds(value: object, what: str, *, after: float = float("-inf")) -> float
     nanoseconds = time_ns(value, what)
     seconds = nanoseconds / 1e9
     return None if nanoseconds <= _YEAR_ONE_NS or seconds <= after else seconds
+
+
+def _span_s(value: object, what: str) -> float | None:
+    """Seconds of a duration as protobuf's JSON has it, `172800s`; None where it is absent."""
+    if value is None or value == "":
+        return None
+    match = _SPAN.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise wrong(what, value)
+    return float(match[1])
 
 
 def _part(top: Mapping[str, object], name: str) -> Mapping[str, object]:

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from console.chain.agreement import LAG_BLOCKS, Witnesses
 from console.chain.comet_network import CometNetwork
-from console.chain.cosmos.facts import SlowFacts, Staking, read_slow_facts, read_staking
+from console.chain.cosmos.facts import SlowFacts, Staking, proposing_of, read_slow_facts, read_staking
 from console.chain.cosmos.plans import PlanReader, PlanState, made_proposals
 from console.chain.cosmos.source import Source, WrongChain, sources_of
 from console.chain.cosmos.validators import active, outside
@@ -325,6 +325,7 @@ class CosmosChain:
             outside=() if staking is None else outside(staking, self._comet.entries),
             bonded_tokens=0 if staking is None else staking.bonded_tokens,
             application=None if slow is None else slow.application,
+            proposing=None if slow is None or slow.rules is None else proposing_of(slow.rules),
             modules=() if slow is None else slow.modules,
             told_by="" if state is None else f"{endpoint_name(state.url)} ({state.how})",
         )

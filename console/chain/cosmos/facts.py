@@ -23,7 +23,7 @@ from console.chain.cosmos.answers import (
 from console.chain.cosmos.queries import GovVersion, Page, Query
 from console.chain.cosmos.source import Source, Told
 from console.errors import ChainError, EndpointDown
-from console.model import ApplicationVersion, ModuleVersion
+from console.model import ApplicationVersion, ModuleVersion, ProposingRules
 
 PAGE = 200
 """Validators, or signing infos, asked for at once."""
@@ -50,6 +50,11 @@ class SlowFacts:
     rules: GovRules | None
     application: ApplicationVersion | None
     modules: tuple[ModuleVersion, ...]
+
+
+def proposing_of(rules: GovRules) -> ProposingRules:
+    """What the rules want of a new proposal."""
+    return ProposingRules(rules.min_deposit, rules.expedited_min_deposit, rules.voting_s, rules.expedited_voting_s)
 
 
 async def read_staking(source: Source) -> Staking:

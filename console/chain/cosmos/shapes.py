@@ -114,6 +114,14 @@ def _time(value: Wire, what: str) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}".rjust(19, "0") + f".{nanos:09d}Z"
 
 
+def _span(value: Wire, what: str) -> str:
+    parts = as_json({1: Field("seconds", _int), 2: Field("nanos", _int)}, _raw(value, what), what)
+    seconds, nanos = int(str(parts.get("seconds", 0))), int(str(parts.get("nanos", 0)))
+    if seconds < 0 or not 0 <= nanos < 1_000_000_000:
+        raise wrong(what, seconds)
+    return f"{seconds}.{nanos:09d}s" if nanos else f"{seconds}s"
+
+
 def _enum(names: Mapping[int, str]) -> Written:
     return lambda value, what: names.get(_varint(value, what), str(value))
 
@@ -254,9 +262,11 @@ GOV_PARAMS: Mapping[str, Shape] = {
             _message(
                 {
                     1: Field("min_deposit", _message(_COIN), repeated=True),
+                    3: Field("voting_period", _span),
                     4: Field("quorum", _text),
                     5: Field("threshold", _text),
                     6: Field("veto_threshold", _text),
+                    10: Field("expedited_voting_period", _span),
                     11: Field("expedited_threshold", _text),
                     12: Field("expedited_min_deposit", _message(_COIN), repeated=True),
                 }

@@ -27,6 +27,9 @@ def register(verbs: Verbs, shared: argparse.ArgumentParser, verb: Callable[[str]
     what.add_argument("--list", action="store_true", help="list procedures and runs")
     what.add_argument("--show", metavar="WHAT", help="show a run, or a procedure with its steps")
     what.add_argument("--watch", metavar="RUN", help="follow a run that somebody else drives, without touching it")
+    what.add_argument(
+        "--timeline", action="store_true", help="what of the upgrade is done, due now or late, T-7d to T+1h"
+    )
     what.add_argument("--give-up", metavar="RUN", help="end a run that nobody will go on with; needs --reason")
     run.add_argument("--reason", metavar="TEXT", default="", help="why the run is given up")
     run.add_argument("--by", metavar="NAME", help="who runs it and answers (default: this user)")
@@ -51,11 +54,11 @@ def register(verbs: Verbs, shared: argparse.ArgumentParser, verb: Callable[[str]
 
 def problem(arguments: argparse.Namespace) -> str:
     """What is wrong with the arguments together, one sentence; empty for nothing."""
-    alone = arguments.list or arguments.show or arguments.watch or arguments.give_up
+    alone = arguments.list or arguments.timeline or arguments.show or arguments.watch or arguments.give_up
     if alone and arguments.procedure is not None and not arguments.list:
         return "PROCEDURE is for running one: leave it out here"
     if not alone and arguments.resume is None and arguments.procedure is None:
-        return "say which PROCEDURE, or --list, --show, --watch, --resume or --give-up"
+        return "say which PROCEDURE, or --list, --show, --timeline, --watch, --resume or --give-up"
     if arguments.given and (alone or arguments.resume is not None):
         return f"unrecognized arguments: {' '.join(arguments.given)} (a run has the parameters that it began with)"
     if arguments.reason and arguments.give_up is None:

@@ -8,7 +8,7 @@ import time
 
 from console.cli.printing import print_json
 from console.cli.procedures.person import event_document, finding_lines
-from console.model import ProcedureRun
+from console.model import Coordination, ProcedureRun
 from console.procedures.desk import Desk
 from console.procedures.engine import RunEvent
 from console.procedures.page import steps_without_run
@@ -100,6 +100,15 @@ def print_procedure(procedure: Procedure, *, as_json: bool) -> None:
     for step in steps:
         print(f"{step.kind.value:<12} {step.id}: {step.title}" + (" (optional)" if step.optional else ""))
         print(textwrap.fill(step.says, 80, initial_indent=" " * 13, subsequent_indent=" " * 13))
+
+
+def timeline_text(told: Coordination) -> str:
+    """The timeline, an entry a line."""
+    lines = [f"{told.upgrade}: {told.sentence}" if told.upgrade else told.sentence]
+    for each in told.entries:
+        at = "" if each.at is None else time.strftime("%m-%d %H:%M", time.localtime(each.at))
+        lines.append(f"  {each.offset:<8} {at:<12} {each.due.value:<8} {each.title}: {each.words}")
+    return "\n".join(lines)
 
 
 class Follower:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
+import time
 from collections.abc import Awaitable, Callable
 
 from console.cli.printing import complain, print_json
 from console.cli.procedures.person import CommandLine, Given
-from console.cli.procedures.printing import listing, print_procedure, print_run, runs_document
-from console.cli.sources import load_target, procedure_desk
+from console.cli.procedures.printing import listing, print_procedure, print_run, runs_document, timeline_text
+from console.cli.sources import Target, load_target, observing, procedure_desk
 from console.errors import InputError, SettingsError
-from console.model import Outcome, Progress, RunState
+from console.model import Outcome, Progress, RunState, coordination_of
+from console.model.coordination import coordination_document
 from console.procedures.desk import Desk
 from console.procedures.run_record import write_record
 from console.this_user import this_user
@@ -42,6 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
 async def _run(arguments: argparse.Namespace) -> int:
     from console.chain.signing import PlainTerminal
 
+    if arguments.timeline:
+        return await _timeline(load_target(arguments), as_json=arguments.json)
     desk = procedure_desk(load_target(arguments), PlainTerminal())
     if arguments.list:
         print_json(runs_document(desk)) if arguments.json else print(listing(desk))
@@ -166,6 +170,15 @@ def _show(desk: Desk, arguments: argparse.Namespace) -> int:
     if reading.problem:
         complain(reading.problem)
     return 1 if reading.problem else 0
+
+
+async def _timeline(target: Target, *, as_json: bool) -> int:
+    """Print what is due; 1 when neither chain nor controller tells anything."""
+    async with observing(target) as (_, observer):
+        snapshot = await observer.snapshot()
+    told = coordination_of(snapshot, time.time())
+    print_json(coordination_document(told)) if as_json else print(timeline_text(told))
+    return 1 if snapshot.chain is None else 0
 
 
 async def _watch(desk: Desk, arguments: argparse.Namespace) -> int:

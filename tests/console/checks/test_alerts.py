@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import shutil
+import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +17,7 @@ from console.checks.alerts import alerts_loaded, judged, loaded_rules, targets_u
 from console.errors import BadAnswer
 from console.model import Outcome
 from console.monitoring.rules import alerts
+from console.monitoring.written import RULES_FILE, SCRAPE_FILE, rules_text, scrape_text
 from tests.console.chain.servers import http
 
 pytestmark = pytest.mark.anyio
@@ -108,3 +113,33 @@ async def test_it_is_asked_over_http_and_silence_is_a_failure() -> None:
     gone = await alerts_loaded(url)
     assert (gone.outcome, "does not answer" in gone.sentence) == (Outcome.FAIL, True)
     assert (await alerts_loaded("")).outcome is Outcome.SKIP
+
+
+@pytest.mark.peer
+async def test_a_real_prometheus_tells_our_rules_as_we_read_them(tmp_path: Path) -> None:
+    if shutil.which("prometheus") is None:
+        pytest.skip("prometheus is not here: it is in Debian's package of that name")
+    (tmp_path / RULES_FILE).write_text(rules_text(), "utf-8")
+    (tmp_path / SCRAPE_FILE).write_text(scrape_text([]), "utf-8")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = await asyncio.create_subprocess_exec(
+        "prometheus",
+        f"--config.file={tmp_path / SCRAPE_FILE}",
+        f"--storage.tsdb.path={tmp_path / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(60):
+            while (found := await alerts_loaded(f"http://127.0.0.1:{port}")).outcome is Outcome.FAIL:
+                await asyncio.sleep(0.1)
+    finally:
+        process.kill()
+        await process.wait()
+    assert (found.outcome, f"all {len(alerts())} rules are loaded and evaluated" in found.sentence) == (
+        Outcome.PASS,
+        True,
+    )

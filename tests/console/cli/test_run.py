@@ -118,3 +118,11 @@ def test_a_chain_that_is_down_fails_the_look_and_says_what_to_do(cli: Run) -> No
     assert outcome.code == 1
     assert "FAIL  look.chain: no RPC endpoint of network testnet answers" in outcome.out
     assert "> see to the network's endpoints, then go on" in outcome.out
+
+
+def test_the_timeline_says_why_there_is_none(cli: Run) -> None:
+    write_settings("http://127.0.0.1:1", "http://127.0.0.1:1")
+    text = cli("run", "--timeline")
+    assert (text.code, "no RPC endpoint of network testnet answers" in text.out) == (1, True)
+    document = json.loads(cli("run", "--timeline", "--json").out)
+    assert (document["entries"], document["target_height"]) == ([], None)

@@ -14,7 +14,7 @@ import pytest
 
 from console.chain import cosmos_delivery
 from console.errors import BadAnswer, ChainError, ConsoleError, DaemonError, EndpointDown, InputError, SettingsError
-from console.model import AuditKind, ProposalStatus, plan_without_votes
+from console.model import Agreement, AgreementState, AuditKind, ChainView, ProposalStatus, plan_without_votes
 from console.operations.audit import AuditTrail
 from console.operations.chain_daemon import DaemonMessages, export_message
 from console.operations.chain_messages import (
@@ -25,6 +25,7 @@ from console.operations.chain_messages import (
 )
 from console.settings import NetworkSettings, parse_network
 from console.text import UntrustedText
+from tests import fakes
 from tests.console.chain.servers import json_rpc
 from tests.scripted_daemon import ADDRESS, AUTHORITY, CHAIN, OTHER, DaemonHome, ScriptedChain
 
@@ -141,13 +142,17 @@ async def test_a_proposal_that_is_on_the_chain_is_not_made_again(tmp_path: Path)
         status=ProposalStatus.VOTING,
     )
 
-    async def proposals() -> tuple[Any, ...]:
-        return (there,)
+    async def view() -> ChainView:
+        return fakes.chain(100, (there,), ())
+
+    async def contradicted() -> ChainView:
+        return replace(await view(), agreement=Agreement(AgreementState.DISAGREED, "a says 5 and b says 6"))
 
     async with bench(tmp_path) as on:
         proposal = document_message({"messages": []}, "Proposes.", "", ("v2", 500))
-        told = await told_by(on.messages(proposals=proposals), proposal)
+        told = await told_by(on.messages(view=view), proposal)
         assert "proposal 41 proposes v2 for height 500 already, and is voting" in str(told)
+        assert "a says 5 and b says 6; nothing was signed" in str(await told_by(on.messages(view=contradicted)))
         assert on.home.runs() == []
 
 

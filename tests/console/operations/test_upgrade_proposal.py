@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from console.errors import InputError
+from console.model import Coin, CosmosFacts, ProposingRules
 from console.node.release.manifest import Archive, Artefact, Manifest, PlatformArtefacts, manifest_bytes
 from console.operations.chain_daemon import DaemonMessages
 from console.operations.upgrade_proposal import (
     UpgradeProposal,
     check_upgrade,
     fields_of_manifest,
+    first_after_vote,
     info_of_binary,
     info_problem,
     legacy_message,
@@ -25,6 +27,9 @@ from console.operations.upgrade_proposal import (
     upgrade_of,
 )
 from console.settings import NetworkSettings, parse_network
+from console.text import UntrustedText
+from screens.propose_upgrade import deposit_facts
+from tests import chain_fakes
 from tests.console.chain.servers import json_rpc
 from tests.scripted_daemon import AUTHORITY, CHAIN, DaemonHome, ScriptedChain
 
@@ -70,6 +75,25 @@ def test_what_is_wrong_in_a_field_is_told(wrong: dict[str, str], told: str) -> N
     assert told in next(iter(problems.values()))
     with pytest.raises(InputError, match="nothing was sent"):
         upgrade_of(GOOD | wrong)
+
+
+def test_a_height_comes_after_the_vote() -> None:
+    shown = chain_fakes.shown()
+    rules = ProposingRules((), (), voting_s=3600.0, expedited_voting_s=60.0)
+    assert shown.chain is not None
+    known = replace(shown, chain=replace(shown.chain, cosmos=CosmosFacts(proposing=rules)))
+    first = first_after_vote(known, expedited=False)
+    assert first == 1234 + 3600 + 1
+    problem = check_upgrade(GOOD | {"height": str(first - 1)}, known)["height"]
+    assert f"the vote is open for 1h 00m, so about {first} is the first possible" in problem
+    assert check_upgrade(GOOD | {"height": str(first)}, known) == {}
+    assert check_upgrade(GOOD | {"height": str(1234 + 62), "expedited": "yes"}, known) == {}
+    # Where the chain does not tell, it decides.
+    assert check_upgrade(GOOD | {"height": "1300"}, shown) == {}
+    assert deposit_facts({"expedited": "no"}, shown) == ""
+    coins = (Coin(UntrustedText("uve"), 10_000_000),)
+    told = replace(shown, chain=replace(shown.chain, cosmos=CosmosFacts(proposing=replace(rules, min_deposit=coins))))
+    assert deposit_facts({"expedited": "no"}, told) == "10,000,000 uve opens the vote; with less it waits for others"
 
 
 def test_one_that_cancels_has_neither_name_nor_height() -> None:

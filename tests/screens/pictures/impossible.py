@@ -19,6 +19,7 @@ from screens.leave import QuitScreen
 from screens.logs import LogsScreen
 from screens.node_menu import NodeMenuScreen
 from screens.plan import PlanScreen
+from screens.procedures import ProceduresScreen
 from screens.proposal import ProposalScreen
 from screens.propose import ProposeScreen
 from screens.propose_upgrade import ProposeUpgradeScreen
@@ -48,6 +49,7 @@ _UNASKED = _not(_ASKS_NOBODY, State.LOADING, State.ERROR, State.DISCONNECTED)
 
 IMPOSSIBLE: dict[type[Screen[Any]], Reasons] = {
     AuditScreen: _not(_OF_FILES, State.STALE, State.HALTED, State.WAITING_FOR_QUORUM),
+    ProceduresScreen: _not(_OF_FILES, *_AGED),
     LogsScreen: {
         **_not(_OF_FILES, State.STALE, State.HALTED, State.WAITING_FOR_QUORUM),
         State.LOADING: "it shows what is read so far a tenth of a second after it opens",

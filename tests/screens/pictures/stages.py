@@ -15,10 +15,12 @@ from textual.pilot import Pilot
 from console.errors import ChainError, ConsoleError
 from console.log_store import LogStore
 from console.model import AuditReading, DiskUse, FleetNode, KnownRelease, NodeStorage, Snapshot
-from tests import fakes, node_fakes
+from console.procedures.desk import UnreadableRun
+from tests import fakes, node_fakes, procedure_fakes
 from tests import governance_fakes as votes
 from tests.fakes import FakeAudit, FakeSession
 from tests.pilot import settled, until
+from tests.procedure_fakes import FakeDesk
 from tests.screens.pictures.scene import Stage, State, nothing_yet, stage
 from tests.screens.test_hostile_tour import HostileSession, poisoned
 from tests.screens.test_validators import stances
@@ -43,6 +45,7 @@ def empty() -> FakeSession:
     made = FakeSession(fakes.idle(), log=())
     made.store = LogStore({"node": Path("/var/lib/upgrade-console/node1/run/node.log")}, made.now)
     made.audited.reading = AuditReading((), ())
+    made.desk = FakeDesk()
     made.journal = ()
     made.fleet_nodes = ()
     made.storage = NodeStorage(fakes.NOW, (), (), DiskUse(412 << 30, 1800 << 30, (), fakes.NOW))
@@ -81,6 +84,7 @@ class SilentSession(FakeSession):
             "node_processes",
             "node_storage",
             "node_timeline",
+            "procedures",
         }
     )
 
@@ -129,6 +133,8 @@ class FailingSession(FakeSession):
             fakes.audit_entries(), ("journal.db of node1 cannot be read: database disk image is malformed.",)
         )
         refused(self)
+        self.desk = FakeDesk(runs=procedure_fakes.readings())
+        self.desk.unreadable = (UnreadableRun("rolling-20251009T073000-5c1e", "its journal holds no whole line."),)
 
     def logs(self) -> LogStore:
         """The node's log is another user's."""
@@ -162,6 +168,7 @@ def hostile_session() -> FakeSession:
     """Whatever a stranger may say is hostile and long."""
     made = HostileSession(HOSTILE, fakes.partly_ready())
     made.audited.reading = poisoned(made.audited.reading, HOSTILE)
+    made.desk = FakeDesk(runs=procedure_fakes.hostile_readings(HOSTILE))
     return made
 
 

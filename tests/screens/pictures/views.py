@@ -20,6 +20,7 @@ from screens.logs import LogsScreen
 from screens.mode import ModeScreen
 from screens.node import NodeScreen
 from screens.overview import OverviewScreen
+from screens.procedures import ProceduresScreen
 from screens.proposal import ProposalScreen
 from screens.proposals import ProposalsScreen
 from screens.validators import ValidatorsScreen
@@ -87,6 +88,16 @@ _EACH: dict[type[ModeScreen], tuple[str, str, dict[State, str]]] = {
             State.ERROR: "malformed",
         },
     ),
+    ProceduresScreen: (
+        "7",
+        "4 runs",
+        {
+            State.EMPTY: "no runs yet",
+            State.LOADING: "are being read",
+            State.ERROR: "holds no whole line",
+            State.HOSTILE: "1 run",
+        },
+    ),
     FleetScreen: (
         "8",
         "12 nodes",
@@ -113,6 +124,9 @@ def _overview(
 ) -> Scene:
     return Scene(OverviewScreen, state, stage(partial(FakeSession, shown)), words, name=name, sizes=sizes)
 
+
+_TIMELINE = stage(partial(session, fakes.go()))
+TIMELINE = [Scene(ProceduresScreen, State.USUAL, _TIMELINE, "T-24h", keys("7", "t"), name="timeline")]
 
 OVERVIEWS = [
     _overview("no_go", fakes.partly_ready(), "NO-GO", sizes=(*BOTH, LARGE)),
@@ -243,4 +257,4 @@ TRAVELS = [
     ),
 ]
 
-SCENES = (*IN_EVERY_STATE, *OVERVIEWS, *THEMES, *LISTS, *OPENED, *NODES, *TRAVELS)
+SCENES = (*TIMELINE, *IN_EVERY_STATE, *OVERVIEWS, *THEMES, *LISTS, *OPENED, *NODES, *TRAVELS)

@@ -109,6 +109,12 @@ def test_rules_of_every_sdk() -> None:
     assert newer.usual == older.usual == older.expedited
     assert newer.expedited.threshold == 667 * 10**15
     assert older.min_deposit[0].amount == 5
+    timed = parse_gov_rules(
+        {"params": {**rules, "voting_period": "172800s", "expedited_voting_period": "1.500000000s"}}
+    )
+    assert (timed.voting_s, timed.expedited_voting_s, older.voting_s) == (172_800.0, 1.5, None)
+    with pytest.raises(BadAnswer, match="voting_period"):
+        parse_gov_rules({"params": {**rules, "voting_period": "soon"}})
 
 
 def test_validators_and_what_they_missed() -> None:
