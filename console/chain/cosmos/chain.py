@@ -23,7 +23,7 @@ from console.chain.rest import Rest
 from console.chain.rpc import JsonRpc, endpoint_name
 from console.chain.xupgrade import UpgradePlan
 from console.errors import ChainError, EndpointDown
-from console.model import ChainView, CosmosFacts, Proposal
+from console.model import ChainView, CosmosFacts, Proposal, ProposalStatus
 from console.settings import NetworkSettings
 from console.text import duration, untrusted
 
@@ -294,7 +294,9 @@ class CosmosChain:
 
     def _crossing(self) -> bool:
         height = self._height()
-        return any(plan.height == height for plan in self._seen)
+        return any(
+            each.status is ProposalStatus.SCHEDULED and each.target_height == height for each in self._proposals()
+        )
 
     def _view(self) -> ChainView:
         state, comet, staking = self._state, self._comet, self._staking.value
