@@ -346,6 +346,7 @@ NODE_ACTIONS: tuple[Action, ...] = (
     _of_node(NodeVerb.ROLLBACK, "b", "Roll back", "Back to the old binary, where that is still possible; ends PARKED."),
     _of_node(NodeVerb.RESTORE, "o", "Restore", "Put the data of the rollback point that is chosen in the table back."),
     _of_node(NodeVerb.RESYNC, "g", "Resync", "Bring a node that missed its halt back to before it."),
+    _of_node(NodeVerb.RESYNC_FROM_GENESIS, "G", "Replay", "Set the data aside, and execute every block anew."),
     _of_node(NodeVerb.PAUSE, "h", "Pause", "Pause every automatic step; what is armed halts all the same."),
     _of_node(NodeVerb.RESUME, "u", "Resume", "Let automation go on."),
     _of_node(NodeVerb.RESUME_WITHOUT_POINT, "i", "No point", "Cross without a rollback point."),

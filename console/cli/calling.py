@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from console.cli.printing import complain, print_json
 from console.cli.sources import Target, explained, load_target
-from console.errors import EndpointDown
+from console.errors import EndpointDown, InputError
 from console.model import CallOutcome, CallReview, Proposal, RegistryCall
 from console.ports.keys import KeyReference
+from console.settings import NetworkSettings
 
 if TYPE_CHECKING:
     from console.chain.governance import GovernanceReader
@@ -69,6 +70,7 @@ async def calling(target: Target, key: Path | None = None) -> AsyncIterator[tupl
     from console.operations.registry_call import RegistryCalls
 
     network, node = target.network, target.node
+    require_registry(network)
     urls = (*(() if node is None else (node.ethereum_rpc,)), *network.ethereum_rpc)
     # One answer holds a whole proposal, and nothing is drawn meanwhile.
     reader = GovernanceReader(network, urls, JsonRpc(deadline_s=REQUEST_DEADLINE_S, tokens=network.tokens))
@@ -81,6 +83,16 @@ async def calling(target: Target, key: Path | None = None) -> AsyncIterator[tupl
     finally:
         await reader.close()
         await calls.close()
+
+
+def require_registry(network: NetworkSettings) -> None:
+    """Refuse what only a registry has, on a chain that governs itself. Raises InputError."""
+    if network.kind == "cosmos" and not network.registry:
+        raise InputError(
+            f"network {network.name} is a Cosmos chain and has no registry: its own governance decides and schedules",
+            safe="nothing was sent",
+            next_step="propose, deposit, vote and cancel are what its proposals have",
+        )
 
 
 def standing(proposal: Proposal) -> str:

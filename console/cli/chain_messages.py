@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -167,6 +168,7 @@ def _document(review: MessageReview, outcome: CallOutcome | None, path: Path | N
         "fee": review.fee,
         "gas": review.gas,
         "memo": review.memo or None,
+        "document": json.loads(review.message.document) if review.message.document else None,
         "warnings": list(review.warnings),
         "sent": outcome is not None,
         "exported": None if path is None else str(path),

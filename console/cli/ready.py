@@ -6,6 +6,7 @@ import argparse
 import asyncio
 
 from console.addresses import prefix_of
+from console.cli.calling import require_registry
 from console.cli.printing import print_json
 from console.cli.sources import explained
 from console.errors import EndpointDown, InputError
@@ -25,6 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         return signed.run_ready(arguments)
     network = load_network(arguments.network, arguments.dir)
+    require_registry(network)
     node = chosen_node(network, arguments.node, arguments.validator_address)
     proposal = asyncio.run(_ready(network, node, arguments.proposal))
     from console.addresses import checksummed

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from console import strict_json
 from console.errors import ConsoleError, InputError
 from console.model import ChainMessage, DaemonRole, Snapshot, outside
 from console.operations.chain_messages import coins_of, document_message
@@ -76,7 +77,7 @@ def check_upgrade(fields: Mapping[str, str], snapshot: Snapshot | None) -> dict[
         "height": ""
         if cancels
         else _height_problem(typed["height"], typed["name"], snapshot, expedited=fields.get("expedited") == "yes"),
-        "info": "" if cancels else info_problem(typed["info"]),
+        "info": "" if cancels else info_problem(compact(typed["info"])),
         "title": _text_problem("title", typed["title"], MAX_TITLE),
         "summary": _text_problem("summary", typed["summary"], MAX_SUMMARY),
         "deposit": _deposit_problem(typed["deposit"]),
@@ -93,7 +94,7 @@ def upgrade_of(fields: Mapping[str, str], snapshot: Snapshot | None = None) -> U
     return UpgradeProposal(
         name="" if cancels else fields["name"].strip(),
         height=0 if cancels else int(fields["height"]),
-        info="" if cancels else fields.get("info", "").strip(),
+        info="" if cancels else compact(fields.get("info", "").strip()),
         title=fields["title"].strip(),
         summary=fields["summary"].strip(),
         deposit=coins_of(fields["deposit"], "the deposit"),
@@ -259,6 +260,16 @@ async def manifest_file_fields(network: NetworkSettings, path: Path) -> dict[str
     except InputError:
         # A wrapper's name is not the program's.
         return fields_of_manifest(network, content)
+
+
+def compact(info: str) -> str:
+    """A plan's info as it is written on the chain: JSON without the line breaks of a file, anything else as it is."""
+    if not info.startswith("{"):
+        return info
+    try:
+        return json.dumps(strict_json.loads(info.encode()), separators=(",", ":"), ensure_ascii=False)
+    except strict_json.NotStrictJson:
+        return info
 
 
 def info_problem(info: str) -> str:

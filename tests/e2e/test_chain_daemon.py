@@ -51,7 +51,7 @@ def test_an_upgrade_is_proposed_deposited_for_voted_on_and_scheduled(
         assert main(["--network", moniker, *arguments]) == 1
         return capsys.readouterr().err
 
-    with cosmos_network(tmp_path / "net", periods=Periods(voting_s=20.0, expedited_s=15.0)) as network:
+    with cosmos_network(tmp_path / "net", periods=Periods(voting_s=16.0, expedited_s=12.0)) as network:
         path = tmp_path / "config" / "upgrade-console" / "config.toml"
         path.parent.mkdir(parents=True)
         path.write_text("".join(settings_of(network, moniker) for moniker in network.validators), "utf-8")

@@ -94,6 +94,14 @@ async def test_what_is_another_kind_of_network_s_is_refused(tmp_path: Path, cli_
         (await cli_beside(*on_subnet, "deposit", "1", "1stake")).refused_with("subnet is an IPC network")
         (await cli_beside(*on_virt, "vote", "1", "yes", "--key", "k")).refused_with("the daemon's keyring signs")
         (await cli_beside(*on_virt, "vote", "1", "yes", "--sign-only")).refused_with("a registry's")
+        for verb in (
+            ("finalize", "3"),
+            ("execute", "3"),
+            ("expire", "3"),
+            ("registry", "show"),
+            ("ready", "--proposal", "3"),
+        ):
+            (await cli_beside(*on_virt, *verb)).refused_with("virt is a Cosmos chain and has no registry")
         # No key is set for a provider, and none was named.
         (await cli_beside(*on_virt, "provider", "set-status", "ACTIVE")).refused_with("no key for the provider")
 

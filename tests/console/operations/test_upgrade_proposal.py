@@ -147,6 +147,8 @@ def test_an_info_is_one_that_every_node_can_use() -> None:
     info = info_of_binary("https://x.example/d?v=2", f"sha256:{SUM.upper()}")
     assert json.loads(info) == {"binaries": {"any": f"https://x.example/d?v=2&checksum=sha256:{SUM}"}}
     assert info_problem(info) == info_problem("words for people") == ""
+    # As in a file for people.
+    assert upgrade_of(GOOD | {"info": json.dumps(json.loads(info), indent=2)}).info == info
     with pytest.raises(InputError, match="64 hex digits"):
         info_of_binary("https://x.example/d", "abc")
     with pytest.raises(InputError, match="only https, http and ipfs"):
