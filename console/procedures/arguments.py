@@ -1,10 +1,18 @@
-"""Parameters that several procedures have: what is accepted, and in which words it is refused."""
+"""What several procedures have in common: parameters, and actions that can be done twice."""
 
 from __future__ import annotations
 
+from console.model import Finding
+from console.model.procedure import failed
+from console.procedures.step import StepContext
 from console.text import untrusted
 
 _MOST = 500
+
+
+async def again(_context: StepContext) -> Finding:
+    """Looks for nothing: of an action that sees by itself what is done, and may simply be done once more."""
+    return failed("it is done once more, which changes nothing that is done already", go_on="go on")
 
 
 def filled(text: str) -> str:

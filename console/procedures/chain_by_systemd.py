@@ -8,7 +8,7 @@ from pathlib import Path
 from console.errors import InputError, NodeError
 from console.files import sha256_of
 from console.model import Finding, StepKind
-from console.model.procedure import failed, passed, warned
+from console.model.procedure import failed, passed, skipped, warned
 from console.operations.halt_evidence import HaltLook, look_at_halt
 from console.operations.kept_backups import backups_folder
 from console.operations.node_alone import controller_holds
@@ -75,6 +75,8 @@ async def _look(context: StepContext) -> Finding:
 
 async def _room(context: StepContext) -> Finding:
     binary = _binary(context)
+    if not context.remembered("program"):
+        return skipped("the new program is not here: nothing was downloaded in this run")
     size = Path(context.remembered("program")).stat().st_size
     await asyncio.to_thread(check_room, binary, size)
     folder = backups_folder(context.network, "chain")

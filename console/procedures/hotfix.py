@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from console.checks.notices import announce
+from console.errors import NodeError
 from console.files import write_durably
 from console.model import Finding, NodeCommand, NodeState, NodeVerb, Outcome, StepKind
 from console.model.hotfix import (
@@ -20,12 +23,17 @@ from console.model.hotfix import (
     why_not_without_governance,
 )
 from console.model.procedure import failed, passed, warned
+from console.monitoring.rules import Severity as Weight
 from console.node.cosmovisor.names import plan_folder
+from console.node.shape import shape_of
+from console.notify.announcing import Announcement, Occasion
+from console.notify.message import MAX_BODY, MAX_SUBJECT, Message, cut
+from console.notify_settings import load_notify
 from console.operations.fetched_executable import checksum_given, fetch_executable
 from console.operations.filled_template import bullets, fill, one_line, template_text
 from console.operations.node_command import perform
 from console.operations.node_stage import stage_upgrade
-from console.procedures.arguments import filled, yes_or_no
+from console.procedures.arguments import again, filled, yes_or_no
 from console.procedures.here import network_name, node_of
 from console.procedures.moments import accepted_moment, moment_of, shown_moment
 from console.procedures.spared_power import spared
@@ -185,7 +193,7 @@ async def _write_announcement(context: StepContext) -> Finding:
         "checksum": given["checksum"],
         "source": given["source"],
         "source_2": given["source-2"],
-        "program": node.daemon,
+        "program": " ".join((node.daemon, *shape_of(node).version_command())),
         "stop": given["stop"] or f"upgrade-console node stop --network {context.network.name}",
         "start": given["start"] or f"upgrade-console node start --network {context.network.name}",
         "identified": given["identified"],
@@ -200,17 +208,53 @@ async def _write_announcement(context: StepContext) -> Finding:
         await asyncio.to_thread(write_durably, path, text.encode())
     except OSError as error:
         return failed(f"cannot write {path}: {error.strerror}", go_on="free disk space, and go on")
-    return passed(f"the announcement is in {path}", *(line for line in text.splitlines() if line.strip()))
+    return passed(f"the announcement is in {path}", f"sha256 {hashlib.sha256(text.encode()).hexdigest()}")
+
+
+async def _drafted(context: StepContext) -> str:
+    """The announcement as it was filled in. Raises NodeError."""
+    path = context.folder / ANNOUNCEMENT
+    try:
+        return await asyncio.to_thread(path.read_text, "utf-8")
+    except (OSError, ValueError) as error:
+        raise NodeError(
+            f"{path} cannot be read: {error}", safe="nothing was sent", next_step="fill the announcement in again"
+        ) from error
+
+
+async def _announcement_there(context: StepContext) -> Finding:
+    text = await _drafted(context)
+    return passed(f"the announcement is in {context.folder / ANNOUNCEMENT}", f"{len(text)} characters")
 
 
 async def _show_announcement(context: StepContext) -> Finding:
-    path = context.folder / ANNOUNCEMENT
-    try:
-        text = await asyncio.to_thread(path.read_text, "utf-8")
-    except OSError as error:
-        return failed(f"{path} cannot be read: {error.strerror}", go_on="write it again")
+    text = await _drafted(context)
     how = RESPONSES[Severity(context.arguments["severity"])].coordination
-    return passed(f"to be sent by {how}: {path}", *(line for line in text.splitlines() if line.strip()))
+    return passed(f"to be sent by {how}", *(line for line in text.splitlines() if line.strip()))
+
+
+async def _send(context: StepContext) -> Finding:
+    text = await _drafted(context)
+    subject, _, body = text.partition("\n")
+    weight = Weight.WARNING if context.arguments["severity"] == Severity.MEDIUM else Weight.CRITICAL
+    message = Message(weight, subject.removeprefix("Subject: ")[:MAX_SUBJECT], cut(body.strip(), MAX_BODY))
+    # Known before it goes out: a second message is worse than one that a person has to send again.
+    context.remember("announcing", shown_moment(context.now()))
+    finding = await announce(load_notify(), context.network.name, Announcement(Occasion.START, message))
+    if finding.outcome is not Outcome.FAIL:
+        context.remember("announced", shown_moment(context.now()))
+    return finding
+
+
+async def _sent(context: StepContext) -> Finding:
+    if at := context.remembered("announced"):
+        return passed(f"the announcement went out at {at}")
+    if at := context.remembered("announcing"):
+        return warned(
+            f"the announcement was going out at {at}, when this run was left",
+            go_on="look whether it arrived, and send the text yourself where it did not",
+        )
+    return failed("the announcement has not gone out", go_on="send it")
 
 
 # --- the node ---
@@ -251,7 +295,7 @@ async def _verify(context: StepContext) -> Finding:
             f"running executable: sha256 {status.exe_sha256}",
         )
         if status.state in _BROKEN or status.alarm:
-            return failed(f"the node is {status.state}: {status.alarm or status.note}", *evidence, go_on=_back(context))
+            return failed(f"the node is {status.state}: {status.note or status.alarm}", *evidence, go_on=_back(context))
         runs = status.pid is not None and status.exe_sha256 == wanted
         if runs and status.height is not None:
             first = status.height if first is None else first
@@ -320,6 +364,7 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             "Downloads from the URL that was given, compares the bytes with the checksum that both places say, takes"
             " the program out of its archive and lets it say its version. Nothing is stopped.",
             _download,
+            done=again,
             undo="the run's folder can be removed",
             deadline_s=3600.0,
         ),
@@ -348,15 +393,33 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             "Fills the emergency template; every placeholder needs its value. The issue is described without details"
             " that would help an attacker.",
             _write_announcement,
+            done=_announcement_there,
             undo="nothing was sent",
+        ),
+        Step(
+            "hotfix.read",
+            StepKind.CONFIRMATION,
+            "Read the announcement",
+            "Shown whole. Nothing is sent yet.",
+            _show_announcement,
+            ask="Is the text right, and may it go out?",
+        ),
+        Step(
+            "hotfix.send",
+            StepKind.ACTION,
+            "Send the announcement",
+            "Exactly the text that was read, to the services of `[notify]` that are for this network.",
+            _send,
+            done=_sent,
+            undo="a message that went out cannot be taken back; send a correction",
+            deadline_s=90.0,
         ),
         Step(
             "hotfix.announced",
             StepKind.CONFIRMATION,
-            "Send the announcement",
-            "Shows it once more; a person sends it, and says so.",
-            _show_announcement,
-            ask="Was this announcement sent to all validators and node operators?",
+            "Reach everybody",
+            "No service reaches all of them: the call or the chat that the severity asks for is a person's.",
+            ask="Has the announcement reached all validators and node operators, by call or chat as well?",
         ),
         Step(
             "hotfix.power",

@@ -25,6 +25,7 @@ from console.operations.model_file import (
 from console.operations.model_halt import forget_model_halt, plan_model_halt, planned
 from console.operations.replaced_file import keep_files, read_kept, replace_file
 from console.operations.toml_key import KeyEdit, plan_key
+from console.procedures.arguments import again
 from console.procedures.here import network_name, node_of
 from console.procedures.spared_power import spared
 from console.procedures.step import Parameter, Procedure, Step, StepContext
@@ -160,7 +161,10 @@ async def _load(context: StepContext) -> Finding:
             "no load_command is set: whether the model loads is not known",
             go_on="set it in [networks.NAME.model], or be sure by other means",
         )
-    end = await load_model(settings, model_path(settings, context.remembered("version")))
+    path = model_path(settings, context.remembered("version"))
+    if not path.exists():
+        return skipped(f"{path} is not here: nothing was downloaded in this run")
+    end = await load_model(settings, path)
     network = "without a network" if end.alone else "with the network, which could not be taken away here"
     return passed(
         f"the model loads, in {end.seconds:.1f} s",
@@ -516,6 +520,7 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             "Take the hook away",
             "The controller's setting is again what it was.",
             _unhook,
+            done=again,
             undo="nothing has to be undone",
         ),
         Step(

@@ -13,7 +13,7 @@ from console.operations.kept_backups import backups_folder
 from console.operations.model_file import model_of
 from console.operations.replaced_file import Kept, all_kept, keep_files, read_kept
 from console.operations.toml_key import KeyEdit, plan_key, value_of
-from console.procedures.arguments import filled
+from console.procedures.arguments import again, filled
 from console.procedures.here import network_name
 from console.procedures.model import follows, restart, restarted, write_edit
 from console.procedures.spared_power import spared
@@ -150,6 +150,7 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             "Keep the configuration of now",
             "A rollback can be a mistake too.",
             _keep_present,
+            done=again,
             undo="nothing has to be undone",
         ),
         Step(

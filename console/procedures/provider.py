@@ -22,7 +22,7 @@ from console.operations.provider_daemon import (
 from console.operations.replaced_file import check_room, keep_files, read_kept, replace_file
 from console.operations.service import service_of
 from console.procedures import provider_steps as shared
-from console.procedures.arguments import filled
+from console.procedures.arguments import again, filled
 from console.procedures.provider_status import pause_steps, resume_steps
 from console.procedures.step import Parameter, Procedure, Step, StepContext, StepWork
 
@@ -68,6 +68,8 @@ async def _download(context: StepContext) -> Finding:
 
 async def _room(context: StepContext) -> Finding:
     found = local_provider_of(context.network)
+    if not context.remembered("program"):
+        return skipped("the new daemon is not here: nothing was downloaded in this run")
     size = Path(context.remembered("program")).stat().st_size
     await asyncio.to_thread(check_room, found.binary, size)
     folder = backups_folder(context.network, "provider")
@@ -87,6 +89,8 @@ async def _migrated(context: StepContext) -> MigratedConfig | None:
 
 
 async def _preview(context: StepContext) -> Finding:
+    if not context.remembered("program"):
+        return skipped("the new daemon is not here: nothing was downloaded in this run")
     migrated = await _migrated(context)
     if migrated is None:
         return skipped("no migrate_command is set: the configuration stays as it is")
@@ -227,6 +231,7 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             "Downloads it, compares its bytes with the checksum, takes it out of its archive and lets it say its"
             " version. It comes before the pause, so that no operation waits for a download.",
             _download,
+            done=again,
             undo="the run's folder can be removed",
             deadline_s=3600.0,
         ),
@@ -298,6 +303,7 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             "The copy that the new daemon migrated takes the file's place in one step, unless somebody changed the"
             " file since.",
             _migrate,
+            done=again,
             undo=_WAY_BACK,
         ),
         _after_stop(

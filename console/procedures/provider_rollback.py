@@ -13,7 +13,7 @@ from console.operations.kept_backups import backups_folder
 from console.operations.provider_daemon import BINARY, CONFIG, ask, local_provider_of
 from console.operations.replaced_file import Kept, all_kept, keep_files, put_back, read_kept
 from console.procedures import provider_steps as shared
-from console.procedures.arguments import filled
+from console.procedures.arguments import again, filled
 from console.procedures.provider_status import pause_steps, resume_steps
 from console.procedures.step import Parameter, Procedure, Step, StepContext
 from console.text import untrusted
@@ -140,6 +140,7 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             "Keep what is in place",
             "Program and configuration of now are kept as well, to look into what failed.",
             _keep_present,
+            done=again,
             undo="nothing has to be undone",
         ),
         Step(
@@ -148,6 +149,7 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             "Put the program back",
             "The kept copy takes its place in one step, with its rights.",
             _program,
+            done=again,
             undo=f"what was in place is kept; {_AGAIN}",
         ),
         Step(
@@ -156,6 +158,7 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             "Put the configuration back",
             "The old program gets the configuration that it had.",
             _config,
+            done=again,
             undo=f"what was in place is kept; {_AGAIN}",
         ),
         Step(

@@ -9,6 +9,7 @@ from console.model import ChainMessage, Finding, MessageReview, Outcome, StepKin
 from console.model.procedure import failed, passed
 from console.operations.chain_daemon import DaemonMessages
 from console.operations.chain_messages import provider_status_message
+from console.procedures.arguments import again
 from console.procedures.provider_steps import healthy_now
 from console.procedures.step import Step, StepContext
 
@@ -85,6 +86,8 @@ def pause_steps() -> tuple[Step, ...]:
             "Pause the provider on the chain",
             "Tells the chain that this provider takes no new work, and waits for the block.",
             _pause,
+            # What was sent and not seen in a block is settled before anything is signed anew.
+            done=again,
             undo="`upgrade-console provider set-status ACTIVE`",
             ask="Pause the provider with the transaction that was shown?",
             optional=True,
@@ -102,6 +105,7 @@ def resume_steps() -> tuple[Step, ...]:
             "Resume operations on the chain",
             "Looks at the daemon's health once more; only then the chain is told that this provider takes work again.",
             _resume,
+            done=again,
             undo="`upgrade-console provider set-status PAUSED --reason …`",
             ask="Resume the provider's operations?",
             optional=True,
