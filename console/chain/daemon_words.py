@@ -55,7 +55,8 @@ _KNOWN = (
         "send it enough for fee and deposit first",
     ),
     _known(
-        r"\.info: key not found|is not a valid name or address|key not found|no such key|could not find key|not found in the keyring|"
+        r"\.info: key not found|is not a valid name or address|"
+        r"key not found|no such key|could not find key|not found in the keyring|"
         r"failed to convert address field to address",
         "the keyring has no such key",
         "look at `keys list` of the daemon, and at `from`, `home` and `keyring_dir` in the settings",
