@@ -278,7 +278,8 @@ SETTINGS: tuple[Setting, ...] = (
         "skip_upgrade_heights",
         kinds.HEIGHTS,
         _ONCE,
-        "Heights whose upgrade is not done on a Cosmos chain, as the node's own `--unsafe-skip-upgrades`.",
+        "Heights whose upgrade is not done on a Cosmos chain, as the node's own `--unsafe-skip-upgrades`; also how a"
+        " network goes back at its halt (docs/cosmos.md).",
     ),
     Setting(
         "backup_enabled",

@@ -154,6 +154,11 @@ def says_needed(log: bytes, name: str, height: int) -> bool:
     return any(line.height == height and same_name(str(line.name), name) for line in log_signs(log).needed)
 
 
+def skip_words(height: int) -> str:
+    """How a node goes back with a network that skips an upgrade, as more than 2/3 of its power have to."""
+    return f"`upgrade-console node config set skip_upgrade_heights={height}`, then `node start`"
+
+
 def too_early(log: bytes, name: str) -> bool:
     """Whether a new binary refused to run because the chain has not come to its upgrade (facts/cosmos.md §4.3)."""
     return any(same_name(str(found), name) for found in log_signs(log).too_early)

@@ -111,6 +111,7 @@ class Controller:
             settle_data=self._settle_data,
             extra_environment=lambda: settings().environment,
             grace_s=lambda: settings().shutdown_grace_s,
+            skip_heights=lambda: settings().skip_upgrade_heights,
         )
         self._readings = Readings(
             settings,
@@ -152,6 +153,7 @@ class Controller:
             lambda attempt, consensus: after.failed_start(attempt, runs, consensus),
             held_back=rollout.holds_crossing,
             next_halt=lambda attempt: self._armer.for_new_binary(attempt, self._readings.plans),
+            skips=lambda height: self._halts.skips(height),
         )
         self._halts = halts = HaltWatch(settings, journal, parts.chain_halts, runs, generations)
         self._keeper = Keeper(settings, journal, book, runs, generations, self._armer, faults, halts)

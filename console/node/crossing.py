@@ -40,6 +40,8 @@ _LED_BACK = frozenset(
 )
 """Where a verdict ABORT that is learned late still leads back."""
 
+_NO_WAY_BACK = frozenset({Crossing.COMMITTED, Crossing.RESUMED_OLD, Crossing.MISSED_HALT})
+
 PreUpgrade = Callable[[Attempt, Generation], Awaitable[None]]
 """Runs the new binary's pre-upgrade before the switch; raises NodeError when it fails."""
 
@@ -64,6 +66,7 @@ class Crosser:
         held_back: Why the new binary is not to run yet; empty when nothing speaks against it.
         clock: Monotonic seconds.
         next_halt: H that the new binary is armed for, 0 for none: the network may be past the next upgrade too.
+        skips: Whether the operator wants no upgrade at a height, on a chain that stops its nodes by itself.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class Crosser:
         held_back: Callable[[Attempt], str] = lambda attempt: "",
         clock: Callable[[], float] = time.monotonic,
         next_halt: Callable[[Attempt], int] = lambda attempt: 0,
+        skips: Callable[[int], bool] = lambda height: False,
     ) -> None:
         self._settings = settings
         self._book = book
@@ -93,6 +97,7 @@ class Crosser:
         self._shape = shape
         self._failed_start = failed_start
         self._next_halt = next_halt
+        self._skips = skips
         self._held_back = held_back
         self._clock = clock
         self._not_before = 0.0
@@ -112,8 +117,11 @@ class Crosser:
             NodeError: A step failed; the attempt is where it was.
         """
         while True:
-            attempt = self._book.open
+            attempt = self._book.attempt
             if attempt is None or attempt.crossing is Crossing.NONE:
+                return
+            attempt = self._heed_skip(attempt)
+            if attempt.crossing.ended:
                 return
             if self._runs.unjudged is not None:
                 # How the run ended decides first what follows.
@@ -133,6 +141,18 @@ class Crosser:
                 raise
             if self._book.attempt is None or self._book.attempt.crossing is attempt.crossing:
                 return
+
+    def _heed_skip(self, attempt: Attempt) -> Attempt:
+        """The operator skips this upgrade: on a Cosmos chain a network that goes back does it so, and tells nobody.
+
+        Once a commit of H + 1 is seen there is no way back that it could mean. Raises JournalError.
+        """
+        if attempt.origin is not PlanOrigin.CHAIN or attempt.verdict is not Verdict.CROSS or attempt.beyond_return:
+            return attempt
+        if attempt.crossing in _NO_WAY_BACK or not self._skips(attempt.target_height):
+            return attempt
+        note = f"the settings skip the upgrade at height {attempt.target_height}"
+        return self._book.change(verdict=Verdict.ABORT, note=note)
 
     async def _one(self, attempt: Attempt, consensus: ConsensusReading | None) -> None:
         match attempt.crossing:
@@ -160,7 +180,8 @@ class Crosser:
 
     async def _leave_halt(self, attempt: Attempt) -> None:
         if attempt.verdict is Verdict.ABORT:
-            await self._returner.resume_old("the verdict is ABORT: the old binary goes on, halt cleared")
+            why = attempt.note if attempt.origin is PlanOrigin.CHAIN and attempt.note else "the verdict is ABORT"
+            await self._returner.resume_old(f"{why}: the old binary goes on, halt cleared")
         elif attempt.verdict is Verdict.NONE:
             self._book.change(note="halted; the verdict is not known yet, asking the network")
         elif attempt.preparation is not Preparation.READY:

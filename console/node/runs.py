@@ -47,6 +47,7 @@ class NodeRuns:
         before_start: Called before each start with the sha256 of what would be started; raises NodeError to refuse.
         extra_environment: Gives the variables that the node gets beside ours; asked at each start.
         grace_s: Gives the seconds between SIGTERM and SIGKILL; asked at each start.
+        skip_heights: Gives the heights where a node that its chain stops shall do no upgrade; asked at each start.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class NodeRuns:
         settle_data: Callable[[], Awaitable[None]] | None = None,
         extra_environment: Callable[[], Mapping[str, str]] | None = None,
         grace_s: Callable[[], float] | None = None,
+        skip_heights: Callable[[], Collection[int]] = tuple,
     ) -> None:
         self._journal = journal
         self._runtime = runtime
@@ -73,6 +75,7 @@ class NodeRuns:
         self._before_start = before_start
         self._set_halt = set_halt
         self._settle_data = settle_data
+        self._skip_heights = skip_heights
         self._extra_environment = extra_environment
         self._grace_s = grace_s
         self._waiter: asyncio.Task[None] | None = None
@@ -212,7 +215,7 @@ class NodeRuns:
     def _spec(self, generation: Generation, halt_height: int) -> RunSpec:
         return RunSpec(
             run_id=0,
-            services=self._shape.services(generation, self.environment(halt_height)),
+            services=self._shape.services(generation, self.environment(halt_height), self._skip_heights()),
             home=self._shape.home,
             grace_s=GRACE_S if self._grace_s is None else self._grace_s(),
         )

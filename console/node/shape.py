@@ -94,12 +94,15 @@ class NodeShape:
 
     # --- what runs ---
 
-    def services(self, generation: Generation, environment: Mapping[str, str]) -> tuple[ServiceSpec, ...]:
+    def services(
+        self, generation: Generation, environment: Mapping[str, str], skip_heights: Collection[int] = ()
+    ) -> tuple[ServiceSpec, ...]:
         """The services of a generation, the app first.
 
         Args:
             generation: With the app's binary, and those of companions that change with a release.
             environment: Whole environment of each.
+            skip_heights: Where a node that its chain stops shall do no upgrade, besides those in the arguments.
 
         Raises:
             NodeError: A companion is neither in the generation nor configured.
@@ -107,7 +110,8 @@ class NodeShape:
         whole = dict(environment)
         if self.private_tmp is not None:
             whole["TMPDIR"] = str(self.private_tmp / generation.name)
-        app = ServiceSpec(APP, generation.binary, generation.sha256, self.arguments, whole)
+        arguments = with_skips(self.arguments, skip_heights) if self.halts_itself else self.arguments
+        app = ServiceSpec(APP, generation.binary, generation.sha256, arguments, whole)
         # CometBFT that finds no application looks for it again in three seconds (facts/ipc.md §1.6).
         abci = self.ports().get("abci", 0)
         companions = (
@@ -329,17 +333,16 @@ def docker(home: Path, arguments: tuple[str, ...], services: Collection[str]) ->
     return NodeShape(home, arguments, name="docker", companions=companions)
 
 
-def cosmos(home: Path, arguments: tuple[str, ...], *, skip_heights: Collection[int] = ()) -> NodeShape:
+def cosmos(home: Path, arguments: tuple[str, ...]) -> NodeShape:
     """A Cosmos SDK daemon: application and CometBFT in one process and one `data`; x/upgrade stops it.
 
     Args:
         home: Its home.
         arguments: Of its start; empty for `start --home <home>`.
-        skip_heights: Where it shall do no upgrade, besides those in the arguments.
     """
     return NodeShape(
         home,
-        with_skips(arguments or ("start", "--home", str(home)), skip_heights),
+        arguments or ("start", "--home", str(home)),
         name="cosmos",
         halts_itself=True,
         has_pre_upgrade=True,
@@ -358,7 +361,7 @@ def shape_of(node: NodeSettings) -> NodeShape:
     if node.shape == "embedded":
         return embedded(node.home, words, node.state_dir)
     if node.shape == "cosmos":
-        return cosmos(node.home, words, skip_heights=node.skip_upgrade_heights)
+        return cosmos(node.home, words)
     if node.shape == "docker":
         return docker(node.home, words, node.containers)
     if node.shape == "fendermint":

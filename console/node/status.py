@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable
 
 from console.errors import NodeError
-from console.model import Arming, Attempt, Crossing, NodeStatus, Preparation, shown_state
+from console.model import Arming, Attempt, Crossing, NodeStatus, PlanOrigin, Preparation, Verdict, shown_state
 from console.node.aftermath import Aftermath
 from console.node.arming import Armer
 from console.node.attempts import AttemptBook
+from console.node.chain_halt import skip_words
 from console.node.generation import Generations
 from console.node.journal import Journal
 from console.node.journal_runs import Observation
@@ -198,7 +199,11 @@ def _cure(attempt: Attempt) -> str:
         return "; `upgrade-console node resync` brings it back"
     if attempt.crossing is not Crossing.PARKED:
         return ""
+    if attempt.verdict is Verdict.ABORT:
+        return "; the old binary goes on with `upgrade-console node start`"
     on = f"; on with `upgrade-console node swap {attempt.generation}`, or"
+    if attempt.origin is PlanOrigin.CHAIN:
+        return f"{on}, where more than 2/3 skip this upgrade, {skip_words(attempt.target_height)}"
     # Whom the network does not wait for needs nobody's agreement to stay on the rules that it follows.
     return (
         f"{on} back to the old binary with `node start`"

@@ -10,6 +10,7 @@ from typing import Protocol
 from console.errors import InputError, JournalError, NodeError
 from console.model import Crossing, NodeStatus
 from console.node.abort import Agreement, Member, Plan, SignedStatement, Statement, agreement, parse_statements
+from console.node.chain_halt import skip_words
 from console.operations.node_alone import reading
 from console.operations.node_command import CommandWords
 from console.settings import NetworkSettings, NodeSettings
@@ -104,6 +105,13 @@ def abort_case(network: NetworkSettings, node: NodeSettings) -> AbortCase:
             )
         stored = journal.meta(MEMBERSHIP)
         observation = journal.observation
+    if network.kind == "cosmos":
+        raise NodeError(
+            "nothing is signed for an abort on a Cosmos chain: it goes back when more than 2/3 of the power skip the"
+            " upgrade with the old binary",
+            safe=_NOTHING,
+            next_step=f"when the others agree: {skip_words(attempt.target_height)}",
+        )
     plan = Plan(network.chain_id, network.registry, attempt.proposal_id, str(attempt.name), attempt.target_height)
     if not stored:
         raise NodeError(

@@ -17,9 +17,11 @@ from console.model import (
     GenerationOnDisk,
     NodeStatus,
     NodeVerb,
+    PlanOrigin,
     PointOnDisk,
     Verdict,
 )
+from console.node.chain_halt import skip_words
 from console.node.zones import Refusal, Zone, ZoneFacts, may_roll_back, zone_of
 from console.text import short_hash
 
@@ -130,11 +132,11 @@ def _start(node: NodeStatus, _: Chosen) -> tuple[NodeCheck, ...]:
     elif attempt.crossing is Crossing.PARKED:
         may = attempt.verdict is Verdict.ABORT or not attempt.breaking
         again = f"cross again with `upgrade-console node swap {attempt.generation}`"
+        back = skip_words(attempt.target_height) if attempt.origin is PlanOrigin.CHAIN else "`node abort`"
         words = (
             "the network aborted, or the release breaks nothing: the old binary may go on"
             if may
-            else f"it is parked, and the old binary would execute H under old rules: {again}, or go back together with"
-            " `node abort`"
+            else f"it is parked, and the old binary would execute H under old rules: {again}, or together back: {back}"
         )
         checks.append(NodeCheck(words, may))
     elif attempt.crossing is Crossing.HALTED:

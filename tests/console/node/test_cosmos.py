@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from console.model import Crossing, Preparation, ProposalStatus
+from console.errors import NodeError
+from console.model import Crossing, Preparation, ProposalStatus, Verdict
 from console.node.cosmovisor.batch import encode_batch
 from console.node.cosmovisor.upgrade_info import PlanFile, read_plan, write_applied, write_plan
 from tests.console.node import nodes
@@ -342,6 +343,65 @@ class TestPlansOfTheChain:
             status = await until(controller, crossing(Crossing.RESUMED_OLD))
             assert "skipped" in status.note
             assert bench.starts() == ["v1"]
+
+    async def test_a_network_that_skips_the_upgrade_at_its_halt_goes_on_with_the_old_binary(
+        self, cosmos: CosmosBench
+    ) -> None:
+        """Nobody has a binary that works: more than two thirds agree by voice, and each operator sets the height."""
+        async with cosmos.controller() as controller:
+            cosmos.tells()
+            await until(controller, prepared(Preparation.FAILED))
+            cosmos.halts()
+            await until(controller, crossing(Crossing.HALTED))
+            cosmos.set(skip_upgrade_heights=(100,))
+            status = await until(controller, crossing(Crossing.RESUMED_OLD))
+            assert "the settings skip the upgrade at height 100" in status.note
+            await until(controller, lambda _: cosmos.starts() == ["v1", "v1"])
+            assert cosmos.arguments().endswith("--unsafe-skip-upgrades=100")
+
+    async def test_a_node_whose_new_binary_failed_goes_back_with_a_network_that_skips(
+        self, cosmos: CosmosBench
+    ) -> None:
+        cosmos.sha256 = write_daemon(cosmos.given, cosmos.home, "v2", "exit 1")
+        async with cosmos.controller() as controller:
+            await ready(cosmos, controller)
+            cosmos.halts()
+            status = await until(controller, crossing(Crossing.PARKED))
+            assert "node config set skip_upgrade_heights=100`, then `node start`" in status.alarm
+            with pytest.raises(NodeError, match="this node is parked"):
+                await controller.commands.start()
+            cosmos.set(skip_upgrade_heights=(100,))
+            await until(controller, lambda s: s.attempt is not None and s.attempt.verdict is Verdict.ABORT)
+            await controller.commands.start()
+            status = await until(controller, crossing(Crossing.RESUMED_OLD))
+            assert status.generation == "genesis"
+            await until(controller, lambda _: cosmos.starts()[-1] == "v1")
+            assert cosmos.arguments().endswith("--unsafe-skip-upgrades=100")
+            # What the chain still plans is not taken up again.
+            await steps(cosmos, controller)
+            assert controller.status().state == "RESUMED_OLD"
+
+    @pytest.mark.parametrize("seen", [False, True], ids=["before a commit of H + 1", "after it"])
+    async def test_a_skip_leads_back_as_long_as_the_network_can_mean_it(self, cosmos: CosmosBench, seen: bool) -> None:
+        async with cosmos.controller() as controller:
+            await ready(cosmos, controller)
+            cosmos.halts()
+            if seen:
+                await committed(cosmos, controller)
+                cosmos.set(skip_upgrade_heights=(100,))
+                await steps(cosmos, controller)
+                assert (controller.status().state, cosmos.generation()) == ("COMMITTED", "v2")
+                return
+            await until(controller, crossing(Crossing.STARTING))
+            await until(controller, running)
+            cosmos.chain.app_height = cosmos.chain.height = 100
+            await until(controller, crossing(Crossing.WAITING_FOR_QUORUM))
+            cosmos.set(skip_upgrade_heights=(100,))
+            status = await until(controller, crossing(Crossing.RESUMED_OLD))
+            assert status.generation == "genesis"
+            await until(controller, lambda _: cosmos.starts()[-1] == "v1")
+            assert status.attempt is not None
+            assert status.attempt.rollback_point
 
     async def test_a_new_binary_that_is_too_early_gives_way_to_the_old_one(self, cosmos: CosmosBench) -> None:
         """The chain had no such plan: it lives and refuses, and the node goes on with the old binary."""

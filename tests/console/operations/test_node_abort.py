@@ -148,3 +148,11 @@ async def test_what_is_over_cannot_be_aborted(tmp_path: Path) -> None:
     journal.close()
     with pytest.raises(NodeError, match="no crossing is going on"):
         abort_case(a_network(node), node)
+
+
+def test_on_a_cosmos_chain_nothing_is_signed_and_the_way_back_is_told(tmp_path: Path) -> None:
+    node = a_halted(tmp_path)
+    with pytest.raises(
+        NodeError, match=r"more than 2/3 of the power skip.*skip_upgrade_heights=500`, then `node start`"
+    ):
+        abort_case(dataclasses.replace(a_network(node), kind="cosmos"), node)
