@@ -227,6 +227,14 @@ def _day(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, ..
         ),
         *steps_of("24h", Occasion.PLANNED, "Notify team and stakeholders"),
         Step(
+            "24h.told",
+            StepKind.CONFIRMATION,
+            "Confirm that everybody knows",
+            "Services take messages; whether people know of the maintenance only a person can say.",
+            ask="Do the team, the other validators and the users who matter know of the maintenance?",
+            boxes=("Notify team and stakeholders",),
+        ),
+        Step(
             "24h.maintenance-window",
             StepKind.CONFIRMATION,
             "Settle the maintenance window",
