@@ -146,7 +146,10 @@ def upgrade_success(
     power = sum(each.power for each in proven)
     total = sum(each.power for each in chain.validators)
     contested = chain.agreement is not None and chain.agreement.state is AgreementState.DISAGREED
-    measure = _measure(zone, is_enough(power, total), contested, past_s, patience_s)
+    if not total:
+        measure = SuccessMeasure.WAIT
+    else:
+        measure = _measure(zone, is_enough(power, total), contested, past_s, patience_s)
     figures = (
         f"{percent(power, total)} of the power is proven on the new rules ({power} of {total};"
         f" {len(proven)} of {len(chain.validators)} validators)"
@@ -155,7 +158,7 @@ def upgrade_success(
     below = f"{figures}, below {PERCENT} % in zone {zone.value}"
     sentence = {
         SuccessMeasure.NOTHING: f"{figures}, the rule asks for {PERCENT} %" + (f"; not yet: {names}" if names else ""),
-        SuccessMeasure.WAIT: f"{figures}; {_why_wait(contested, past_s, patience_s)}; missing: {names}",
+        SuccessMeasure.WAIT: f"{figures}; {_why_wait(total, contested, past_s, patience_s)}; missing: {names or '—'}",
         SuccessMeasure.PREPARE_ABORT: f"{below}: the network can still go back together; missing: {names}",
         SuccessMeasure.PREPARE_REVERT: f"{below}: forward only; missing: {names}",
     }[measure]
@@ -187,7 +190,9 @@ def _measure(zone: Zone, enough: bool, contested: bool, past_s: float | None, pa
     return SuccessMeasure.PREPARE_REVERT if zone is Zone.Z2 else SuccessMeasure.PREPARE_ABORT
 
 
-def _why_wait(contested: bool, past_s: float | None, patience_s: float) -> str:
+def _why_wait(total: int, contested: bool, past_s: float | None, patience_s: float) -> str:
+    if not total:
+        return "who validates is not known yet"
     if contested:
         return "the endpoints contradict each other, so nothing follows from it"
     if past_s is None:

@@ -48,12 +48,23 @@ def unit_lines(
     """
     if not unit or unit.startswith("-"):
         raise NodeError(f"{untrusted(unit, 80)!r} is no unit", safe="nothing was read")
+    lines = _asked(runner, unit, user, f"--since=@{since:.0f}", f"--lines={most}")
+    # Where this user may not read it, or the name is wrong, journalctl says nothing at all and ends well.
+    if not lines and not _asked(runner, unit, user, "--lines=1"):
+        raise NodeError(f"journald holds nothing of {untrusted(unit, 80)} that this user may read", next_step=_ADVICE)
+    return lines
+
+
+_ADVICE = "mend the unit's name, be a member of the group systemd-journal, or read it as root"
+
+
+def _asked(runner: Runner, unit: str, user: bool, *bounds: str) -> tuple[JournalLine, ...]:
+    """What `journalctl` gives of a unit. Raises NodeError."""
     asked = [
         "journalctl",
         *(["--user"] if user else []),
         f"{'--user-unit' if user else '--unit'}={unit}",
-        f"--since=@{since:.0f}",
-        f"--lines={most}",
+        *bounds,
         "--output=json",
         "--no-pager",
         "--quiet",
@@ -61,10 +72,7 @@ def unit_lines(
     done = runner.run(asked, DEADLINE_S)
     if done.code != 0:
         why = untrusted(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"code {done.code}", 200)
-        raise NodeError(
-            f"journald does not tell of {untrusted(unit, 80)}: {why}",
-            next_step="be a member of the group systemd-journal, or read it as root",
-        )
+        raise NodeError(f"journald does not tell of {untrusted(unit, 80)}: {why}", next_step=_ADVICE)
     lines = (_line(raw) for raw in done.stdout.splitlines())
     return tuple(line for line in lines if line is not None)
 

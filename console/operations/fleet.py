@@ -62,11 +62,17 @@ class FleetReader:
         """What is known, at each answer, until closed."""
         heard = asyncio.Event()
         asking = [asyncio.create_task(self._ask_on(each, heard)) for each in self._members]
+        for task in asking:
+            task.add_done_callback(lambda _: heard.set())
         try:
             yield self.nodes
             while True:
                 await heard.wait()
                 heard.clear()
+                for task in asking:
+                    if task.done():
+                        # A mistake of ours must not vanish with its task.
+                        task.result()
                 yield self.nodes
         finally:
             for task in asking:

@@ -18,11 +18,11 @@ from console.procedures.run_journal import (
     begin_journal,
     only_one,
     read_run,
-    refuse_secret,
     reopen_journal,
     run_folder,
     run_folders,
 )
+from console.procedures.secrets import refuse_secret
 from console.procedures.step import Procedure, Step
 from console.setting_words import nearest
 from console.text import UntrustedText, untrusted

@@ -20,7 +20,8 @@ from console.node.client import NodeClient
 from console.operations.controllers import here, member
 from console.ports.keys import Terminal
 from console.procedures.progress import Move, next_move, shown, step_lines
-from console.procedures.run_journal import RunJournal, refuse_secret
+from console.procedures.run_journal import RunJournal
+from console.procedures.secrets import refuse_secret
 from console.procedures.step import Step, StepWork, failed, found, passed, skipped
 from console.settings import NetworkSettings, NodeSettings
 from console.text import UntrustedText, untrusted
@@ -118,6 +119,7 @@ class RunContext:
         self._person = person
         self._journal = journal
         self._step = step
+        self._said = ""
 
     @property
     def network(self) -> NetworkSettings:
@@ -169,6 +171,9 @@ class RunContext:
         if self._journal is not None and self._step is not None:
             run = self._journal.progress.run.id
             words = untrusted(sentence, 512)
+            if words == self._said:
+                return
+            self._said = words
             self._person.told(RunEvent("told", run, self.now(), self._step.id, words))
 
     def remember(self, key: str, value: str) -> None:

@@ -24,8 +24,8 @@ from console.errors import HeldByOther, InputError, JournalError
 from console.files import sync_folder
 from console.hash_chain import line_hash
 from console.model import Progress
-from console.node.redaction import HIDDEN, redacted
 from console.procedures.progress import NotARow, shown, taken
+from console.procedures.secrets import without_secrets
 from console.settings import NetworkSettings, folder_name, state_folder
 from console.text import untrusted
 
@@ -34,8 +34,6 @@ MOST_READ = 64 << 20
 """Bytes of a journal that are read: some 100,000 rows."""
 _FORMAT = 1
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
-_SECRET_NAME = re.compile(r"passw|passphrase|secret|mnemonic|private|credential|api[_-]?key|(?<![a-z])token", re.I)
-_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY|\b(?:[a-z]{3,8} ){11,23}[a-z]{3,8}\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +169,7 @@ class RunJournal:
             row: Its kind.
             fields: What it says; texts that look like secrets are hidden.
         """
-        document = {"row": row, **{name: _without_secrets(value) for name, value in fields.items()}}
+        document = {"row": row, **{name: without_secrets(value) for name, value in fields.items()}}
         line = json.dumps({"format": _FORMAT, "before": self._head, **document}).encode()
         progress = taken(self._progress, document)
         try:
@@ -243,7 +241,7 @@ def reopen_journal(folder: Path) -> RunJournal:
     except OSError as error:
         raise JournalError(f"{untrusted(path)} cannot be opened: {os.strerror(error.errno or 0)}") from error
     try:
-        _hold(descriptor, f"run {folder.name}")
+        _hold(descriptor, f"run {folder.name} is held by another process", folder.name)
         content = os.pread(descriptor, MOST_READ, 0)
         reading = reading_of(content, str(untrusted(path)))
         if reading.problem:
@@ -300,7 +298,7 @@ def only_one(
             pass  # the lock holds all the same; only its words are missing
 
     try:
-        _hold(descriptor, _holder_words(folder, procedure, descriptor))
+        _hold(descriptor, *_holder_words(folder, procedure, descriptor))
         tell("")
         yield tell
         os.ftruncate(descriptor, 0)
@@ -308,59 +306,35 @@ def only_one(
         os.close(descriptor)
 
 
-def _hold(descriptor: int, what: str) -> None:
+def _hold(descriptor: int, what: str, run: str = "") -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno not in {errno.EWOULDBLOCK, errno.EACCES}:
-            raise JournalError(f"{what} cannot be locked: {os.strerror(error.errno or 0)}") from error
+            raise JournalError(f"the lock cannot be taken: {os.strerror(error.errno or 0)}") from error
         raise HeldByOther(
-            what if "is run by" in what else f"{what} is held by another process",
+            what,
             safe="nothing was begun here",
-            next_step="watch it with `upgrade-console run --watch RUN`, or wait until it ends",
+            next_step=f"watch it with `upgrade-console run --watch {run or 'RUN'}`, or wait until it ends",
         ) from None
 
 
-def _holder_words(folder: Path, procedure: str, descriptor: int) -> str:
+def _holder_words(folder: Path, procedure: str, descriptor: int) -> tuple[str, str]:
+    """Who holds a procedure and how far it is, and the id of the run; empty where it is not known."""
     try:
         holder = json.loads(os.pread(descriptor, 4096, 0))
         since = time.strftime("%H:%M:%S", time.localtime(float(holder["since"])))
         words = f"{procedure} is run by {untrusted(holder['by'], 64)} (process {int(holder['pid'])}) since {since}"
         run = str(holder["run"])
-        if run and _RUN_ID.fullmatch(run):
+        if _RUN_ID.fullmatch(run):
             progress = read_run(folder / run).progress
             step = progress.run.begun or _next_step(progress)
             words += f", run {run}" + (f", at step {step}" if step else "")
     except (OSError, ValueError, KeyError, TypeError, JournalError):
-        return f"{procedure} is run by another process"
-    return words
+        return f"{procedure} is run by another process", ""
+    return words, run
 
 
 def _next_step(progress: Progress) -> str:
     ended = {record.step for record in progress.run.records}
     return next((step.id for step in progress.steps if step.id not in ended), "")
-
-
-def refuse_secret(name: str, value: str) -> None:
-    """Refuse what must never be in a journal. Raises InputError, which does not hold the value.
-
-    Args:
-        name: Of the parameter, or the key under which it would be kept.
-        value: The value.
-    """
-    if _SECRET_NAME.search(name) or _PRIVATE_KEY.search(value) or redacted(value) != value:
-        raise InputError(
-            f"{untrusted(name, 80)} looks like a secret, and a run writes down what it was given",
-            safe="nothing was written",
-            next_step="keep it in a file of mode 0600, and give the file's name",
-        )
-
-
-def _without_secrets(value: object) -> object:
-    if isinstance(value, str):
-        return _PRIVATE_KEY.sub(HIDDEN, redacted(value))
-    if isinstance(value, list | tuple):
-        return [_without_secrets(each) for each in value]
-    if isinstance(value, dict):
-        return {name: _without_secrets(each) for name, each in value.items()}
-    return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from tests.cosmos_network import patience, quick
 from tests.e2e.controlled_cosmos import Controlled, controlled
 from tests.peers import COSMOS_V1, COSMOS_V2, require
 
-pytestmark = [pytest.mark.e2e, pytest.mark.peer, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.peer, pytest.mark.soak, pytest.mark.timeout(1200)]
 
 LEAD = 60
 """Blocks from the proposal to H on an idle machine: the vote takes ten, the lists before it twenty."""
@@ -30,7 +31,7 @@ def outcomes(nodes: Controlled, procedure: str, *answers: str, expect: int = 0) 
 def test_a_checklist_before_and_every_line_of_the_verification_after(tmp_path: Path) -> None:
     require(COSMOS_V1)
     newer = require(COSMOS_V2)
-    with controlled(tmp_path / "net", quick()) as nodes:
+    with controlled(tmp_path / "net", replace(quick(), signed_blocks_window=100)) as nodes:
         network = nodes.network
         height = network.height() + int(LEAD * patience())
         network.pass_upgrade("v2", height)
@@ -44,6 +45,7 @@ def test_a_checklist_before_and_every_line_of_the_verification_after(tmp_path: P
             "24h.changelog",
             "24h.staging-run",
             "24h.announcement",
+            "24h.told",
             "24h.maintenance-window",
         )
         assert before["24h.binary"][0] in {"pass", "warn"}

@@ -21,7 +21,7 @@ from console.devnet.build import Build
 from tests.e2e.devnet import COMMAND, Devnet, Ran, run
 from tests.sshd import HOST, NoSshd, Sshd
 
-pytestmark = [pytest.mark.e2e, pytest.mark.peer, pytest.mark.xdist_group("fleet")]
+pytestmark = [pytest.mark.e2e, pytest.mark.peer, pytest.mark.timeout(600)]
 
 NEAR, FAR = ("node1", "node2"), ("node3", "node4")
 
@@ -107,6 +107,11 @@ def events(out: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in out.splitlines()]
 
 
+def evidence_of(ran: Ran, step: str) -> list[str]:
+    found: list[str] = last_of(events(ran.out), step)["evidence"]
+    return found
+
+
 def signs(node: dict[str, Any]) -> bool:
     return bool(node["consensus"] and node["consensus"]["signed"] and not node["consensus"]["catching_up"])
 
@@ -131,7 +136,8 @@ def test_a_roll_over_ssh_is_cut_refused_and_gone_on_with(fleet: Fleet) -> None:
     assert fleet.call("run", "--give-up", left, "--reason", "a wrong checksum").code == 0
 
     # The way to the third node is cut while its controller swaps: that goes on there.
-    chosen = (*release, "--checksum", f"sha256:{build.sha256}", "--answer", "roll.sure=fleet:jane")
+    right = (*release, "--checksum", f"sha256:{build.sha256}")
+    chosen = (*right, "--nodes", "node4,node3,node1", "--answer", "roll.sure=fleet:jane")
     process = fleet.begun("run", "rolling", *chosen)
     assert process.stdout is not None
     before = fleet.asked_for("node3", "operator-swap")
@@ -152,7 +158,7 @@ def test_a_roll_over_ssh_is_cut_refused_and_gone_on_with(fleet: Fleet) -> None:
     run_id = lost["run"]
 
     # Meanwhile another validator fails: a third and more would be down with the next one.
-    devnet.does("node1", "stop")
+    devnet.does("node2", "stop")
     devnet.eventually("node3 is back", lambda: devnet.told("node3")["state"] == "COMMITTED")
     refused = fleet.call("run", "--resume", run_id, "--json")
     assert refused.code == 1, refused
@@ -160,15 +166,26 @@ def test_a_roll_over_ssh_is_cut_refused_and_gone_on_with(fleet: Fleet) -> None:
     assert "20 of 40 power would be down with node4" in words, words
     assert fleet.asked_for("node4", "operator-swap") == 0
 
-    devnet.does("node1", "start")
-    devnet.eventually("node1 signs", lambda: signs(fleet.nodes()["node1"]))
+    devnet.does("node2", "start")
+    devnet.eventually("node2 signs", lambda: signs(fleet.nodes()["node2"]))
     done = fleet.call("run", "--resume", run_id, "--json")
     assert done.code == 0, done
-    assert last_of(events(done.out), "roll.all")["words"] == "all 4 nodes run v0.1.6"
-    # Nothing was done twice, and each was back before the next one.
-    assert [fleet.asked_for(name, "operator-swap") for name in (*NEAR, *FAR)] == [1, 1, 1, 1]
+    assert last_of(events(done.out), "roll.all")["words"] == "all 3 nodes run v0.1.6"
+    # Nothing was done twice, and who was not named was left alone.
+    assert [fleet.asked_for(name, "operator-swap") for name in (*NEAR, *FAR)] == [1, 0, 1, 1]
     nodes = fleet.nodes()
-    assert {each["node"]["generation"] for each in nodes.values()} == {"v0.1.6"}
-    assert all(each["rollback_point_age_s"] is not None for each in nodes.values())
+    assert [nodes[name]["node"]["generation"] for name in (*NEAR, *FAR)] == ["v0.1.6", "genesis", "v0.1.6", "v0.1.6"]
+    assert all(nodes[name]["rollback_point_age_s"] is not None for name in ("node1", *FAR))
     shown = json.loads(fleet.call("run", "--show", run_id, "--json").out)
-    assert shown["items"] == ["node1", "node2", "node3", "node4"]
+    assert shown["items"] == ["node1", "node3", "node4"]
+
+    # A setting of the node itself, on the other machine: shown, set, restarted, back, and put back.
+    file = "cometbft/config/config.toml"
+    tuned = ("run", "config", "--set", f"{file}:moniker=tuned; keep_points=3", "--why", "a better name")
+    ran = fleet.call(*tuned, "--nodes", "node4", "--answer", "roll.sure=fleet:jane", "--json")
+    assert ran.code == 0, ran
+    assert f"node4: {file}: moniker: node4 → tuned (from the node's next start)" in evidence_of(ran, "roll.difference")
+    assert last_of(events(ran.out), "node4.settings-after")["outcome"] == "pass"
+    assert nodes["node4"]["node"]["pid"] != fleet.nodes()["node4"]["node"]["pid"]
+    undone = fleet.call("node", "config", "file-undo", file, "--node", "node4", "--reason", "worse", "--json")
+    assert json.loads(undone.out)["changes"] == [{"key": "moniker", "old": "tuned", "new": "node4"}]

@@ -124,6 +124,15 @@ def test_contradicting_endpoints_and_an_unknown_time_prepare_nothing() -> None:
     assert "not known" in unknown.sentence
 
 
+def test_without_validators_nothing_follows() -> None:
+    before = fakes.waiting_for_quorum()
+    assert before.chain is not None
+    found = upgrade_success(replace(before.chain, validators=()), before.chain.proposals[0], LATE)
+    assert found is not None
+    assert found.measure is SuccessMeasure.WAIT
+    assert "not known yet" in found.sentence
+
+
 def test_the_time_since_h_counts_the_blocks_that_came_after_it() -> None:
     chain = fakes.chain(1310)
     assert seconds_past(chain, 1300, fakes.NOW) == pytest.approx(10.5)

@@ -28,10 +28,14 @@ class Journalctl:
     code: int = 0
     stderr: str = ""
     asked: list[list[str]] = field(default_factory=list)
+    older: Sequence[object] = ()
+    """What there is of before, for who asks without a moment."""
 
     def run(self, arguments: Sequence[str], deadline_s: float) -> CommandResult:
         self.asked.append(list(arguments))
-        text = "\n".join(each if isinstance(each, str) else json.dumps(each) for each in self.entries)
+        since = any(word.startswith("--since=") for word in arguments)
+        entries = self.entries if since else (*self.older, *self.entries)
+        text = "\n".join(each if isinstance(each, str) else json.dumps(each) for each in entries)
         return CommandResult(self.code, text, self.stderr)
 
 
@@ -72,10 +76,16 @@ async def test_no_permission_is_said_and_is_never_no_errors() -> None:
         await recent_errors_of_unit("v.service", fakes.NOW, runner=Journalctl([], 1, "No journal files were opened"))
 
 
+async def test_nothing_at_all_of_a_unit_is_a_wrong_name_and_never_no_errors() -> None:
+    with pytest.raises(NodeError, match="journald holds nothing"):
+        await recent_errors_of_unit("v.service", fakes.NOW, runner=Journalctl([]))
+
+
 async def test_errors_of_a_unit_and_of_the_nodes_own_log() -> None:
     few = await recent_errors_of_unit("v.service", fakes.NOW, runner=Journalctl([entry("fine"), entry("bad", "3")]))
     assert (few.outcome, few.evidence[1]) == (Outcome.WARN, "bad")
-    assert (await recent_errors_of_unit("v.service", fakes.NOW, runner=Journalctl([]))).outcome is Outcome.PASS
+    quiet = Journalctl([], older=[entry("an hour ago")])
+    assert (await recent_errors_of_unit("v.service", fakes.NOW, runner=quiet)).outcome is Outcome.PASS
     log = ["I[2025-10-09|08:50:00.000] fine", "E[2025-10-09|08:53:18.000] it failed"]
     found = await recent_errors(Teller(log=log), fakes.NOW)
     assert (found.outcome, found.sentence) == (Outcome.WARN, "1 error in the last 10m 00s")

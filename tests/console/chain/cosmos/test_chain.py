@@ -144,6 +144,21 @@ async def test_a_plan_is_crossed_when_another_block_follows() -> None:
         assert (await later(chain, clock)).proposals[0].status is ProposalStatus.EXECUTED
 
 
+async def test_a_node_that_crossed_alone_is_no_chain_that_stands() -> None:
+    """Whoever looks for the first time then sees the crossing's own meter, not an alarm."""
+    rows = [proposal(7, upgrade_message("v2", 5000), status="PASSED")]
+    node = SdkNode(height=5000, applied={"v2": 5000}, proposals=rows)
+    async with reading(node) as (chain, clock, served):
+        await chain.view()
+        served.rpcs[0].requests.clear()
+        await later(chain, clock, 60.0)
+        view = await later(chain, clock, 60.0)
+        asked = [calls for calls in served.rpcs[0].requests if "consensus_state" in calls]
+    assert view.proposals[0].status is ProposalStatus.SCHEDULED
+    assert view.stalled is None
+    assert asked, "the votes of the round are of interest"
+
+
 async def test_a_new_plan_and_the_end_of_its_vote_are_shown_together() -> None:
     node = SdkNode(proposals=[proposal(7, upgrade_message("v2", 5000))])
     async with reading(node) as (chain, clock, _served):
