@@ -211,12 +211,15 @@ def texts_of(value: object) -> tuple[str, ...]:
 
 
 def _heights(value: object) -> tuple[int, ...]:
+    if isinstance(value, int) and not isinstance(value, bool):
+        # One is what a hand types at a halt.
+        value = (value,)
     if (
         not isinstance(value, list | tuple)
         or len(value) > MAX_LIST
         or not all(isinstance(item, int) and not isinstance(item, bool) and 0 < item < 1 << 63 for item in value)
     ):
-        raise ValueError("a list of heights, as [5000, 6000]")
+        raise ValueError("a height, or a list of heights, as [5000, 6000]")
     return tuple(sorted(set(value)))
 
 

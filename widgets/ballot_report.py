@@ -9,7 +9,7 @@ from textual.content import Content
 from console import strict_json
 from console.model import Ballot, Choice, Proposal, ProposalStatus
 from console.model.ballot import rule_words, share_words
-from console.text import shortened
+from console.text import UntrustedText, shortened, untrusted
 from widgets.ballot_words import (
     coins_words,
     deposit_words,
@@ -26,6 +26,8 @@ from widgets.proposal_reading import Reading, field, head, when_words
 
 _BAR = 60
 _MOST_BINARIES = 12
+_LONGEST_PLATFORM = 40
+_LONGEST_URL = 2000
 
 
 def ballot_lines(reading: Reading) -> list[Content]:
@@ -124,15 +126,20 @@ def _binaries(proposal: Proposal) -> Iterator[Content]:
         yield Content.styled(f"and {len(links) - _MOST_BINARIES} more", MUTED)
 
 
-def _links(info: str) -> list[tuple[str, str]]:
+def _links(info: str) -> list[tuple[UntrustedText, UntrustedText]]:
     try:
-        found = strict_json.loads(info.encode())
+        found = strict_json.loads(info.encode("utf-8", "replace"))
     except strict_json.NotStrictJson:
         return []
     binaries = found.get("binaries") if isinstance(found, dict) else None
     if not isinstance(binaries, dict):
         return []
-    return [(str(platform), str(url)) for platform, url in binaries.items() if isinstance(url, str)]
+    # JSON's own escapes hide what was made safe before.
+    return [
+        (untrusted(platform, _LONGEST_PLATFORM), untrusted(url, _LONGEST_URL))
+        for platform, url in binaries.items()
+        if isinstance(url, str)
+    ]
 
 
 def _when(reading: Reading) -> Iterator[Content]:

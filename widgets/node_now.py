@@ -70,11 +70,14 @@ def _next(course: NodeCourse, snapshot: Snapshot, now: float) -> str:
 def _runs(node: NodeStatus, snapshot: Snapshot, now: float) -> Content:
     age = age_of(node.height_age_s, snapshot.taken_at, now)
     height = count(node.height) + (f" {CLOCK_SIGN}" if age.stale and node.height is not None else "")
-    armed = f"halts at {count(node.halt_height)}" if node.halt_height else "not armed"
+    armed = f" · {'not armed' if not node.halt_height else f'halts at {count(node.halt_height)}'}"
+    if snapshot.network.kind == "cosmos":
+        # The chain stops it, armed or not: the line above says where.
+        armed = ""
     code = "" if node.last_exit_code is None else f" · exit code {node.last_exit_code}"
     exe = f" · {short_hash(node.exe_sha256)}" if node.exe_sha256 else ""
     # The program's hash last: it may be cut, and stands whole below.
     return Content.assemble(
         ("runs  ", MUTED),
-        f"{node.generation or UNKNOWN} · {node.version or 'version unknown'} · height {height} · {armed}{code}{exe}",
+        f"{node.generation or UNKNOWN} · {node.version or 'version unknown'} · height {height}{armed}{code}{exe}",
     )

@@ -13,7 +13,9 @@ import os
 import shlex
 import shutil
 import signal
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from console.bare_process import end_group, start_bare
@@ -123,9 +125,14 @@ class ChainDaemon:
     ) -> str:
         name = Path(program).name
         try:
-            process = await start_bare(
-                (program, *arguments), _environment(), most_bytes=_PIECE, stdin=stdin, on_terminal=terminal is not None
-            )
+            with _never_stopped() if terminal is not None else nullcontext():
+                process = await start_bare(
+                    (program, *arguments),
+                    _environment(),
+                    most_bytes=_PIECE,
+                    stdin=stdin,
+                    on_terminal=terminal is not None,
+                )
         except OSError as error:
             raise DaemonError(f"{program} cannot be started: {error.strerror}", safe=_NOTHING) from error
         assert process.stdout is not None
@@ -161,6 +168,20 @@ def shown_command(command: Sequence[str]) -> str:
 def _environment() -> dict[str, str]:
     found = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     return {"PATH": os.defpath, **found}
+
+
+@contextmanager
+def _never_stopped() -> Iterator[None]:
+    """Have a child inherit that Ctrl-Z does nothing: it would leave the console waiting behind a stopped question."""
+    if threading.current_thread() is not threading.main_thread():
+        # Only there a process says what it ignores.
+        yield
+        return
+    before = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTSTP, before)
 
 
 def _give_front(terminal: int, group: int) -> None:

@@ -27,6 +27,10 @@ class _Known:
     next_step: str
 
 
+_QUESTION = re.compile(r"^\s*(?:re-)?enter .*passphrase.*:\s*$", re.IGNORECASE)
+"""What a keyring asked, and nobody answered."""
+
+
 def _known(pattern: str, what: str, next_step: str) -> _Known:
     return _Known(re.compile(pattern, re.IGNORECASE), what, next_step)
 
@@ -46,15 +50,16 @@ _KNOWN = (
         "run it in a terminal, or unlock the keyring first",
     ),
     _known(
-        r"\.info: key not found|key not found|no such key|could not find key|not found in the keyring|"
-        r"failed to convert address field to address",
-        "the keyring has no such key",
-        "look at `keys list` of the daemon, and at `from`, `home` and `keyring_dir` in the settings",
-    ),
-    _known(
         r"(?:account|address) \S+ (?:not found|does not exist)|account does not exist on chain|key not found: account",
         "the account is not on the chain: it never received anything",
         "send it enough for fee and deposit first",
+    ),
+    _known(
+        r"\.info: key not found|is not a valid name or address|"
+        r"key not found|no such key|could not find key|not found in the keyring|"
+        r"failed to convert address field to address",
+        "the keyring has no such key",
+        "look at `keys list` of the daemon, and at `from`, `home` and `keyring_dir` in the settings",
     ),
     _known(
         r"insufficient funds|is smaller than|spendable balance",
@@ -123,12 +128,14 @@ def explained(said: str, *, nobody_there: bool = False) -> Told:
     for known in known_now:
         if known.pattern.search(said):
             return Told(f"{known.what} ({own})" if own else known.what, known.next_step)
+    if not own and "passphrase" in said:
+        return Told("no passphrase was given", "")
     return Told(own or "no reason was given", "")
 
 
 def quoted_line(said: str) -> str:
     """The line of a text that tells most, safe to show: that of its `Error:`, else its last one."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [line.strip() for line in said.splitlines() if line.strip() and not _QUESTION.search(line)]
     errors = [line for line in lines if re.match(r"(?:error|panic)\b", line, re.IGNORECASE)]
     # What follows an error is how the command is used, which nobody asked for.
     line = errors[0] if errors else lines[-1] if lines else ""

@@ -12,6 +12,7 @@ from console.procedures.model_rollback import ROLLBACK_MODEL
 from console.procedures.patch import PATCH
 from console.procedures.pre_upgrade import CHECKLIST_1H, CHECKLIST_24H, CHECKLIST_NOW
 from console.procedures.provider import PROVIDER
+from console.procedures.provider_kubernetes import PROVIDER_KUBERNETES, ROLLBACK_PROVIDER_KUBERNETES
 from console.procedures.provider_rollback import ROLLBACK_PROVIDER
 from console.procedures.rollback import ROLLBACK, ROLLBACK_STATE
 from console.procedures.rolling import ROLLING
@@ -38,6 +39,8 @@ BUILT_IN: tuple[Procedure, ...] = (
     ROLLBACK_STATE,
     PROVIDER,
     ROLLBACK_PROVIDER,
+    PROVIDER_KUBERNETES,
+    ROLLBACK_PROVIDER_KUBERNETES,
     MODEL,
     ROLLBACK_MODEL,
 )

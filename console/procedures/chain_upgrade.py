@@ -16,9 +16,17 @@ from console.procedures.step import Parameter, Procedure, Step, StepContext
 from console.procedures.verify_validator import VERIFY_VALIDATOR
 
 WAYS = ("controller", "cosmovisor", "systemd")
-_LOST = frozenset(
-    {Crossing.PARKED, Crossing.NEEDS_OPERATOR, Crossing.ROLLBACK, Crossing.RESUMED_OLD, Crossing.MISSED_HALT}
-)
+_LOST = {
+    Crossing.RESUMED_OLD: "the network aborted this upgrade and goes on under the old rules: nothing has to be taken"
+    " back here, and it is proposed again with another height",
+    Crossing.PARKED: "cross with another verified release (`upgrade-console node swap`), or go back with the network"
+    " (`upgrade-console node abort`)",
+    Crossing.ROLLBACK: "wait until it is parked, then see `upgrade-console node status`",
+    Crossing.MISSED_HALT: "bring it back to before its halt with `upgrade-console node resync`",
+    Crossing.NEEDS_OPERATOR: "`upgrade-console node status` says what is safe; the way back, where there is one, is"
+    " `upgrade-console run rollback`",
+}
+"""Crossings that do not lead to the new rules, and how one goes on from there."""
 
 
 # --- by our controller ---
@@ -92,7 +100,7 @@ async def _crossed(context: StepContext) -> Finding:
                 return failed(
                     f"the crossing is {attempt.crossing.value}: {attempt.note}",
                     *lines,
-                    go_on="`upgrade-console node status` says what is safe; back: `upgrade-console run rollback`",
+                    go_on=_LOST[attempt.crossing],
                 )
         if status.state == NodeState.STOPPED_BY_OPERATOR.value:
             return failed("the node was stopped by its operator", go_on="`upgrade-console node start`, then go on")

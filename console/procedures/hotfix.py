@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from console.checks.notices import announce
-from console.errors import NodeError
-from console.files import write_durably
 from console.model import Finding, NodeCommand, NodeState, NodeVerb, Outcome, StepKind
 from console.model.hotfix import (
     NORMAL_STEPS,
@@ -23,16 +18,12 @@ from console.model.hotfix import (
     why_not_without_governance,
 )
 from console.model.procedure import failed, passed, warned
-from console.monitoring.rules import Severity as Weight
 from console.node.cosmovisor.names import plan_folder
-from console.node.shape import shape_of
-from console.notify.announcing import Announcement, Occasion
-from console.notify.message import MAX_BODY, MAX_SUBJECT, Message, cut
-from console.notify_settings import load_notify
 from console.operations.fetched_executable import checksum_given, fetch_executable
-from console.operations.filled_template import bullets, fill, one_line, template_text
+from console.operations.filled_template import one_line
 from console.operations.node_command import perform
 from console.operations.node_stage import stage_upgrade
+from console.procedures import hotfix_announcement as announcing
 from console.procedures.arguments import again, filled, yes_or_no
 from console.procedures.here import network_name, node_of
 from console.procedures.moments import accepted_moment, moment_of, shown_moment
@@ -41,7 +32,6 @@ from console.procedures.step import Parameter, Procedure, Step, StepContext
 
 _POLL_S = 2.0
 _BROKEN = frozenset({NodeState.NEEDS_OPERATOR.value, "PARKED", "MISSED_HALT"})
-ANNOUNCEMENT = "announcement.txt"
 
 
 # --- before anything is downloaded ---
@@ -169,92 +159,6 @@ async def _way_back(context: StepContext) -> Finding:
             go_on="switch it on with `upgrade-console node config set backup_enabled=true`, and look again",
         )
     return passed("the swap takes a rollback point while the node is down, and the old program stays", *evidence)
-
-
-# --- the announcement ---
-
-
-async def _write_announcement(context: StepContext) -> Finding:
-    given = context.arguments
-    node = node_of(context)
-    severity = Severity(given["severity"])
-    within = RESPONSES[severity].within_s or 2 * 3600.0
-    identified = moment_of(given["identified"])
-    values = {
-        "urgency": "URGENT" if severity is not Severity.MEDIUM else "ACTION",
-        "project": given["project"] or context.network.name,
-        "severity": severity.value.upper(),
-        "by_when": "immediately" if severity is Severity.CRITICAL else f"by {shown_moment(identified + within)}",
-        "fixed": given["version"],
-        "affected": given["affected"],
-        "issue": given["issue"],
-        "impact": given["impact"],
-        "url": given["url"],
-        "checksum": given["checksum"],
-        "source": given["source"],
-        "source_2": given["source-2"],
-        "program": " ".join((node.daemon, *shape_of(node).version_command())),
-        "stop": given["stop"] or f"upgrade-console node stop --network {context.network.name}",
-        "start": given["start"] or f"upgrade-console node start --network {context.network.name}",
-        "identified": given["identified"],
-        "developed": given["developed"] or "before this announcement",
-        "sent": shown_moment(context.now()),
-        "majority": shown_moment(context.now() + within),
-    }
-    lines = {name: one_line(value) for name, value in values.items()} | {"support": bullets(given["support"])}
-    text = fill(template_text("hotfix"), lines)
-    path = context.folder / ANNOUNCEMENT
-    try:
-        await asyncio.to_thread(write_durably, path, text.encode())
-    except OSError as error:
-        return failed(f"cannot write {path}: {error.strerror}", go_on="free disk space, and go on")
-    return passed(f"the announcement is in {path}", f"sha256 {hashlib.sha256(text.encode()).hexdigest()}")
-
-
-async def _drafted(context: StepContext) -> str:
-    """The announcement as it was filled in. Raises NodeError."""
-    path = context.folder / ANNOUNCEMENT
-    try:
-        return await asyncio.to_thread(path.read_text, "utf-8")
-    except (OSError, ValueError) as error:
-        raise NodeError(
-            f"{path} cannot be read: {error}", safe="nothing was sent", next_step="fill the announcement in again"
-        ) from error
-
-
-async def _announcement_there(context: StepContext) -> Finding:
-    text = await _drafted(context)
-    return passed(f"the announcement is in {context.folder / ANNOUNCEMENT}", f"{len(text)} characters")
-
-
-async def _show_announcement(context: StepContext) -> Finding:
-    text = await _drafted(context)
-    how = RESPONSES[Severity(context.arguments["severity"])].coordination
-    return passed(f"to be sent by {how}", *(line for line in text.splitlines() if line.strip()))
-
-
-async def _send(context: StepContext) -> Finding:
-    text = await _drafted(context)
-    subject, _, body = text.partition("\n")
-    weight = Weight.WARNING if context.arguments["severity"] == Severity.MEDIUM else Weight.CRITICAL
-    message = Message(weight, subject.removeprefix("Subject: ")[:MAX_SUBJECT], cut(body.strip(), MAX_BODY))
-    # Known before it goes out: a second message is worse than one that a person has to send again.
-    context.remember("announcing", shown_moment(context.now()))
-    finding = await announce(load_notify(), context.network.name, Announcement(Occasion.START, message))
-    if finding.outcome is not Outcome.FAIL:
-        context.remember("announced", shown_moment(context.now()))
-    return finding
-
-
-async def _sent(context: StepContext) -> Finding:
-    if at := context.remembered("announced"):
-        return passed(f"the announcement went out at {at}")
-    if at := context.remembered("announcing"):
-        return warned(
-            f"the announcement was going out at {at}, when this run was left",
-            go_on="look whether it arrived, and send the text yourself where it did not",
-        )
-    return failed("the announcement has not gone out", go_on="send it")
 
 
 # --- the node ---
@@ -392,8 +296,8 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             "Fill in the announcement",
             "Fills the emergency template; every placeholder needs its value. The issue is described without details"
             " that would help an attacker.",
-            _write_announcement,
-            done=_announcement_there,
+            announcing.fill_in,
+            done=announcing.filled_in,
             undo="nothing was sent",
         ),
         Step(
@@ -401,7 +305,7 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             StepKind.CONFIRMATION,
             "Read the announcement",
             "Shown whole. Nothing is sent yet.",
-            _show_announcement,
+            announcing.show,
             ask="Is the text right, and may it go out?",
         ),
         Step(
@@ -409,8 +313,8 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             StepKind.ACTION,
             "Send the announcement",
             "Exactly the text that was read, to the services of `[notify]` that are for this network.",
-            _send,
-            done=_sent,
+            announcing.send,
+            done=announcing.sent,
             undo="a message that went out cannot be taken back; send a correction",
             deadline_s=90.0,
         ),

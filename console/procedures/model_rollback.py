@@ -15,7 +15,7 @@ from console.operations.replaced_file import Kept, all_kept, keep_files, read_ke
 from console.operations.toml_key import KeyEdit, plan_key, value_of
 from console.procedures.arguments import again, filled
 from console.procedures.here import network_name
-from console.procedures.model import follows, restart, restarted, write_edit
+from console.procedures.model_activation import follows, restart, restarted, write_edit
 from console.procedures.spared_power import spared
 from console.procedures.step import Parameter, Procedure, Step, StepContext
 from console.text import untrusted

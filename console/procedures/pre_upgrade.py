@@ -432,7 +432,7 @@ def _now(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, ..
 
 CHECKLIST_24H = Procedure(
     "checklist-24h",
-    "Pre-upgrade checklist, 24 hours before",
+    "Checklist a day before H",
     "The first list of the operators' document: what takes time to mend. It changes nothing at the node, copies its"
     " configuration, and announces the maintenance once you have read the text.",
     _day,
@@ -440,14 +440,14 @@ CHECKLIST_24H = Procedure(
 )
 CHECKLIST_1H = Procedure(
     "checklist-1h",
-    "Pre-upgrade checklist, 1 hour before",
+    "Checklist an hour before H",
     "The second list: backups that restore, health, people, alerts and channels. It sends a test message, and changes"
     " nothing else.",
     _hour,
 )
 CHECKLIST_NOW = Procedure(
     "checklist-now",
-    "Pre-upgrade checklist, immediately before",
+    "Checklist just before H",
     "The last list, within half an hour of H: health once more, the way back, and the announcement of the start.",
     _now,
     (NOTE, CONTACT),

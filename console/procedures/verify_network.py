@@ -273,9 +273,9 @@ def _network(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step
 
 VERIFY_NETWORK = Procedure(
     "verify-network",
-    "Verify the whole network after an upgrade",
-    "Whether everybody came through: versions, blocks, the active set, one application hash, and the 95 % rule. It"
-    " changes nothing; below 95 % it prepares what people may start.",
+    "Verify the whole network",
+    "After an upgrade: whether everybody came through: versions, blocks, the active set, one application hash, and the"
+    " 95 % rule. It changes nothing; below 95 % it prepares what people may start.",
     _network,
     (Parameter("height", "H of the upgrade; empty for the last one that was reached", "", _height),),
 )

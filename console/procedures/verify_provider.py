@@ -116,9 +116,9 @@ def _provider(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Ste
 
 VERIFY_PROVIDER = Procedure(
     "verify-provider",
-    "Verify the provider daemon after an upgrade",
-    "Six questions to the provider daemon of this machine, by its health page, its executable and the operator's own"
-    " commands. It changes nothing.",
+    "Verify the provider daemon",
+    "After an upgrade: six questions to the provider daemon of this machine, by its health page, its executable and"
+    " the operator's own commands. It changes nothing.",
     _provider,
     (Parameter("expected", "the version that it has to say, as v1.1.0; empty for any", ""),),
 )

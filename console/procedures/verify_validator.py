@@ -146,8 +146,9 @@ def _validator(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[St
 
 VERIFY_VALIDATOR = Procedure(
     "verify-validator",
-    "Verify this validator after an upgrade",
-    "Eight questions to the node of this machine, each answered with its evidence. It changes nothing.",
+    "Verify this validator",
+    "After an upgrade: eight questions to the node of this machine, each answered with its evidence. It changes"
+    " nothing.",
     _validator,
     (_UNIT,),
 )

@@ -60,6 +60,10 @@ def test_an_unknown_name_tells_the_nearest() -> None:
         find_setting("\x1b[2J")
 
 
+def test_one_height_is_typed_without_brackets() -> None:
+    assert parse_value(find_setting("skip_upgrade_heights"), "5000") == (5000,)
+
+
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.key)
 def test_what_is_shown_can_be_typed_and_written(setting: Setting, tmp_path: Path) -> None:
     node = a_node_settings(
@@ -106,7 +110,8 @@ def test_what_is_shown_can_be_typed_and_written(setting: Setting, tmp_path: Path
         ("custom_preupgrade", "../evil.sh", "inside <home>/cosmovisor"),
         ("custom_preupgrade", "/bin/sh", "inside <home>/cosmovisor"),
         ("skip_upgrade_heights", "[0]", "a list of heights"),
-        ("skip_upgrade_heights", "5000", "a list of heights"),
+        ("skip_upgrade_heights", "-5", "a list of heights"),
+        ("skip_upgrade_heights", "true", "a list of heights"),
         ("rollback_space_margin_bytes", "2 GB", "a size"),
         ("environment", '{ FM_HALT_HEIGHT = "5" }', "without FM_HALT_HEIGHT"),
         ("environment", '{ "a b" = "5" }', "variable names"),

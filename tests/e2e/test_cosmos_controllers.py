@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,32 @@ def test_operators_who_are_early_absent_or_late_are_brought_through_one_halt(tmp
         network.reaches(network.height("val1"), "val4")
 
 
+@pytest.mark.soak
+def test_a_network_whose_new_binary_works_nowhere_skips_the_upgrade(tmp_path: Path) -> None:
+    """Everybody is parked; each operator says the height, and the old binary executes H on more than two thirds."""
+    broken = tmp_path / "broken"
+    broken.write_bytes(require(COSMOS_V1).read_bytes() + b"another build of the old rules")
+    broken.chmod(0o755)
+    with controlled(tmp_path / "net", quick()) as nodes:
+        network = nodes.network
+        for name in nodes.names:
+            nodes.does(name, "add-upgrade", "v2", str(broken))
+        height = network.height() + int(LEAD * patience())
+        network.pass_upgrade("v2", height)
+        network.eventually("all are parked", nodes.all_are("PARKED"), 300)
+        told = nodes.status("val1")["alarm"]
+        assert f"node config set skip_upgrade_heights={height}`, then `node start`" in told
+        assert nodes.call("node", "start", node="val1").code == 1
+        for name in nodes.names:
+            nodes.does(name, "config", "set", f"skip_upgrade_heights={height}")
+            network.eventually("it heeds", partial(heeds_the_skip, nodes, name))
+            nodes.does(name, "start")
+        network.reaches(height + 2)
+        assert network.plan() is None
+        assert network.rest("val1", "cosmos/upgrade/v1beta1/applied_plan/v2") == {"height": "0"}
+        assert all(nodes.state(name) == "RESUMED_OLD" for name in nodes.names)
+
+
 def withdrawn_after_staging(nodes: Controlled, newer: Path) -> None:
     """Everybody staged it, and then gov takes it back: nothing stops, and what is staged stays for the next time."""
     network = nodes.network
@@ -115,3 +142,7 @@ def withdrawn_after_staging(nodes: Controlled, newer: Path) -> None:
 def signer_height(nodes: Controlled, name: str) -> int:
     state = json.loads((nodes.network.validators[name].home / "data" / "priv_validator_state.json").read_text())
     return int(state["height"])
+
+
+def heeds_the_skip(nodes: Controlled, name: str) -> bool:
+    return "the settings skip the upgrade" in nodes.status(name)["note"]

@@ -23,6 +23,7 @@ from console.app import UpgradeConsoleApp
 from console.errors import ChainError
 from console.model import Snapshot
 from screens.overview import OverviewScreen
+from tests import cosmos_fakes as cosmos
 from tests import governance_fakes as votes
 from tests.fakes import FakeSession
 from tests.hostile import HOSTILE
@@ -230,6 +231,20 @@ async def test_whatever_a_refusal_says_only_our_own_bytes_are_written() -> None:
         _seen(app, ("n",), set())
         for keys in (("question_mark",), ("ctrl+p", *"not now")):
             await pilot.press(*("space" if key == " " else key for key in keys))
+            await pilot.pause()
+            _seen(app, keys, set())
+            await _back(pilot, app, None)
+
+
+@pytest.mark.parametrize(
+    "shown", [cosmos.voted(), cosmos.deposited(), cosmos.halted(1)], ids=["vote", "deposit", "halt"]
+)
+async def test_whatever_a_cosmos_chain_says_only_our_own_bytes_are_written(shown: Snapshot) -> None:
+    app = UpgradeConsoleApp(HostileSession(EVERYTHING, shown))
+    async with app.run_test(size=(160, 48)) as pilot:
+        await settled(pilot)
+        for keys in (("1",), ("2",), ("2", "enter"), ("3", "enter"), ("f9",)):
+            await pilot.press(*keys)
             await pilot.pause()
             _seen(app, keys, set())
             await _back(pilot, app, None)

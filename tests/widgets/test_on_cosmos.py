@@ -18,6 +18,7 @@ from console.model import (
 )
 from console.notify.occasions import occasions
 from console.operations.status import status_document
+from console.text import UntrustedText
 from tests import cosmos_fakes as cosmos
 from tests import fakes
 from tests.fakes import NOW, TARGET
@@ -178,6 +179,15 @@ def test_a_proposal_in_full_names_binaries_rules_and_outcome() -> None:
     assert "vetoed" not in said
     assert "44.4% veto, more than 33.4% ends it" in report(cosmos.voted(), 0)
     assert "more opens the vote" in report(cosmos.deposited())
+
+
+@pytest.mark.parametrize(
+    "info", ['{"binaries":{"any":"\\u001b[2J\\u202e"}}', '{"binaries":[1]}', "{", '{"binaries":{"x":5}}']
+)
+def test_what_a_plans_info_hides_in_json_stays_visible(info: str) -> None:
+    plan = cosmos.proposal(ProposalStatus.VOTING, release_url=UntrustedText(info))
+    said = report(cosmos.snapshot(cosmos.chain(TARGET - 90, (plan,))))
+    assert said.replace("\n", "").isprintable()
 
 
 def test_a_plan_whose_proposal_is_not_known_says_so() -> None:

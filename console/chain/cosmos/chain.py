@@ -23,7 +23,7 @@ from console.chain.rest import Rest
 from console.chain.rpc import JsonRpc, endpoint_name
 from console.chain.xupgrade import UpgradePlan
 from console.errors import ChainError, EndpointDown
-from console.model import ChainView, CosmosFacts, Proposal
+from console.model import ChainView, CosmosFacts, Proposal, ProposalStatus
 from console.settings import NetworkSettings
 from console.text import duration, untrusted
 
@@ -136,6 +136,7 @@ class CosmosChain:
         self._staking: Beside[Staking] = Beside(STAKING_EVERY_S, clock)
         self._slow: Beside[SlowFacts] = Beside(SLOW_EVERY_S, clock)
         self._seen: list[UpgradePlan] = []
+        self._made: tuple[tuple[object, ...], tuple[Proposal, ...]] | None = None
         self._state: PlanState | None = None
         self._state_at = 0.0
         self._asked_at: float | None = None
@@ -288,13 +289,21 @@ class CosmosChain:
     def _proposals(self) -> tuple[Proposal, ...]:
         if self._state is None:
             return ()
+        # The same until something is read anew: an info may be long, and is made safe each time.
+        made_of = (self._state, self._height(), self._slow.value, self._staking.value, tuple(self._seen))
+        if self._made is not None and self._made[0] == made_of:
+            return self._made[1]
         rules = None if self._slow.value is None else self._slow.value.rules
         bonded = 0 if self._staking.value is None else self._staking.value.bonded_tokens
-        return made_proposals(self._state, self._seen, self._height(), rules, bonded)
+        made = made_proposals(self._state, self._seen, self._height(), rules, bonded)
+        self._made = made_of, made
+        return made
 
     def _crossing(self) -> bool:
         height = self._height()
-        return any(plan.height == height for plan in self._seen)
+        return any(
+            each.status is ProposalStatus.SCHEDULED and each.target_height == height for each in self._proposals()
+        )
 
     def _view(self) -> ChainView:
         state, comet, staking = self._state, self._comet, self._staking.value

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -67,13 +68,18 @@ async def read_staking(source: Source) -> Staking:
     told = await source.ask(
         [queries.validators(first), queries.signing_infos(first), queries.POOL, queries.SLASHING_PARAMS]
     )
-    validators = [*parse_validators(told.of(0))]
+    validators = [told.of(0), *await _further(source, told, 0, queries.validators)]
+    infos = await _further(source, told, 1, queries.signing_infos)
+    # Tens of milliseconds for some hundred validators, which must not stop the screen.
+    return await asyncio.to_thread(_staking_of, told, validators, infos)
+
+
+def _staking_of(told: Told, pages: Sequence[object], further_infos: Sequence[object]) -> Staking:
     infos = _or_default(told, 1, parse_signing_infos, dict[str, SigningInfo]())
-    for page in await _further(source, told, 0, queries.validators):
-        validators += parse_validators(page)
-    for page in await _further(source, told, 1, queries.signing_infos):
+    for page in further_infos:
         infos |= parse_signing_infos(page)
     window = _or_default(told, 3, parse_signing_window, 0)
+    validators = (each for page in pages for each in parse_validators(page))
     unique = {each.stake.operator: _with_misses(each, infos, window) for each in validators}
     return Staking(tuple(unique.values()), _or_default(told, 2, parse_pool, 0))
 

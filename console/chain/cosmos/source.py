@@ -99,7 +99,8 @@ class RpcSource:
         where = endpoint_name(self.url)
         status = parse_status(first.value(f"status of {where}"))
         check_chain(status.chain_id, self._chain_id, where)
-        read = [_read(query, reply, where) for query, reply in zip(queries, replies, strict=True)]
+        # Pages of validators take tens of milliseconds, which must not stop the screen.
+        read = await asyncio.to_thread(_read_all, queries, replies, where)
         heights = [each[0] for each in read if not isinstance(each, ChainError)]
         if not heights:
             assert isinstance(read[0], ChainError)
@@ -198,6 +199,12 @@ def _call(query: Query, height: int) -> Call:
 
 def _batched(calls: Sequence[Call]) -> list[tuple[Call, ...]]:
     return [tuple(calls[at : at + MAX_BATCH]) for at in range(0, len(calls), MAX_BATCH)]
+
+
+def _read_all(
+    queries: Sequence[Query], replies: Sequence[Reply], where: str
+) -> list[tuple[int, dict[str, object]] | ChainError]:
+    return [_read(query, reply, where) for query, reply in zip(queries, replies, strict=True)]
 
 
 def _read(query: Query, reply: Reply, where: str) -> tuple[int, dict[str, object]] | ChainError:

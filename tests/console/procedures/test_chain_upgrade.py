@@ -12,11 +12,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from console.errors import ConsoleError, NodeError
 from console.files import sha256_of, switch_link
-from console.model import Outcome, ProposalStatus
+from console.model import Crossing, NodeStatus, Outcome, ProposalStatus
 from console.node.chain_halt import HaltSigns, chain_plan
 from console.node.cosmovisor.upgrade_info import PlanFile, write_plan
 from console.operations.halt_evidence import decide
@@ -68,7 +69,7 @@ class ScriptedUnit:
         if not await self.running():
             return None
         assert self.process is not None
-        return os.stat(f"/proc/{self.process.pid}").st_ctime
+        return psutil.Process(self.process.pid).create_time()
 
     async def log_since(self, since: float) -> str:
         return self.log.read_text() if self.log.exists() else ""
@@ -182,6 +183,20 @@ async def test_by_our_controller(tmp_path: Path) -> None:
         found = await crossed
         assert found.outcome is Outcome.PASS
         assert any(bench.sha256 in line for line in found.evidence)
+        # The same word where the network went back instead.
+        bench.chain.proposals = []
+        status = controller.status()
+        assert status.attempt is not None
+        aborted = dataclasses.replace(status.attempt, crossing=Crossing.RESUMED_OLD, note="the verdict is ABORT")
+
+        class Aborted:
+            async def status(self) -> NodeStatus:
+                return dataclasses.replace(status, attempt=aborted)
+
+        context.client = lambda node="": Aborted()  # type: ignore[method-assign,assignment,return-value]
+        lost = await run_step(CHAIN_UPGRADE, context, "upgrade.crossing")
+        assert lost.outcome is Outcome.FAIL
+        assert "proposed again with another height" in lost.go_on
     ids = [step.id for step in CHAIN_UPGRADE.steps({"way": "controller"}, ())]
     assert ids[5:] == [step for step in ids if step.startswith("validator.")]
 

@@ -17,8 +17,7 @@ from console.errors import ConsoleError
 from console.files import sha256_of
 from console.model import Outcome
 from console.operations.model_halt import hook_name
-from console.procedures import model as model_steps
-from console.procedures import spared_power
+from console.procedures import model_activation, spared_power
 from console.procedures.model import MODEL
 from console.procedures.model_rollback import ROLLBACK_MODEL
 from console.provider_settings import ModelSettings
@@ -91,7 +90,7 @@ async def validator(
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_steps, "POLL_S", 0.02)
+    monkeypatch.setattr(model_activation, "POLL_S", 0.02)
     monkeypatch.setattr(spared_power, "taking_part", powers_of({"A": 10, "B": 10, "C": 10, "D": 10}))
 
 
@@ -250,8 +249,8 @@ async def test_what_the_network_decided_has_to_be_known(tmp_path: Path) -> None:
 
 
 def test_a_version_is_not_found_in_a_longer_one() -> None:
-    assert model_steps._says("model v1.1.0 active", "v1.1.0")
-    assert model_steps._says("/m/veid_scorer_v1.1.0.h5", "1.1.0")
-    assert not model_steps._says("model v1.1.0", "v1.1")
-    assert not model_steps._says("model v11.1.0", "v1.1.0")
-    assert not model_steps._says("model v1.1.01", "v1.1.0")
+    assert model_activation.says("model v1.1.0 active", "v1.1.0")
+    assert model_activation.says("/m/veid_scorer_v1.1.0.h5", "1.1.0")
+    assert not model_activation.says("model v1.1.0", "v1.1")
+    assert not model_activation.says("model v11.1.0", "v1.1.0")
+    assert not model_activation.says("model v1.1.01", "v1.1.0")

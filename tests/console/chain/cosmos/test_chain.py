@@ -144,6 +144,21 @@ async def test_a_plan_is_crossed_when_another_block_follows() -> None:
         assert (await later(chain, clock)).proposals[0].status is ProposalStatus.EXECUTED
 
 
+async def test_a_node_that_crossed_alone_is_no_chain_that_stands() -> None:
+    """Whoever looks for the first time then sees the crossing's own meter, not an alarm."""
+    rows = [proposal(7, upgrade_message("v2", 5000), status="PASSED")]
+    node = SdkNode(height=5000, applied={"v2": 5000}, proposals=rows)
+    async with reading(node) as (chain, clock, served):
+        await chain.view()
+        served.rpcs[0].requests.clear()
+        await later(chain, clock, 60.0)
+        view = await later(chain, clock, 60.0)
+        asked = [calls for calls in served.rpcs[0].requests if "consensus_state" in calls]
+    assert view.proposals[0].status is ProposalStatus.SCHEDULED
+    assert view.stalled is None
+    assert asked, "the votes of the round are of interest"
+
+
 async def test_a_new_plan_and_the_end_of_its_vote_are_shown_together() -> None:
     node = SdkNode(proposals=[proposal(7, upgrade_message("v2", 5000))])
     async with reading(node) as (chain, clock, _served):
@@ -236,6 +251,18 @@ async def test_proposals_that_cannot_be_read_leave_the_plan() -> None:
         view = await chain.view()
     assert [each.status for each in view.proposals] == [ProposalStatus.SCHEDULED]
     assert "proposals cannot be read" in view.problem
+
+
+async def test_an_answer_that_is_too_large_is_asked_for_in_small_pages() -> None:
+    rows = [proposal(7, upgrade_message("v2", 5000))]
+    async with reading(SdkNode(plan=PLAN, proposals=rows, most_together=5)) as (chain, clock, served):
+        view = await chain.view()
+        assert [(each.id, each.status) for each in view.proposals if each.ballot] == [(7, ProposalStatus.VOTING)]
+        assert "cannot be read" not in view.problem
+        served.rpcs[0].requests.clear()
+        await later(chain, clock)
+        # It is not tried again: one request for everything, as always.
+        assert sum("abci_query" in calls for calls in served.rpcs[0].requests) == 1
 
 
 async def test_stake_that_cannot_be_read_leaves_the_power() -> None:
