@@ -117,7 +117,7 @@ async def test_help_lists_every_key_names_refusals_and_is_narrowed_by_typing() -
         assert "No upgrade is scheduled" in text
         await pilot.press(*"quorum")
         await until(pilot, lambda: "Everywhere" not in screen_text(app), "what holds the text")
-        assert "Without it no block" in screen_text(app)
+        assert "without it no block" in screen_text(app)
         await pilot.press("escape", *"propose")
         await until(pilot, lambda: "a form that checks" in screen_text(app), "the key that holds the text")
         assert "quorum" not in screen_text(app)
