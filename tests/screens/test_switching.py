@@ -103,7 +103,7 @@ async def test_keys_in_a_burst_draw_only_the_last_view(work: Counter[str]) -> No
         frames = {name: count for name, count in work.items() if name.endswith("Screen")}
         assert frames == {"AuditScreen": 1}
         with pytest.raises(UnknownModeError):
-            app.switch_mode("fleet")
+            app.switch_mode("nowhere")
 
 
 async def test_what_is_not_shown_is_drawn_when_it_is(work: Counter[str]) -> None:

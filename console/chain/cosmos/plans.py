@@ -20,7 +20,8 @@ from console.chain.cosmos.answers import (
     parse_tally,
 )
 from console.chain.cosmos.queries import GovVersion, Page, Query
-from console.chain.cosmos.source import Source, Told
+from console.chain.cosmos.source import QueryRefused, Source, Told, WrongChain
+from console.chain.rest import RestRefused
 from console.chain.xupgrade import UpgradePlan, shown_info
 from console.errors import BadAnswer, ChainError, EndpointDown
 from console.model import Ballot, Proposal, ProposalStatus, Tally, Verdict, VoteRules, plan_without_votes
@@ -121,21 +122,27 @@ class PlanReader:
         """
         whole = whole or self._stale(source)
         names, voting = self._names(known), self._voting() if whole else ()
-        told = await source.ask(
-            [queries.CURRENT_PLAN, *map(queries.applied_plan, names), *self._tally_queries(source, voting)]
-            + (self._proposal_queries(source) if whole else []),
-            height=height,
-        )
+        always = [queries.CURRENT_PLAN, *map(queries.applied_plan, names), *self._tally_queries(source, voting)]
+        too_much: ChainError | None = None
+        try:
+            told = await source.ask(always + (self._proposal_queries(source) if whole else []), height=height)
+        except (EndpointDown, WrongChain):
+            raise
+        except BadAnswer as error:
+            if not whole:
+                raise
+            # Proposals can make the answer too large as a whole: then they are asked for apart.
+            too_much, told = error, await source.ask(always, height=height)
         plan = parse_plan(told.of(0))
         self._take_fates(told, 1, names)
         self._take_tallies(told, 1 + len(names), voting)
         steady = told.steady
         if whole:
-            steady &= await self._take_proposals(source, told, 1 + len(names) + len(voting), height)
+            steady &= await self._take_proposals(source, told, len(always), height, too_much)
         elif plan != self._plan:
             # A plan comes with the end of a vote: both are shown together.
             whole = True
-            await self._take_proposals(source, None, 0, height)
+            await self._take_proposals(source, None, 0, height, None)
         self._plan, self._height = plan, told.height
         if whole:
             await self._look_further(source, height, known, names, voting)
@@ -196,11 +203,12 @@ class PlanReader:
                 # What it was before is better than nothing; the vote itself is shown as open in any case.
                 continue
 
-    async def _take_proposals(self, source: Source, told: Told | None, place: int, height: int) -> bool:
+    async def _take_proposals(
+        self, source: Source, told: Told | None, place: int, height: int, failure: ChainError | None
+    ) -> bool:
         """Take the two pages of proposals; returns whether they are of one height with the rest."""
         found: tuple[GovProposal, ...] | None = None
-        failure: ChainError | None = None
-        if told is not None:
+        if told is not None and failure is None:
             try:
                 found = _joined(told, place)
             except ChainError as error:
@@ -224,6 +232,9 @@ class PlanReader:
         version, limit = self.version_of(source.url), self._limits.get(source.url, NEWEST)
         other: GovVersion = "v1beta1" if version == "v1" else "v1"
         ways: list[tuple[GovVersion, int]] = [(other, limit), (version, SMALL_PAGE)]
+        if not isinstance(failure, QueryRefused | RestRefused | None):
+            # It is answered, and not as it can be read: most likely too much of it.
+            ways.reverse()
         if failure is None:
             ways.insert(0, (version, limit))
         for way in ways:

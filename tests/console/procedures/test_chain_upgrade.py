@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from console.errors import ConsoleError, NodeError
@@ -68,7 +69,7 @@ class ScriptedUnit:
         if not await self.running():
             return None
         assert self.process is not None
-        return os.stat(f"/proc/{self.process.pid}").st_ctime
+        return psutil.Process(self.process.pid).create_time()
 
     async def log_since(self, since: float) -> str:
         return self.log.read_text() if self.log.exists() else ""

@@ -253,6 +253,18 @@ async def test_proposals_that_cannot_be_read_leave_the_plan() -> None:
     assert "proposals cannot be read" in view.problem
 
 
+async def test_an_answer_that_is_too_large_is_asked_for_in_small_pages() -> None:
+    rows = [proposal(7, upgrade_message("v2", 5000))]
+    async with reading(SdkNode(plan=PLAN, proposals=rows, most_together=5)) as (chain, clock, served):
+        view = await chain.view()
+        assert [(each.id, each.status) for each in view.proposals if each.ballot] == [(7, ProposalStatus.VOTING)]
+        assert "cannot be read" not in view.problem
+        served.rpcs[0].requests.clear()
+        await later(chain, clock)
+        # It is not tried again: one request for everything, as always.
+        assert sum("abci_query" in calls for calls in served.rpcs[0].requests) == 1
+
+
 async def test_stake_that_cannot_be_read_leaves_the_power() -> None:
     async with reading(SdkNode(refused=frozenset({"staking"}))) as (chain, _, _served):
         view = await chain.view()
