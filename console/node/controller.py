@@ -124,6 +124,7 @@ class Controller:
             block_time_s=block_time_s or 1.0,
             changed=self._wake.set,
             run=parts.command,
+            version_command=shape.version_command(),
         )
         self._preparer = Preparer(
             book,

@@ -22,13 +22,18 @@ from console.node.redaction import redacted
 from console.node.runtime.command import RunCommand, run_command
 from console.text import UntrustedText, size, untrusted
 
-_PLAIN_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
+_PLAIN_PATH = "/usr/local/bin:/usr/bin:/bin"
 _SHOWN = 300
 """Characters of a program's output that are shown."""
 _READ = 1 << 20
 """Characters of a program's output that are looked at."""
 _LOADER_DEADLINE_S = 10.0
 _LOADER_FOLDERS = ("/lib", "/lib64", "/lib32", "/libx32", "/usr/lib", "/usr/lib64", "/nix/store", "/gnu/store")
+
+
+def plain_environment() -> dict[str, str]:
+    """What a short command of a binary gets: a Cosmos daemon tells its version only where it has a home."""
+    return {"PATH": _PLAIN_PATH, "HOME": os.path.expanduser("~")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ class PreflightRequest:
     """64 hex digits that the bytes were verified to have; executed is nothing else."""
     home: Home | None = None
     """To look for the files that a start needs; None to leave that out."""
-    environment: Mapping[str, str] = field(default_factory=lambda: dict(_PLAIN_ENVIRONMENT))
+    environment: Mapping[str, str] = field(default_factory=plain_environment)
     """Whole environment of the program and of the loader."""
     version: tuple[str, ...] = ("--version",)
     """Arguments that print the version; empty to leave that out."""

@@ -13,6 +13,7 @@ from console.model import ProposalStatus
 from console.node.attempts import AttemptBook
 from console.node.generation import Generations
 from console.node.journal import Journal
+from console.node.preflight import plain_environment
 from console.node.runs import NodeRuns
 from console.node.runtime.command import RunCommand, run_command
 from console.ports.chain import ConsensusReading, PeerView, PlanReading, PlanSource
@@ -50,6 +51,7 @@ class Readings:
         block_time_s: Expected seconds per block, for the pace only.
         changed: Called after each reading.
         run: How a short command of a generation is run.
+        version_command: Arguments with which it prints its version.
     """
 
     def __init__(
@@ -65,9 +67,11 @@ class Readings:
         block_time_s: float,
         changed: Callable[[], None],
         run: RunCommand = run_command,
+        version_command: tuple[str, ...] = ("--version",),
     ) -> None:
         self._settings = settings
         self._run = run
+        self._version_command = version_command
         self._source = plans
         self._peers = peers
         self._runs = runs
@@ -238,11 +242,12 @@ class Readings:
             if current.sha256 in self._versions:
                 self._version_of = seen
                 return
-            command = (current.binary, current.sha256, ("--version",))
-            done = await asyncio.to_thread(self._run, *command, {"PATH": "/usr/bin:/bin"}, _VERSION_DEADLINE_S)
+            command = (current.binary, current.sha256, self._version_command)
+            done = await asyncio.to_thread(self._run, *command, plain_environment(), _VERSION_DEADLINE_S)
         except (NodeError, OSError):
             # Said by the step that needs the binary.
             return
-        words = done.stdout.split()
+        # Some Cosmos daemons print theirs to stderr.
+        words = done.stdout.split() or done.stderr.split()
         self._versions[current.sha256] = untrusted(words[-1] if words and done.returncode == 0 else "", 64)
         self._changed()

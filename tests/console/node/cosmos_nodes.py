@@ -25,7 +25,8 @@ DAEMON = """#!/bin/sh
 # A node that waits for a line of shell; VERSION is its own.
 VERSION={version}
 case "$1" in
-  version|--version) echo {version}; exit 0;;
+  version) [ -n "$HOME" ] && echo {version}; exit;;
+  --version) exit 1;;
   pre-upgrade)
     echo "$VERSION $(readlink {home}/cosmovisor/current) $DAEMON_HOME $DAEMON_NAME" >> {home}/pre.log
     if [ -f {home}/pre ]; then . {home}/pre; fi

@@ -31,6 +31,11 @@ pytestmark = pytest.mark.anyio
 
 
 class TestHalts:
+    async def test_the_version_is_asked_as_such_a_daemon_tells_it(self, cosmos: CosmosBench) -> None:
+        """By a command and not an option, and only where it has a home."""
+        async with cosmos.controller() as controller:
+            await until(controller, lambda status: status.version == "v1")
+
     async def test_a_node_that_lives_at_its_halt_is_stopped_and_crosses(self, cosmos: CosmosBench) -> None:
         async with cosmos.controller() as controller:
             await ready(cosmos, controller)
