@@ -40,6 +40,7 @@ class DetailsScreen(Dialog[dict[str, str] | None]):
         details: The fields in order.
         check: Raises ConsoleError for what cannot be used.
         draft: What was typed before; kept up to date.
+        then: What the next step shows.
     """
 
     CSS_PATH = "modal.tcss"
@@ -57,6 +58,8 @@ class DetailsScreen(Dialog[dict[str, str] | None]):
         details: tuple[Detail, ...],
         check: Callable[[dict[str, str]], object],
         draft: dict[str, str] | None = None,
+        *,
+        then: str = "what would be signed",
     ) -> None:
         super().__init__()
         self._title = title
@@ -64,6 +67,7 @@ class DetailsScreen(Dialog[dict[str, str] | None]):
         self._details = details
         self._check = check
         self._draft = {} if draft is None else draft
+        self._then = then
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="box", can_focus=False) as box:
@@ -80,7 +84,7 @@ class DetailsScreen(Dialog[dict[str, str] | None]):
                     select_on_focus=False,
                     max_length=detail.most,
                 )
-            hint = "Enter goes on; the next step shows what would be signed. Esc goes back."
+            hint = f"Enter goes on; the next step shows {self._then}. Esc goes back."
             yield Static(Content.styled(hint, MUTED), markup=False, id="result", classes="result")
             with Horizontal(classes="buttons"):
                 yield button("Cancel", "cancel")

@@ -47,7 +47,7 @@ def parameters_screen(
         draft.setdefault(name, default or "")
     details = tuple(Detail(name, name, meaning) for name, meaning, _default in head.parameters)
     body = stacked(Content.styled(head.title, STRONG), head.purpose, "")
-    return DetailsScreen(f"Begin {head.name}", body, details, check, draft)
+    return DetailsScreen(f"Begin {head.name}", body, details, check, draft, then="what will be done")
 
 
 def go_on_plan(network: str, progress: Progress, changed: str, operation: Operation) -> PlanScreen:
@@ -88,7 +88,7 @@ def answer_plan(network: str, node: str, question: Question, operation: Operatio
     plan = Plan(
         title=step.title,
         effect=tuple(effect),
-        label="Yes",
+        label="Say yes",
         network=network,
         node=node,
         undo=step.undo,

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from textual.content import Content
 
-from console.model import Outcome, Progress, StepLine, StepRecord
+from console.model import Outcome, Progress, StepKind, StepLine, StepRecord
 from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN
 from widgets.row_table import Column, RowTable
 
@@ -32,10 +32,15 @@ class StepRow:
     words: str
 
 
+def _word(kind: StepKind) -> str:
+    """A kind in the nine columns that there are."""
+    return "confirm" if kind is StepKind.CONFIRMATION else kind.value
+
+
 def steps_before_a_run(steps: tuple[StepLine, ...]) -> tuple[StepRow, ...]:
     """The steps of a procedure."""
     return tuple(
-        StepRow(step.id, "muted", step.kind.value[:8], step.title, "may be left out" if step.optional else "")
+        StepRow(step.id, "muted", _word(step.kind), step.title, "may be left out" if step.optional else "")
         for step in steps
     )
 
