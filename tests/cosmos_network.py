@@ -68,12 +68,12 @@ class Periods:
 def quick() -> Periods:
     """As short as this machine, as busy as it is, can keep up with: who votes starts a program for it."""
     slow = patience()
-    return Periods(block_s=0.4, voting_s=5.0 * slow, expedited_s=4.0 * slow)
+    return Periods(block_s=0.4, voting_s=8.0 * slow, expedited_s=6.0 * slow)
 
 
 def patience() -> float:
-    """How much longer things take on this machine than on an idle one: 1 to 5, by its load."""
-    return min(5.0, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
+    """How much longer things take on this machine than on an idle one: 1 to 4, by its load."""
+    return min(4.0, max(1.0, os.getloadavg()[0] / (2 * (os.cpu_count() or 1))))
 
 
 @dataclass(frozen=True, slots=True)

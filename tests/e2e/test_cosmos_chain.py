@@ -13,8 +13,8 @@ from tests.peers import COSMOS_V2, require
 
 pytestmark = [pytest.mark.e2e, pytest.mark.peer, pytest.mark.timeout(600)]
 
-LEAD = 22
-"""Blocks from the proposal to H on an idle machine: the vote takes ten."""
+LEAD = 30
+"""Blocks from the proposal to H on an idle machine: the vote takes fifteen."""
 
 
 def test_nodes_live_on_at_their_halt_until_the_new_binary_runs(tmp_path: Path) -> None:

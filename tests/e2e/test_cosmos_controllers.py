@@ -15,8 +15,8 @@ from tests.peers import COSMOS_V1, COSMOS_V2, require
 
 pytestmark = [pytest.mark.e2e, pytest.mark.peer, pytest.mark.timeout(600)]
 
-LEAD = 30
-"""Blocks from the proposal to H on an idle machine: the vote takes ten."""
+LEAD = 36
+"""Blocks from the proposal to H on an idle machine: the vote takes fifteen."""
 
 
 def test_four_nodes_cross_what_was_voted_and_the_one_with_a_wrong_binary_is_brought_on(tmp_path: Path) -> None:

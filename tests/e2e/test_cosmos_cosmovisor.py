@@ -17,8 +17,8 @@ from tests.peers import COSMOS_V2, COSMOVISOR, require
 
 pytestmark = [pytest.mark.e2e, pytest.mark.peer, pytest.mark.timeout(600)]
 
-LEAD = 30
-"""Blocks from the proposal to H on an idle machine: the vote takes ten."""
+LEAD = 40
+"""Blocks from the proposal to H on an idle machine: the vote takes fifteen."""
 
 
 @contextmanager
