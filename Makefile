@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Where the tests are that bring up whole networks: to collect all others costs half a minute.
 NETWORKS := tests/e2e tests/test_wheel.py tests/console/cli tests/console/devnet
 
-.PHONY: demo test soak check format contracts contracts-test contracts-gas slither peers tables pictures bench clean
+.PHONY: demo test test-peers soak check format contracts contracts-test contracts-gas slither peers tables pictures bench clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/upgrade-console --network devnet $(if $(DEMO_DIR),--dir $(DEMO_DIR))
@@ -21,7 +21,12 @@ demo: $(VENV)/.runtime
 test: $(VENV)/.dev
 	$(BIN)/pytest -q -n 4 --dist worksteal -m "not e2e and not soak" --ignore tests/faults
 	$(BIN)/pytest -q tests/faults
-	$(BIN)/pytest -q -n 3 --dist loadgroup -m "e2e and not soak" $(NETWORKS)
+	$(BIN)/pytest -q -n 3 --dist loadgroup -m "e2e and not peer and not soak" $(NETWORKS)
+
+# Networks of other makers' nodes, and what stands beside one: CometBFT, Cosmos SDK chains, cosmovisor, sshd, Prometheus.
+# What `make peers` has not built here skips, and says so.
+test-peers: $(VENV)/.dev
+	$(BIN)/pytest -q -n 3 --dist loadgroup -m "e2e and peer and not soak" $(NETWORKS)
 
 # A thousand more fault runs and every planted bug (docs/faults.md), the longest stories of whole networks, wide sweeps.
 soak: $(VENV)/.dev

@@ -11,7 +11,7 @@ import pytest
 from console.cli import main
 from tests.cosmos_network import CHAIN_ID, CosmosNetwork, Periods, cosmos_network
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.peer]
 
 
 def settings_of(network: CosmosNetwork, moniker: str) -> str:

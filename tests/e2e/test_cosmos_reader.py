@@ -30,7 +30,7 @@ from tests.peers import COSMOS_V2, require
 from widgets.outlook import outlook
 from widgets.phases import Phase
 
-pytestmark = [pytest.mark.e2e, pytest.mark.anyio]
+pytestmark = [pytest.mark.e2e, pytest.mark.peer, pytest.mark.anyio]
 
 DEADLINE_S = 120.0
 SLOWEST_S = 3.0
