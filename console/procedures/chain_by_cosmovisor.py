@@ -155,16 +155,7 @@ def cosmovisor_steps() -> tuple[Step, ...]:
             " grace, and where `current` points. No controller of ours may run the node.",
             _look,
         ),
-        Step(
-            "upgrade.download",
-            StepKind.ACTION,
-            "Download the new binary and verify its checksum",
-            "From the plan's own list, or --url with --checksum; taken out of its archive, its version read.",
-            chain_plan.download,
-            done=chain_plan.downloaded,
-            undo="the run's folder can be removed",
-            deadline_s=3600.0,
-        ),
+        chain_plan.DOWNLOAD,
         Step(
             "upgrade.stage",
             StepKind.ACTION,

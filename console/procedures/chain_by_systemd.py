@@ -243,16 +243,7 @@ def systemd_steps() -> tuple[Step, ...]:
             "The unit is known and runs the node, the program is readable, and no controller of ours runs the node.",
             _look,
         ),
-        Step(
-            "upgrade.download",
-            StepKind.ACTION,
-            "Download the new binary and verify its checksum",
-            "From the plan's own list, or --url with --checksum; taken out of its archive, its version read.",
-            chain_plan.download,
-            done=chain_plan.downloaded,
-            undo="the run's folder can be removed",
-            deadline_s=3600.0,
-        ),
+        chain_plan.DOWNLOAD,
         Step(
             "upgrade.room",
             StepKind.CHECK,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from console.errors import InputError
 from console.files import sha256_of
-from console.model import Finding, Outcome, Proposal, ProposalStatus
+from console.model import Finding, Outcome, Proposal, ProposalStatus, StepKind
 from console.model.procedure import failed, passed, warned
 from console.node.preflight import PreflightRequest, run_preflight
 from console.node.releases import BinaryReleases
@@ -15,7 +15,7 @@ from console.node.shape import shape_of
 from console.operations.fetched_executable import fetch_executable
 from console.operations.own_heights import heights_or_none
 from console.procedures.here import node_of
-from console.procedures.step import StepContext
+from console.procedures.step import Step, StepContext
 from console.text import duration
 
 POLL_S = 2.0
@@ -74,7 +74,7 @@ async def changed(context: StepContext) -> Finding | None:
     return None
 
 
-async def download(context: StepContext) -> Finding:
+async def _download(context: StepContext) -> Finding:
     """The program of the plan, verified, taken out of its archive, its version read; nothing is stopped."""
     node = node_of(context)
     given = context.arguments
@@ -115,12 +115,24 @@ async def download(context: StepContext) -> Finding:
     )
 
 
-async def downloaded(context: StepContext) -> Finding:
+async def _downloaded(context: StepContext) -> Finding:
     """Whether the verified program is still in the run's folder."""
     file = context.remembered("program")
     if file and Path(file).is_file() and await asyncio.to_thread(sha256_of, Path(file)) == context.remembered("sha256"):
         return passed(f"{file} is the verified program", f"sha256 {context.remembered('sha256')}")
     return failed("it is not here yet", go_on="go on")
+
+
+DOWNLOAD = Step(
+    "upgrade.download",
+    StepKind.ACTION,
+    "Download the new binary and verify its checksum",
+    "From the plan's own list, or --url with --checksum; taken out of its archive, its version read.",
+    _download,
+    done=_downloaded,
+    undo="the run's folder can be removed",
+    deadline_s=3600.0,
+)
 
 
 async def follows(context: StepContext) -> Finding:
