@@ -16,15 +16,21 @@ from textual.screen import Screen
 from tests.screens.pictures.impossible import IMPOSSIBLE
 from tests.screens.pictures.scene import BOTH, Scene, Size, State
 from tests.screens.pictures.table import SCENES, screen_classes
-from tests.screens.pictures.taking import Taken, take
+from tests.screens.pictures.taking import Taken, take, take_once
 
 PICTURES = [(scene, size) for scene in SCENES for size in scene.sizes]
 NAMES = [f"{scene.title}-{columns}x{rows}" for scene, (columns, rows) in PICTURES]
 
 
 @pytest.fixture(scope="module")
-def taken(request: pytest.FixtureRequest) -> Callable[[Scene, Size], str]:
-    """Takes a picture, and with it the others of the same stage that this run asks for."""
+def taken(
+    request: pytest.FixtureRequest, worker_id: str, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Scene, Size], str]:
+    """Takes a picture, and with it the others of the same stage that this run asks for: once for all its processes."""
+    stages = list(dict.fromkeys(scene.stage for scene in SCENES))
+    shared = None if worker_id == "master" else tmp_path_factory.getbasetemp().parent / "pictures"
+    if shared is not None:
+        shared.mkdir(exist_ok=True)
     asked = {
         scene
         for item in request.session.items
@@ -35,7 +41,9 @@ def taken(request: pytest.FixtureRequest) -> Callable[[Scene, Size], str]:
 
     def of(scene: Scene, size: Size) -> str:
         if (scene, size) not in kept:
-            kept.update(take([each for each in SCENES if each.stage is scene.stage and each in asked]))
+            wanted = [each for each in SCENES if each.stage is scene.stage and each in asked]
+            file = None if shared is None else shared / f"{stages.index(scene.stage)}.json"
+            kept.update(take(wanted) if file is None else take_once(wanted, file))
         picture = kept[scene, size]
         if isinstance(picture, BaseException):
             raise picture

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import json
+import os
 import re
 from collections import deque
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from textual.pilot import Pilot
@@ -37,6 +41,32 @@ def take(scenes: Sequence[Scene]) -> Taken:
     while left:
         asyncio.run(_take(left[0].stage, left, taken))
     return taken
+
+
+def take_once(scenes: Sequence[Scene], file: Path) -> Taken:
+    """Draw these scenes, or read what another process of the same run drew of them; that is waited for.
+
+    Args:
+        scenes: Of one stage, the same for every process.
+        file: Where the pictures of that stage are kept for this run.
+    """
+    with file.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not file.exists():
+            written = file.with_suffix(".new")
+            written.write_text(json.dumps([_row(*entry) for entry in take(scenes).items()]))
+            os.replace(written, file)
+    by_title = {scene.title: scene for scene in scenes}
+    return {
+        (by_title[title], (columns, rows)): picture if why is None else AssertionError(why)
+        for title, columns, rows, picture, why in json.loads(file.read_text())
+    }
+
+
+def _row(asked: tuple[Scene, Size], drawn: str | BaseException) -> list[object]:
+    scene, size = asked
+    why = None if isinstance(drawn, str) else f"{type(drawn).__name__}: {drawn}"
+    return [scene.title, *size, drawn if why is None else "", why]
 
 
 async def _take(stage: Stage, left: deque[Scene], taken: Taken) -> None:
