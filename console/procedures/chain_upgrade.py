@@ -194,4 +194,5 @@ CHAIN_UPGRADE = Procedure(
         Parameter("unit", "The node's systemd unit (cosmovisor, systemd)", ""),
         Parameter("binary", "The installed program that the unit starts: /usr/local/bin/… (systemd)", ""),
     ),
+    variants=tuple(("way", way) for way in WAYS[1:]),
 )

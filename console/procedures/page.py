@@ -19,9 +19,9 @@ _KINDS = {
 _NETWORKS = {"ipc": "IPC subnets", "cosmos": "Cosmos SDK chains"}
 
 
-def steps_without_run(procedure: Procedure) -> tuple[Step, ...]:
-    """Its steps as nobody's run has them: every parameter its default, or nothing, and one item."""
-    arguments = {each.name: each.default or "" for each in procedure.parameters}
+def steps_without_run(procedure: Procedure, **given: str) -> tuple[Step, ...]:
+    """Its steps as nobody's run has them: every parameter as given, else its default, or nothing; and one item."""
+    arguments = {each.name: each.default or "" for each in procedure.parameters} | given
     return procedure.steps(arguments, (NODE,) if procedure.items is not None else ())
 
 
@@ -33,7 +33,6 @@ def index_markdown(procedures: Iterable[Procedure]) -> str:
 
 def page_markdown(procedure: Procedure) -> str:
     """The page of one procedure."""
-    steps = steps_without_run(procedure)
     lines = [
         f"# {procedure.title}",
         "",
@@ -56,8 +55,12 @@ def page_markdown(procedure: Procedure) -> str:
     if procedure.items is not None:
         lines += [f"It goes over nodes, one after the other; {NODE} stands for each.", ""]
     lines += ["## Steps", ""]
-    for number, step in enumerate(steps, 1):
+    for number, step in enumerate(steps_without_run(procedure), 1):
         lines += _step(number, step)
+    for name, value in procedure.variants:
+        lines += [f"## Steps with `--{name} {value}`", ""]
+        for number, step in enumerate(steps_without_run(procedure, **{name: value}), 1):
+            lines += _step(number, step)
     return "\n".join(lines)
 
 

@@ -163,3 +163,5 @@ class Procedure:
     """Settles, once at the start, what it goes over and in which order; None: over nothing. Raises ConsoleError."""
     kinds: tuple[str, ...] = ("ipc", "cosmos")
     """Kinds of network that it is for."""
+    variants: tuple[tuple[str, str], ...] = ()
+    """Parameters with the value at which it has other steps than by its defaults: its page shows those too."""
