@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from console import strict_json
-from console.chain.signed_record import RECORD_NAME, SignedRecord
+from console.chain.signed_record import RECORD_NAME, Signed, SignedRecord
 from console.errors import ChainError
 from console.files import sync_folder, write_durably
 from console.settings import NetworkSettings, NodeSettings, state_folder
@@ -88,7 +88,7 @@ class SentBook:
         Raises:
             SentBookError: The folder cannot be used, or another process does not finish.
         """
-        name = quote(f"{chain_id}-{sender.lower()}", safe="")
+        name = _name(chain_id, sender)
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -116,6 +116,35 @@ class SentBook:
             safe="nothing was sent",
             next_step="make room there, or mend what is in it",
         )
+
+
+def _name(chain_id: int | str, sender: str) -> str:
+    """What the files of a sender are called."""
+    return quote(f"{chain_id}-{sender.lower()}", safe="")
+
+
+def on_its_way(folder: Path, act: Signed) -> bool:
+    """Whether a signed transaction is not settled yet: somebody is at it, or goes on with it when next he sends.
+
+    Args:
+        folder: Where the record is in which the transaction stands.
+        act: The transaction.
+    """
+    name = _name(act.chain_id, act.sender)
+    try:
+        pending = SenderBook(folder / f"{name}.json", SignedRecord(folder / RECORD_NAME)).read()
+    except SentBookError:
+        return False
+    if pending is not None and pending.hash == act.id:
+        return True
+    try:
+        descriptor = os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        return not _locked(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sent_by_node(node: NodeSettings, by: str = "hand") -> SentBook:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from console.chain.signed_record import RecordReading, read_record
+from console.chain.sent import on_its_way
+from console.chain.signed_record import RecordReading, Signed, read_record
 from console.errors import JournalError
 from console.hash_chain import Head
 from console.model import AuditCheck
@@ -46,7 +47,12 @@ def verify(network: NetworkSettings, node: NodeSettings | None, given: Marks | N
         except JournalError as error:
             problems.append(error.what)
     for path in dict.fromkeys(records_of(network, node)):
-        check_record(untrusted(path), read_record(path), findings, problems)
+        before = _without_end(read_record(path))
+        settled = {act.id for act in before if not on_its_way(path.parent, act)}
+        # Read again: what is on its way comes to its end meanwhile, and what was signed since is on its way.
+        record = read_record(path)
+        waited_for = [act.id for act in _without_end(record) if act.id not in settled]
+        check_record(untrusted(path), record, findings, problems, waited_for)
     return AuditCheck(tuple(findings), tuple(problems))
 
 
@@ -86,13 +92,32 @@ def _noted_in_log(node: NodeSettings) -> Iterator[Head]:
         yield from heads_in_log(path)
 
 
-def check_record(where: str, record: RecordReading, findings: list[str], problems: list[str]) -> None:
-    """Whether a record is whole and every transaction in it has its end."""
+def check_record(
+    where: str, record: RecordReading, findings: list[str], problems: list[str], waited_for: Collection[str] = ()
+) -> None:
+    """Whether a record is whole and every transaction in it has its end.
+
+    Args:
+        where: The record, for sentences.
+        record: What it holds.
+        findings: What is well, added to.
+        problems: What is not, added to.
+        waited_for: Hashes of transactions that are on their way.
+    """
     problems += record.problems
-    open_ = [act for act in record.acts if not act.outcome and act.what == "transaction"]
+    without_end = _without_end(record)
+    findings += [
+        f"{where}: {act.id} ({untrusted(act.words, 120)}) is on its way" for act in without_end if act.id in waited_for
+    ]
+    open_ = [act for act in without_end if act.id not in waited_for]
     problems += [f"what came of {act.id} ({untrusted(act.words, 120)}) was never recorded" for act in open_]
     if not record.problems and not open_:
-        findings.append(f"{where}: {len(record.acts):,} signed, each with its end" if record.acts else f"{where}: none")
+        ended = len(record.acts) - len(without_end)
+        findings.append(f"{where}: {ended:,} signed, each with its end" if record.acts else f"{where}: none")
+
+
+def _without_end(record: RecordReading) -> tuple[Signed, ...]:
+    return tuple(act for act in record.acts if not act.outcome and act.what == "transaction")
 
 
 def heads_of(marks: Iterable[str]) -> Marks:

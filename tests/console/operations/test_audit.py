@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from console.chain.sent import record_by_hand, record_by_node
+from console.chain.sent import SentTransaction, record_by_hand, record_by_node, sent_by_hand
 from console.chain.signed_record import SignedRecord
 from console.cli import audit as verb
 from console.cli.sources import Target
@@ -202,3 +202,34 @@ def test_the_verb(
     (node.state_dir / "journal.db").write_bytes(b"no database" * 500)
     assert run() == 1
     assert "cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.anyio
+async def test_what_is_on_its_way_is_no_fault_until_nobody_is_at_it(
+    place: tuple[NetworkSettings, NodeSettings],
+) -> None:
+    network, node = place
+    book = sent_by_hand(network)
+    kept = record_by_hand(network).parent / f"{network.evm_chain_id}-{'0x' + '1' * 40}.json"
+    sent = SentTransaction(
+        hash="0x" + "ab" * 32,
+        raw="0x02",
+        chain_id=network.evm_chain_id,
+        sender="0x" + "1" * 40,
+        nonce=0,
+        target="0x" + "2" * 40,
+        data="0x",
+        words="vote(id=1, support=true)",
+    )
+    async with book.held(sent.chain_id, sent.sender, 1.0) as held:
+        held.write(sent)
+        # Whoever holds the sender may have written the record and not its book yet.
+        aside = kept.rename(kept.with_suffix(".aside"))
+        assert not verify(network, node).problems
+        aside.rename(kept)
+    check = verify(network, node)
+    assert not check.problems
+    assert any(f"{sent.hash} (vote(id=1, support=true)) is on its way" in finding for finding in check.findings)
+    # A book that is gone without an end in the record is one.
+    kept.unlink()
+    assert f"what came of {sent.hash}" in " ".join(verify(network, node).problems)
