@@ -49,6 +49,8 @@ async def test_power_comes_and_goes_on_chain_and_in_the_consensus(place: Path) -
     folder = place / "net"
     _ = [step async for step in network.up(UpOptions(folder, validators=3, block_time_ms=250))]
     try:
+        # Each of the three is needed for a block, so each answers when there is one.
+        await grown_by(folder, 1)
         before = await powers_on_chain(folder)
         assert before == await powers_in_consensus(folder)
         assert [step.done async for step in join(folder, 25)] == list(range(6))
