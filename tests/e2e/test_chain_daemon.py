@@ -55,6 +55,8 @@ def test_an_upgrade_is_proposed_deposited_for_voted_on_and_scheduled(
         path = tmp_path / "config" / "upgrade-console" / "config.toml"
         path.parent.mkdir(parents=True)
         path.write_text("".join(settings_of(network, moniker) for moniker in network.validators), "utf-8")
+        # Of the first blocks it is not known yet how fast they come.
+        network.eventually("ten blocks", lambda: network.height() >= 10)
         height = network.height() + 300
         told = ("--title", "Upgrade to v2", "--summary", "A module more", "--deposit", "10stake")
 
