@@ -43,3 +43,12 @@ def propose(terminal: Terminal, release: dict[str, Any], height: int) -> None:
     terminal.until("is on the chain")
     terminal.press(ESCAPE)
     terminal.until_not("is on the chain")
+
+
+CROSSING = ("HALTED", "QUIESCED", "BACKED_UP", "SWITCHED", "STARTING", "WAITING_FOR_QUORUM", "PROBATION")
+"""What the node's state reads from its halt to its proof; each may pass between two frames."""
+
+
+def until_crossing(terminal: Terminal, deadline_s: float) -> None:
+    """Wait until the screen shows that the node crosses."""
+    terminal.until_that("a crossing", lambda: any(word in terminal.text for word in CROSSING), deadline_s)

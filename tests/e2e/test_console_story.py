@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e import judge
 from tests.e2e.devnet import Devnet
-from tests.e2e.on_screen import ENTER, propose
+from tests.e2e.on_screen import ENTER, propose, until_crossing
 from tests.e2e.terminal import Terminal
 
 pytestmark = pytest.mark.e2e
@@ -25,7 +25,7 @@ def test_an_upgrade_from_the_form_to_the_new_binary(devnet: Devnet) -> None:
         propose(terminal, release, height)
         terminal.until(" GO", "ARMED", deadline_s=60)
         devnet.eventually("all four are armed", devnet.all_are("ARMED"))
-        terminal.until("HALTED", deadline_s=90)
+        until_crossing(terminal, deadline_s=90)
         terminal.until("COMMITTED", deadline_s=60)
         devnet.eventually("all four are committed", devnet.all_are("COMMITTED"))
         devnet.eventually("the chain is past H+3", devnet.past(height + 3))
