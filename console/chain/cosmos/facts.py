@@ -32,6 +32,9 @@ PAGE = 200
 MOST_PAGES = 5
 """Pages that are read: a chain has at most a few hundred validators, most of them long unbonded."""
 
+_RULES = 3
+"""Answers that the rules of votes are put together of."""
+
 T = TypeVar("T")
 
 
@@ -94,17 +97,18 @@ async def read_slow_facts(source: Source, version: GovVersion) -> SlowFacts:
         [
             queries.gov_params(version, "tallying"),
             queries.gov_params(version, "deposit"),
+            queries.gov_params(version, "voting"),
             queries.NODE_INFO,
             queries.MODULE_VERSIONS,
         ]
     )
-    parts = [answer for answer in told.answers[:2] if isinstance(answer, dict)]
+    parts = [answer for answer in told.answers[:_RULES] if isinstance(answer, dict)]
     # SDK 0.46 and older tell one part at a time; later ones tell all of it each time.
     rules = parse_gov_rules({name: part for each in parts for name, part in each.items() if part}) if parts else None
     return SlowFacts(
         rules,
-        _or_default(told, 2, parse_application, None),
-        _or_default(told, 3, parse_modules, ()),
+        _or_default(told, _RULES, parse_application, None),
+        _or_default(told, _RULES + 1, parse_modules, ()),
     )
 
 

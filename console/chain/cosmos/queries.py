@@ -137,8 +137,8 @@ def votes(version: GovVersion, proposal_id: int, page: Page) -> Query:
     )
 
 
-def gov_params(version: GovVersion, kind: Literal["tallying", "deposit"]) -> Query:
-    """What a vote needs, or what opens it; from SDK 0.47 on each answer of v1 has both."""
+def gov_params(version: GovVersion, kind: Literal["tallying", "deposit", "voting"]) -> Query:
+    """What a vote needs, what opens it, or how long it is open; from SDK 0.47 on each answer of v1 has both."""
     return Query(
         "the rules of votes",
         f"/cosmos/gov/{version}/params/{kind}",

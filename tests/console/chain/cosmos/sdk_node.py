@@ -75,6 +75,8 @@ def _wire(how: Any, value: Any) -> int | bytes:
     if how is shapes._decimal:
         whole, _, rest = str(value).partition(".")
         return str(int(whole + rest.ljust(18, "0"))).encode()
+    if how is shapes._span:
+        return wire_field(1, int(str(value).removesuffix("s")))
     if how is shapes._time:
         moment, _, rest = value.removesuffix("Z").partition(".")
         seconds = int(datetime.fromisoformat(f"{moment}+00:00").timestamp())
@@ -304,8 +306,10 @@ class SdkNode:
         }
         deposit = {"min_deposit": [{"denom": "stake", "amount": "10000000"}]}
         if older:
-            return {"tally_params": rules} if request[1] == b"tallying" else {"deposit_params": deposit}
+            parts = {b"tallying": {"tally_params": rules}, b"deposit": {"deposit_params": deposit}}
+            return parts.get(request[1], {"voting_params": {"voting_period": "172800s"}})
         faster = {
+            "voting_period": "172800s",
             "expedited_threshold": "0.667000000000000000",
             "expedited_min_deposit": [{"denom": "stake", "amount": "50000000"}],
         }
