@@ -306,8 +306,18 @@ class SdkNode:
         }
         deposit = {"min_deposit": [{"denom": "stake", "amount": "10000000"}]}
         if older:
-            parts = {b"tallying": {"tally_params": rules}, b"deposit": {"deposit_params": deposit}}
-            return parts.get(request[1], {"voting_params": {"voting_period": "172800s"}})
+            # As SDK 0.45 has it: what was not asked for is there, and zero.
+            told: dict[str, Any] = {
+                "voting_params": {"voting_period": "0s"},
+                "deposit_params": {"min_deposit": []},
+                "tally_params": dict.fromkeys(rules, "0.000000000000000000"),
+            }
+            asked: dict[bytes, dict[str, Any]] = {
+                b"tallying": {"tally_params": rules},
+                b"deposit": {"deposit_params": deposit},
+                b"voting": {"voting_params": {"voting_period": "172800s"}},
+            }
+            return told | asked[request[1]]
         faster = {
             "voting_period": "172800s",
             "expedited_threshold": "0.667000000000000000",
