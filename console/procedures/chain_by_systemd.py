@@ -11,9 +11,10 @@ from console.model import Finding, StepKind
 from console.model.procedure import failed, passed, skipped, warned
 from console.operations.halt_evidence import HaltLook, look_at_halt
 from console.operations.kept_backups import backups_folder
+from console.operations.kept_files import keep_files, read_kept
 from console.operations.node_alone import controller_holds
 from console.operations.own_heights import heights_or_none
-from console.operations.replaced_file import check_room, keep_files, read_kept, replace_file
+from console.operations.replaced_file import check_room, replace_file
 from console.operations.signer_state import look_at_signer, went_back
 from console.procedures import chain_plan
 from console.procedures.chain_unit import BINARY, STOP_S, backup_name, unit_of, unit_stopped, way_back
@@ -140,7 +141,7 @@ async def _keep(context: StepContext) -> Finding:
     if not context.remembered("backup"):
         context.remember("backup", backup_name(context.now(), int(context.remembered("height"))))
     note = f"before {context.remembered('plan')}, by {context.person}"
-    kept = await asyncio.to_thread(keep_files, _backup(context), {BINARY: _binary(context)}, note)
+    kept = await asyncio.to_thread(keep_files, _backup(context), {BINARY: _binary(context)}, note, context.now())
     return passed(f"kept as {kept.name}", *(f"{file.path}: sha256 {file.sha256}" for file in kept.files.values()))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from console.errors import InputError
 from console.model import Finding
 from console.model.procedure import failed, passed
-from console.operations.replaced_file import Kept
+from console.operations.kept_files import Kept
 from console.operations.service import WatchedService, unit_service
 from console.procedures.step import StepContext
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from console.model import Finding, StepKind
 from console.model.procedure import failed, passed, skipped, warned
+from console.operations.kept_files import Kept
 from console.operations.model_file import model_of
-from console.operations.replaced_file import Kept
 from console.operations.toml_key import KeyEdit, plan_key, value_of
 from console.procedures.arguments import again, filled
 from console.procedures.here import network_name

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from console.files import sha256_of
 from console.model import Finding, Outcome, StepKind
 from console.model.procedure import failed, passed, warned
+from console.operations.kept_files import Kept
 from console.operations.provider_daemon import BINARY, CONFIG, ask, local_provider_of
-from console.operations.replaced_file import Kept
 from console.procedures import provider_steps as shared
 from console.procedures.arguments import again, filled
 from console.procedures.provider_status import pause_steps, resume_steps

@@ -11,9 +11,10 @@ from console.model import Finding, Outcome, StepKind
 from console.model.procedure import failed, passed, warned
 from console.node.foreign import foreign_holders
 from console.node.shape import shape_of
+from console.operations.kept_files import Kept
 from console.operations.node_alone import controller_holds
 from console.operations.own_heights import heights_or_none
-from console.operations.replaced_file import Kept, check_room
+from console.operations.replaced_file import check_room
 from console.procedures.arguments import again
 from console.procedures.chain_plan import outcome_passed
 from console.procedures.chain_unit import BINARY, STOP_S, height_of_backup, unit_of, unit_stopped

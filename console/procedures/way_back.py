@@ -10,7 +10,8 @@ from console.errors import InputError
 from console.model import Finding
 from console.model.procedure import passed, skipped
 from console.operations.kept_backups import Backed, backups_folder
-from console.operations.replaced_file import Kept, all_kept, keep_files, put_back, read_kept
+from console.operations.kept_files import Kept, all_kept, keep_files, read_kept
+from console.operations.replaced_file import put_back
 from console.procedures.step import Parameter, StepContext
 from console.text import untrusted
 
@@ -54,7 +55,7 @@ async def keep_present(context: StepContext, backed: Backed, files: Mapping[str,
         context.remember("aside", f"{int(context.now())}{AT_ROLLBACK}")
     note = f"at the rollback to {context.remembered('from')}, by {context.person}: {context.arguments['why']}"
     folder = backups_folder(context.network, backed) / context.remembered("aside")
-    kept = await asyncio.to_thread(keep_files, folder, files, note)
+    kept = await asyncio.to_thread(keep_files, folder, files, note, context.now())
     return passed(f"what is in place is kept as {kept.name}", *(str(file.path) for file in kept.files.values()))
 
 

@@ -20,12 +20,14 @@ from console.model import ProposalStatus
 from console.node.chain_halt import chain_plan
 from console.node.cosmovisor.upgrade_info import PlanFile, write_plan
 from console.operations.kept_backups import backups_folder
-from console.operations.replaced_file import keep_files, replace_file
+from console.operations.kept_files import keep_files
+from console.operations.replaced_file import replace_file
 from console.procedures import chain_unit
 from console.procedures.chain_upgrade import CHAIN_UPGRADE
 from console.procedures.step import Procedure
 from console.settings import NodeSettings
 from console.text import untrusted
+from tests import fakes
 from tests.console.chain.cosmos.sdk_node import CHAIN_ID, SdkNode
 from tests.console.chain.servers import json_rpc
 from tests.console.node import nodes
@@ -117,7 +119,7 @@ class OnDisk:
     def replaced(self, name: str = f"1700000000-before-{H}") -> Path:
         """The new program is in place of the old one, which is kept, as the upgrade leaves it; where it is kept."""
         folder = backups_folder(self.network, "chain") / name
-        keep_files(folder, {"binary": self.binary}, "before v2, by alice")
+        keep_files(folder, {"binary": self.binary}, "before v2, by alice", fakes.NOW)
         replace_file(self.new, self.binary, self.sha256)
         self.stored(H - 1)
         return folder

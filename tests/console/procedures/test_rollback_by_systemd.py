@@ -16,11 +16,12 @@ from console.errors import ConsoleError
 from console.files import sha256_of
 from console.model import Outcome, RunState, Snapshot, StepKind
 from console.operations.kept_backups import backups_folder
+from console.operations.kept_files import all_kept, keep_files
 from console.operations.node_alone import LOCK_NAME, alone
-from console.operations.replaced_file import all_kept, keep_files
 from console.procedures.desk import Desk
 from console.procedures.engine import Place
 from console.procedures.rollback import ROLLBACK
+from tests import fakes
 from tests.console.node import nodes
 from tests.console.node.test_level_db import MADE
 from tests.console.procedures.bench import Hands, Killed, dies_at, yes
@@ -233,7 +234,7 @@ async def test_a_dry_run_changes_nothing_and_says_what_it_would_do(
 
 async def test_a_backup_of_something_else_and_one_without_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with on_disk(tmp_path, monkeypatch) as on:
-        keep_files(backups_folder(on.network, "chain") / "1700000000-mine", {"binary": on.binary}, "by hand")
+        keep_files(backups_folder(on.network, "chain") / "1700000000-mine", {"binary": on.binary}, "by hand", fakes.NOW)
         odd = await run_step(ROLLBACK, back(on), "rollback.backup")
         assert (odd.outcome, odd.sentence) == (Outcome.FAIL, "1700000000-mine keeps no upgrade's program")
         name = on.replaced().name
