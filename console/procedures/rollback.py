@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from console.model import Crossing, Finding, NodeCommand, NodeState, NodeStatus, NodeVerb, StepKind
+from console.model import Crossing, Finding, NodeCommand, NodeState, NodeStatus, NodeVerb, PlanOrigin, StepKind
 from console.model.procedure import failed, passed, warned
 from console.operations.node_command import perform
 from console.operations.node_rules import checks_of
@@ -48,6 +48,8 @@ async def _zone(context: StepContext) -> Finding:
 
 def _elsewhere(status: NodeStatus) -> str:
     attempt = status.attempt
+    if attempt is not None and attempt.origin is PlanOrigin.OPERATOR and attempt.crossing is Crossing.COMMITTED:
+        return f"`upgrade-console node swap {attempt.left} --reason TEXT`"
     if attempt is not None and attempt.beyond_return:
         return (
             "only forward: swap to a fixed release for the same height, or propose a revert as a new upgrade with a new"
