@@ -386,7 +386,7 @@ class ProceduresScreen(ModeScreen):
             if driven.question is not question:
                 raise InputError("it is not asked any more", safe="nothing was answered")
             driven.give(question, answer(question, reason))
-            return "It is answered; the run goes on."
+            return ""
 
         self.app.push_screen(plan(self.session.network, self._node, question, operation))
 
@@ -401,7 +401,7 @@ class ProceduresScreen(ModeScreen):
         async def operation(reason: str) -> str:
             if question is not None and driven is not None:
                 driven.give(question, Answer(False, _who(), reason=reason, leave_out=True))
-                return "It is left out; the run goes on."
+                return ""
             return await self._began(partial(_go_on, self._at(), progress.run.id, False, {step.id: reason}))
 
         self.app.push_screen(leave_out_plan(self.session.network, self._node, step, operation))
@@ -485,7 +485,7 @@ class ProceduresScreen(ModeScreen):
         self._driven.start()
 
     async def _began(self, drive: _Drive) -> str:
-        """Drive a run; the sentence to say when it has begun. Raises ConsoleError: it has not."""
+        """Drive a run; nothing is said when it has begun: its steps show it. Raises ConsoleError: it has not."""
         if self._driven is not None and self._driven.alive:
             raise InputError("this console drives a run already", safe="nothing was begun")
         self._drive(drive)
@@ -495,7 +495,7 @@ class ProceduresScreen(ModeScreen):
         if driven is not None and driven.error is not None and not driven.run:
             error, self._driven = driven.error, None
             raise error
-        return "It goes on; the steps show how far it is."
+        return ""
 
     def _heard(self) -> None:
         """Something changed in the run that is driven here."""

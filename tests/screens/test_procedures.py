@@ -56,8 +56,10 @@ async def _says(pilot: Pilot[Any], *words: str) -> None:
     await until(pilot, lambda: all(word in _text(pilot) for word in words), f"{words}")
 
 
-async def _confirm(pilot: Pilot[Any], key: str = "y", typed: dict[str, str] | None = None) -> None:
-    """Confirm the plan that is open, and close it."""
+async def _confirm(
+    pilot: Pilot[Any], key: str = "y", typed: dict[str, str] | None = None, *, closes: bool = False
+) -> None:
+    """Confirm the plan that is open; it closes by itself where the steps show what comes of it."""
     await until(pilot, lambda: isinstance(pilot.app.screen, PlanScreen), "the plan")
     plan = pilot.app.screen
     assert isinstance(plan, PlanScreen)
@@ -66,7 +68,8 @@ async def _confirm(pilot: Pilot[Any], key: str = "y", typed: dict[str, str] | No
         plan.query_one(f"#{field}", Input).value = value
     await alone(pilot, key)
     await until(pilot, lambda: plan._succeeded, "its answer")
-    await pilot.press("escape")
+    if closes:
+        await pilot.press("escape")
     await until_screen(pilot, "ProceduresScreen")
 
 
@@ -121,7 +124,7 @@ async def test_a_run_is_begun_answered_stopped_and_gone_on_with(tmp_path: Path) 
         await until(pilot, lambda: session.saved, "the record")
         assert any("copy is done" in line for line in next(iter(session.saved.values())))
         await pilot.press("x")
-        await _confirm(pilot, "enter", {"reason": "the plan was cancelled"})
+        await _confirm(pilot, "enter", {"reason": "the plan was cancelled"}, closes=True)
         await _says(pilot, "✗ given up")
         assert desk.unfinished() == ()
 
