@@ -44,7 +44,7 @@ from screens.procedure_plans import (
 from screens.whole_text import WholeTextScreen
 from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, Drawn, stacked
 from widgets.key_line import KeyLine
-from widgets.procedure_table import ProcedureHead, ProcedureTable, how_far, procedure_rows, step_at_hand
+from widgets.procedure_table import STATE_SIGNS, ProcedureHead, ProcedureTable, how_far, procedure_rows, step_at_hand
 from widgets.row_table import RowTable
 from widgets.status_line import StatusLine
 from widgets.step_table import StepTable, record_lines, run_lines, steps_before_a_run, steps_of_run
@@ -80,8 +80,9 @@ class ProceduresScreen(ModeScreen):
         "Checklists and runbooks. Runs that go on, wait or stopped stand first, then what can be begun, then what is "
         "over. Every step is written down before it is done, so a run that lost its terminal, failed or was left is "
         "gone on with by g: an action whose end is not known is looked at before it is done again. A run that somebody "
-        "else drives is followed here and cannot be touched. Enter shows a run whole, or one step with its evidence; "
-        "Ctrl+S writes the record. t shows the upgrade's timeline, with what is due now. Tab goes from table to table."
+        "else drives is followed here and cannot be touched. Of the past it shows how far each run was then. Enter "
+        "shows a run whole, or one step with its evidence; Ctrl+S writes the record. t shows the upgrade's timeline, "
+        "with what is due now. Tab goes from table to table."
     )
     CSS_PATH = "procedures.tcss"
     BINDINGS: ClassVar[list[BindingType]] = list(bindings_for("procedures"))
@@ -148,8 +149,11 @@ class ProceduresScreen(ModeScreen):
                 await asyncio.wait_for(self._nudged.wait(), _POLL_S)
 
     def turned(self) -> None:
-        if self._worker is not None and not self._worker.is_finished:
+        if self.is_current:
             self.on_screen_resume()
+
+    def moved_in_time(self) -> None:
+        self.turned()
 
     # --- drawing ---
 
@@ -199,7 +203,7 @@ class ProceduresScreen(ModeScreen):
             return Content.assemble(("! ", WARN), words)
         if self._shown is None:
             return Content("Procedures and runs are being read.")
-        error = self._driven.error if self._driven is not None else None
+        error = self._driven.error if self._driven is not None and self.past is None else None
         if error is not None:
             return Content.assemble(("✗ ", BAD), str(error))
         if progress is None:
@@ -217,6 +221,9 @@ class ProceduresScreen(ModeScreen):
             return Content.assemble(("✓ ", GOOD), words)
         if run.state is RunState.ABANDONED:
             return Content.assemble(("✗ ", MUTED), f"given up: {run.reason}")
+        if self.past is not None:
+            then, _word, tone = STATE_SIGNS[run.state]
+            return Content.assemble((f"{then} ", {"good": GOOD, "warn": WARN, "bad": BAD}[tone]), words)
         if here or self._held(progress):
             who = "s stops it." if here else f"{run.by} runs it elsewhere; it is followed here."
             return stacked(Content.assemble(("● ", GOOD), words), Content.styled(who, MUTED))
@@ -254,7 +261,7 @@ class ProceduresScreen(ModeScreen):
 
     def _drives(self, progress: Progress) -> bool:
         driven = self._driven
-        return driven is not None and driven.alive and driven.run == progress.run.id
+        return self.past is None and driven is not None and driven.alive and driven.run == progress.run.id
 
     def _question_of(self, progress: Progress) -> Question | None:
         return self._driven.question if self._driven is not None and self._drives(progress) else None

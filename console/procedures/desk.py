@@ -18,6 +18,7 @@ from console.procedures.run_journal import (
     begin_journal,
     only_one,
     read_run,
+    read_run_until,
     reopen_journal,
     run_folder,
     run_folders,
@@ -48,6 +49,7 @@ class Desk:
         reading: Opens what reads chain and node for as long as one run is driven, in the loop that drives it; None:
             `place` has it.
         hands: Whether changes are let through; None for freely.
+        until: The moment that is shown of the runs, Unix seconds; None for the present.
     """
 
     def __init__(
@@ -57,12 +59,25 @@ class Desk:
         *,
         reading: Callable[[], AbstractAsyncContextManager[Read]] | None = None,
         hands: HandLock | None = None,
+        until: float | None = None,
     ) -> None:
+        self._until = until
         self.place = place
         self._procedures = {each.name: each for each in procedures}
         self._reading = reading
         self._hands = hands or HandLock()
         self._known: dict[str, Reading] = {}
+
+    def as_of(self, until: float, hands: HandLock) -> Desk:
+        """The same with the runs as they were at a moment; nothing is done there.
+
+        Args:
+            until: Unix seconds.
+            hands: Forbidden, with the reason.
+        """
+        past = Desk(self.place, tuple(self._procedures.values()), hands=hands, until=until)
+        past._known = self._known
+        return past
 
     @property
     def procedures(self) -> tuple[Procedure, ...]:
@@ -87,14 +102,16 @@ class Desk:
         return found
 
     def runs(self) -> tuple[tuple[Reading, ...], tuple[UnreadableRun, ...]]:
-        """Every run of this network, the newest first, and those that tell nothing."""
+        """Every run of this network, the newest first, and those that tell nothing; as of the moment that is shown."""
         readings: list[Reading] = []
         unreadable: list[UnreadableRun] = []
         for folder in run_folders(self.place.folder):
             try:
-                reading = read_run(folder, self._known.get(folder.name))
-                self._known[folder.name] = reading
-                readings.append(reading)
+                now = read_run(folder, self._known.get(folder.name))
+                self._known[folder.name] = now
+                shown = now if self._until is None else read_run_until(folder, self._until, now)
+                if shown is not None:
+                    readings.append(shown)
             except JournalError as error:
                 unreadable.append(UnreadableRun(str(untrusted(folder.name)), str(error)))
         readings.sort(key=lambda reading: reading.progress.run.started_at, reverse=True)
