@@ -182,6 +182,9 @@ class ProceduresScreen(ModeScreen):
         progress, head = self._progress, self._head
         if progress is not None:
             steps.show_rows(steps_of_run(progress, self._said(progress)))
+            step = step_at_hand(progress)
+            if step is not None and not steps.has_focus:
+                steps.move_cursor(progress.steps.index(step))
             steps.head(f"Steps of {progress.run.procedure}" + (", dry run" if progress.run.dry else ""))
         elif head is not None:
             steps.show_rows(steps_before_a_run(head.steps))
