@@ -140,8 +140,7 @@ async def test_leaving_the_console_stops_what_it_drives(tmp_path: Path) -> None:
         await _says(pilot, "a answers, d says no")
         await pilot.press("1")
         await until_screen(pilot, "OverviewScreen")
-        assert screen._driven is not None
-        assert screen._driven.alive
+        assert screen._driving.alive
     (left,) = desk.unfinished()
     assert (left.run.state, left.run.reason) == (RunState.WAITING, "the console was left")
 
@@ -153,7 +152,7 @@ async def test_optional_steps_are_left_out_and_a_dry_run_needs_no_answers(tmp_pa
     async with _procedures(session) as (pilot, screen):
         await pilot.press("w")
         await _says(pilot, "dry run", "Would do: Does two.", "✓ done")
-        await until(pilot, lambda: screen._driven is not None and not screen._driven.alive, "the end of its thread")
+        await until(pilot, lambda: not screen._driving.alive, "the end of its thread")
         assert world.done == []
         await pilot.press("home", "g")
         await _confirm(pilot)
