@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from console.model import Crossing, Finding, NodeCommand, NodeState, NodeStatus, NodeVerb, PlanOrigin, StepKind
 from console.model.procedure import failed, passed, warned
+from console.node.chain_halt import back_together
 from console.operations.node_command import perform
 from console.operations.node_rules import checks_of
 from console.operations.signer_state import look_at_signer, went_back
@@ -56,9 +57,9 @@ def _elsewhere(status: NodeStatus) -> str:
             " height"
         )
     if attempt is not None and attempt.crossing is Crossing.PARKED:
-        return "it is back already: cross again with `node swap`, or go on together with `node abort`"
+        return f"it is back already: cross again with `node swap`, or go on with the network, {back_together(attempt)}"
     if attempt is not None and attempt.new_app_height >= attempt.target_height > 0:
-        return "H was executed: this node goes back only with the network, `upgrade-console node abort`"
+        return f"H was executed: this node goes back only with the network, {back_together(attempt)}"
     return "see `upgrade-console node status`: for data of before, `upgrade-console node restore`"
 
 
@@ -103,8 +104,8 @@ async def _parked(context: StepContext) -> Finding:
             return warned(
                 "the node is parked: old binary in place, data as the zone allows, nothing runs",
                 *_facts(status),
-                go_on="cross again with another verified release (`node swap`), or start the old binary when the"
-                " network aborts (`node abort`)",
+                go_on="cross again with another verified release (`node swap`), or run the old binary with the network,"
+                f" {back_together(status.attempt)}",
             )
         if status.state == NodeState.NEEDS_OPERATOR.value:
             return failed(

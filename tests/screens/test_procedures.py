@@ -121,7 +121,8 @@ async def test_a_run_is_begun_answered_stopped_and_gone_on_with(tmp_path: Path) 
         await pilot.press("escape")
         await pilot.press("tab")
         await until(pilot, lambda: screen.query_one(StepTable).has_focus, "the steps")
-        await pilot.press("down", "enter")
+        assert screen.query_one(StepTable).chosen == "swap.b"
+        await pilot.press("home", "down", "enter")
         await _says(pilot, "✓ pass copy is done")
         await pilot.press("escape", "ctrl+s")
         await until(pilot, lambda: session.saved, "the record")
@@ -145,8 +146,7 @@ async def test_leaving_the_console_stops_what_it_drives(tmp_path: Path) -> None:
         await _says(pilot, "a answers, d says no")
         await pilot.press("1")
         await until_screen(pilot, "OverviewScreen")
-        assert screen._driven is not None
-        assert screen._driven.alive
+        assert screen._driving.alive
     (left,) = desk.unfinished()
     assert (left.run.state, left.run.reason) == (RunState.WAITING, "the console was left")
 
@@ -158,7 +158,7 @@ async def test_optional_steps_are_left_out_and_a_dry_run_needs_no_answers(tmp_pa
     async with _procedures(session) as (pilot, screen):
         await pilot.press("w")
         await _says(pilot, "dry run", "Would do: Does two.", "✓ done")
-        await until(pilot, lambda: screen._driven is not None and not screen._driven.alive, "the end of its thread")
+        await until(pilot, lambda: not screen._driving.alive, "the end of its thread")
         assert world.done == []
         await pilot.press("home", "g")
         await _confirm(pilot)

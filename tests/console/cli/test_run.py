@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from console.cli.arguments import parse
+from console.cli.procedures.person import CommandLine
+from console.model.procedure import passed
 from console.procedures import built_in
+from console.procedures.engine import RunEvent
 from tests.console.cli.conftest import Run
 from tests.console.cli.peers import write_settings
 from tests.console.procedures.bench import World, story
@@ -149,3 +152,16 @@ def test_the_timeline_says_why_there_is_none(cli: Run) -> None:
     assert (text.code, "no RPC endpoint of network testnet answers" in text.out) == (1, True)
     document = json.loads(cli("run", "--timeline", "--json").out)
     assert (document["entries"], document["target_height"]) == ([], None)
+
+
+def test_what_was_shown_with_a_question_is_not_shown_again_with_its_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    person = CommandLine("jane", {}, as_json=False)
+    shown = passed("where the changelog is", "plan: v2")
+    person.told(RunEvent("asked", "run", 1.0, "sure", "Are you sure?", shown))
+    answered = passed("jane said yes", shown.sentence, *shown.evidence, "reason: read twice")
+    person.told(RunEvent("ended", "run", 2.0, "sure", answered.sentence, answered))
+    out = capsys.readouterr().out
+    assert (out.count("plan: v2"), out.count("reason: read twice")) == (1, 1)
+    # Another step's evidence is its own.
+    person.told(RunEvent("ended", "run", 3.0, "look", answered.sentence, answered))
+    assert "plan: v2" in capsys.readouterr().out
