@@ -88,11 +88,15 @@ async def state_backed_up(client: NodeTeller, node: NodeSettings, *, full: bool 
                 room.sentence,
                 go_on="`upgrade-console node config set backup_enabled true`, or a backup of your own, tried once",
             )
-        go_on = "`upgrade-console node backup NAME` takes one now (it stops and starts the node)"
+        go_on = "`upgrade-console node backup` takes one now (it stops and starts the node)"
         armed = status.attempt is not None and status.attempt.arming is Arming.ARMED
         sentence = "there is no complete rollback point" + (" although the node is armed" if armed else " yet")
         give = failed if armed or not _is_well(room) else warned
-        return give(f"{sentence}; {room.sentence}", "one is taken before arming and at the halt", go_on=go_on)
+        return give(
+            f"{sentence}; {room.sentence}",
+            "the controller takes one by itself when the node stands at its halt, before anything is switched",
+            go_on=go_on,
+        )
     newest = points[0]
     lines = [str(each.get("sentence")) for each in points[:3]]
     if full:
@@ -103,7 +107,7 @@ async def state_backed_up(client: NodeTeller, node: NodeSettings, *, full: bool 
             return failed(
                 f"{name} would not restore: {what}",
                 *lines,
-                go_on="do not count on it; take another with `upgrade-console node backup NAME`",
+                go_on="do not count on it; take another with `upgrade-console node backup`",
             )
         lines.append(f"{name}: {checked[0].get('what')}")
     age = newest.get("age_s")

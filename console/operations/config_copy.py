@@ -31,6 +31,8 @@ LARGEST = 64 << 20
 MOST_FILES = 500
 _SUFFIXES = frozenset({".toml", ".yaml", ".yml", ".json"})
 _KEY_WORDS = ("key", "keystore", "secret", "mnemonic", "wallet", "priv_validator", "credential")
+_KEPT_BY_THE_NODE = frozenset({"addrbook.json"})
+"""Rewritten every few minutes by the node itself: a copy of it would never be what is in force."""
 _NEVER_INTO = frozenset({"cosmovisor", "data", "wasm", "upgrade-console", FOLDER})
 
 
@@ -102,6 +104,8 @@ def _chosen(node: NodeSettings) -> tuple[tuple[str, ...], tuple[str, ...]]:
         relative = str(path.relative_to(home))
         if path in secrets or any(word in path.name.lower() for word in _KEY_WORDS):
             left_out.append(f"{untrusted(relative)}: may hold a key")
+        elif path.name in _KEPT_BY_THE_NODE:
+            left_out.append(f"{untrusted(relative)}: the node rewrites it by itself")
         elif path.stat().st_size > LARGEST:
             left_out.append(f"{untrusted(relative)}: {size(path.stat().st_size)}")
         elif len(chosen) >= MOST_FILES:

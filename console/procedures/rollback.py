@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from console.model import Crossing, Finding, NodeCommand, NodeState, NodeStatus, NodeVerb, StepKind
+from console.model import Crossing, Finding, NodeCommand, NodeState, NodeStatus, NodeVerb, PlanOrigin, StepKind
 from console.model.procedure import failed, passed, warned
+from console.node.chain_halt import back_together
 from console.operations.node_command import perform
 from console.operations.node_rules import checks_of
 from console.procedures.arguments import filled, yes_or_no
@@ -49,15 +50,17 @@ async def _zone(context: StepContext) -> Finding:
 
 def _elsewhere(status: NodeStatus) -> str:
     attempt = status.attempt
+    if attempt is not None and attempt.origin is PlanOrigin.OPERATOR and attempt.crossing is Crossing.COMMITTED:
+        return f"`upgrade-console node swap {attempt.left} --reason TEXT`"
     if attempt is not None and attempt.beyond_return:
         return (
             "only forward: swap to a fixed release for the same height, or propose a revert as a new upgrade with a new"
             " height"
         )
     if attempt is not None and attempt.crossing is Crossing.PARKED:
-        return "it is back already: cross again with `node swap`, or go on together with `node abort`"
+        return f"it is back already: cross again with `node swap`, or go on with the network, {back_together(attempt)}"
     if attempt is not None and attempt.new_app_height >= attempt.target_height > 0:
-        return "H was executed: this node goes back only with the network, `upgrade-console node abort`"
+        return f"H was executed: this node goes back only with the network, {back_together(attempt)}"
     return "see `upgrade-console node status`: for data of before, `upgrade-console node restore`"
 
 
@@ -81,8 +84,8 @@ async def _parked(context: StepContext) -> Finding:
             return warned(
                 "the node is parked: old binary in place, data as the zone allows, nothing runs",
                 *_facts(status),
-                go_on="cross again with another verified release (`node swap`), or start the old binary when the"
-                " network aborts (`node abort`)",
+                go_on="cross again with another verified release (`node swap`), or run the old binary with the network,"
+                f" {back_together(status.attempt)}",
             )
         if status.state == NodeState.NEEDS_OPERATOR.value:
             return failed(

@@ -94,6 +94,8 @@ async def test_every_way_of_asking_tells_the_same(of_node: dict[str, Any], of_ne
     assert view.cosmos is not None
     assert view.cosmos.application is not None
     assert (view.cosmos.application.version, len(view.cosmos.modules)) == ("v1.0.0", 2)
+    assert view.cosmos.proposing is not None
+    assert view.cosmos.proposing.voting_s == 172_800
     assert "proposals" not in view.problem
 
 
