@@ -43,15 +43,14 @@ class Controlled:
 
     def call(self, *arguments: str, node: str = "") -> Ran:
         """Any verb, for one node."""
-        where = ["--network", NETWORK, *(["--node", node] if node else [])]
         done = subprocess.run(
-            [*COMMAND, *arguments, *where],
+            self.command(*arguments, node=node),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=120,
             check=False,
-            env=self._environment,
+            env=self.environment,
         )
         return Ran(done.returncode, done.stdout, done.stderr)
 
@@ -61,8 +60,12 @@ class Controlled:
         assert ran.code == 0, ran.err
         return ran.json
 
+    def command(self, *arguments: str, node: str = "") -> list[str]:
+        """A verb's command line, for one node."""
+        return [*COMMAND, *arguments, "--network", NETWORK, *(["--node", node] if node else [])]
+
     @property
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         state = str(self.network.folder / "xdg-state")
         return {**os.environ, "XDG_CONFIG_HOME": str(self._config), "XDG_STATE_HOME": state}
 
@@ -77,7 +80,7 @@ class Controlled:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    env=self._environment,
+                    env=self.environment,
                 )
 
     def stop(self, *names: str) -> None:
