@@ -18,13 +18,14 @@ from console.node.discovery.units import load_unit
 from console.operations.node_alone import controller_holds
 from console.operations.own_heights import heights_or_none
 from console.procedures import chain_plan
+from console.procedures.chain_unit import unit_name
 from console.procedures.here import node_of
 from console.procedures.step import Step, StepContext
 
 
 def _settings(context: StepContext) -> CosmovisorSettings:
     """As its unit sets them, or this environment. Raises InputError, NodeError."""
-    node, name = node_of(context), context.arguments["unit"]
+    node, name = node_of(context), unit_name(context)
     environment = dict(os.environ)
     if name:
         unit = load_unit(name if "." in name else f"{name}.service")

@@ -15,6 +15,7 @@ from console.checks.signing import signs
 from console.checks.telling import together
 from console.model import Finding, reached
 from console.model.procedure import skipped
+from console.node.runtime.systemd import of_user
 from console.procedures.here import node_of, probe, verification
 from console.procedures.step import Parameter, Procedure, Step, StepContext
 
@@ -66,11 +67,15 @@ async def _model(context: StepContext) -> Finding:
 
 
 async def _errors(context: StepContext) -> Finding:
+    node, unit = node_of(context), context.arguments.get("unit", "")
+    user = of_user(node.systemd_manager)
+    if node.unit and unit in {"", node.unit}:
+        # The node's log is in its unit's journal, and in no file of a controller.
+        return await recent_errors_of_unit(node.unit, context.now(), user=user)
     own = await recent_errors(context.client(), context.now())
-    unit = context.arguments.get("unit", "")
     if not unit:
         return own
-    by_unit = await recent_errors_of_unit(unit, context.now())
+    by_unit = await recent_errors_of_unit(unit, context.now(), user=user)
     return together((own, by_unit), own.sentence)
 
 

@@ -37,7 +37,7 @@ class ByHand(Controlled):
     """A network of which one node is a unit of a machine; its operator works there."""
 
     def __init__(self, network: CosmosNetwork, machine: RealMachine) -> None:
-        super().__init__(network, "local_downloads = true")
+        super().__init__(network, 'local_downloads = true\nunit = "noded"')
         self.machine = machine
         self.program = network.folder / "installed" / DAEMON
         self.program.parent.mkdir()
@@ -50,8 +50,12 @@ class ByHand(Controlled):
 
     def runs(self, procedure: str, *arguments: str) -> Ran:
         """Run a procedure there to its end."""
+        return self.does_there("run", procedure, "--json", *arguments)
+
+    def does_there(self, *arguments: str) -> Ran:
+        """Any verb there."""
         done = subprocess.run(
-            self.operator("run", procedure, "--json", *arguments),
+            self.operator(*arguments),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -101,7 +105,7 @@ def test_a_wrong_program_is_taken_back_and_the_right_one_crosses(tmp_path: Path)
         network.pass_upgrade("v2", height)
 
         def upgrade(url: str, content: bytes) -> tuple[str, ...]:
-            of = ("--way", "systemd", "--unit", "noded", "--binary", str(nodes.program))
+            of = ("--way", "systemd", "--binary", str(nodes.program))
             given = ("--url", f"{url}/{DAEMON}", "--checksum", f"sha256:{hashlib.sha256(content).hexdigest()}")
             return (*of, *given, "--answer", f"upgrade.stop={NETWORK}:jane")
 
@@ -111,10 +115,12 @@ def test_a_wrong_program_is_taken_back_and_the_right_one_crosses(tmp_path: Path)
         assert steps["upgrade.halt"][0] == steps["upgrade.replace"][0] == "pass", steps
         assert "fail" in {steps["upgrade.start"][0], steps.get("upgrade.crossing", ("", ""))[0]}
         assert "run rollback --way systemd --unit noded" in failed.out
+        logs = nodes.does_there("node", "logs", "--source", "node", "--lines", "500")
+        assert f'UPGRADE "v2" NEEDED at height: {height}' in logs.out, logs
         assert sha256_of(nodes.program) == hashlib.sha256(wrong).hexdigest()
 
         back = nodes.runs(
-            "rollback", "--way", "systemd", "--unit", "noded", "--why", "a wrong build",
+            "rollback", "--way", "systemd", "--why", "a wrong build",
             "--answer", f"rollback.stop={NETWORK}:jane",
         )  # fmt: skip
         steps = ended(back)
@@ -148,7 +154,7 @@ def test_a_wrong_program_is_taken_back_and_the_right_one_crosses(tmp_path: Path)
         network.reaches(height + 2)
 
         # Now there is no way back, and it says so of a node that runs.
-        late = nodes.runs("rollback", "--way", "systemd", "--unit", "noded", "--why", "too late")
+        late = nodes.runs("rollback", "--way", "systemd", "--why", "too late")
         assert late.code == 1
         assert "cannot run on its data" in ended(late)["rollback.zone"][1]
 
