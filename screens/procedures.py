@@ -55,7 +55,8 @@ class ProceduresScreen(ProcedureList):
         "over. Every step is written down before it is done, so a run that lost its terminal, failed or was left is "
         "gone on with by g: an action whose end is not known is looked at before it is done again. A run that somebody "
         "else drives is followed here and cannot be touched. Enter shows a run whole, or one step with its evidence; "
-        "Ctrl+S writes the record. t shows the upgrade's timeline, with what is due now. Tab goes from table to table."
+        "Ctrl+S writes the record. t shows the upgrade's timeline, with what is due now. Tab goes from table to table. "
+        "Where a verification prepared a revert upgrade, P opens the propose form with its draft."
     )
     CSS_PATH = "procedures.tcss"
     BINDINGS: ClassVar[list[BindingType]] = list(bindings_for("procedures"))
