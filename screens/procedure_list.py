@@ -23,7 +23,7 @@ from screens.mode import ModeScreen
 from screens.run_words import at_hand, heads_of
 from widgets.drawn import BAD, STRONG, WARN, Drawn, stacked
 from widgets.key_line import KeyLine
-from widgets.procedure_table import ProcedureHead, ProcedureTable, procedure_rows
+from widgets.procedure_table import ProcedureHead, ProcedureTable, procedure_rows, step_at_hand
 from widgets.row_table import RowTable
 from widgets.status_line import StatusLine
 from widgets.step_table import StepTable, steps_before_a_run, steps_of_run
@@ -110,8 +110,11 @@ class ProcedureList(ModeScreen):
                 await asyncio.wait_for(self._nudged.wait(), _POLL_S)
 
     def turned(self) -> None:
-        if self._worker is not None and not self._worker.is_finished:
+        if self.is_current:
             self.on_screen_resume()
+
+    def moved_in_time(self) -> None:
+        self.turned()
 
     # --- drawing ---
 
@@ -145,6 +148,9 @@ class ProcedureList(ModeScreen):
         if run is not None:
             ran = run.progress.run
             steps.show_rows(steps_of_run(run.progress, run.said))
+            step = step_at_hand(run.progress)
+            if step is not None and not steps.has_focus:
+                steps.move_cursor(run.progress.steps.index(step))
             steps.head(f"Steps of {ran.procedure}" + (", dry run" if ran.dry else ""))
         elif head is not None:
             steps.show_rows(steps_before_a_run(head.steps))
@@ -162,7 +168,7 @@ class ProcedureList(ModeScreen):
             return Content.assemble(("! ", WARN), words)
         if self._shown is None:
             return Content("Procedures and runs are being read.")
-        if self._driving.error is not None:
+        if self._driving.error is not None and self.past is None:
             return Content.assemble(("✗ ", BAD), str(self._driving.error))
         if run is not None:
             return at_hand(run)
@@ -195,6 +201,8 @@ class ProcedureList(ModeScreen):
     @property
     def _run(self) -> ChosenRun | None:
         reading = self._reading
+        if reading is not None and self.past is not None:
+            return ChosenRun(reading.progress, reading.held, here=False, question=None, said="", past=True)
         return None if reading is None else self._driving.chosen(reading.progress, held=reading.held)
 
     @property

@@ -12,7 +12,7 @@ from console.procedures.page import steps_without_run
 from console.procedures.step import Procedure
 from screens.driving import ChosenRun
 from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, stacked
-from widgets.procedure_table import ProcedureHead, how_far
+from widgets.procedure_table import STATE_SIGNS, ProcedureHead, how_far
 
 
 def heads_of(desk: Desk) -> tuple[ProcedureHead, ...]:
@@ -45,7 +45,7 @@ def at_hand(run: ChosenRun) -> Content:
         answers = "a answers, d says no" + (", k leaves it out" if question.step.optional else "")
         return stacked(Content.assemble(("? ", WARN), (question.words, STRONG)), Content.styled(answers, MUTED))
     sign, words, key, on = _standing(run)
-    keys = ["P opens the propose form with its draft"] if has_draft(run.progress) else []
+    keys = ["P opens the propose form with its draft"] if has_draft(run.progress) and not run.past else []
     last = [Content.styled(each, MUTED) for each in (*keys, key) if each] + ([Content(on)] if on else [])
     first = Content.assemble(sign, words)
     return stacked(first, Content(" · ").join(last)) if last else first
@@ -58,12 +58,15 @@ def _standing(run: ChosenRun) -> tuple[tuple[str, str], str, str, str]:
         return ("✓ ", GOOD), words, "", ""
     if ran.state is RunState.ABANDONED:
         return ("✗ ", MUTED), f"given up: {ran.reason}", "", ""
+    if run.past:
+        sign, _word, tone = STATE_SIGNS[ran.state]
+        return (f"{sign} ", {"good": GOOD, "warn": WARN, "bad": BAD}[tone]), words, "", ""
     if run.here or run.held:
         who = "s stops it." if run.here else f"{ran.by} runs it elsewhere; it is followed here."
         return ("● ", GOOD), words, who, ""
     failed = next((each for each in reversed(ran.records) if each.step == run.progress.failed), None)
-    sign = ("? ", WARN) if ran.state is RunState.WAITING else ("! ", BAD)
-    return sign, words, "g goes on with it", "" if failed is None else failed.finding.go_on
+    waits = ("? ", WARN) if ran.state is RunState.WAITING else ("! ", BAD)
+    return waits, words, "g goes on with it", "" if failed is None else failed.finding.go_on
 
 
 def definition_lines(procedure: Procedure) -> tuple[Content, ...]:
