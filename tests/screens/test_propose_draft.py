@@ -62,8 +62,7 @@ async def verified(
         await pilot.press("g")
         await until(pilot, lambda: isinstance(app.screen, PlanScreen) and app.screen.armed, "the plan")
         await alone(pilot, "y")
-        await until(pilot, lambda: isinstance(app.screen, PlanScreen) and app.screen._succeeded, "that it goes on")
-        await pilot.press("escape")
+        await until_screen(pilot, "ProceduresScreen")
         await until(pilot, lambda: "P opens the propose form with its draft" in screen_text(app), "the key")
         yield pilot, session
 

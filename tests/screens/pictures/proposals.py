@@ -133,7 +133,7 @@ DRAFTED = a_draft(
     missing={
         "state": "whether the release of before can read the state as it is now: ask its makers before you propose it",
         "url": "where everybody gets the release of before",
-    }
+    },
 )
 PROPOSE = then(keys("p"), opened("ProposeScreen"))
 
