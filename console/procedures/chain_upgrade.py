@@ -37,7 +37,7 @@ async def _prepared(context: StepContext) -> Finding:
     status = await prepare_upgrade(context.client(), 24 * 3600.0)
     attempt = status.attempt
     assert attempt is not None  # prepare_upgrade raises where there is none
-    name, height = context.remembered("plan"), int(context.remembered("height"))
+    name, height = chain_plan.plan_of(context)
     lines = [f"controller: {attempt.name} at height {attempt.target_height:,}, {attempt.preparation.value}"]
     if attempt.target_height != height:
         return failed(
@@ -56,7 +56,7 @@ async def _prepared(context: StepContext) -> Finding:
 
 
 async def _halted(context: StepContext) -> Finding:
-    height = int(context.remembered("height"))
+    _, height = chain_plan.plan_of(context)
     while True:
         status = await context.client().status()
         attempt = status.attempt
@@ -85,7 +85,7 @@ async def _halted(context: StepContext) -> Finding:
 
 
 async def _crossed(context: StepContext) -> Finding:
-    height = int(context.remembered("height"))
+    _, height = chain_plan.plan_of(context)
     while True:
         status = await context.client().status()
         attempt = status.attempt
@@ -155,7 +155,6 @@ def _controller_steps() -> tuple[Step, ...]:
             _crossed,
             deadline_s=0.0,
         ),
-        *VERIFY_VALIDATOR.steps({"unit": ""}, ()),
     )
 
 
@@ -168,7 +167,8 @@ def _steps(arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, .
         chain_plan.find_plan,
     )
     ways = {"cosmovisor": cosmovisor_steps, "systemd": systemd_steps}
-    return (plan, *ways.get(arguments.get("way", WAYS[0]), _controller_steps)())
+    crossed = ways.get(arguments.get("way", WAYS[0]), _controller_steps)()
+    return (plan, *crossed, *VERIFY_VALIDATOR.steps({"unit": arguments.get("unit", "")}, ()))
 
 
 def _way(text: str) -> str:
