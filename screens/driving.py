@@ -37,6 +37,8 @@ class ChosenRun:
     """What it asks here now."""
     said: str
     """What its step at hand said last, where it is driven here."""
+    past: bool = False
+    """Whether it is shown as it was, and nothing can be done with it."""
 
     @property
     def over(self) -> bool:
@@ -124,7 +126,7 @@ class Driving:
         self._thread.start()
 
     async def begun(self, drive: Drive) -> str:
-        """Drive a run; the sentence to say when it has begun. Raises ConsoleError: it has not."""
+        """Drive a run; nothing is said when it has begun: its steps show it. Raises ConsoleError: it has not."""
         if self.alive:
             raise InputError("this console drives a run already", safe="nothing was begun")
         self.drive(drive)
@@ -134,7 +136,7 @@ class Driving:
         if driven is not None and driven.error is not None and not driven.run:
             error, self._thread = driven.error, None
             raise error
-        return "It goes on; the steps show how far it is."
+        return ""
 
     def give(self, question: Question, answer: Answer) -> None:
         """Answer what is asked. Raises InputError: it is asked no more."""

@@ -110,8 +110,11 @@ class ProcedureList(ModeScreen):
                 await asyncio.wait_for(self._nudged.wait(), _POLL_S)
 
     def turned(self) -> None:
-        if self._worker is not None and not self._worker.is_finished:
+        if self.is_current:
             self.on_screen_resume()
+
+    def moved_in_time(self) -> None:
+        self.turned()
 
     # --- drawing ---
 
@@ -165,7 +168,7 @@ class ProcedureList(ModeScreen):
             return Content.assemble(("! ", WARN), words)
         if self._shown is None:
             return Content("Procedures and runs are being read.")
-        if self._driving.error is not None:
+        if self._driving.error is not None and self.past is None:
             return Content.assemble(("✗ ", BAD), str(self._driving.error))
         if run is not None:
             return at_hand(run)
@@ -193,6 +196,8 @@ class ProcedureList(ModeScreen):
     @property
     def _run(self) -> ChosenRun | None:
         reading = self._reading
+        if reading is not None and self.past is not None:
+            return ChosenRun(reading.progress, reading.held, here=False, question=None, said="", past=True)
         return None if reading is None else self._driving.chosen(reading.progress, held=reading.held)
 
     @property

@@ -54,8 +54,9 @@ class ProceduresScreen(ProcedureList):
         "Checklists and runbooks. Runs that go on, wait or stopped stand first, then what can be begun, then what is "
         "over. Every step is written down before it is done, so a run that lost its terminal, failed or was left is "
         "gone on with by g: an action whose end is not known is looked at before it is done again. A run that somebody "
-        "else drives is followed here and cannot be touched. Enter shows a run whole, or one step with its evidence; "
-        "Ctrl+S writes the record. t shows the upgrade's timeline, with what is due now. Tab goes from table to table."
+        "else drives is followed here and cannot be touched. Of the past it shows how far each run was then. Enter "
+        "shows a run whole, or one step with its evidence; Ctrl+S writes the record. t shows the upgrade's timeline, "
+        "with what is due now. Tab goes from table to table."
     )
     CSS_PATH = "procedures.tcss"
     BINDINGS: ClassVar[list[BindingType]] = list(bindings_for("procedures"))
@@ -152,7 +153,7 @@ class ProceduresScreen(ProcedureList):
         async def operation(reason: str) -> str:
             self.session.hands.require_free()
             self._driving.give(question, answer(question, reason))
-            return "It is answered; the run goes on."
+            return ""
 
         self.app.push_screen(plan(self.session.network, self._node, question, operation))
 
@@ -167,7 +168,7 @@ class ProceduresScreen(ProcedureList):
         async def operation(reason: str) -> str:
             if question is not None:
                 self._driving.give(question, Answer(False, who(), reason=reason, leave_out=True))
-                return "It is left out; the run goes on."
+                return ""
             return await self._driving.begun(partial(go_on, self._at(), name, False, {step.id: reason}))
 
         self.app.push_screen(leave_out_plan(self.session.network, self._node, step, operation))

@@ -11,7 +11,7 @@ from console.procedures.page import steps_without_run
 from console.procedures.step import Procedure
 from screens.driving import ChosenRun
 from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, stacked
-from widgets.procedure_table import ProcedureHead, how_far
+from widgets.procedure_table import STATE_SIGNS, ProcedureHead, how_far
 
 
 def heads_of(desk: Desk) -> tuple[ProcedureHead, ...]:
@@ -48,14 +48,17 @@ def at_hand(run: ChosenRun) -> Content:
         return Content.assemble(("✓ ", GOOD), words)
     if ran.state is RunState.ABANDONED:
         return Content.assemble(("✗ ", MUTED), f"given up: {ran.reason}")
+    if run.past:
+        sign, _word, tone = STATE_SIGNS[ran.state]
+        return Content.assemble((f"{sign} ", {"good": GOOD, "warn": WARN, "bad": BAD}[tone]), words)
     if run.here or run.held:
         who = "s stops it." if run.here else f"{ran.by} runs it elsewhere; it is followed here."
         return stacked(Content.assemble(("● ", GOOD), words), Content.styled(who, MUTED))
     failed = next((each for each in reversed(ran.records) if each.step == run.progress.failed), None)
     on = failed.finding.go_on if failed is not None else ""
-    sign = ("? ", WARN) if ran.state is RunState.WAITING else ("! ", BAD)
+    waits = ("? ", WARN) if ran.state is RunState.WAITING else ("! ", BAD)
     return stacked(
-        Content.assemble(sign, words), Content.assemble(("g goes on with it", MUTED), f" · {on}" if on else "")
+        Content.assemble(waits, words), Content.assemble(("g goes on with it", MUTED), f" · {on}" if on else "")
     )
 
 

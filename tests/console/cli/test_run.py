@@ -110,6 +110,29 @@ def test_bad_use_is_exit_code_two(cli: Run, world: World, line: str, why: str) -
     assert world.done in ([], ["copy"])
 
 
+def test_a_step_that_is_not_there_is_refused_before_anything_is_begun(cli: Run, world: World) -> None:
+    for line in ("--skip chek=done", "--skip copy=later", "--answer sur=yes"):
+        refused = cli("run", "story", *line.split())
+        assert (refused.code, refused.out, "nothing was begun" in refused.err) == (2, "", True)
+    assert "did you mean sure" in cli("run", "story", "--answer", "sur=yes").err
+    assert "No runs yet" in cli("run", "--list").out
+    run = run_of(cli("run", "story").out)
+    lines = cli("run", "--show", run).out.splitlines()[-1]
+    again = cli("run", "--resume", run, "--answer", "sur=yes")
+    assert (again.code, again.out, "nothing was done" in again.err) == (2, "", True)
+    assert cli("run", "--show", run).out.splitlines()[-1] == lines
+
+
+def test_everything_that_a_procedure_lacks_is_named_at_once(cli: Run) -> None:
+    write_settings("http://127.0.0.1:1", "http://127.0.0.1:1")
+    refused = cli("run", "hotfix", "--severity", "high", "--url", "https://example.org/fix")
+    assert refused.code == 2
+    assert "needs version: The fixed version" in refused.err
+    for name in ("checksum", "source-2", "support"):
+        assert name in refused.err
+    assert "`upgrade-console run --show hotfix`" in refused.err
+
+
 def test_the_shared_options_stand_before_or_after() -> None:
     found = parse(["--network", "a", "run", "rolling", "--checksum", "b:c", "--dry-run", "--by", "x"])
     assert (found.procedure, found.given, found.dry_run) == ("rolling", ["--checksum", "b:c"], True)
