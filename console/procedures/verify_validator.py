@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from console.chain.peers import CometPeers
 from console.chain.signing_record import SigningRecords
 from console.checks.errors_seen import recent_errors, recent_errors_of_unit
-from console.checks.jailed import missed
+from console.checks.jailed import missed, unjail_command
 from console.checks.probing import CONSENSUS, DISK, MEMORY, PEERS, SYNC
 from console.checks.provider import model_status
 from console.checks.release import running_alone, running_version
@@ -65,7 +65,12 @@ async def _signing(context: StepContext) -> Finding:
     after = 0 if crossed is None else crossed.target_height
     async with SigningRecords(context.network, (node.cometbft_rpc, *context.network.cometbft_rpc)) as records:
         signed = await signs(records, address, own.height, after=after)
-    counted = skipped("the chain is not read") if snapshot.chain is None else missed(snapshot.chain, address)
+    if snapshot.chain is None:
+        counted = skipped("the chain is not read")
+    else:
+        # By its key: one that was jailed has no power, and is a validator all the same.
+        unjail = unjail_command(context.network, node)
+        counted = missed(snapshot.chain, own.own_consensus_address, context.now(), unjail)
     return together((signed, counted), signed.sentence)
 
 
