@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from console.errors import NodeError
 from console.model import Crossing, Finding, NodeState, Preparation, StepKind
@@ -13,6 +14,7 @@ from console.operations.node import prepare_upgrade
 from console.procedures import chain_plan
 from console.procedures.chain_by_cosmovisor import cosmovisor_steps
 from console.procedures.chain_by_systemd import systemd_steps
+from console.procedures.here import heard
 from console.procedures.step import Parameter, Procedure, Step, StepContext
 from console.procedures.verify_validator import VERIFY_VALIDATOR
 
@@ -34,7 +36,7 @@ _LOST = {
 
 
 async def _prepared(context: StepContext) -> Finding:
-    status = await prepare_upgrade(context.client(), 24 * 3600.0)
+    status = await heard(context, partial(prepare_upgrade, context.client(), 24 * 3600.0))
     attempt = status.attempt
     assert attempt is not None  # prepare_upgrade raises where there is none
     name, height = chain_plan.plan_of(context)
@@ -58,7 +60,7 @@ async def _prepared(context: StepContext) -> Finding:
 async def _halted(context: StepContext) -> Finding:
     _, height = chain_plan.plan_of(context)
     while True:
-        status = await context.client().status()
+        status = await heard(context, context.client().status)
         attempt = status.attempt
         lines = (
             f"state {status.state}, height {status.height}, app at {status.app_height}, halt {status.halt_height}",
@@ -87,7 +89,7 @@ async def _halted(context: StepContext) -> Finding:
 async def _crossed(context: StepContext) -> Finding:
     _, height = chain_plan.plan_of(context)
     while True:
-        status = await context.client().status()
+        status = await heard(context, context.client().status)
         attempt = status.attempt
         if attempt is not None and attempt.target_height == height:
             lines = (

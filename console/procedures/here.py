@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
 
 from console.chain.peers import CometPeers
 from console.checks.probing import judged, readings_of
@@ -14,6 +15,11 @@ from console.model.procedure import failed, found, passed
 from console.operations.own_process import OwnProcess, own_process
 from console.procedures.step import Step, StepContext, StepWork
 from console.settings import NodeSettings
+
+T = TypeVar("T")
+SILENCE_S = 90.0
+"""Seconds for which a controller, or the way to it, may be silent while its node is waited for."""
+_AGAIN_S = 2.0
 
 
 def node_of(context: StepContext) -> NodeSettings:
@@ -28,6 +34,28 @@ def node_of(context: StepContext) -> NodeSettings:
 def network_name(context: StepContext) -> str:
     """What is typed to confirm what is dangerous."""
     return context.network.name
+
+
+async def heard(context: StepContext, ask: Callable[[], Awaitable[T]]) -> T:
+    """What a controller answers to a step that waits: one that is busy or is being started again is asked again.
+
+    Args:
+        context: Of the step, which is told of the silence.
+        ask: Asks once.
+
+    Raises:
+        ControllerDown: It was silent all the time.
+        NodeError: As it answers.
+    """
+    began = context.now()
+    while True:
+        try:
+            return await ask()
+        except ControllerDown as error:
+            if context.now() - began > SILENCE_S:
+                raise
+            context.tell(f"{error.what}; it is asked again")
+            await context.sleep(_AGAIN_S)
 
 
 async def process_id(context: StepContext) -> int | None:

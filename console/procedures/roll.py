@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 
 from console.checks.jailed import missed, staked_of, unjail_command
-from console.errors import ControllerDown, SettingsError
+from console.errors import SettingsError
 from console.model import Finding, StepKind
 from console.model.procedure import failed, passed, skipped, warned
 from console.model.roll import Standing, standing_of
@@ -24,6 +25,7 @@ from console.operations.roll import (
     upgrade_in_hand,
     why_not_taken_down,
 )
+from console.procedures.here import heard
 from console.procedures.step import Parameter, Step, StepContext
 from console.text import duration
 
@@ -32,8 +34,6 @@ BLOCK_S = 60.0
 """Seconds in which a block has to come."""
 BACK_S = 900.0
 """Seconds that a node has until it is back in consensus."""
-_SILENCE_S = 90.0
-"""Seconds for which the way to a controller may be lost while its node is waited for."""
 
 
 def names_given(text: str) -> str:
@@ -190,18 +190,10 @@ async def _back(context: StepContext) -> Finding:
     name = context.item
     key, since = context.remembered(f"key.{name}"), int(context.remembered(f"down.{name}") or 0)
     power = int(context.remembered(f"power.{name}") or 0)
-    began, heard = context.now(), context.now()
+    began = context.now()
     said = ""
     while True:
-        try:
-            node = await look_at(name, context.client(name))
-            heard = context.now()
-        except ControllerDown as error:
-            if context.now() - heard > _SILENCE_S:
-                raise
-            context.tell(error.what)
-            await context.sleep(POLL_S)
-            continue
+        node = await heard(context, partial(look_at, name, context.client(name)))
         now = await taking_part(context.network)
         standing, why = standing_of(node.status, node.consensus, now, key=key, since=since, power=power)
         if standing is Standing.BACK:

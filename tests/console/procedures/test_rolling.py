@@ -314,4 +314,4 @@ async def test_a_wait_goes_on_while_a_way_is_lost(fleet: FakeNetwork, tmp_path: 
     fleet.nodes["small"].status = sometimes  # type: ignore[assignment, method-assign]
     roll = Roll(fleet, tmp_path, ROLLING, release)
     assert (await roll.go())[0] == "roll.all"
-    assert roll.context.told.count("SSH to small is lost") == 3
+    assert roll.context.told.count("SSH to small is lost; it is asked again") == 3
