@@ -63,7 +63,9 @@ async def _halted(context: StepContext) -> Finding:
         status = await heard(context, context.client().status)
         attempt = status.attempt
         lines = (
-            f"state {status.state}, height {status.height}, app at {status.app_height}, halt {status.halt_height}",
+            f"state {status.state}, height {status.height}, app at {status.app_height}"
+            # On a chain that stops its nodes by itself nobody is armed.
+            + (f", armed for {status.halt_height}" if status.halt_height else ""),
         )
         if attempt is not None and attempt.target_height == height:
             if attempt.crossing is not Crossing.NONE:
