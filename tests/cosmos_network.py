@@ -129,7 +129,7 @@ class CosmosNetwork:
     def __init__(self, folder: Path, validators: dict[str, Validator], program: Path) -> None:
         self.folder = folder
         self.validators = validators
-        self._program = program
+        self.program = program
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     # --- processes ---
@@ -260,7 +260,7 @@ class CosmosNetwork:
     def daemon(self, moniker: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the chain's own command line on one home."""
         return subprocess.run(
-            [self._program, *arguments, "--home", self.validators[moniker].home],
+            [self.program, *arguments, "--home", self.validators[moniker].home],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -229,7 +229,7 @@ class PlanReader:
     async def _try_other_ways(
         self, source: Source, height: int, failure: ChainError | None
     ) -> tuple[tuple[GovProposal, ...] | None, ChainError | None, Told | None]:
-        """The proposals by the other version of x/gov, then in small pages, with the answer that has them; or why not."""
+        """The proposals by the other version of x/gov, then in small pages, with the answer they are in; or why not."""
         version, limit = self.version_of(source.url), self._limits.get(source.url, NEWEST)
         other: GovVersion = "v1beta1" if version == "v1" else "v1"
         ways: list[tuple[GovVersion, int]] = [(other, limit), (version, SMALL_PAGE)]
