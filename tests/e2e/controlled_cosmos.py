@@ -7,7 +7,7 @@ import json
 import os
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -99,14 +99,8 @@ class Controlled:
         )
         return Ran(done.returncode, done.stdout, done.stderr)
 
-    def begin(self, *arguments: str, node: str, environment: Mapping[str, str] | None = None) -> Begun:
-        """Any verb with `--json` for one node, not waited for.
-
-        Args:
-            arguments: Its own.
-            node: The node.
-            environment: Further variables.
-        """
+    def begin(self, *arguments: str, node: str) -> Begun:
+        """Any verb with `--json` for one node, not waited for."""
         folder = self.network.folder / "begun" / f"{len(self._begun)}-{node}"
         folder.mkdir(parents=True)
         with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
@@ -115,7 +109,7 @@ class Controlled:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                env={**self._environment, **(environment or {})},
+                env=self._environment,
             )
         self._begun.append(process)
         return Begun(process, folder)
