@@ -25,7 +25,7 @@ from console.operations.node_command import perform
 from console.operations.node_stage import stage_upgrade
 from console.procedures import hotfix_announcement as announcing
 from console.procedures.arguments import again, filled, yes_or_no
-from console.procedures.here import network_name, node_of
+from console.procedures.here import heard, network_name, node_of
 from console.procedures.moments import accepted_moment, moment_of, shown_moment
 from console.procedures.spared_power import spared
 from console.procedures.step import Parameter, Procedure, Step, StepContext
@@ -201,7 +201,7 @@ async def _verify(context: StepContext) -> Finding:
     wanted = context.remembered("sha256")
     first: int | None = None
     while True:
-        status = await context.client().status()
+        status = await heard(context, context.client().status)
         evidence = (
             f"state {status.state}, height {status.height}, generation {status.generation}",
             f"running executable: sha256 {status.exe_sha256}",
