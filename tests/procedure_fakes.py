@@ -172,6 +172,9 @@ class FakeDesk(Desk):
             return self.given, self.unreadable
         return super().runs()
 
+    def as_of(self, until: float, hands: HandLock) -> Desk:
+        return super().as_of(until, hands) if self._folder is not None else self
+
     async def start(self, *given: Any, **more: Any) -> Progress:
         if self._folder is None:
             raise InputError("nothing is begun here", safe="nothing was changed")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from console.errors import NodeError
 from console.model import Crossing, Finding, NodeState, Preparation, StepKind
 from console.model.procedure import failed, passed, warned
+from console.node.chain_halt import back_together
 from console.operations.fetched_executable import checksum_given
 from console.operations.node import prepare_upgrade
 from console.procedures import chain_plan
@@ -19,14 +20,14 @@ WAYS = ("controller", "cosmovisor", "systemd")
 _LOST = {
     Crossing.RESUMED_OLD: "the network aborted this upgrade and goes on under the old rules: nothing has to be taken"
     " back here, and it is proposed again with another height",
-    Crossing.PARKED: "cross with another verified release (`upgrade-console node swap`), or go back with the network"
-    " (`upgrade-console node abort`)",
+    Crossing.PARKED: "cross with another verified release (`upgrade-console node swap`), or go back with the network,"
+    " {together}",
     Crossing.ROLLBACK: "wait until it is parked, then see `upgrade-console node status`",
     Crossing.MISSED_HALT: "bring it back to before its halt with `upgrade-console node resync`",
     Crossing.NEEDS_OPERATOR: "`upgrade-console node status` says what is safe; the way back, where there is one, is"
     " `upgrade-console run rollback`",
 }
-"""Crossings that do not lead to the new rules, and how one goes on from there."""
+"""Crossings that do not lead to the new rules, and how one goes on from there; {together} is the network's way back."""
 
 
 # --- by our controller ---
@@ -77,8 +78,9 @@ async def _halted(context: StepContext) -> Finding:
                 *lines,
                 go_on="look at `upgrade-console node status` at once: a node that missed its halt needs `node resync`",
             )
-        left = "unknown" if status.height is None else f"{height - status.height:,} blocks"
-        context.tell(f"{status.state}, {left} to the halt")
+        left = None if status.height is None else height - status.height
+        far = "it is not known how far it is" if left is None else f"{left:,} block{'s' * (left != 1)} to the halt"
+        context.tell(f"{status.state}, {far}")
         await context.sleep(chain_plan.POLL_S)
 
 
@@ -100,7 +102,7 @@ async def _crossed(context: StepContext) -> Finding:
                 return failed(
                     f"the crossing is {attempt.crossing.value}: {attempt.note}",
                     *lines,
-                    go_on=_LOST[attempt.crossing],
+                    go_on=_LOST[attempt.crossing].format(together=back_together(attempt)),
                 )
         if status.state == NodeState.STOPPED_BY_OPERATOR.value:
             return failed("the node was stopped by its operator", go_on="`upgrade-console node start`, then go on")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from console.model import Finding, NodeState, Outcome, StepKind
+from console.model import Crossing, Finding, NodeState, NodeStatus, Outcome, StepKind
 from console.model.hotfix import (
     NORMAL_STEPS,
     RESPONSES,
@@ -172,6 +172,10 @@ async def _swapped(context: StepContext) -> Finding:
 
 
 async def _swap(context: StepContext) -> Finding:
+    # The questions before this one may have waited for hours.
+    for look in (_allowed, spared):
+        if (now := await look(context)).outcome is Outcome.FAIL:
+            return now
     given = context.arguments
     folder = _folder(context)
     before = await context.client().status()
@@ -186,11 +190,15 @@ async def _swap(context: StepContext) -> Finding:
     return await take_this_down(context, swap)
 
 
-def _back(context: StepContext) -> str:
-    return (
-        "see `upgrade-console node status` and the node's log; back with `upgrade-console run rollback`, or"
-        f" `upgrade-console node swap {context.remembered('generation-before') or 'OLD'} --reason …`"
-    )
+def _back(context: StepContext, status: NodeStatus) -> str:
+    old = context.remembered("generation-before") or "OLD"
+    read = "read why in `upgrade-console node events` and the node's log"
+    crossing = None if status.attempt is None else status.attempt.crossing
+    if crossing is Crossing.PARKED:
+        return f"{read}; {old} is in place again, and `upgrade-console node start` starts it"
+    if (crossing is not None and not crossing.ended) or crossing is Crossing.NEEDS_OPERATOR:
+        return f"{read}; back with `upgrade-console run rollback`"
+    return f"{read}; back with `upgrade-console node swap {old} --reason TEXT`"
 
 
 async def _verify(context: StepContext) -> Finding:
@@ -208,7 +216,9 @@ async def _runs_the_fix(context: StepContext) -> Finding:
             f"running executable: sha256 {status.exe_sha256}",
         )
         if status.state in _BROKEN or status.alarm:
-            return failed(f"the node is {status.state}: {status.note or status.alarm}", *evidence, go_on=_back(context))
+            return failed(
+                f"the node is {status.state}: {status.note or status.alarm}", *evidence, go_on=_back(context, status)
+            )
         runs = status.pid is not None and status.exe_sha256 == wanted
         if runs and status.height is not None:
             first = status.height if first is None else first

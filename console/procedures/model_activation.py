@@ -11,9 +11,10 @@ from console.files import write_durably
 from console.model import Crossing, Finding, NodeState
 from console.model.procedure import failed, passed, skipped, warned
 from console.operations.kept_backups import backups_folder
+from console.operations.kept_files import keep_files, read_kept
 from console.operations.model_file import model_of, model_path, model_status
 from console.operations.model_halt import forget_model_halt, plan_model_halt, planned
-from console.operations.replaced_file import keep_files, read_kept, replace_file
+from console.operations.replaced_file import replace_file
 from console.operations.toml_key import KeyEdit, plan_key
 from console.procedures.here import node_of
 from console.procedures.spared_power import spared, take_this_down
@@ -72,7 +73,7 @@ async def keep(context: StepContext) -> Finding:
         context.remember("backup", f"{int(context.now())}-before-{context.remembered('version')}")
     folder = backups_folder(context.network, "model") / context.remembered("backup")
     note = f"before model {context.remembered('version')}, by {context.person}"
-    kept = await asyncio.to_thread(keep_files, folder, {_CONFIG: settings.config}, note)
+    kept = await asyncio.to_thread(keep_files, folder, {_CONFIG: settings.config}, note, context.now())
     return passed(f"kept as {kept.name}", *(f"{file.path}: sha256 {file.sha256}" for file in kept.files.values()))
 
 

@@ -160,7 +160,7 @@ async def _abort_prepared(context: StepContext) -> tuple[str, ...]:
     try:
         case = await asyncio.to_thread(abort_case, context.network, context.node)
     except NodeError as error:
-        return (f"an abort cannot be prepared here: {error.what}",)
+        return (f"an abort cannot be prepared here: {error.what}", *([error.next_step] if error.next_step else []))
     return tuple(case.lines)
 
 

@@ -13,7 +13,7 @@ from console.checks.provider import model_status
 from console.checks.release import running_version
 from console.checks.signing import signs
 from console.checks.telling import together
-from console.model import Finding
+from console.model import Finding, reached
 from console.model.procedure import skipped
 from console.procedures.here import node_of, probe, verification
 from console.procedures.step import Parameter, Procedure, Step, StepContext
@@ -50,9 +50,11 @@ async def _signing(context: StepContext) -> Finding:
     finally:
         await peers.close()
     address = own.own_consensus_address if own.own_power else ""
-    async with SigningRecords(context.network, (node.cometbft_rpc, *context.network.cometbft_rpc)) as records:
-        signed = await signs(records, address, own.height)
     snapshot = await context.snapshot()
+    crossed = None if snapshot.chain is None else reached(snapshot.chain)
+    after = 0 if crossed is None else crossed.target_height
+    async with SigningRecords(context.network, (node.cometbft_rpc, *context.network.cometbft_rpc)) as records:
+        signed = await signs(records, address, own.height, after=after)
     counted = skipped("the chain is not read") if snapshot.chain is None else missed(snapshot.chain, address)
     return together((signed, counted), signed.sentence)
 

@@ -27,6 +27,9 @@ class Controlled:
     Args:
         network: Laid out and not started: the controllers start it.
         more_settings: Further lines of every node's table.
+
+    Attributes:
+        settings: The file that everybody reads.
     """
 
     def __init__(self, network: CosmosNetwork, more_settings: str = "") -> None:
@@ -38,12 +41,13 @@ class Controlled:
         path.parent.mkdir(parents=True)
         path.write_text(settings_of(network, more_settings))
         path.chmod(0o600)
+        self.settings = path
 
     # --- the command line ---
 
-    def call(self, *arguments: str, node: str = "") -> Ran:
+    def call(self, *arguments: str, node: str = "", network: str = NETWORK) -> Ran:
         """Any verb, for one node."""
-        where = ["--network", NETWORK, *(["--node", node] if node else [])]
+        where = ["--network", network, *(["--node", node] if node else [])]
         done = subprocess.run(
             [*COMMAND, *arguments, *where],
             stdin=subprocess.DEVNULL,
@@ -149,7 +153,7 @@ def settings_of(network: CosmosNetwork, more: str = "") -> str:
             f"home = {json.dumps(str(node.home))}",
             f"state_dir = {json.dumps(str(network.folder / 'state' / name))}",
             f'daemon = "{DAEMON}"',
-            'arguments = ["start", "--home", "{home}", "--log_no_color"]',
+            f"arguments = {json.dumps(['start', '--home', '{home}', *network.start_flags])}",
             f'cometbft_rpc = "{node.rpc}"',
             more,
         ]
@@ -157,9 +161,18 @@ def settings_of(network: CosmosNetwork, more: str = "") -> str:
 
 
 @contextmanager
-def controlled(folder: Path, periods: Periods, more_settings: str = "") -> Iterator[Controlled]:
-    """Four nodes that came under our controllers and make blocks; nothing of them survives."""
-    network = laid_out(folder, periods=periods)
+def controlled(
+    folder: Path, periods: Periods, more_settings: str = "", *, lay_out: Callable[..., CosmosNetwork] = laid_out
+) -> Iterator[Controlled]:
+    """Four nodes that came under our controllers and make blocks; nothing of them survives.
+
+    Args:
+        folder: Of the whole network.
+        periods: How long things take on it.
+        more_settings: Further lines of every node's table.
+        lay_out: Writes the network, as `laid_out` does.
+    """
+    network = lay_out(folder, periods=periods)
     nodes = Controlled(network, more_settings)
     try:
         for name in nodes.names:

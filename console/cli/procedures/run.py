@@ -55,7 +55,8 @@ async def _run(arguments: argparse.Namespace) -> int:
     if arguments.watch is not None:
         return await _watch(desk, arguments)
     who = arguments.by or this_user()
-    person = CommandLine(who, _answers(arguments.answer), as_json=arguments.json)
+    answers = _answers(arguments.answer)
+    person = CommandLine(who, answers, as_json=arguments.json)
     if arguments.give_up is not None:
         desk.give_up(arguments.give_up, arguments.reason, person.name)
         reading = desk.reading(arguments.give_up)
@@ -64,11 +65,16 @@ async def _run(arguments: argparse.Namespace) -> int:
     reasons = _reasons(arguments.skip)
     if arguments.resume is not None:
         chosen = arguments.resume or _only_left(desk, arguments.procedure)
-        return await _driven(person, lambda: desk.go_on(chosen, person, replan=arguments.replan, leave_out=reasons))
+        return await _driven(
+            person,
+            lambda: desk.go_on(chosen, person, replan=arguments.replan, leave_out=reasons, answered=answers),
+        )
     given = _given(desk, arguments.procedure, arguments.given)
     return await _driven(
         person,
-        lambda: desk.start(arguments.procedure, given, person, dry=arguments.dry_run, leave_out=reasons),
+        lambda: desk.start(
+            arguments.procedure, given, person, dry=arguments.dry_run, leave_out=reasons, answered=answers
+        ),
     )
 
 

@@ -15,7 +15,7 @@ from console.errors import ConsoleError
 from console.files import sha256_of
 from console.model import Finding, Outcome
 from console.operations.kept_backups import backups_folder
-from console.operations.replaced_file import all_kept
+from console.operations.kept_files import all_kept
 from console.procedures import provider_steps
 from console.procedures.provider import PROVIDER
 from console.procedures.provider_rollback import ROLLBACK_PROVIDER

@@ -1,0 +1,73 @@
+"""Procedures and their runs in words: what is chosen, how it stands, and all of it in full. Pure."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from console.model import RunState
+from console.procedures.desk import Desk
+from console.procedures.engine import step_lines_of
+from console.procedures.page import steps_without_run
+from console.procedures.step import Procedure
+from screens.driving import ChosenRun
+from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, stacked
+from widgets.procedure_table import STATE_SIGNS, ProcedureHead, how_far
+
+
+def heads_of(desk: Desk) -> tuple[ProcedureHead, ...]:
+    """What can be begun. Raises SettingsError: a step of the operator's own follows one that is not there."""
+    return tuple(
+        ProcedureHead(
+            each.name,
+            each.title,
+            each.purpose,
+            step_lines_of(steps_without_run(each)),
+            tuple((parameter.name, parameter.meaning, parameter.default) for parameter in each.parameters),
+        )
+        for each in desk.procedures
+    )
+
+
+def given_of(head: ProcedureHead, typed: dict[str, str]) -> dict[str, str]:
+    """What was typed, without what was left empty and has a default."""
+    return {
+        name: typed[name].strip()
+        for name, _meaning, default in head.parameters
+        if typed.get(name, "").strip() or default is None
+    }
+
+
+def at_hand(run: ChosenRun) -> Content:
+    """What is to be known, or done, about a run."""
+    question = run.question
+    if question is not None:
+        answers = "a answers, d says no" + (", k leaves it out" if question.step.optional else "")
+        return stacked(Content.assemble(("? ", WARN), (question.words, STRONG)), Content.styled(answers, MUTED))
+    ran, words = run.progress.run, how_far(run.progress)
+    if ran.state is RunState.DONE:
+        return Content.assemble(("✓ ", GOOD), words)
+    if ran.state is RunState.ABANDONED:
+        return Content.assemble(("✗ ", MUTED), f"given up: {ran.reason}")
+    if run.past:
+        sign, _word, tone = STATE_SIGNS[ran.state]
+        return Content.assemble((f"{sign} ", {"good": GOOD, "warn": WARN, "bad": BAD}[tone]), words)
+    if run.here or run.held:
+        who = "s stops it." if run.here else f"{ran.by} runs it elsewhere; it is followed here."
+        return stacked(Content.assemble(("● ", GOOD), words), Content.styled(who, MUTED))
+    failed = next((each for each in reversed(ran.records) if each.step == run.progress.failed), None)
+    on = failed.finding.go_on if failed is not None else ""
+    waits = ("? ", WARN) if ran.state is RunState.WAITING else ("! ", BAD)
+    return stacked(
+        Content.assemble(waits, words), Content.assemble(("g goes on with it", MUTED), f" · {on}" if on else "")
+    )
+
+
+def definition_lines(procedure: Procedure) -> tuple[Content, ...]:
+    """A procedure whole: every step with what it does, asks, and its way back."""
+    lines: list[Content] = [Content(procedure.purpose)]
+    for step in steps_without_run(procedure):
+        lines += [Content(""), Content.assemble((step.title, STRONG), (f"  {step.id}, {step.kind.value}", MUTED))]
+        lines.append(Content(step.says))
+        lines += [Content(f"asks: {step.ask}")] if step.ask else []
+        lines += [Content(f"way back: {step.undo}")] if step.undo else []
+    return tuple(lines)
