@@ -24,7 +24,7 @@ from console.operations.filled_template import one_line
 from console.operations.node_stage import stage_upgrade
 from console.procedures import hotfix_announcement as announcing
 from console.procedures.arguments import again, filled, yes_or_no
-from console.procedures.here import network_name, node_of
+from console.procedures.here import heard, network_name, node_of
 from console.procedures.moments import accepted_moment, moment_of, shown_moment
 from console.procedures.spared_power import spared, take_this_down
 from console.procedures.step import Parameter, Procedure, Step, StepContext
@@ -210,7 +210,7 @@ async def _runs_the_fix(context: StepContext) -> Finding:
     wanted = context.remembered("sha256")
     first: int | None = None
     while True:
-        status = await context.client().status()
+        status = await heard(context, context.client().status)
         evidence = (
             f"state {status.state}, height {status.height}, generation {status.generation}",
             f"running executable: sha256 {status.exe_sha256}",

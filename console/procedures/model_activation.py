@@ -16,7 +16,7 @@ from console.operations.model_file import model_of, model_path, model_status
 from console.operations.model_halt import forget_model_halt, plan_model_halt, planned
 from console.operations.replaced_file import replace_file
 from console.operations.toml_key import KeyEdit, plan_key
-from console.procedures.here import node_of
+from console.procedures.here import heard, node_of
 from console.procedures.spared_power import spared, take_this_down
 from console.procedures.step import StepContext
 from console.procedures.taking_down import until_back
@@ -178,7 +178,7 @@ async def cross_halt(context: StepContext) -> Finding:
     if gated(context):
         return skipped(_IS_GATED)
     while True:
-        status = await context.client().status()
+        status = await heard(context, context.client().status)
         attempt = status.attempt
         if planned(status, context.remembered("version"), int(context.remembered("height"))) and attempt is not None:
             lines = (f"state {status.state}, height {status.height}, app at {status.app_height}", attempt.note)
@@ -218,7 +218,7 @@ async def follows(context: StepContext) -> Finding:
 async def _executes(context: StepContext) -> Finding:
     first: int | None = None
     while True:
-        status = await context.client().status()
+        status = await heard(context, context.client().status)
         if status.state in {NodeState.NEEDS_OPERATOR.value, Crossing.PARKED.value}:
             return failed(
                 f"the node is {status.state}: {status.note}", go_on="see `upgrade-console node events`, then go on"

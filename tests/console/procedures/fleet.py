@@ -13,7 +13,8 @@ import pytest
 
 from console.errors import ControllerDown
 from console.files import sha256_of
-from console.model import Crossing, NodeStatus, OwnConsensus, PlanOrigin, PowerNow
+from console.model import Crossing, NodeStatus, OwnConsensus, PlanOrigin, PowerNow, Snapshot
+from console.model.network import Bond, Stake
 from console.model.roll_lease import LeaseAnswer, RollLease
 from console.node.client import NodeClient
 from console.node.roll_lease import RollLeases
@@ -21,6 +22,7 @@ from console.operations import roll as operations
 from console.procedures import roll
 from console.settings import NetworkSettings, RemoteNode, parse_network
 from console.settings_table import SettingChange
+from console.text import untrusted
 from tests import fakes
 from tests.console.node.leases import Kept
 from tests.console.procedures.scripted import ScriptedContext
@@ -216,8 +218,21 @@ class FleetContext(ScriptedContext):
     def client(self, node: str = "") -> NodeClient:
         return cast(NodeClient, self.fleet.nodes[node])
 
+    async def snapshot(self) -> Snapshot:
+        shown, pattern = fakes.idle(), fakes.validators()[0]
+        assert shown.chain is not None
+        staked = tuple(
+            replace(pattern, consensus_address=each.name, stake=_stake(each)) for each in self.fleet.nodes.values()
+        )
+        return replace(shown, chain=replace(shown.chain, validators=staked))
+
     async def sleep(self, seconds: float) -> None:
         return None
+
+
+def _stake(node: FakeNode) -> Stake:
+    bond = Bond.UNBONDING if node.jailed else Bond.BONDED
+    return Stake(untrusted(f"op-{node.name}"), 1, bond, node.jailed, missed_blocks=60 * node.jailed, signing_window=100)
 
 
 @contextmanager

@@ -162,10 +162,30 @@ async def test_jailed_in_the_middle_is_noticed(fleet: FakeNetwork, tmp_path: Pat
         return status
 
     fleet.nodes["small"].swap = swap_and_jail  # type: ignore[assignment, method-assign]
-    name, finding = await Roll(fleet, tmp_path, ROLLING, release).go()
+    roll = Roll(fleet, tmp_path, ROLLING, release)
+    name, finding = await roll.go()
     assert name == "small.back"
-    assert "jailed" in finding.sentence
+    assert finding.sentence.startswith("the roll stops at small: the chain jailed the validator")
+    assert "tx slashing unjail --chain-id test-1" in finding.go_on
+    assert "then go on with this run" in finding.go_on
     assert fleet.nodes["middle"].done == ["stage"]
+    # Looked at again before anybody had it released: nothing is taken down.
+    assert (await roll.go())[0] == "small.back"
+    assert fleet.nodes["middle"].done == ["stage"]
+    fleet.nodes["small"].jailed = False
+    assert (await roll.go())[0] == "roll.all"
+    assert [node.done.count("swap") for node in fleet.nodes.values()] == [1, 1, 1, 1]
+
+
+async def test_one_that_is_jailed_before_the_roll_is_said_and_rolled_as_one_without_a_vote(
+    fleet: FakeNetwork, tmp_path: Path, release: dict[str, str]
+) -> None:
+    fleet.nodes["small"].jailed = True
+    roll = Roll(fleet, tmp_path, ROLLING, release)
+    assert (await roll.go())[0] == "roll.all"
+    looked = roll.found["roll.fleet"]
+    assert (looked.outcome, "small: the chain jailed the validator" in looked.sentence) == (Outcome.WARN, True)
+    assert "tx slashing unjail" in looked.go_on
 
 
 async def test_a_lost_way_is_gone_on_with_and_nothing_is_done_twice(
@@ -299,7 +319,7 @@ async def test_a_wait_goes_on_while_a_way_is_lost(fleet: FakeNetwork, tmp_path: 
     fleet.nodes["small"].status = sometimes  # type: ignore[assignment, method-assign]
     roll = Roll(fleet, tmp_path, ROLLING, release)
     assert (await roll.go())[0] == "roll.all"
-    assert roll.context.told.count("SSH to small is lost") == 3
+    assert roll.context.told.count("SSH to small is lost; it is asked again") == 3
 
 
 async def test_two_rolls_at_once_take_one_node_down_at_a_time(
