@@ -108,7 +108,7 @@ class Controlled:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                env=self._environment,
+                env=self.environment,
             )
         self._begun.append(process)
         return Begun(process, folder)
