@@ -142,6 +142,10 @@ class RunContext:
         return self._person.name
 
     @property
+    def run(self) -> str:
+        return "" if self._journal is None else self._journal.progress.run.id
+
+    @property
     def terminal(self) -> Terminal | None:
         return self._place.terminal
 

@@ -54,6 +54,11 @@ class StepContext(Protocol):
         ...
 
     @property
+    def run(self) -> str:
+        """The run's id; empty before there is one."""
+        ...
+
+    @property
     def terminal(self) -> Terminal | None:
         """On which a signer or a keyring may ask for its passphrase; None where nobody is."""
         ...
