@@ -188,6 +188,11 @@ class ProcedureList(ModeScreen):
         return None if reading is None else reading.progress
 
     @property
+    def chosen_run(self) -> Progress | None:
+        """The run that is chosen; None for a procedure, or nothing."""
+        return self._progress
+
+    @property
     def _head(self) -> ProcedureHead | None:
         chosen = self.query_one(ProcedureTable).chosen or ""
         heads = () if self._shown is None else self._shown.heads

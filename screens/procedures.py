@@ -56,7 +56,8 @@ class ProceduresScreen(ProcedureList):
         "gone on with by g: an action whose end is not known is looked at before it is done again. A run that somebody "
         "else drives is followed here and cannot be touched. Of the past it shows how far each run was then. Enter "
         "shows a run whole, or one step with its evidence; Ctrl+S writes the record. t shows the upgrade's timeline, "
-        "with what is due now. Tab goes from table to table."
+        "with what is due now. Tab goes from table to table. Where a verification prepared a revert upgrade, P opens "
+        "the propose form with its draft."
     )
     CSS_PATH = "procedures.tcss"
     BINDINGS: ClassVar[list[BindingType]] = list(bindings_for("procedures"))

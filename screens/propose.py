@@ -9,12 +9,13 @@ from textual.content import Content
 from textual.widgets import Button, Checkbox, Input
 
 from console.errors import ConsoleError
-from console.model import RegistryRules
+from console.model import ProposalDraft, RegistryRules
 from console.operations.propose_terms import has_calls, has_release
 from console.ports.session import Session
 from console.text import short_hash
 from screens.addresses import prefix_of
 from screens.cuts import CutsScreen
+from screens.propose_draft import MISSING
 from screens.propose_facts import (
     breaking_words,
     deadline_facts,
@@ -38,8 +39,8 @@ class ProposeScreen(ProposeForm):
     ROWS = ROWS
     READ = frozenset({"calls", "manifest"})
 
-    def __init__(self, session: Session, draft: Fields) -> None:
-        super().__init__(session, draft)
+    def __init__(self, session: Session, typed: Fields, draft: ProposalDraft | None = None) -> None:
+        super().__init__(session, typed, draft)
         self._rules: RegistryRules | None = None
         self._reviewed = ""
         """The cut file whose calls were read."""
@@ -123,7 +124,7 @@ class ProposeScreen(ProposeForm):
 
     def draw_hint(self, row: Row, values: Fields, problem: str) -> None:
         if row.name == "height":
-            self._draw_height(values["height"], problem)
+            self._draw_height(row, values, problem)
         else:
             self.query_one(f"#hint-{row.name}", Drawn).draw(self._hint(row, values, problem))
 
@@ -172,7 +173,8 @@ class ProposeScreen(ProposeForm):
             return Content.styled("✓ read", GOOD)
         return None
 
-    def _draw_height(self, value: str, problem: str) -> None:
+    def _draw_height(self, row: Row, values: Fields, problem: str) -> None:
+        value = values["height"]
         earliest = self._session.earliest_height(self.fields(), self.snapshot)
         height = self.snapshot.height if self.snapshot is not None else None
         suggestion = suggested_height(earliest, height)
@@ -183,12 +185,14 @@ class ProposeScreen(ProposeForm):
             # What would be wrong with a good height too, such as another upgrade, is told before anything is typed.
             tried = {**self.fields(), "height": str(earliest + 1)}
             problem = self._session.check_proposal(tried, self.snapshot).get("height", "")
-        if problem:
+        if words := self.lacking(row, values):
+            second = Content.assemble(MISSING, words)
+        elif problem:
             second = Content.assemble(("✗ ", BAD), problem)
         elif value:
             second = Content.styled("✓ far enough ahead", GOOD)
         else:
-            second = Content.styled(next(row.guide for row in ROWS if row.name == "height"), MUTED)
+            second = Content.styled(row.guide, MUTED)
         ahead = height_facts(value, self.snapshot, self.now)
         least = least_facts(earliest, voted=self._votes(self.fields()))
         self.query_one("#hint-height", Drawn).draw(stacked(ahead, Content.styled(least, MUTED), second))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import ClassVar
 
@@ -15,16 +16,21 @@ from textual.widget import Widget
 from textual.widgets import Button, Checkbox, Input, Static
 
 from console.errors import ConsoleError
-from console.model import Snapshot, Traffic
+from console.model import ProposalDraft, Snapshot, Traffic
+from console.operations.proposal_draft import proposed_as
 from console.ports.session import Session
+from console.procedures.drafts import newest_draft
+from console.text import utc
 from screens.addresses import prefix_of
 from screens.buttons import button
+from screens.propose_draft import MISSING, asked, chain_of, draft_words, question_rows
 from screens.propose_rows import Fields, Row
 from screens.propose_window import Known, height_of_window
 from screens.review import ReviewScreen
 from screens.sized import Dialog
 from widgets.choice_field import ChoiceField
-from widgets.drawn import GOOD, Drawn, Grown
+from widgets.drawn import GOOD, WARN, Drawn, Grown
+from widgets.tick_box import TickBox
 from widgets.working import begin
 
 
@@ -35,7 +41,8 @@ class ProposeForm(Dialog[int | None]):
 
     Args:
         session: Checks, reviews and sends.
-        draft: What was typed before; kept up to date, emptied when the proposal was sent.
+        typed: What was typed before; kept up to date, emptied when the proposal was sent.
+        draft: What it was filled in from: what that lacks is marked, and bars the way until people have said it.
     """
 
     CSS_PATH = "modal.tcss"
@@ -55,11 +62,14 @@ class ProposeForm(Dialog[int | None]):
     now: var[float] = var(0.0)
     """Unix seconds, bound by the application."""
 
-    def __init__(self, session: Session, draft: Fields) -> None:
+    def __init__(self, session: Session, typed: Fields, draft: ProposalDraft | None = None) -> None:
         super().__init__()
         self._session = session
+        self._typed = typed
         self._draft = draft
-        self._touched: set[str] = {name for name in draft if draft[name]}
+        self.rows = (*question_rows(draft), *self.ROWS)
+        """The questions of the draft, and the form."""
+        self._touched: set[str] = {name for name in typed if typed[name]}
         self._refused: Fields = {}
         """The manifest that could not be used, and why; said until another one is named or it is read again."""
         self._sent: int | None = None
@@ -91,9 +101,12 @@ class ProposeForm(Dialog[int | None]):
 
     def compose(self) -> ComposeResult:
         badge = self._session.standing.badge(self._session.network)
-        yield Static(Content(f"Propose an upgrade on {badge}"), markup=False, classes="title")
+        what = "an upgrade" if self._draft is None else "a revert upgrade"
+        yield Static(Content(f"Propose {what} on {badge}"), markup=False, classes="title")
         with VerticalScroll(id="form", can_focus=False):
-            for row in self.ROWS:
+            if self._draft is not None:
+                yield Static(draft_words(self._draft), markup=False, id="draft-words")
+            for row in self.rows:
                 with Vertical(id=f"row-{row.name}", classes="group"):
                     with Horizontal(classes="row"):
                         yield Static(Content(row.label), markup=False)
@@ -108,20 +121,44 @@ class ProposeForm(Dialog[int | None]):
         with Horizontal(classes="buttons"):
             yield button("Review…", "submit", disabled=True)
             yield button("Close", "close")
+            if self._draft is None:
+                yield button("Take the draft…", "take-draft")
 
-    def _field(self, row: Row) -> Input | Checkbox | ChoiceField:
-        value = self._draft.get(row.name, row.start)
+    def _field(self, row: Row) -> Input | TickBox | ChoiceField:
+        value = self._typed.get(row.name, row.start)
         if row.choices:
             return ChoiceField(row.choices, value, id=f"field-{row.name}")
         if row.switch:
-            return Checkbox(Content(row.switch), value == "yes", id=f"field-{row.name}", compact=True)
+            return TickBox(Content(row.switch), value == "yes", id=f"field-{row.name}", compact=True)
         return Input(value, id=f"field-{row.name}", compact=True, select_on_focus=False)
 
     def on_mount(self) -> None:
         for field in self.query(Input):
             field.cursor_blink = False
-        self.check()
+        problems = self.check()
         begin(self, self._ask_traffic, name="traffic")
+        if self._draft is None:
+            self.query_one("#take-draft").display = False
+            begin(self, self._look_for_a_draft, name="draft")
+        elif wanting := next((row.name for row in self.rows if row.name in problems), ""):
+            self.query_one(f"#field-{wanting}").focus()
+
+    async def _look_for_a_draft(self) -> None:
+        try:
+            draft = await asyncio.to_thread(newest_draft, await self._session.procedures(), chain_of(self.snapshot))
+        except ConsoleError:
+            # Whoever asks for it by its key is told why it cannot be used.
+            return
+        if draft is not None and self._sent is None:
+            words = f"A draft that takes {draft.takes_back} back lies ready, of {utc(draft.written_at)}."
+            self.query_one("#result", Drawn).draw(Content(words))
+            self.query_one("#take-draft").display = True
+
+    @on(Button.Pressed, "#take-draft")
+    def take_draft(self) -> None:
+        """Go on with the draft in place of this form; what was typed here is kept."""
+        self.dismiss(None)
+        self.app.call_later(self.app.run_action, "propose_draft")
 
     async def _ask_traffic(self) -> None:
         try:
@@ -137,12 +174,12 @@ class ProposeForm(Dialog[int | None]):
     def watch_now(self) -> None:
         if self.is_mounted:
             values = self.values()
-            self._draw_hints(values, self.problems_of(values))
+            self._draw_hints(values, self._problems(values))
 
     def values(self) -> Fields:
         """What stands in every field, shown or not."""
         values: Fields = {}
-        for row in self.ROWS:
+        for row in self.rows:
             field = self.query_one(f"#field-{row.name}")
             if isinstance(field, Checkbox):
                 values[row.name] = "yes" if field.value else "no"
@@ -228,10 +265,10 @@ class ProposeForm(Dialog[int | None]):
         name = self.values()["name"]
         about = f" ({name})" if name else ""
         self._sent = number
-        self._draft.clear()
+        self._typed.clear()
         words = f"Proposal {number}{about} is on the chain. Close this form; 2, Enter shows it in full."
         self.query_one("#result", Drawn).draw(Content.assemble(("✓ ", GOOD), words))
-        for row in self.ROWS:
+        for row in self.rows:
             self.query_one(f"#field-{row.name}").disabled = True
         self.check()
         self.query_one("#close", Button).focus()
@@ -250,20 +287,56 @@ class ProposeForm(Dialog[int | None]):
         """Check what is typed, and draw what follows; the problems by field."""
         values = self.values()
         if self._sent is None:
-            self._draft.update(values)
-        for row in self.ROWS:
+            self._typed.update(values)
+        for row in self.rows:
             self.query_one(f"#row-{row.name}").display = self.shown(row, values)
-        problems = self.problems_of(values)
+        problems = self._problems(values)
         self._draw_hints(values, problems)
+        if self._draft is not None and self._sent is None:
+            self.query_one("#result", Drawn).draw(self._still_missing(problems))
         for name in self.READ:
             self.query_one(f"#read-{name}", Button).disabled = not values[name] or self._sent is not None
         self.query_one("#submit", Button).disabled = bool(problems) or self._sent is not None
         return problems
 
+    def _problems(self, values: Fields) -> Fields:
+        """What is wrong, and what the draft lacks of what counts."""
+        problems = self.problems_of(values)
+        draft = self._draft
+        if draft is None:
+            return problems
+        number = proposed_as(draft, chain_of(self.snapshot))
+        if number and values["name"] == draft.fields.get("name"):
+            problems["name"] = f"proposal {number} has this name already: look at that one and vote on it"
+        wanting = {**draft.unfilled(values), **{asked(name): words for name, words in draft.questions.items()}}
+        for row in self.rows:
+            if row.name in wanting and self.shown(row, values) and values[row.name] in {"", "no"}:
+                problems[row.name] = wanting[row.name]
+        return problems
+
+    def _still_missing(self, problems: Fields) -> Content:
+        """What bars the way from a draft to its review, by the rows' labels."""
+        labels = [row.label for row in self.rows if row.name in problems]
+        if not labels:
+            return Content.assemble(("✓ ", GOOD), "Complete. Review… shows what would be signed; it sends nothing yet.")
+        return Content.assemble(("! ", WARN), f"Not complete yet: {', '.join(dict.fromkeys(labels))}")
+
+    def lacking(self, row: Row, values: Fields) -> str:
+        """What the draft lacks in this row, in words; empty for nothing."""
+        return "" if self._draft is None else self._draft.unfilled(values).get(row.name, "")
+
     def _draw_hints(self, values: Fields, problems: Fields) -> None:
-        for row in self.ROWS:
-            if row.hint_rows and self._sent is None:
-                self.draw_hint(row, values, problems.get(row.name, ""))
-            elif row.hint_rows:
+        for row in self.rows:
+            hint = self.query_one(f"#hint-{row.name}", Drawn) if row.hint_rows else None
+            if hint is None:
+                continue
+            if self._sent is not None:
                 # On the chain: what would be wrong with sending it again is not worth a word.
-                self.query_one(f"#hint-{row.name}", Drawn).draw(Content(""))
+                hint.draw(Content(""))
+            elif row.name.startswith(asked("")):
+                sign = ("✓ settled: ", GOOD) if values[row.name] == "yes" else MISSING
+                hint.draw(Content.assemble(sign, row.guide))
+            elif (words := self.lacking(row, values)) and row.hint_rows == 1:
+                hint.draw(Content.assemble(MISSING, words))
+            else:
+                self.draw_hint(row, values, problems.get(row.name, ""))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from console.model import Snapshot
+from console.model import ProposalDraft, Snapshot
 from console.ports.session import Session
 from screens.propose_facts import height_facts
 from screens.propose_form import ProposeForm
@@ -50,8 +50,8 @@ class ProposeUpgradeScreen(ProposeForm):
     ROWS = ROWS
     READ = frozenset({"manifest"})
 
-    def __init__(self, session: Session, draft: Fields) -> None:
-        super().__init__(session, draft)
+    def __init__(self, session: Session, typed: Fields, draft: ProposalDraft | None = None) -> None:
+        super().__init__(session, typed, draft)
         self._taken = ""
         """The manifest whose name and info stand in the form."""
 

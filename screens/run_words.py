@@ -6,6 +6,7 @@ from textual.content import Content
 
 from console.model import RunState
 from console.procedures.desk import Desk
+from console.procedures.drafts import has_draft
 from console.procedures.engine import step_lines_of
 from console.procedures.page import steps_without_run
 from console.procedures.step import Procedure
@@ -43,23 +44,29 @@ def at_hand(run: ChosenRun) -> Content:
     if question is not None:
         answers = "a answers, d says no" + (", k leaves it out" if question.step.optional else "")
         return stacked(Content.assemble(("? ", WARN), (question.words, STRONG)), Content.styled(answers, MUTED))
+    sign, words, key, on = _standing(run)
+    keys = ["P opens the propose form with its draft"] if has_draft(run.progress) and not run.past else []
+    last = [Content.styled(each, MUTED) for each in (*keys, key) if each] + ([Content(on)] if on else [])
+    first = Content.assemble(sign, words)
+    return stacked(first, Content(" · ").join(last)) if last else first
+
+
+def _standing(run: ChosenRun) -> tuple[tuple[str, str], str, str, str]:
+    """Sign, words, what a key does, and how one goes on."""
     ran, words = run.progress.run, how_far(run.progress)
     if ran.state is RunState.DONE:
-        return Content.assemble(("✓ ", GOOD), words)
+        return ("✓ ", GOOD), words, "", ""
     if ran.state is RunState.ABANDONED:
-        return Content.assemble(("✗ ", MUTED), f"given up: {ran.reason}")
+        return ("✗ ", MUTED), f"given up: {ran.reason}", "", ""
     if run.past:
         sign, _word, tone = STATE_SIGNS[ran.state]
-        return Content.assemble((f"{sign} ", {"good": GOOD, "warn": WARN, "bad": BAD}[tone]), words)
+        return (f"{sign} ", {"good": GOOD, "warn": WARN, "bad": BAD}[tone]), words, "", ""
     if run.here or run.held:
         who = "s stops it." if run.here else f"{ran.by} runs it elsewhere; it is followed here."
-        return stacked(Content.assemble(("● ", GOOD), words), Content.styled(who, MUTED))
+        return ("● ", GOOD), words, who, ""
     failed = next((each for each in reversed(ran.records) if each.step == run.progress.failed), None)
-    on = failed.finding.go_on if failed is not None else ""
     waits = ("? ", WARN) if ran.state is RunState.WAITING else ("! ", BAD)
-    return stacked(
-        Content.assemble(waits, words), Content.assemble(("g goes on with it", MUTED), f" · {on}" if on else "")
-    )
+    return waits, words, "g goes on with it", "" if failed is None else failed.finding.go_on
 
 
 def definition_lines(procedure: Procedure) -> tuple[Content, ...]:

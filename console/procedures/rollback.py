@@ -10,7 +10,7 @@ from console.node.chain_halt import back_together
 from console.operations.node_command import perform
 from console.operations.node_rules import checks_of
 from console.procedures.arguments import filled, yes_or_no
-from console.procedures.here import network_name
+from console.procedures.here import heard, network_name
 from console.procedures.rollback_by_systemd import systemd_rollback_steps
 from console.procedures.signer_kept import note_signer, signer_kept
 from console.procedures.step import Parameter, Procedure, Step, StepContext
@@ -79,7 +79,7 @@ async def _is_back(context: StepContext) -> Finding:
 
 async def _parked(context: StepContext) -> Finding:
     while True:
-        status = await context.client().status()
+        status = await heard(context, context.client().status)
         if status.attempt is not None and status.attempt.crossing is Crossing.PARKED:
             return warned(
                 "the node is parked: old binary in place, data as the zone allows, nothing runs",
@@ -170,7 +170,7 @@ ROLLBACK = Procedure(
     (
         Parameter("why", "Why it goes back, for journal and record", check=filled),
         Parameter("way", "controller or systemd, as it was crossed", WAYS[0], _way),
-        Parameter("unit", "The node's systemd unit (systemd)", ""),
+        Parameter("unit", "The node's systemd unit; empty: its setting `unit` (systemd)", ""),
         BACKUP,
     ),
     variants=(("way", "systemd"),),
