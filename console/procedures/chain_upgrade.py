@@ -197,7 +197,7 @@ CHAIN_UPGRADE = Procedure(
         Parameter("name", "The plan's name; empty: what the chain plans", ""),
         Parameter("url", "Where the program is, where the plan names none (cosmovisor, systemd)", ""),
         Parameter("checksum", "Of those bytes, as published: sha256:…", "", _checksum),
-        Parameter("unit", "The node's systemd unit (cosmovisor, systemd)", ""),
+        Parameter("unit", "The node's systemd unit; empty: its setting `unit` (cosmovisor, systemd)", ""),
         Parameter("binary", "The installed program that the unit starts: /usr/local/bin/… (systemd)", ""),
     ),
     variants=tuple(("way", way) for way in WAYS[1:]),

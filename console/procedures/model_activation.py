@@ -17,8 +17,9 @@ from console.operations.model_halt import forget_model_halt, plan_model_halt, pl
 from console.operations.replaced_file import replace_file
 from console.operations.toml_key import KeyEdit, plan_key
 from console.procedures.here import heard, node_of
-from console.procedures.spared_power import spared
+from console.procedures.spared_power import spared, take_this_down
 from console.procedures.step import StepContext
+from console.procedures.taking_down import until_back
 
 POLL_S = 3.0
 _CONFIG = "config"
@@ -124,8 +125,13 @@ async def restart(context: StepContext) -> Finding:
         )
     if not context.remembered("pid-before"):
         context.remember("pid-before", str(status.pid))
-    after = await context.client().restart()
-    return passed(f"the node runs again, process {after.pid}", f"process {status.pid} before", f"state {after.state}")
+
+    async def again(lease: str) -> Finding:
+        after = await context.client().restart(lease=lease)
+        before = f"process {status.pid} before"
+        return passed(f"the node runs again, process {after.pid}", before, f"state {after.state}")
+
+    return await take_this_down(context, again)
 
 
 async def restarted(context: StepContext) -> Finding:
@@ -205,6 +211,11 @@ async def unhook(context: StepContext) -> Finding:
 
 async def follows(context: StepContext) -> Finding:
     """Wait until the node executes new blocks."""
+    async with until_back(context, node_of(context).name):
+        return await _executes(context)
+
+
+async def _executes(context: StepContext) -> Finding:
     first: int | None = None
     while True:
         status = await heard(context, context.client().status)

@@ -17,7 +17,6 @@ from console.model.procedure import failed, passed, skipped, warned
 from console.model.roll import Standing, standing_of
 from console.operations.roll import (
     RolledNode,
-    after_a_block,
     look_at,
     power_evidence,
     settle_order,
@@ -27,11 +26,10 @@ from console.operations.roll import (
 )
 from console.procedures.here import heard
 from console.procedures.step import Parameter, Step, StepContext
+from console.procedures.taking_down import BLOCK_S, Act, lease_of, take_down, until_back
 from console.text import duration
 
 POLL_S = 2.0
-BLOCK_S = 60.0
-"""Seconds in which a block has to come."""
 BACK_S = 900.0
 """Seconds that a node has until it is back in consensus."""
 
@@ -61,6 +59,8 @@ def fleet_step(items: tuple[str, ...]) -> Step:
     """The look at every node of the roll, before the first one is touched."""
 
     async def work(context: StepContext) -> Finding:
+        lease = lease_of(context, items[0])
+        await lease.look()
         looked = await asyncio.gather(*(look_at(name, context.client(name)) for name in items))
         evidence = [node.evidence for node in looked]
         problems = [why for node in looked if (why := _not_ready(node))]
@@ -70,6 +70,7 @@ def fleet_step(items: tuple[str, ...]) -> Step:
             assert node.consensus is not None  # else it is not ready
             context.remember(f"key.{node.name}", node.consensus.consensus_address)
             context.remember(f"power.{node.name}", str(node.consensus.power))
+            context.remember(f"ran.{node.name}", node.status.generation)
         now = await taking_part(context.network)
         if (age := context.now() - now.decided_at) > BLOCK_S:
             return failed(
@@ -121,17 +122,11 @@ def _not_ready(node: RolledNode) -> str:
     return ""
 
 
-async def spared(context: StepContext) -> Finding:
-    """Whether the node of the step may be taken down now; what it was is remembered for its way back."""
+async def taken_down(context: StepContext, act: Act) -> Finding:
+    """Take the node of the step down by `act`, where the network can spare it. Raises as `take_down`."""
     name = context.item
-    node = await look_at(name, context.client(name))
-    now = await after_a_block(lambda: taking_part(context.network), context.sleep, BLOCK_S)
     key = context.remembered(f"key.{name}")
-    lines = (node.evidence, power_evidence(now, key))
-    if why := why_not_taken_down(node, now, key):
-        return failed(why, *lines, go_on="wait until the others are back, then go on: nothing was taken down")
-    context.remember(f"down.{name}", str(now.height))
-    return passed(f"the network can spare {name}", *lines)
+    return await take_down(context, name, key, lambda: taking_part(context.network), act)
 
 
 def back_step(item: str) -> Step:
@@ -187,6 +182,11 @@ async def _jailed(context: StepContext, name: str) -> Finding | None:
 
 
 async def _back(context: StepContext) -> Finding:
+    async with until_back(context, context.item):
+        return await _waited_for(context)
+
+
+async def _waited_for(context: StepContext) -> Finding:
     name = context.item
     key, since = context.remembered(f"key.{name}"), int(context.remembered(f"down.{name}") or 0)
     power = int(context.remembered(f"power.{name}") or 0)

@@ -170,7 +170,7 @@ ROLLBACK = Procedure(
     (
         Parameter("why", "Why it goes back, for journal and record", check=filled),
         Parameter("way", "controller or systemd, as it was crossed", WAYS[0], _way),
-        Parameter("unit", "The node's systemd unit (systemd)", ""),
+        Parameter("unit", "The node's systemd unit; empty: its setting `unit` (systemd)", ""),
         BACKUP,
     ),
     variants=(("way", "systemd"),),
