@@ -13,7 +13,7 @@ from functools import partial
 from typing import TypeVar
 
 from console.errors import ConsoleError
-from console.model import Finding, NodeStatus
+from console.model import Finding
 from console.model.procedure import failed, passed, skipped, warned
 from console.node import health_sources
 from console.node.health import with_known
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 async def readings_of(
     node: NodeSettings,
-    status: NodeStatus,
+    pid: int | None,
     peers: PeerView,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     *,
@@ -45,7 +45,7 @@ async def readings_of(
 
     Args:
         node: Its settings.
-        status: What its controller said, for its processes.
+        pid: Its process; None while none runs.
         peers: Reads its consensus and asks the others.
         sleep: Waits between two looks.
         looks: How many.
@@ -56,14 +56,14 @@ async def readings_of(
     for look in range(looks):
         if look:
             await sleep(PAUSE_S)
-        reading, before = await _reading(node, status, peers, clock, before)
+        reading, before = await _reading(node, pid, peers, clock, before)
         found.append(reading)
     return tuple(found)
 
 
 async def _reading(
     node: NodeSettings,
-    status: NodeStatus,
+    pid: int | None,
     peers: PeerView,
     clock: Callable[[], float],
     before: ConsensusReading | None,
@@ -72,11 +72,11 @@ async def _reading(
         _or_none(peers.own), _or_none(peers.highest_peer), _or_none(peers.consensus_round)
     )
     agrees = await _same_hash(peers, (consensus, before), highest)
-    memory, limit, disk = await asyncio.to_thread(_machine, node, status.pid)
+    memory, limit, disk = await asyncio.to_thread(_machine, node, pid)
     alone = consensus is not None and consensus.own_power == consensus.total_power > 0
     reading = HealthReading(
         at=clock(),
-        alive=status.pid is not None,
+        alive=pid is not None,
         answered=consensus is not None,
         height=None if consensus is None else consensus.height,
         app_height=None if consensus is None else consensus.app_height,

@@ -17,7 +17,7 @@ from console.operations.own_heights import heights_or_none
 from console.operations.replaced_file import check_room, replace_file
 from console.operations.signer_state import look_at_signer, went_back
 from console.procedures import chain_plan
-from console.procedures.chain_unit import BINARY, STOP_S, backup_name, unit_of, unit_stopped, way_back
+from console.procedures.chain_unit import BINARY, STOP_S, backup_name, unit_name, unit_of, unit_stopped, way_back
 from console.procedures.here import network_name, node_of
 from console.procedures.step import Step, StepContext
 
@@ -83,11 +83,12 @@ async def _at_halt(context: StepContext, *, lasting: bool) -> HaltLook:
     if started is not None and context.remembered("started") != f"{started:.3f}":
         context.remember("started", f"{started:.3f}")
     since = float(context.remembered("started") or context.now() - _DAY_S)
+    name, height = chain_plan.plan_of(context)
     return await look_at_halt(
         node_of(context),
         service,
-        context.remembered("plan"),
-        int(context.remembered("height")),
+        name,
+        height,
         since=since,
         # The chain told it when this run began, and every look at the plan since.
         told=True,
@@ -96,7 +97,7 @@ async def _at_halt(context: StepContext, *, lasting: bool) -> HaltLook:
 
 
 async def _halted(context: StepContext) -> Finding:
-    height, there = int(context.remembered("height")), 0
+    (_, height), there = chain_plan.plan_of(context), 0
     while True:
         look = await _at_halt(context, lasting=there >= _LASTING_LOOKS)
         heights = look.heights
@@ -112,7 +113,7 @@ async def _halted(context: StepContext) -> Finding:
         there = there + 1 if heights is not None and heights.height >= height > heights.app_height else 0
         if (gone := await chain_plan.changed(context)) is not None:
             return gone
-        context.tell("its RPC does not answer" if heights is None else heights.words)
+        context.tell(chain_plan.how_far(heights, height))
         await context.sleep(chain_plan.POLL_S)
 
 
@@ -174,7 +175,7 @@ async def _replaced(context: StepContext) -> Finding:
 
 
 def _way_back(context: StepContext) -> str:
-    return way_back(context.arguments["unit"])
+    return way_back(unit_name(context))
 
 
 async def _start(context: StepContext) -> Finding:
@@ -207,7 +208,7 @@ async def _running(context: StepContext) -> Finding:
 
 
 async def _crossed(context: StepContext) -> Finding:
-    node, height, service = node_of(context), int(context.remembered("height")), unit_of(context)
+    node, (_, height), service = node_of(context), chain_plan.plan_of(context), unit_of(context)
     while True:
         heights = await heights_or_none(node.cometbft_rpc)
         if heights is not None and heights.app_height >= height:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from console.errors import NodeError
 from console.model import Crossing, Finding, NodeState, Preparation, StepKind
@@ -13,6 +14,8 @@ from console.operations.node import prepare_upgrade
 from console.procedures import chain_plan
 from console.procedures.chain_by_cosmovisor import cosmovisor_steps
 from console.procedures.chain_by_systemd import systemd_steps
+from console.procedures.chain_unit import runs_by_unit
+from console.procedures.here import heard
 from console.procedures.step import Parameter, Procedure, Step, StepContext
 from console.procedures.verify_validator import VERIFY_VALIDATOR
 
@@ -34,10 +37,10 @@ _LOST = {
 
 
 async def _prepared(context: StepContext) -> Finding:
-    status = await prepare_upgrade(context.client(), 24 * 3600.0)
+    status = await heard(context, partial(prepare_upgrade, context.client(), 24 * 3600.0))
     attempt = status.attempt
     assert attempt is not None  # prepare_upgrade raises where there is none
-    name, height = context.remembered("plan"), int(context.remembered("height"))
+    name, height = chain_plan.plan_of(context)
     lines = [f"controller: {attempt.name} at height {attempt.target_height:,}, {attempt.preparation.value}"]
     if attempt.target_height != height:
         return failed(
@@ -56,12 +59,14 @@ async def _prepared(context: StepContext) -> Finding:
 
 
 async def _halted(context: StepContext) -> Finding:
-    height = int(context.remembered("height"))
+    _, height = chain_plan.plan_of(context)
     while True:
-        status = await context.client().status()
+        status = await heard(context, context.client().status)
         attempt = status.attempt
         lines = (
-            f"state {status.state}, height {status.height}, app at {status.app_height}, halt {status.halt_height}",
+            f"state {status.state}, height {status.height}, app at {status.app_height}"
+            # On a chain that stops its nodes by itself nobody is armed.
+            + (f", armed for {status.halt_height}" if status.halt_height else ""),
         )
         if attempt is not None and attempt.target_height == height:
             if attempt.crossing is not Crossing.NONE:
@@ -85,9 +90,9 @@ async def _halted(context: StepContext) -> Finding:
 
 
 async def _crossed(context: StepContext) -> Finding:
-    height = int(context.remembered("height"))
+    _, height = chain_plan.plan_of(context)
     while True:
-        status = await context.client().status()
+        status = await heard(context, context.client().status)
         attempt = status.attempt
         if attempt is not None and attempt.target_height == height:
             lines = (
@@ -111,6 +116,8 @@ async def _crossed(context: StepContext) -> Finding:
 
 
 async def _automatic(context: StepContext) -> Finding:
+    if (by_unit := runs_by_unit(context)) is not None:
+        return by_unit
     status = await context.client().status()
     lines = (f"state {status.state}, generation {status.generation}, version {status.version or 'not said'}",)
     if status.state in {NodeState.STOPPED_BY_OPERATOR.value, NodeState.NEEDS_OPERATOR.value}:
@@ -155,7 +162,6 @@ def _controller_steps() -> tuple[Step, ...]:
             _crossed,
             deadline_s=0.0,
         ),
-        *VERIFY_VALIDATOR.steps({"unit": ""}, ()),
     )
 
 
@@ -168,7 +174,8 @@ def _steps(arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, .
         chain_plan.find_plan,
     )
     ways = {"cosmovisor": cosmovisor_steps, "systemd": systemd_steps}
-    return (plan, *ways.get(arguments.get("way", WAYS[0]), _controller_steps)())
+    crossed = ways.get(arguments.get("way", WAYS[0]), _controller_steps)()
+    return (plan, *crossed, *VERIFY_VALIDATOR.steps({"unit": arguments.get("unit", "")}, ()))
 
 
 def _way(text: str) -> str:
@@ -193,7 +200,7 @@ CHAIN_UPGRADE = Procedure(
         Parameter("name", "The plan's name; empty: what the chain plans", ""),
         Parameter("url", "Where the program is, where the plan names none (cosmovisor, systemd)", ""),
         Parameter("checksum", "Of those bytes, as published: sha256:…", "", _checksum),
-        Parameter("unit", "The node's systemd unit (cosmovisor, systemd)", ""),
+        Parameter("unit", "The node's systemd unit; empty: its setting `unit` (cosmovisor, systemd)", ""),
         Parameter("binary", "The installed program that the unit starts: /usr/local/bin/… (systemd)", ""),
     ),
     variants=tuple(("way", way) for way in WAYS[1:]),

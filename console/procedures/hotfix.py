@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from console.model import Crossing, Finding, NodeCommand, NodeState, NodeStatus, NodeVerb, Outcome, StepKind
+from console.model import Crossing, Finding, NodeState, NodeStatus, Outcome, StepKind
 from console.model.hotfix import (
     NORMAL_STEPS,
     RESPONSES,
@@ -21,14 +21,14 @@ from console.model.procedure import failed, passed, warned
 from console.node.cosmovisor.names import plan_folder
 from console.operations.fetched_executable import checksum_given, fetch_executable
 from console.operations.filled_template import one_line
-from console.operations.node_command import perform
 from console.operations.node_stage import stage_upgrade
 from console.procedures import hotfix_announcement as announcing
 from console.procedures.arguments import again, filled, yes_or_no
-from console.procedures.here import network_name, node_of
+from console.procedures.here import heard, network_name, node_of
 from console.procedures.moments import accepted_moment, moment_of, shown_moment
-from console.procedures.spared_power import spared
+from console.procedures.spared_power import spared, take_this_down
 from console.procedures.step import Parameter, Procedure, Step, StepContext
+from console.procedures.taking_down import until_back
 
 _POLL_S = 2.0
 _BROKEN = frozenset({NodeState.NEEDS_OPERATOR.value, "PARKED", "MISSED_HALT"})
@@ -182,8 +182,12 @@ async def _swap(context: StepContext) -> Finding:
     context.remember("height-before", json.dumps(before.height))
     context.remember("generation-before", before.generation)
     reason = f"hotfix {given['version']} ({given['severity']}), by {context.person}: {one_line(given['issue'])}"
-    status = await perform(context.client(), NodeCommand(NodeVerb.SWAP, reason, folder))
-    return passed(f"the controller swaps to {folder}", f"state {status.state}", f"before: {before.generation}")
+
+    async def swap(lease: str) -> Finding:
+        status = await context.client().swap(folder, reason, lease=lease)
+        return passed(f"the controller swaps to {folder}", f"state {status.state}", f"before: {before.generation}")
+
+    return await take_this_down(context, swap)
 
 
 def _back(context: StepContext, status: NodeStatus) -> str:
@@ -198,10 +202,15 @@ def _back(context: StepContext, status: NodeStatus) -> str:
 
 
 async def _verify(context: StepContext) -> Finding:
+    async with until_back(context, node_of(context).name):
+        return await _runs_the_fix(context)
+
+
+async def _runs_the_fix(context: StepContext) -> Finding:
     wanted = context.remembered("sha256")
     first: int | None = None
     while True:
-        status = await context.client().status()
+        status = await heard(context, context.client().status)
         evidence = (
             f"state {status.state}, height {status.height}, generation {status.generation}",
             f"running executable: sha256 {status.exe_sha256}",

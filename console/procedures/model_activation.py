@@ -16,9 +16,10 @@ from console.operations.model_file import model_of, model_path, model_status
 from console.operations.model_halt import forget_model_halt, plan_model_halt, planned
 from console.operations.replaced_file import replace_file
 from console.operations.toml_key import KeyEdit, plan_key
-from console.procedures.here import node_of
-from console.procedures.spared_power import spared
+from console.procedures.here import heard, node_of
+from console.procedures.spared_power import spared, take_this_down
 from console.procedures.step import StepContext
+from console.procedures.taking_down import until_back
 
 POLL_S = 3.0
 _CONFIG = "config"
@@ -124,8 +125,13 @@ async def restart(context: StepContext) -> Finding:
         )
     if not context.remembered("pid-before"):
         context.remember("pid-before", str(status.pid))
-    after = await context.client().restart()
-    return passed(f"the node runs again, process {after.pid}", f"process {status.pid} before", f"state {after.state}")
+
+    async def again(lease: str) -> Finding:
+        after = await context.client().restart(lease=lease)
+        before = f"process {status.pid} before"
+        return passed(f"the node runs again, process {after.pid}", before, f"state {after.state}")
+
+    return await take_this_down(context, again)
 
 
 async def restarted(context: StepContext) -> Finding:
@@ -172,7 +178,7 @@ async def cross_halt(context: StepContext) -> Finding:
     if gated(context):
         return skipped(_IS_GATED)
     while True:
-        status = await context.client().status()
+        status = await heard(context, context.client().status)
         attempt = status.attempt
         if planned(status, context.remembered("version"), int(context.remembered("height"))) and attempt is not None:
             lines = (f"state {status.state}, height {status.height}, app at {status.app_height}", attempt.note)
@@ -205,9 +211,14 @@ async def unhook(context: StepContext) -> Finding:
 
 async def follows(context: StepContext) -> Finding:
     """Wait until the node executes new blocks."""
+    async with until_back(context, node_of(context).name):
+        return await _executes(context)
+
+
+async def _executes(context: StepContext) -> Finding:
     first: int | None = None
     while True:
-        status = await context.client().status()
+        status = await heard(context, context.client().status)
         if status.state in {NodeState.NEEDS_OPERATOR.value, Crossing.PARKED.value}:
             return failed(
                 f"the node is {status.state}: {status.note}", go_on="see `upgrade-console node events`, then go on"

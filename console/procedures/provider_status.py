@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from console.model import ChainMessage, Finding, MessageReview, Outcome, StepKind
-from console.model.procedure import failed, passed
+from console.model.procedure import failed, passed, skipped
 from console.operations.chain_daemon import DaemonMessages
 from console.operations.chain_messages import provider_status_message
 from console.procedures.arguments import again
@@ -35,6 +35,8 @@ def _lines(review: MessageReview) -> tuple[str, ...]:
 
 
 async def _show(context: StepContext, status: str) -> Finding:
+    if context.network.kind != "cosmos":
+        return skipped(f"a provider of {context.network.name} says nothing to the chain: pause it in its own way")
     async with _messages(context) as messages:
         review = await messages.review(_message(context, status))
     return passed(review.message.effect, *_lines(review))
@@ -89,6 +91,7 @@ def pause_steps() -> tuple[Step, ...]:
             # What was sent and not seen in a block is settled before anything is signed anew.
             done=again,
             undo="`upgrade-console provider set-status ACTIVE`",
+            follows="provider.pause-shown",
             ask="Pause the provider with the transaction that was shown?",
             optional=True,
             deadline_s=900.0,
@@ -107,6 +110,7 @@ def resume_steps() -> tuple[Step, ...]:
             _resume,
             done=again,
             undo="`upgrade-console provider set-status PAUSED --reason …`",
+            follows="provider.pause-shown",
             ask="Resume the provider's operations?",
             optional=True,
             deadline_s=900.0,

@@ -260,10 +260,12 @@ def begin_journal(folder: Path, run: str, **started: object) -> RunJournal:
         journal.append("started", run=run, **started)
         sync_folder(own)
         sync_folder(folder)
-    except BaseException:
+    except BaseException as error:
         journal.close()
         (own / JOURNAL_NAME).unlink(missing_ok=True)
         own.rmdir()
+        if isinstance(error, JournalError):
+            raise JournalError(error.what, safe="nothing was begun", next_step="make room there") from error
         raise
     return journal
 

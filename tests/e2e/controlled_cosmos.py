@@ -21,6 +21,45 @@ from tests.e2e.devnet import COMMAND, Ran
 NETWORK = "testchain"
 
 
+class Begun:
+    """A verb that runs beside the test, with `--json`: a procedure's events can be read while it goes on.
+
+    Args:
+        process: The verb.
+        folder: Where its two streams are files.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
+        self.process = process
+        self._folder = folder
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """Those that came so far."""
+        whole = (self._folder / "out").read_text().rpartition("\n")[0]
+        return [json.loads(line) for line in whole.splitlines()]
+
+    @property
+    def run(self) -> str:
+        """The run's id, once it has begun."""
+        return str(self.events[0]["run"])
+
+    def came_to(self, step: str) -> bool:
+        """Whether a step has begun."""
+        return any(each["event"] == "begun" and each.get("step") == step for each in self.events)
+
+    def ended(self, deadline_s: float = 300.0) -> Ran:
+        """Wait for its end."""
+        code = self.process.wait(deadline_s)
+        return Ran(code, (self._folder / "out").read_text(), (self._folder / "err").read_text())
+
+
+def found_by(ran: Ran) -> dict[str, dict[str, Any]]:
+    """How each step of a procedure ended last, by the events of `--json`."""
+    events = [json.loads(line) for line in ran.out.splitlines()]
+    return {each["step"]: each for each in events if each["event"] == "ended"}
+
+
 class Controlled:
     """The controllers of a network's nodes.
 
@@ -36,6 +75,7 @@ class Controlled:
         self.network = network
         self.names = tuple(network.validators)
         self._controllers: dict[str, subprocess.Popen[bytes]] = {}
+        self._begun: list[subprocess.Popen[bytes]] = []
         self._config = network.folder / "config"
         path = self._config / "upgrade-console" / "config.toml"
         path.parent.mkdir(parents=True)
@@ -47,17 +87,31 @@ class Controlled:
 
     def call(self, *arguments: str, node: str = "", network: str = NETWORK) -> Ran:
         """Any verb, for one node."""
-        where = ["--network", network, *(["--node", node] if node else [])]
         done = subprocess.run(
-            [*COMMAND, *arguments, *where],
+            self.command(*arguments, node=node, network=network),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=120,
             check=False,
-            env=self._environment,
+            env=self.environment,
         )
         return Ran(done.returncode, done.stdout, done.stderr)
+
+    def begin(self, *arguments: str, node: str) -> Begun:
+        """Any verb with `--json` for one node, not waited for."""
+        folder = self.network.folder / "begun" / f"{len(self._begun)}-{node}"
+        folder.mkdir(parents=True)
+        with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
+            process = subprocess.Popen(
+                [*COMMAND, *arguments, "--json", "--network", NETWORK, "--node", node],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                env=self.environment,
+            )
+        self._begun.append(process)
+        return Begun(process, folder)
 
     def does(self, node: str, *arguments: str) -> Any:
         """`node … --json`, which must not be refused; its document."""
@@ -65,8 +119,12 @@ class Controlled:
         assert ran.code == 0, ran.err
         return ran.json
 
+    def command(self, *arguments: str, node: str = "", network: str = NETWORK) -> list[str]:
+        """A verb's command line, for one node."""
+        return [*COMMAND, *arguments, "--network", network, *(["--node", node] if node else [])]
+
     @property
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         state = str(self.network.folder / "xdg-state")
         return {**os.environ, "XDG_CONFIG_HOME": str(self._config), "XDG_STATE_HOME": state}
 
@@ -81,7 +139,7 @@ class Controlled:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    env=self._environment,
+                    env=self.environment,
                 )
 
     def stop(self, *names: str) -> None:
@@ -94,6 +152,9 @@ class Controlled:
 
     def end(self) -> None:
         """Stop everything."""
+        for begun in self._begun:
+            begun.kill()
+            begun.wait(30)
         self.stop()
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):

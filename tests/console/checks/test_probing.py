@@ -12,7 +12,6 @@ from console.model import Finding, Outcome
 from console.node.health_table import HEALTH_TABLE, HealthReading
 from console.ports.chain import ConsensusReading
 from console.settings import NodeSettings
-from tests import fakes
 from tests.console.checks.doubles import WELL, Peers, no_time
 from tests.console.operations.homes import a_node
 
@@ -25,7 +24,7 @@ def node(tmp_path: Path) -> NodeSettings:
 
 
 async def looked(node: NodeSettings, peers: Peers, rows: tuple[str, ...]) -> tuple[Finding, ...]:
-    readings = await readings_of(node, replace(fakes.node(1300), pid=None), peers, no_time)
+    readings = await readings_of(node, None, peers, no_time)
     assert len(readings) == LOOKS
     return judged(rows, readings)
 

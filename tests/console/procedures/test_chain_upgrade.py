@@ -15,6 +15,8 @@ from console.files import sha256_of, switch_link
 from console.model import Crossing, NodeStatus, Outcome, ProposalStatus
 from console.node.chain_halt import HaltSigns
 from console.operations.halt_evidence import decide
+from console.operations.own_process import OwnProcess, Supervisor
+from console.procedures import chain_by_cosmovisor
 from console.procedures import chain_plan as plan_steps
 from console.procedures.chain_upgrade import CHAIN_UPGRADE
 from tests.console.node import nodes
@@ -79,6 +81,9 @@ async def test_by_our_controller(tmp_path: Path) -> None:
         assert "proposed again with another height" in lost.go_on
     ids = [step.id for step in CHAIN_UPGRADE.steps({"way": "controller"}, ())]
     assert ids[5:] == [step for step in ids if step.startswith("validator.")]
+    # Whoever runs the node, the crossing ends with the proof of it.
+    for way in ("cosmovisor", "systemd"):
+        assert [step.id for step in CHAIN_UPGRADE.steps({"way": way}, ())][-9:] == ids[5:]
 
 
 async def test_by_hand_over_a_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,9 +154,11 @@ async def test_under_cosmovisor_the_layout_is_prepared_and_its_crossing_watched(
     for name in [name for name in os.environ if name.startswith(("DAEMON_", "COSMOVISOR_"))]:
         monkeypatch.delenv(name)
     async with on_disk(tmp_path, monkeypatch) as on:
-        monkeypatch.setenv("DAEMON_HOME", str(on.home))
-        monkeypatch.setenv("DAEMON_NAME", nodes.DAEMON)
+        # What this shell says counts only where no Cosmovisor is seen.
         monkeypatch.setenv("DAEMON_RESTART_AFTER_UPGRADE", "false")
+        started_with = {"DAEMON_HOME": str(on.home), "DAEMON_NAME": nodes.DAEMON, "DAEMON_SHUTDOWN_GRACE": "30s"}
+        seen: list[OwnProcess | None] = [None]
+        monkeypatch.setattr(chain_by_cosmovisor, "own_process", lambda node: seen[0])
         with served(on.new.read_bytes()) as (url, _):
             context = on.context(CHAIN_UPGRADE, way="cosmovisor")
             planned(context, info=f'{{"binaries": {{"any": "{url}/noded?checksum=sha256:{on.sha256}"}}}}')
@@ -159,8 +166,11 @@ async def test_under_cosmovisor_the_layout_is_prepared_and_its_crossing_watched(
             off = await run_step(CHAIN_UPGRADE, context, "upgrade.cosmovisor")
             assert off.outcome is Outcome.FAIL
             assert "would stay down after the swap" in off.sentence
-            monkeypatch.setenv("DAEMON_RESTART_AFTER_UPGRADE", "true")
-            monkeypatch.setenv("DAEMON_SHUTDOWN_GRACE", "30s")
+            monkeypatch.delenv("DAEMON_RESTART_AFTER_UPGRADE")
+            unseen = await run_step(CHAIN_UPGRADE, context, "upgrade.cosmovisor")
+            assert unseen.outcome is Outcome.WARN
+            assert "no Cosmovisor is seen that runs this node" in unseen.sentence
+            seen[0] = OwnProcess(7, on.binary, False, Supervisor(6, started_with, None))
             done = await run_steps(CHAIN_UPGRADE, context, until="upgrade.crossing")
         assert {finding.outcome for finding in done.values()} == {Outcome.PASS}
         staged = on.home / "cosmovisor" / "upgrades" / "v2" / "bin" / nodes.DAEMON
@@ -183,6 +193,17 @@ async def test_under_cosmovisor_the_layout_is_prepared_and_its_crossing_watched(
         switch_link(on.home / "cosmovisor" / "current", "upgrades/v2")
         for step in ("crossing", "follows", "applied"):
             assert (await run_step(CHAIN_UPGRADE, context, f"upgrade.{step}")).outcome is Outcome.PASS
+
+
+async def test_a_dry_run_without_a_plan_says_that_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with on_disk(tmp_path, monkeypatch) as on:
+        for way, steps in (("cosmovisor", ("crossing", "follows", "applied")), ("systemd", ("halt", "crossing"))):
+            context = on.context(CHAIN_UPGRADE, way=way, unit="noded", binary=str(on.binary))
+            for step in steps:
+                with pytest.raises(ConsoleError, match="this run knows of no plan"):
+                    await run_step(CHAIN_UPGRADE, context, f"upgrade.{step}")
 
 
 async def test_a_plan_that_is_not_there_and_one_without_binaries(
