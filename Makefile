@@ -19,11 +19,11 @@ demo: $(VENV)/.runtime
 	$(BIN)/upgrade-console --network devnet $(if $(DEMO_DIR),--dir $(DEMO_DIR))
 
 # Four side by side, since they wait as long as they work; a worker without tests takes some of another's. Fault runs are
-# side by side already and fill two cores. Of whole networks three: with more, blocks would be made faster than two cores
-# get ready for them.
+# side by side within a test already: a second process has work where the first waits for the last runs of a group. Of
+# whole networks three: with more, blocks would be made faster than two cores get ready for them.
 test: $(VENV)/.dev
 	$(BIN)/pytest -q -n 4 --dist worksteal -m "not e2e and not soak" --ignore tests/faults
-	$(BIN)/pytest -q tests/faults
+	$(BIN)/pytest -q -n 2 --dist worksteal tests/faults
 	$(BIN)/pytest -q -n 3 --dist loadgroup -m "e2e and not peer and not soak" $(NETWORKS)
 
 # Networks of other makers' nodes, and what stands beside one: CometBFT, Cosmos SDK chains, cosmovisor, sshd, Prometheus;
