@@ -148,9 +148,9 @@ class NetworkSettings:
         for remote in self.elsewhere:
             if remote.name == name:
                 raise SettingsError(
-                    f"{name} of network {self.name} is on another machine ({remote.ssh}), and this looks at files of "
-                    "this one",
-                    next_step="do it there, or with a verb that asks the controller (docs/fleet.md)",
+                    f"{name} of network {self.name} is on another machine ({remote.ssh}), and this needs the files"
+                    " that are there",
+                    next_step=f"do it there: {remote.by_hand('…')}",
                 )
         known = ", ".join(each.name for each in self.named) or "none"
         raise SettingsError(f"network {self.name} has no node {name!r} (known: {known})")

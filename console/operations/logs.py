@@ -5,18 +5,24 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from itertools import count
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 from urllib.parse import quote
 
-from console.errors import InputError
+from console.errors import ControllerDown, InputError
 from console.log_store import MAX_LINE, safe_text
 from console.settings import NetworkSettings, NodeSettings, state_folder
 
 POLL_S = 0.25
 """Seconds between two looks at the files."""
+
+FAR_POLL_S = 1.0
+"""The same of logs on another machine, each a question to its controller."""
+AGAIN_S = 3.0
+"""Seconds until a way that was lost is tried again."""
 
 _READ_BYTES = 1 << 18
 _MAX_BACKLOG = 1 << 24
@@ -151,6 +157,59 @@ async def follow(
     finally:
         for tail in tails.values():
             tail.close()
+
+
+class TellsLogs(Protocol):
+    """What following a log elsewhere asks of a controller's client. Raises ControllerDown, NodeError."""
+
+    async def log_after(self, source: str, place: str, lines: int) -> tuple[list[str], str]: ...
+    def kept(self) -> AbstractAsyncContextManager[None]: ...
+
+
+async def follow_elsewhere(
+    control: TellsLogs,
+    sources: Iterable[str],
+    lines: int,
+    lost: Callable[[ControllerDown], None],
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> AsyncGenerator[tuple[str, str], None]:
+    """Yield (source, line) for the last lines of another machine's logs and then for each new one, until closed.
+
+    A way that is lost is opened again, and what was written meanwhile is told then.
+
+    Args:
+        control: Its controller.
+        sources: `node`, `controller`.
+        lines: Lines of each log that are told of what is there already.
+        lost: Called once for each loss of the way.
+        pause: Waits.
+
+    Raises:
+        ControllerDown: It could not be asked even once.
+        NodeError: It refuses.
+    """
+    places = dict.fromkeys(sources, "")
+    heard = down = False
+    async with control.kept():
+        while True:
+            try:
+                more = False
+                for source in places:
+                    told, place = await control.log_after(source, places[source], lines)
+                    more = more or (bool(told) and bool(places[source]))
+                    places[source] = place
+                    for line in told:
+                        yield source, line
+                heard, down = True, False
+                if not more:
+                    await pause(FAR_POLL_S)
+            except ControllerDown as error:
+                if not heard:
+                    raise
+                if not down:
+                    lost(error)
+                down = True
+                await pause(AGAIN_S)
 
 
 def save_lines(network: NetworkSettings, name: str, lines: Iterable[str], now: float) -> tuple[str, int]:
