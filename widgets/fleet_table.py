@@ -176,6 +176,7 @@ class FleetTable(RowTable[FleetRow]):
 
     TONED: ClassVar[frozenset[str]] = frozenset({"state", "signs", "seen"})
     RIGHT: ClassVar[frozenset[str]] = frozenset({"height", "peers", "halts"})
+    MIDDLE: ClassVar[frozenset[str]] = frozenset({"name", "where"})
 
     def columns_for(self, width: int) -> tuple[Column, ...]:
         state: Column = ("state", "state", 22)
