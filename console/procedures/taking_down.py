@@ -57,8 +57,8 @@ async def take_down(
             if refusal:
                 await lease.end()
                 return failed(refusal, *lines, go_on=_WAIT)
-            # Anew: a block was waited for, and the node's own controller asks how long it still holds.
-            await lease.take()
+            # A block was waited for, and the node's own controller asks how long it still holds.
+            await lease.renew()
         except ConsoleError:
             await lease.end()
             raise
