@@ -163,7 +163,7 @@ class FleetLease:
                     next_step="have this version of the console run its controller, then go on",
                 ) from error
             self.answers.pop(name, None)
-            self.unheard[name] = str(error)
+            self.unheard[name] = error.what.rstrip(".")
             return
         self._refuse_held(name, answer)
         self.answers[name] = answer

@@ -109,7 +109,7 @@ async def test_a_controller_that_can_grant_none_is_not_counted_and_takes_no_node
     nodes["a"].old = True
     lease = lease_of(nodes, "b")
     await lease.take()
-    assert lease.unheard == {"a": "the controller does not know lease."}
+    assert lease.unheard == {"a": "the controller does not know lease"}
     await lease.end()
     with pytest.raises(NodeError, match="a grants no lease: the controller does not know lease") as told:
         await lease_of(nodes, "a").take()
