@@ -94,6 +94,7 @@ async def _judged(
     why = why_not_taken_down(looked, now, key)
     if not why:
         context.remember(f"down.{node}", str(now.height))
+        context.remember(f"down-at.{node}", str(context.now()))
     return why, tuple(lines)
 
 
