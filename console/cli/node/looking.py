@@ -155,36 +155,34 @@ def processes(arguments: argparse.Namespace) -> int:
 
 def logs(arguments: argparse.Namespace) -> int:
     """`node logs`: the node's and the controller's log. Raises ConsoleError: there is none."""
-    from console.operations.logs import last_lines, log_files
+    from console.operations.logs import last_lines, logs_of
 
     network, member = controlled(arguments)
     node = member.local
     if node is None:
         return _logs_elsewhere(arguments, network, member)
-    files = log_files(node)
-    if arguments.source is not None:
-        files = {arguments.source: files[arguments.source]}
-    if not arguments.follow and not any(path.exists() for path in files.values()):
+    found = logs_of(node).only(arguments.source)
+    if not arguments.follow and not found.there:
         raise ConsoleError(
-            f"{node.name} has no log in {next(iter(files.values())).parent}", next_step="it comes with the first start"
+            f"{node.name} has no log in {node.state_dir / 'run'}", next_step="it comes with the first start"
         )
     if arguments.follow:
         from console.operations.logs import follow
 
-        return _followed(follow(files, arguments.lines), len(files) > 1, as_json=arguments.json)
-    told = last_lines(files, arguments.lines)
+        return _followed(follow(found, arguments.lines), len(found.sources) > 1, as_json=arguments.json)
+    told = last_lines(found, arguments.lines)
     if arguments.json:
         print_json({"lines": [{"source": source, "line": line} for source, line in told]})
         return 0
     for source, line in told:
-        print(_shown(source, line, len(files) > 1))
+        print(_shown(source, line, len(found.sources) > 1))
     return 0
 
 
 def _logs_elsewhere(arguments: argparse.Namespace, network: NetworkSettings, node: Member) -> int:
     sources = (arguments.source,) if arguments.source is not None else ("node", "controller")
     if arguments.follow:
-        from console.operations.logs import follow_elsewhere
+        from console.operations.far_logs import follow_elsewhere
 
         told_on = follow_elsewhere(node.client, sources, arguments.lines, lambda error: complain(str(error)))
         return _followed(told_on, len(sources) > 1, as_json=arguments.json)

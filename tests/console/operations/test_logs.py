@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import stat
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from console.errors import ControllerDown, InputError
+from console.errors import InputError
 from console.log_store import MAX_LINE, safe_text
-from console.operations.logs import LogTail, follow, follow_elsewhere, last_lines, save_lines
+from console.operations.logs import LogTail, NodeLogs, follow, last_lines, save_lines
 from tests.console.operations.examples import a_network
 
 
@@ -80,7 +79,7 @@ def test_only_the_end_of_a_big_file_is_read_and_no_half_line(tmp_path: Path) -> 
     tail = LogTail(path, 3)
     assert tail.read() == ["line 099997", "line 099998", "line 099999"]
     tail.close()
-    assert len(last_lines({"node": path}, 60_000)) == 60_000
+    assert len(last_lines(NodeLogs({"node": path}, {}), 60_000)) == 60_000
 
 
 def test_a_line_without_end_is_cut_and_the_log_goes_on(tmp_path: Path) -> None:
@@ -110,65 +109,12 @@ def test_a_line_cannot_command_the_terminal() -> None:
 async def test_both_logs_are_followed_and_closed(tmp_path: Path) -> None:
     files = {"node": tmp_path / "node.log", "controller": tmp_path / "controller.log"}
     append(files["node"], "old\nblock 1\n")
-    async with asyncio.timeout(10), contextlib.aclosing(follow(files, 1, poll_s=0.01)) as lines:
+    async with asyncio.timeout(10), contextlib.aclosing(follow(NodeLogs(files, {}), 1, poll_s=0.01)) as lines:
         assert await anext(lines) == ("node", "block 1")
         append(files["controller"], "armed\n")
         assert await anext(lines) == ("controller", "armed")
         append(files["node"], "block 2\n")
         assert await anext(lines) == ("node", "block 2")
-
-
-class FarLogs:
-    """A controller elsewhere, whose way may be lost."""
-
-    def __init__(self) -> None:
-        self.lines = {"node": ["block 1"], "controller": []}
-        self.lost = False
-
-    async def log_after(self, source: str, place: str, lines: int) -> tuple[list[str], str]:
-        if self.lost:
-            raise ControllerDown("SSH to val-2 is lost")
-        told = self.lines[source][int(place or 0) :][:2]
-        return told, str(int(place or 0) + len(told))
-
-    @contextlib.asynccontextmanager
-    async def kept(self) -> AsyncIterator[None]:
-        yield
-
-
-@pytest.mark.anyio
-async def test_logs_elsewhere_are_followed_over_a_way_that_is_lost_and_found_again() -> None:
-    far = FarLogs()
-    losses: list[str] = []
-    paused: list[float] = []
-
-    async def pause(seconds: float) -> None:
-        paused.append(seconds)
-        if far.lost and len(losses) == 1 and paused[-2:] == [3.0, 3.0]:
-            far.lost = False
-        await asyncio.sleep(0)
-
-    following = follow_elsewhere(far, ("node", "controller"), 1, lambda error: losses.append(str(error)), pause)
-    async with asyncio.timeout(10), contextlib.aclosing(following) as lines:
-        assert await anext(lines) == ("node", "block 1")
-        far.lines["controller"] += ["armed"]
-        assert await anext(lines) == ("controller", "armed")
-        far.lost = True
-        far.lines["node"] += ["block 2", "block 3", "block 4"]
-        # Said once, and what was written meanwhile is told then; what did not fit comes at once.
-        before = len(paused)
-        assert [await anext(lines) for _ in range(3)] == [("node", f"block {number}") for number in (2, 3, 4)]
-        assert losses == ["SSH to val-2 is lost."]
-        assert paused[before:] == [1.0, 3.0, 3.0]
-
-
-@pytest.mark.anyio
-async def test_who_was_never_heard_is_not_waited_for() -> None:
-    far = FarLogs()
-    far.lost = True
-    async with contextlib.aclosing(follow_elsewhere(far, ("node",), 1, lambda _: None)) as lines:
-        with pytest.raises(ControllerDown):
-            await anext(lines)
 
 
 def test_lines_are_written_to_a_new_file_that_only_its_owner_reads(tmp_path: Path) -> None:

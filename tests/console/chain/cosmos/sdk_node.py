@@ -352,6 +352,8 @@ class SdkNode:
         at = int(request.headers.get("x-cosmos-block-height", "0"))
         if at > self._state_height:
             return web.json_response({"code": 3, "message": "height in the future"}, status=400)
+        if request.path.endswith("/blocks/latest"):
+            return web.json_response({"block": {"header": {"height": str(self.height)}}})
         body = {"syncing": self.catching_up} if request.path.endswith("/syncing") else self._rest_body(request)
         headers = {"Grpc-Metadata-X-Cosmos-Block-Height": str(at or self._state_height)}
         return web.json_response(body, headers=headers)

@@ -19,7 +19,7 @@ from console.node.client import NodeClient
 from console.node.journal import Journal
 from console.node.link.pipe import CONTROL, Wish
 from console.node.link.ssh import SshLink
-from console.operations.logs import follow_elsewhere
+from console.operations.far_logs import follow_elsewhere
 from console.operations.node_pipe import CARRIED
 from tests.console.node.bench import Bench
 from tests.console.node.test_service import serving
