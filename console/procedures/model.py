@@ -14,6 +14,7 @@ from console.procedures import model_activation as activation
 from console.procedures.arguments import again
 from console.procedures.here import network_name
 from console.procedures.model_proposal import find_proposal, still_decided
+from console.procedures.spared_power import spared
 from console.procedures.step import Parameter, Procedure, Step, StepContext
 
 # --- the file ---
@@ -142,9 +143,10 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             activation.plan_halt,
             done=activation.halt_planned,
             undo="before the height: `upgrade-console node config unset custom_preupgrade`, and another plan",
-            ask="Where the chain does not gate the model the node will halt at its height. Go on?",
+            ask="This chain does not gate the model: have the node halt at its height, as all others do?",
             typed=network_name,
             deadline_s=900.0,
+            needless=activation.gated,
         ),
         Step(
             "model.height",
@@ -153,13 +155,15 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             "The configuration changes when the chain has reached it, and not before.",
             activation.await_height,
             deadline_s=0.0,
+            needless=activation.not_gated,
         ),
         Step(
             "model.power",
             StepKind.CHECK,
             "See that the chain can spare this node",
             "Less than a third of the voting power may be down while this node restarts.",
-            activation.spared_where_gated,
+            spared,
+            needless=activation.not_gated,
         ),
         Step(
             "model.configure",
@@ -169,17 +173,19 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             activation.configure,
             done=activation.configured,
             undo=_BACK,
+            needless=activation.not_gated,
         ),
         Step(
             "model.restart",
             StepKind.ACTION,
             "Restart the node",
             "Through its controller, with the same binary and halt height.",
-            activation.restart_where_gated,
+            activation.restart,
             done=activation.restarted,
             undo=_BACK,
             ask="Restart the node now, with the new model?",
             deadline_s=300.0,
+            needless=activation.not_gated,
         ),
         Step(
             "model.cross",
@@ -188,6 +194,7 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             "Halted, configuration in place, started, blocks after H seen.",
             activation.cross_halt,
             deadline_s=0.0,
+            needless=activation.gated,
         ),
         Step(
             "model.unhook",
@@ -197,6 +204,7 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             activation.unhook,
             done=again,
             undo="nothing has to be undone",
+            needless=activation.gated,
         ),
         Step(
             "model.follows",

@@ -9,14 +9,13 @@ import re
 from console.errors import NodeError
 from console.files import write_durably
 from console.model import Crossing, Finding, NodeState
-from console.model.procedure import failed, passed, skipped, warned
+from console.model.procedure import failed, passed, warned
 from console.operations.kept_backups import backups_folder
 from console.operations.model_file import model_of, model_path, model_status
 from console.operations.model_halt import forget_model_halt, plan_model_halt, planned
 from console.operations.replaced_file import keep_files, read_kept, replace_file
 from console.operations.toml_key import KeyEdit, plan_key
 from console.procedures.here import node_of
-from console.procedures.spared_power import spared
 from console.procedures.step import StepContext
 
 POLL_S = 3.0
@@ -24,8 +23,6 @@ _CONFIG = "config"
 _LOST = frozenset(
     {Crossing.PARKED, Crossing.NEEDS_OPERATOR, Crossing.ROLLBACK, Crossing.RESUMED_OLD, Crossing.MISSED_HALT}
 )
-_NOT_GATED = "this chain does not gate the model: the nodes change at one halt instead"
-_IS_GATED = "the chain itself takes the model up at its height: no halt is planned"
 
 
 def planned_edit(context: StepContext) -> KeyEdit:
@@ -34,18 +31,25 @@ def planned_edit(context: StepContext) -> KeyEdit:
     return plan_key(settings.config, settings.key, str(model_path(settings, context.remembered("version"))))
 
 
+def gated(context: StepContext) -> str:
+    """Why no halt is planned; empty where the chain does not gate the model."""
+    if model_of(context.network).gated:
+        return "the chain itself takes the model up at its height: no halt is planned"
+    return ""
+
+
+def not_gated(context: StepContext) -> str:
+    """Why nothing is changed while the node runs; empty where the chain gates the model."""
+    if model_of(context.network).gated:
+        return ""
+    return "this chain does not gate the model: the nodes change at one halt instead"
+
+
 # --- a chain that takes the model up at its height ---
-
-
-def gated(context: StepContext) -> bool:
-    """Whether the chain itself takes the model up at its height."""
-    return model_of(context.network).gated
 
 
 async def await_height(context: StepContext) -> Finding:
     """Wait for the activation height."""
-    if not gated(context):
-        return skipped(_NOT_GATED)
     height = int(context.remembered("height"))
     while True:
         snapshot = await context.snapshot()
@@ -57,11 +61,6 @@ async def await_height(context: StepContext) -> Finding:
             else snapshot.chain_problem or "the height is not known"
         )
         await context.sleep(POLL_S)
-
-
-async def spared_where_gated(context: StepContext) -> Finding:
-    """The rule of power, where this step restarts the node."""
-    return await spared(context) if gated(context) else skipped(_NOT_GATED)
 
 
 async def keep(context: StepContext) -> Finding:
@@ -85,8 +84,6 @@ async def kept(context: StepContext) -> Finding:
 
 async def configure(context: StepContext) -> Finding:
     """Name the new model in the configuration."""
-    if not gated(context):
-        return skipped(_NOT_GATED)
     edit = await asyncio.to_thread(planned_edit, context)
     await asyncio.to_thread(write_edit, context, edit)
     return passed(f"{edit.key} of {edit.path} is {edit.new}", f"- {edit.old}", f"+ {edit.new}")
@@ -104,8 +101,6 @@ def write_edit(context: StepContext, edit: KeyEdit) -> None:
 
 async def configured(context: StepContext) -> Finding:
     """Whether it is named."""
-    if not gated(context):
-        return skipped(_NOT_GATED)
     edit = await asyncio.to_thread(planned_edit, context)
     if edit.changes:
         return failed(f"{edit.key} is {edit.old}", go_on="go on")
@@ -136,18 +131,11 @@ async def restarted(context: StepContext) -> Finding:
     return failed(f"process {status.pid} runs", go_on="go on")
 
 
-async def restart_where_gated(context: StepContext) -> Finding:
-    """Restart the node, where no halt does."""
-    return await restart(context) if gated(context) else skipped(_NOT_GATED)
-
-
 # --- a chain that does not ---
 
 
 async def plan_halt(context: StepContext) -> Finding:
     """Plan the halt, where the chain does not gate the model."""
-    if gated(context):
-        return skipped(_IS_GATED)
     node = node_of(context)
     version, height = context.remembered("version"), int(context.remembered("height"))
     edit = await asyncio.to_thread(planned_edit, context)
@@ -158,8 +146,6 @@ async def plan_halt(context: StepContext) -> Finding:
 
 async def halt_planned(context: StepContext) -> Finding:
     """Whether the halt is planned."""
-    if gated(context):
-        return skipped(_IS_GATED)
     status = await context.client().status()
     if planned(status, context.remembered("version"), int(context.remembered("height"))):
         return passed("the halt is planned", f"state {status.state}")
@@ -168,8 +154,6 @@ async def halt_planned(context: StepContext) -> Finding:
 
 async def cross_halt(context: StepContext) -> Finding:
     """Wait until the node has crossed its halt."""
-    if gated(context):
-        return skipped(_IS_GATED)
     while True:
         status = await context.client().status()
         attempt = status.attempt
@@ -192,8 +176,6 @@ async def cross_halt(context: StepContext) -> Finding:
 
 async def unhook(context: StepContext) -> Finding:
     """Take the hook of the halt away."""
-    if gated(context):
-        return skipped(_IS_GATED)
     reason = f"model {context.remembered('version')} is in force, by {context.person}"
     lines = await forget_model_halt(context.client(), node_of(context), context.remembered("version"), reason)
     return passed("the hook of the halt is gone", *lines)
@@ -203,7 +185,11 @@ async def unhook(context: StepContext) -> Finding:
 
 
 async def follows(context: StepContext) -> Finding:
-    """Wait until the node executes new blocks."""
+    """Wait until the node executes new blocks, and has executed that from which on the model counts.
+
+    Before it, what the node tells of models names the new one as the next.
+    """
+    due = int(context.remembered("height") or 0)
     first: int | None = None
     while True:
         status = await context.client().status()
@@ -213,7 +199,7 @@ async def follows(context: StepContext) -> Finding:
             )
         if status.pid is not None and status.app_height is not None:
             first = status.app_height if first is None else first
-            if status.app_height > first:
+            if status.app_height > first and status.app_height >= due:
                 return passed(f"the node executes blocks, up to {status.app_height:,}", f"state {status.state}")
         context.tell(f"{status.state}, app at {status.app_height}")
         await context.sleep(POLL_S)
