@@ -39,6 +39,8 @@ class ModelChange:
     """The first height that is executed with the new model."""
     url: str
     """As the message names it; empty where it names none."""
+    failed_reason: UntrustedText
+    """Why the chain did not carry it out, though it passed; empty otherwise, and on SDKs before 0.50."""
 
 
 def model_version(value: str) -> str:
@@ -120,6 +122,7 @@ def _changes(entry: Mapping[str, object], message_type: str) -> list[ModelChange
                 checksum=checksum,
                 height=integer(message.get("effective_height"), "the effective height", low=1),
                 url=exact_text(url, "the model's URL", most=4096),
+                failed_reason=text(entry.get("failed_reason"), "failed_reason"),
             )
         )
     return found
