@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import Literal
 
@@ -132,6 +132,19 @@ def provider_status_message(status: str, reason: str = "") -> ChainMessage:
     undo = "Set it to ACTIVE again." if wanted == "PAUSED" else "Set it to PAUSED again."
     command = ("provider", "set-status", "--status", wanted, *told)
     return ChainMessage(command, DaemonRole.PROVIDER, 0, effect, undo)
+
+
+def model_confirmation_message(words: Sequence[str], version: str, checksum: str) -> ChainMessage:
+    """Confirm that this validator has a model, verified and loaded.
+
+    Args:
+        words: Of the command behind `tx`, with `{version}` and `{hash}`.
+        version: The model's.
+        checksum: `sha256:` and 64 hex digits of its file.
+    """
+    command = tuple(word.replace("{version}", version).replace("{hash}", checksum) for word in words)
+    effect = f"Confirms that this validator has model {version}, {checksum}."
+    return ChainMessage(command, DaemonRole.VOTER, 0, effect, "No way back is needed: it says what is on this machine.")
 
 
 def document_message(
