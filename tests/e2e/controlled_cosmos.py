@@ -27,21 +27,27 @@ class Controlled:
     Args:
         network: Laid out and not started: the controllers start it.
         more_settings: Further lines of every node's table.
+        of_network: Further lines and tables of the network's own.
     """
 
-    def __init__(self, network: CosmosNetwork, more_settings: str = "") -> None:
+    def __init__(self, network: CosmosNetwork, more_settings: str = "", of_network: str = "") -> None:
         self.network = network
         self.names = tuple(network.validators)
         self._controllers: dict[str, subprocess.Popen[bytes]] = {}
         self._config = network.folder / "config"
+        self._more_settings = more_settings
+        self.write_settings(of_network)
+
+    def write_settings(self, of_network: str) -> None:
+        """Write the settings file, anew where it is there: a controller that runs keeps what it read of it."""
         path = self._config / "upgrade-console" / "config.toml"
-        path.parent.mkdir(parents=True)
-        path.write_text(settings_of(network, more_settings))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(settings_of(self.network, self._more_settings, of_network))
         path.chmod(0o600)
 
     # --- the command line ---
 
-    def call(self, *arguments: str, node: str = "") -> Ran:
+    def call(self, *arguments: str, node: str = "", deadline_s: float = 120.0) -> Ran:
         """Any verb, for one node."""
         where = ["--network", NETWORK, *(["--node", node] if node else [])]
         done = subprocess.run(
@@ -49,7 +55,7 @@ class Controlled:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=deadline_s,
             check=False,
             env=self._environment,
         )
@@ -128,12 +134,13 @@ class Controlled:
         return self.network.folder / "state" / name
 
 
-def settings_of(network: CosmosNetwork, more: str = "") -> str:
+def settings_of(network: CosmosNetwork, more: str = "", of_network: str = "") -> str:
     """The settings file of somebody who runs all of a network's nodes.
 
     Args:
         network: The chain.
         more: Further lines of every node's table.
+        of_network: Further lines and tables of the network's own.
     """
     endpoints = json.dumps([node.rpc for node in network.validators.values()])
     lines = [
@@ -142,6 +149,7 @@ def settings_of(network: CosmosNetwork, more: str = "") -> str:
         'stage = "testnet"',
         f'chain_id = "{CHAIN_ID}"',
         f"cometbft_rpc = {endpoints}",
+        of_network,
     ]
     for name, node in network.validators.items():
         lines += [
@@ -157,10 +165,12 @@ def settings_of(network: CosmosNetwork, more: str = "") -> str:
 
 
 @contextmanager
-def controlled(folder: Path, periods: Periods, more_settings: str = "") -> Iterator[Controlled]:
+def controlled(
+    folder: Path, periods: Periods, more_settings: str = "", *, of_network: str = ""
+) -> Iterator[Controlled]:
     """Four nodes that came under our controllers and make blocks; nothing of them survives."""
     network = laid_out(folder, periods=periods)
-    nodes = Controlled(network, more_settings)
+    nodes = Controlled(network, more_settings, of_network)
     try:
         for name in nodes.names:
             nodes.does(name, "init")
