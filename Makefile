@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Where the tests are that bring up whole networks: to collect all others costs half a minute.
 NETWORKS := tests/e2e tests/test_wheel.py tests/console/cli tests/console/devnet
 
-.PHONY: demo test test-peers soak check format contracts contracts-test contracts-gas slither peers tables pictures bench clean
+.PHONY: demo test test-peers soak check format contracts contracts-test contracts-gas slither peers older-peers tables pictures bench clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/upgrade-console --network devnet $(if $(DEMO_DIR),--dir $(DEMO_DIR))
@@ -82,6 +82,11 @@ $(SLITHER)/.done: contracts/slither-requirements.txt
 # them, as tests/peers pins them; needs Go and npm. Kept in .peers.
 peers: $(VENV)/.dev
 	$(BIN)/python -m tests.peers.build
+
+# Real nodes of older SDKs (0.45, 0.46, 0.47), for the long tests of `make soak` that want them; needs Go, and from
+# nothing some ten minutes of two cores.
+older-peers: $(VENV)/.dev
+	$(BIN)/python -m tests.peers.build older
 
 # What the documentation prints from the code.
 tables: $(VENV)/.dev

@@ -223,6 +223,14 @@ _OF_UPGRADES: tuple[Action, ...] = (
         footer=("overview",),
         changes=True,
     ),
+    Action(
+        "propose_draft",
+        "P",
+        "Draft",
+        "Open the propose form with the draft of the chosen run, or the newest one, as verify-network prepares it.",
+        MODE_NAMES,
+        changes=True,
+    ),
     Action("ready", "r", "Ready", "Signal by hand that this node is ready.", footer=("validators",), changes=True),
 )
 

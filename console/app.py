@@ -56,7 +56,7 @@ VIEWS: Mapping[str, tuple[str, str]] = {
     "fleet": ("screens.fleet", "FleetScreen"),
 }
 """Module and class of each view, in the order of their keys; imported when it is first shown, or in quiet before."""
-_OPENED = ("emergency", "help", "palette", "propose", "node_menu", "node_plan", "flows")
+_OPENED = ("emergency", "help", "palette", "proposing", "node_menu", "node_plan", "flows")
 """Screens that keys open over a view, the most urgent first."""
 
 

@@ -176,8 +176,8 @@ _ROWS = (
         "proposals",
         kinds.choice("auto", "v1", "legacy"),
         "`auto`",
-        "How upgrades are proposed: as messages (`v1`, from SDK 0.46 on), or as `legacy` content. `auto`: by the SDK"
-        " that the daemon says it was built with.",
+        "How upgrades are proposed: as messages (`v1`), or as `legacy` content. `auto`: by the SDK that the daemon"
+        " says it was built with, messages from 0.47 on: those of 0.46 have neither title nor summary.",
     ),
     SettingRow("deadline_s", kinds.seconds(1), "60s", "Time that one run of it has; a person who types has 5 minutes."),
 )

@@ -40,6 +40,22 @@ def write_durably(path: Path, content: bytes, mode: int = 0o600) -> None:
     sync_folder(path.parent)
 
 
+def copy_durably(source: Path, target: Path, mode: int) -> None:
+    """Copy a file's bytes to one of that mode, and have them on the disk; its folder is not synced.
+
+    Raises:
+        OSError: It is not whole, or `target` is a link.
+    """
+    with source.open("rb") as stream:
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as output:
+            while piece := stream.read(1 << 20):
+                output.write(piece)
+            output.flush()
+            os.fchmod(output.fileno(), mode)
+            os.fsync(output.fileno())
+
+
 def switch_link(link: Path, target: str) -> None:
     """Point the symbolic link at `target` in one step; a reader sees the old or the new one, never none.
 

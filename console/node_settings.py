@@ -38,6 +38,8 @@ class NodeSettings:
     """Key that signs readiness for this validator."""
     voter_key: KeyReference | None = None
     """The validator's own key: it votes, replaces, rolls back and delegates. No controller uses it."""
+    rest: str = ""
+    """Base URL of the node's own REST, on a Cosmos chain; empty: not asked."""
     metrics_url: str = ""
     """Prometheus endpoint of the application, for the parent's finality; empty: not looked at."""
     metrics_port: int = 0

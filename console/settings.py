@@ -301,11 +301,15 @@ def _rest(table: dict[str, Any], where: str, kind: str) -> tuple[str, ...]:
     if table.get("rest", []) == []:
         return ()
     if kind != "cosmos":
-        raise SettingsError(
-            f"{where}: rest is a setting of Cosmos chains",
-            next_step="take it out; an IPC subnet is read by ethereum_rpc and cometbft_rpc",
-        )
+        raise _no_rest_here(where)
     return urls(table, "rest", where)
+
+
+def _no_rest_here(where: str) -> SettingsError:
+    return SettingsError(
+        f"{where}: rest is a setting of Cosmos chains",
+        next_step="take it out; an IPC subnet is read by ethereum_rpc and cometbft_rpc",
+    )
 
 
 def _parent(table: dict[str, Any], name: str, where: str) -> str:
@@ -391,6 +395,8 @@ def _parse_node(name: str, table: dict[str, Any], where: str, network_kind: str)
             raise SettingsError(f"{where}: {key} must be a text that is not empty")
     if network_kind == "ipc":
         values["address"] = address(values, "address", where)
+    if values.get("rest") and network_kind != "cosmos":
+        raise _no_rest_here(where)
     if (values["shape"] == "cosmos") != (network_kind == "cosmos"):
         raise SettingsError(f"{where}: shape {values['shape']!r} does not go with a network of kind {network_kind!r}")
     return NodeSettings(name=name, written=frozenset(written), **values)

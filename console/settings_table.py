@@ -108,6 +108,13 @@ SETTINGS: tuple[Setting, ...] = (
         "ethereum_rpc", kinds.OPTIONAL_URL, _CONTROLLER, "The node's own Ethereum RPC; not needed on Cosmos chains."
     ),
     Setting(
+        "rest",
+        kinds.OPTIONAL_URL,
+        _CONTROLLER,
+        "On Cosmos chains: the node's own REST, as `http://127.0.0.1:1317`. Asked for the plan where its RPC does not"
+        " answer `abci_query`.",
+    ),
+    Setting(
         "metrics_url",
         kinds.OPTIONAL_URL,
         _ONCE,

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from screens.node import NodeScreen
     from screens.proposal import ProposalScreen
     from screens.proposals import ProposalsScreen
+    from screens.proposing import Proposing
     from widgets.log_tail import LogLine
     from widgets.travel_line import Past
 
@@ -100,7 +101,6 @@ class ActingApp(SwitchingApp):
         if session.standing.role != "none":
             at_stake = named(session.network, session.standing)
             self.badge = Content.assemble("  ", (at_stake.text, at_stake.style))
-        self._draft: dict[str, str] = {}
         self._opened_at = monotonic()
         session.lend_terminal(DrawnTerminal(self))
 
@@ -111,6 +111,13 @@ class ActingApp(SwitchingApp):
         from screens.flows import Flows
 
         return Flows(self, self.session, self._prefix)
+
+    @cached_property
+    def proposing(self) -> Proposing:
+        """How the propose form is opened."""
+        from screens.proposing import Proposing
+
+        return Proposing(self, self.session)
 
     def _prefix(self) -> str:
         from screens.addresses import prefix_of
@@ -222,28 +229,14 @@ class ActingApp(SwitchingApp):
     def action_propose(self) -> None:
         """Open the propose form."""
         # In the application's own context, where its reactives can be bound.
-        self.call_later(self._open_propose)
+        self.call_later(self.proposing.open)
 
-    def _open_propose(self) -> None:
-        if self.snapshot is not None and self.snapshot.network.kind == "cosmos":
-            self._open_propose_on_cosmos()
-            return
-        from screens.propose import ProposeScreen
+    def action_propose_draft(self) -> None:
+        """Open the propose form with the draft of the chosen run, else with the newest that nobody has proposed."""
+        from screens.procedure_list import ProcedureList
 
-        if self._is_open(ProposeScreen):
-            return
-        screen = ProposeScreen(self.session, self._draft)
-        screen.data_bind(ActingApp.snapshot, ActingApp.now)
-        self.push_screen(screen)
-
-    def _open_propose_on_cosmos(self) -> None:
-        from screens.propose_upgrade import ProposeUpgradeScreen
-
-        if self._is_open(ProposeUpgradeScreen):
-            return
-        screen = ProposeUpgradeScreen(self.session, self._draft)
-        screen.data_bind(ActingApp.snapshot, ActingApp.now)
-        self.push_screen(screen)
+        run = self.screen.chosen_run if isinstance(self.screen, ProcedureList) else None
+        self.proposing.open_draft(run)
 
     def action_ready(self) -> None:
         """Ask before signalling readiness by hand."""

@@ -53,14 +53,14 @@ DIALOGS = (
     DialogRow(
         "ProposeScreen",
         "Propose an upgrade",
-        "{propose}",
-        "a form that checks while you type",
+        "{propose}; {propose_draft} with a draft",
+        "a form that checks while you type; filled in from a draft it marks what only people can say",
         "Tab, Enter; Esc keeps it",
     ),
     DialogRow(
         "ProposeUpgradeScreen",
         "Propose an upgrade on a Cosmos chain",
-        "{propose}",
+        "{propose}; {propose_draft} with a draft",
         "the same for x/gov: plan, info with checksums, deposit",
         "Tab, Enter",
     ),

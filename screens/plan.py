@@ -32,7 +32,9 @@ MAX_REASON = 500
 """Characters of a typed reason that the controller takes."""
 
 Operation = Callable[[str], Awaitable[str]]
-"""Carries the action out with the typed reason (empty where none is asked); returns what to say, or raises."""
+"""Carries the action out with the typed reason (empty where none is asked), or raises.
+
+Returns what to say; empty where the screen behind shows what comes of it, and the plan closes by itself."""
 
 
 class TypedField(Input):
@@ -229,6 +231,10 @@ class PlanScreen(Dialog[bool]):
                 each.disabled = False
         else:
             self._succeeded = True
+            if not sentence:
+                self._busy = False
+                self.dismiss(True)
+                return
             self.say(Content.assemble(("✓ ", GOOD), sentence))
             # Nothing is left to be done here but to read what came of it.
             for each in self.query(Button):

@@ -30,7 +30,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from console.devnet.ports import PortBook
 from console.settings import state_folder
@@ -125,10 +125,13 @@ class CosmosNetwork:
         program: The daemon whose command line is used.
     """
 
+    start_flags: tuple[str, ...] = ("--log_no_color",)
+    """What a node is started with, beside its home."""
+
     def __init__(self, folder: Path, validators: dict[str, Validator], program: Path) -> None:
         self.folder = folder
         self.validators = validators
-        self._program = program
+        self.program = program
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     # --- processes ---
@@ -139,7 +142,7 @@ class CosmosNetwork:
             node = self.validators[moniker]
             with node.log.open("ab") as log:
                 self._processes[moniker] = subprocess.Popen(
-                    [node.binary.resolve(), "start", "--home", node.home, "--log_no_color"],
+                    [node.binary.resolve(), "start", "--home", node.home, *self.start_flags],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -177,6 +180,14 @@ class CosmosNetwork:
         place.parent.mkdir(parents=True, exist_ok=True)
         _link(self._own_copy(program), place)
         return place
+
+    def begin_with(self, program: Path) -> None:
+        """Give every home Cosmovisor's layout, with a binary as `genesis`."""
+        for node in self.validators.values():
+            first = node.home / "cosmovisor" / "genesis" / "bin" / DAEMON
+            first.parent.mkdir(parents=True)
+            _link(self._own_copy(program), first)
+            (node.home / "cosmovisor" / "current").symlink_to("genesis")
 
     def _own_copy(self, program: Path) -> Path:
         """One file for all homes: it takes a hundred megabytes."""
@@ -251,7 +262,7 @@ class CosmosNetwork:
     def daemon(self, moniker: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the chain's own command line on one home."""
         return subprocess.run(
-            [self._program, *arguments, "--home", self.validators[moniker].home],
+            [self.program, *arguments, "--home", self.validators[moniker].home],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -310,13 +321,7 @@ class CosmosNetwork:
                 }
             )
         )
-        result = self.transact(by, "gov", "submit-proposal", str(path))
-        return next(
-            int(attribute["value"])
-            for event in result["events"]
-            for attribute in event["attributes"]
-            if attribute["key"] == "proposal_id"
-        )
+        return proposal_number(self.transact(by, "gov", "submit-proposal", str(path)))
 
     def propose_upgrade(self, name: str, height: int, info: str = "", *, expedited: bool = False) -> int:
         """Submit a software upgrade whose voting begins at once; its number."""
@@ -362,6 +367,21 @@ class CosmosNetwork:
         return names
 
 
+def proposal_number(result: dict[str, Any]) -> int:
+    """The number that a proposal got, of its transaction's result."""
+    # Up to CometBFT 0.34 the events themselves are in base64, and what the logs say of them is not.
+    events = [*result["events"], *(event for each in result.get("logs") or () for event in each["events"])]
+    return next(
+        int(attribute["value"])
+        for event in events
+        for attribute in event["attributes"]
+        if attribute["key"] == "proposal_id"
+    )
+
+
+Network = TypeVar("Network", bound=CosmosNetwork)
+
+
 def upgrade(name: str, height: int, info: str = "") -> dict[str, Any]:
     """The message that schedules an upgrade."""
     plan = {"name": name, "height": str(height), "info": info}
@@ -400,14 +420,7 @@ def laid_out(
 ) -> CosmosNetwork:
     """Write a whole network that was not started; the test is skipped where the node was not built."""
     program = require(peer)
-    folder.mkdir(parents=True, mode=0o700)
-    book = PortBook(state_folder())
-    ports = book.reserve(_PORTS_OF_ONE * len(powers), folder)
-    nodes = []
-    for at, power in enumerate(powers):
-        p2p, rpc, grpc, rest = ports[_PORTS_OF_ONE * at : _PORTS_OF_ONE * (at + 1)]
-        moniker = f"val{at + 1}"
-        nodes.append(Validator(moniker, folder / moniker, power, p2p, rpc, grpc, rest))
+    nodes = placed(folder, powers)
     asked = folder / "network.json"
     asked.write_text(
         json.dumps(
@@ -428,12 +441,20 @@ def laid_out(
     wrote = subprocess.run([program, "lay-out", asked], capture_output=True, text=True, timeout=60, check=False)
     assert wrote.returncode == 0, wrote.stderr
     network = CosmosNetwork(folder, {node.moniker: node for node in nodes}, program)
-    for node in nodes:
-        first = node.home / "cosmovisor" / "genesis" / "bin" / DAEMON
-        first.parent.mkdir(parents=True)
-        _link(network._own_copy(program), first)
-        (node.home / "cosmovisor" / "current").symlink_to("genesis")
+    network.begin_with(program)
     return network
+
+
+def placed(folder: Path, powers: Sequence[int]) -> list[Validator]:
+    """Make the folder of a network, and give each node its home and ports."""
+    folder.mkdir(parents=True, mode=0o700)
+    ports = PortBook(state_folder()).reserve(_PORTS_OF_ONE * len(powers), folder)
+    nodes = []
+    for at, power in enumerate(powers):
+        p2p, rpc, grpc, rest = ports[_PORTS_OF_ONE * at : _PORTS_OF_ONE * (at + 1)]
+        moniker = f"val{at + 1}"
+        nodes.append(Validator(moniker, folder / moniker, power, p2p, rpc, grpc, rest))
+    return nodes
 
 
 @contextmanager
@@ -441,14 +462,20 @@ def cosmos_network(
     folder: Path, *, powers: Sequence[int] = POWERS, periods: Periods = Periods()
 ) -> Iterator[CosmosNetwork]:
     """A network that makes blocks; nothing of it survives."""
-    network = laid_out(folder, powers=powers, periods=periods)
+    with running(laid_out(folder, powers=powers, periods=periods)) as network:
+        yield network
+
+
+@contextmanager
+def running(network: Network) -> Iterator[Network]:
+    """A network that was laid out, making blocks; nothing of it survives."""
     try:
         network.start()
         network.reaches(2)
         yield network
     finally:
         network.stop()
-        PortBook(state_folder()).give_back(folder)
+        PortBook(state_folder()).give_back(network.folder)
 
 
 def _link(program: Path, place: Path) -> None:

@@ -11,13 +11,14 @@ from typing import Any
 from console.errors import InputError
 from console.hand_lock import HandLock
 from console.hash_chain import line_hash
-from console.model import Progress, Snapshot, StepKind
+from console.model import Finding, Progress, ProposalDraft, Snapshot, StepKind
 from console.procedures.desk import Desk, UnreadableRun
+from console.procedures.drafts import keep
 from console.procedures.engine import Place
 from console.procedures.progress import shown
 from console.procedures.run_journal import Reading, reading_of
-from console.procedures.step import Parameter, Procedure, Step, StepContext, passed
-from console.settings import parse_network
+from console.procedures.step import Parameter, Procedure, Step, StepContext, failed, passed
+from console.settings import NetworkSettings, parse_network
 
 NOW = 1_760_000_000.0
 """As in `tests.fakes`."""
@@ -153,6 +154,7 @@ class FakeDesk(Desk):
         procedures: What can be run.
         runs: In memory.
         hands: Whether changes are let through.
+        network: On which; None for a Cosmos chain of a test.
     """
 
     def __init__(
@@ -161,8 +163,9 @@ class FakeDesk(Desk):
         procedures: tuple[Procedure, ...] = PROCEDURES,
         runs: tuple[Reading, ...] = (),
         hands: HandLock | None = None,
+        network: NetworkSettings | None = None,
     ) -> None:
-        super().__init__(_place(folder), procedures, hands=hands)
+        super().__init__(_place(folder, network), procedures, hands=hands)
         self._folder = folder
         self.given = runs
         self.unreadable: tuple[UnreadableRun, ...] = ()
@@ -171,6 +174,9 @@ class FakeDesk(Desk):
         if self._folder is None:
             return self.given, self.unreadable
         return super().runs()
+
+    def as_of(self, until: float, hands: HandLock) -> Desk:
+        return super().as_of(until, hands) if self._folder is not None else self
 
     async def start(self, *given: Any, **more: Any) -> Progress:
         if self._folder is None:
@@ -187,12 +193,21 @@ class FakeDesk(Desk):
         return found if found is not None else super().reading(run)
 
 
-def _place(folder: Path | None) -> Place:
+def drafting(draft: ProposalDraft) -> Procedure:
+    """One check that prepares this draft, as the last line of `verify-network` does, and fails."""
+
+    async def prepare(context: StepContext) -> Finding:
+        keep(context, draft)
+        return failed("70% of the power is proven", go_on="call who is missing")
+
+    step = Step("net.95", StepKind.CHECK, "Hold the 95 % rule against it", "Prepares, and starts nothing.", prepare)
+    return Procedure("verify", "Verify", "After an upgrade.", lambda _a, _i: (step,))
+
+
+def _place(folder: Path | None, network: NetworkSettings | None) -> Place:
     async def read() -> Snapshot:
         raise AssertionError("nothing here reads the chain")
 
     table = {"kind": "cosmos", "chain_id": "test-1", "cometbft_rpc": ["http://127.0.0.1:1"], "stage": "testnet"}
-    ticks = iter(range(1_000_000))
-    return Place(
-        parse_network("testnet", table, None), None, folder or Path("/nowhere"), read, lambda: NOW + next(ticks)
-    )
+    ticks, network = iter(range(1_000_000)), network or parse_network("testnet", table, None)
+    return Place(network, None, folder or Path("/nowhere"), read, lambda: NOW + next(ticks))

@@ -88,7 +88,9 @@ elif verb == "generate":
         if kind == ["gov", "cancel-proposal"]:
             return {"@type": "/cosmos.gov.v1.MsgCancelProposal", "proposal_id": arguments[3], "proposer": account}
         if kind == ["gov", "submit-proposal"] and os.path.isfile(arguments[3]):
-            return {"@type": "/cosmos.gov.v1.MsgSubmitProposal", "proposer": account, **json.load(open(arguments[3]))}
+            told = json.load(open(arguments[3]))
+            known = {name: told[name] for name in told if name not in wrong.get("lacks", ())}
+            return {"@type": "/cosmos.gov.v1.MsgSubmitProposal", "proposer": account, **known}
         if kind == ["provider", "set-status"]:
             return {"@type": "/virtengine.provider.v1.MsgSetStatus", "provider": account,
                     "status": "PROVIDER_STATUS_" + option("--status"), "reason": option("--reason")}

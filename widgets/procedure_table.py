@@ -53,20 +53,22 @@ def procedure_rows(heads: Iterable[ProcedureHead], runs: Iterable[Progress]) -> 
         runs: The newest first.
     """
     shown = list(runs)
+    several = len({each.node for each in shown}) > 1
     over = {RunState.DONE, RunState.ABANDONED}
     return (
-        *(_run_row(each) for each in shown if each.run.state not in over),
+        *(_run_row(each, several) for each in shown if each.run.state not in over),
         *(ProcedureRow(f"procedure {each.name}", "", each.name, "", "", each.title) for each in heads),
-        *(_run_row(each) for each in shown if each.run.state in over),
+        *(_run_row(each, several) for each in shown if each.run.state in over),
     )
 
 
-def _run_row(progress: Progress) -> ProcedureRow:
+def _run_row(progress: Progress, several: bool) -> ProcedureRow:
     run = progress.run
+    node = f"{progress.node} · " if several and progress.node else ""
     sign, word, tone = STATE_SIGNS[run.state]
     when = time.strftime("%m-%d %H:%M", time.localtime(run.started_at))
     dry = "dry run: " if run.dry else ""
-    return ProcedureRow(f"run {run.id}", tone, run.procedure, f"{sign} {word}", when, dry + how_far(progress))
+    return ProcedureRow(f"run {run.id}", tone, run.procedure, f"{sign} {word}", when, node + dry + how_far(progress))
 
 
 def how_far(progress: Progress) -> str:
@@ -80,7 +82,9 @@ def how_far(progress: Progress) -> str:
     if step is None:
         return run.reason
     place = f"step {progress.steps.index(step) + 1} of {len(progress.steps)}"
-    return f"{place}: {run.reason or step.title}"
+    # Why it stopped is over as soon as somebody goes on with it.
+    reason = run.reason if run.state is not RunState.RUNNING else ""
+    return f"{place}: {reason or step.title}"
 
 
 def step_at_hand(progress: Progress) -> StepLine | None:

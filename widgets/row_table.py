@@ -204,6 +204,7 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
         """Draw these rows in this order, touching only lines that changed."""
         shown: Rows[R] = MadeRows(rows) if isinstance(rows, tuple | list) else rows  # type: ignore[assignment]
         chosen = self._wanted if self._wanted is not None else self.chosen
+        followed = self.show_cursor and self._in_sight
         self._rows = shown
         if chosen is None or self._cursor >= len(shown) or shown.key_at(self._cursor) != chosen:
             place = None if chosen is None else shown.place_of(chosen)
@@ -213,6 +214,8 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
                 self._refresh_row(moved)
             self._cursor = moved
         self._measure()
+        if followed and not self._in_sight:
+            self._keep_in_sight()
         self._redraw()
         self._tell_cursor()
 
@@ -336,6 +339,11 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
         line = place - self.scroll_offset.y + 1
         if 1 <= line < self.size.height:
             self.refresh(Region(0, line, self.size.width, 1))
+
+    @property
+    def _in_sight(self) -> bool:
+        """Whether the cursor's row is in the window."""
+        return 0 <= self._cursor - self.scroll_offset.y < self._window_rows
 
     def _keep_in_sight(self) -> None:
         top = self.scroll_offset.y

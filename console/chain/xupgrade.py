@@ -1,8 +1,9 @@
 """Plans of a Cosmos SDK chain: x/upgrade as the controller's `PlanSource` (facts/cosmos.md §4.1).
 
 The chain itself arms and decides: every node stops at the plan's height. Asked by `abci_query` over CometBFT's RPC,
-which every node has, and by REST where that is configured and the query is not answered. A plan vanishes from the
-chain when it was applied, cancelled or replaced; which of them is told by `AppliedPlan` of the plans seen before.
+which every node has; our own node also by its REST, where that is configured and the query is not answered; and, where
+the network has more to say than our own node, by every REST of its settings. A plan vanishes from the chain when it was
+applied, cancelled or replaced; which of them is told by `AppliedPlan` of the plans seen before.
 """
 
 from __future__ import annotations
@@ -73,9 +74,8 @@ class UpgradeModulePlans:
     """`console.ports.chain.PlanSource` on x/upgrade.
 
     Args:
-        network: Its `chain_id` and `cometbft_rpc` are used.
-        node: Our node; its own CometBFT RPC is the one whose state it will execute on.
-        rest: REST base URL by CometBFT RPC URL of the same node, where one is configured.
+        network: Its `chain_id`, `cometbft_rpc` and `rest` are used.
+        node: Our node; its own CometBFT RPC and its own REST tell the state that it will execute on.
         known: Plans that were seen before this process began (of the journal's newest attempt).
     """
 
@@ -84,30 +84,32 @@ class UpgradeModulePlans:
         network: NetworkSettings,
         node: NodeSettings,
         *,
-        rest: Mapping[str, str] | None = None,
         known: Sequence[UpgradePlan] = (),
     ) -> None:
         self._rpc = JsonRpc(tokens=network.tokens)
         self._rest = Rest()
         self._chain_id = network.chain_id
-        self._own = node.cometbft_rpc
+        self._own, self._own_rest = node.cometbft_rpc, node.rest
         self._others = tuple(url for url in dict.fromkeys(network.cometbft_rpc) if url != node.cometbft_rpc)
-        self._rest_of = dict(rest or {})
+        self._other_rests = tuple(base for base in dict.fromkeys(network.rest) if base != node.rest)
         self._seen: dict[tuple[str, int], _Seen] = {(plan.name, plan.height): _Seen(plan, 0) for plan in known}
 
     async def read(self, *, own_node_only: bool) -> PlanReading:
         """Read the plan: `console.ports.chain.PlanSource.read`.
 
         Args:
-            own_node_only: One request to our own node; else all endpoints at once, and the highest reading counts,
-                our own among equals.
+            own_node_only: Our own node alone, in one request where its RPC answers; else all endpoints at once, and
+                the highest reading counts, our own among equals.
 
         Raises:
             ChainError: No usable answer; our own node's reason.
         """
-        urls = (self._own,) if own_node_only else (self._own, *self._others)
         names = tuple(dict.fromkeys(name for name, _ in self._seen))
-        answers = await asyncio.gather(*(self._one(url, names) for url in urls), return_exceptions=True)
+        asked = [self._by_own_node(names)]
+        if not own_node_only:
+            asked += [self._by_rpc(url, names) for url in self._others]
+            asked += [self._by_rest(base, names) for base in self._other_rests]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
         usable: list[_Answer] = []
         for answer in answers:
             if isinstance(answer, _Answer):
@@ -141,16 +143,15 @@ class UpgradeModulePlans:
             del self._seen[next(key for key, seen in self._seen.items() if seen.plan != current)]
         return found
 
-    async def _one(self, url: str, names: Sequence[str]) -> _Answer:
-        rest = self._rest_of.get(url)
+    async def _by_own_node(self, names: Sequence[str]) -> _Answer:
         try:
-            return await self._by_rpc(url, names)
+            return await self._by_rpc(self._own, names)
         except ChainError as error:
-            if rest is None:
+            if not self._own_rest:
                 raise
             reason = error
         try:
-            return await self._by_rest(rest, names)
+            return await self._by_rest(self._own_rest, names)
         except ChainError:
             raise reason from None
 

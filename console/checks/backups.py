@@ -11,7 +11,8 @@ from console.model.procedure import failed, passed, warned
 from console.node.data_folders import DataFolders
 from console.node.point_space import space_for_point
 from console.node.shape import shape_of
-from console.operations.config_copy import ConfigCopy, changed_since, newest_copy, verify_copy
+from console.operations.config_copy import changed_since, newest_copy, verify_copy
+from console.operations.kept_files import Kept
 from console.settings import NodeSettings
 from console.text import duration, size
 
@@ -36,7 +37,7 @@ async def configuration_backed_up(node: NodeSettings, now: float) -> Finding:
             f"looked in {node.state_dir}/config-copies",
             go_on="`upgrade-console run checklist-24h` takes one",
         )
-    wrong, changed = await asyncio.to_thread(verify_copy, copy), await asyncio.to_thread(changed_since, copy)
+    wrong, changed = await asyncio.to_thread(verify_copy, copy), await asyncio.to_thread(changed_since, copy, node.home)
     evidence = copy_evidence(copy, now)
     if wrong:
         return failed(f"the copy cannot be counted on: {wrong[0]}", *wrong, *evidence, go_on="copy it again")
@@ -47,15 +48,15 @@ async def configuration_backed_up(node: NodeSettings, now: float) -> Finding:
             *evidence,
             go_on="copy it again if the change is meant to stay",
         )
-    if now - copy.taken_at > CONFIG_FRESH_S:
-        return warned(f"the copy is {duration(now - copy.taken_at)} old", *evidence, go_on="copy it again")
+    if now - copy.at > CONFIG_FRESH_S:
+        return warned(f"the copy is {duration(now - copy.at)} old", *evidence, go_on="copy it again")
     return passed(f"{len(copy.files)} files are copied, whole, readable and as in force", *evidence)
 
 
-def copy_evidence(copy: ConfigCopy, now: float) -> tuple[str, ...]:
+def copy_evidence(copy: Kept, now: float) -> tuple[str, ...]:
     """A copy in lines."""
-    lines = [f"{copy.folder}: {size(copy.bytes)}, taken {duration(max(0.0, now - copy.taken_at))} ago"]
-    lines += [f"{file.path}: sha256 {file.sha256}" for file in copy.files[:12]]
+    lines = [f"{copy.folder}: {size(copy.bytes)}, taken {duration(max(0.0, now - copy.at))} ago"]
+    lines += [f"{what}: sha256 {file.sha256}" for what, file in list(copy.files.items())[:12]]
     if len(copy.files) > 12:
         lines.append(f"and {len(copy.files) - 12} more files")
     lines += [f"not copied: {each}" for each in copy.left_out[:6]]
@@ -87,11 +88,15 @@ async def state_backed_up(client: NodeTeller, node: NodeSettings, *, full: bool 
                 room.sentence,
                 go_on="`upgrade-console node config set backup_enabled true`, or a backup of your own, tried once",
             )
-        go_on = "`upgrade-console node backup NAME` takes one now (it stops and starts the node)"
+        go_on = "`upgrade-console node backup` takes one now (it stops and starts the node)"
         armed = status.attempt is not None and status.attempt.arming is Arming.ARMED
         sentence = "there is no complete rollback point" + (" although the node is armed" if armed else " yet")
         give = failed if armed or not _is_well(room) else warned
-        return give(f"{sentence}; {room.sentence}", "one is taken before arming and at the halt", go_on=go_on)
+        return give(
+            f"{sentence}; {room.sentence}",
+            "the controller takes one by itself when the node stands at its halt, before anything is switched",
+            go_on=go_on,
+        )
     newest = points[0]
     lines = [str(each.get("sentence")) for each in points[:3]]
     if full:
@@ -102,7 +107,7 @@ async def state_backed_up(client: NodeTeller, node: NodeSettings, *, full: bool 
             return failed(
                 f"{name} would not restore: {what}",
                 *lines,
-                go_on="do not count on it; take another with `upgrade-console node backup NAME`",
+                go_on="do not count on it; take another with `upgrade-console node backup`",
             )
         lines.append(f"{name}: {checked[0].get('what')}")
     age = newest.get("age_s")

@@ -112,7 +112,8 @@ def maintenance(
         return warned("the block time is not known yet", *lines, go_on="look again in a minute")
     held = maintenance_words(windows, guess.low, guess.high)
     lines = [estimate_words(guess, zone), pace_words(guess), *(words for _, words in held), *lines, BLOCKS_DECIDE]
-    lines += [f"in UTC: {in_zone(guess.moment, 'UTC')}"]
+    if in_zone(guess.moment, zone) != (in_utc := in_zone(guess.moment, "UTC")):
+        lines.append(f"in UTC: {in_utc}")
     outside = [words for inside, words in held if not inside]
     if outside:
         return warned(

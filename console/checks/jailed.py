@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+
 from console.model import ChainView, Finding
 from console.model.network import Validator
 from console.model.procedure import failed, passed, skipped, warned
+from console.settings import NetworkSettings, NodeSettings
+from console.text import duration
 
 MISSED_PERCENT = 50
 """Of the signing window; above it a validator is near being jailed on most chains."""
@@ -29,10 +33,39 @@ def jailed(chain: ChainView) -> Finding:
     return passed(f"none of {len(staked)} validators is jailed", *lines)
 
 
-def missed(chain: ChainView, consensus_address: str) -> Finding:
-    """What the chain counts against our validator: jailed, and blocks missed of its signing window."""
+def unjail_command(network: NetworkSettings, node: NodeSettings | None) -> str:
+    """What its operator runs to have a jailed validator released: by the chain's own daemon and its keyring.
+
+    Args:
+        network: Whose settings may name daemon and key.
+        node: The validator's, where it is on this machine.
+    """
+    daemon = network.daemon
+    program = daemon.command if daemon is not None else "" if node is None else node.daemon
+    words = [program or "DAEMON", "tx", "slashing", "unjail", "--chain-id", network.chain_id]
+    words += ["--from", (daemon.key("voter") if daemon is not None else "") or "OPERATOR-KEY"]
+    home = daemon.home if daemon is not None else None if node is None else node.home
+    words += ["--home", str(home)] if home is not None else []
+    words += ["--node", node.cometbft_rpc.replace("http://", "tcp://")] if node is not None else []
+    return shlex.join(words)
+
+
+def staked_of(chain: ChainView, consensus_address: str) -> Validator | None:
+    """The validator of that key with its stake, in the active set or outside it; None where the chain tells none."""
     known = [*chain.validators, *(() if chain.cosmos is None else chain.cosmos.outside)]
-    ours = next((each for each in known if each.consensus_address == consensus_address), None)
+    return next((each for each in known if each.consensus_address == consensus_address and each.stake), None)
+
+
+def missed(chain: ChainView, consensus_address: str, now: float, unjail: str) -> Finding:
+    """What the chain counts against our validator: jailed, and blocks missed of its signing window.
+
+    Args:
+        chain: With stakes.
+        consensus_address: Ours, 40 upper-case hex digits.
+        now: Unix seconds.
+        unjail: The command that has it released.
+    """
+    ours = staked_of(chain, consensus_address)
     if ours is None or ours.stake is None:
         return skipped("the chain counts no missed blocks, or not those of this node")
     stake = ours.stake
@@ -40,10 +73,12 @@ def missed(chain: ChainView, consensus_address: str) -> Finding:
     if stake.tombstoned:
         return failed("the validator is tombstoned: it signed twice", *lines, go_on="it can never come back; a new key")
     if stake.jailed:
+        left = 0.0 if stake.jailed_until is None else stake.jailed_until - now
+        more = f", for {duration(left)} more" if left > 0 else ""
         return failed(
-            "the validator is jailed",
+            f"the chain jailed the validator{more}: it has no vote until its operator has it released",
             *lines,
-            go_on="once it is synced: `tx slashing unjail`, by its operator's account",
+            go_on=f"find out why it was down; once it is synced{' and that time is over' if more else ''}: `{unjail}`",
         )
     if stake.missed_blocks is None or not stake.signing_window:
         return skipped("the chain does not tell how many blocks were missed", *lines)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from console.errors import ConsoleError
-from console.model import Finding, NodeStatus
+from console.model import Finding
 from console.model.procedure import failed, passed, skipped, warned
 from console.node import health_sources
 from console.node.health import with_known
@@ -33,7 +34,7 @@ T = TypeVar("T")
 
 async def readings_of(
     node: NodeSettings,
-    status: NodeStatus,
+    pid: int | None,
     peers: PeerView,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     *,
@@ -44,32 +45,38 @@ async def readings_of(
 
     Args:
         node: Its settings.
-        status: What its controller said, for its processes.
+        pid: Its process; None while none runs.
         peers: Reads its consensus and asks the others.
         sleep: Waits between two looks.
         looks: How many.
         clock: Monotonic seconds.
     """
     found: list[HealthReading] = []
+    before: ConsensusReading | None = None
     for look in range(looks):
         if look:
             await sleep(PAUSE_S)
-        found.append(await _reading(node, status, peers, clock))
+        reading, before = await _reading(node, pid, peers, clock, before)
+        found.append(reading)
     return tuple(found)
 
 
 async def _reading(
-    node: NodeSettings, status: NodeStatus, peers: PeerView, clock: Callable[[], float]
-) -> HealthReading:
+    node: NodeSettings,
+    pid: int | None,
+    peers: PeerView,
+    clock: Callable[[], float],
+    before: ConsensusReading | None,
+) -> tuple[HealthReading, ConsensusReading | None]:
     consensus, highest, turn = await asyncio.gather(
         _or_none(peers.own), _or_none(peers.highest_peer), _or_none(peers.consensus_round)
     )
-    agrees = None if consensus is None or highest is None else await _same_hash(peers, consensus, highest)
-    memory, limit, disk = await asyncio.to_thread(_machine, node, status.pid)
+    agrees = await _same_hash(peers, (consensus, before), highest)
+    memory, limit, disk = await asyncio.to_thread(_machine, node, pid)
     alone = consensus is not None and consensus.own_power == consensus.total_power > 0
-    return HealthReading(
+    reading = HealthReading(
         at=clock(),
-        alive=status.pid is not None,
+        alive=pid is not None,
         answered=consensus is not None,
         height=None if consensus is None else consensus.height,
         app_height=None if consensus is None else consensus.app_height,
@@ -83,14 +90,18 @@ async def _reading(
         memory_limit_bytes=limit,
         disk_free_bytes=disk,
     )
+    return reading, consensus
 
 
-async def _same_hash(peers: PeerView, consensus: ConsensusReading, highest: int) -> bool | None:
-    """Whether the others have our application hash; None where none of them is a block further."""
-    if not consensus.app_hash or consensus.app_height >= highest:
-        return None
-    told = await _or_none(lambda: peers.app_hashes(consensus.app_height))
-    return None if not told else 2 * sum(each == consensus.app_hash.upper() for each in told) >= len(told)
+async def _same_hash(peers: PeerView, ours: Sequence[ConsensusReading | None], highest: int | None) -> bool | None:
+    """Whether the others have our application hash; None where none of them is a block further than any of ours."""
+    for own in ours:
+        # The hash after a block is in the next one: of a node at the tip that of the look before is compared.
+        if own is None or highest is None or not own.app_hash or own.app_height >= highest:
+            continue
+        told = await _or_none(partial(peers.app_hashes, own.app_height))
+        return None if not told else 2 * sum(each == own.app_hash.upper() for each in told) >= len(told)
+    return None
 
 
 def _machine(node: NodeSettings, pid: int | None) -> tuple[int | None, int | None, int | None]:
@@ -130,24 +141,24 @@ def _judged(probe: Probe, readings: Sequence[HealthReading]) -> Finding:
         if value is not None:
             values.append(value)
         known = with_known(known, reading)
-    evidence = f"{probe.what}: {_measured(probe, values)}"
-    limit = f"wrong at: {probe.limit}"
+    evidence = f"{probe.what}: {_measured(probe, values)} (wrong: {probe.limit})"
     if not values:
-        return skipped(f"{probe.what} cannot be told from here", limit)
+        return skipped(f"{probe.what}: nothing told it in {len(readings)} looks")
     wrong = [value for value in values if probe.is_wrong(value)]
     if len(wrong) == len(values):
         give = failed if probe.verdict is HealthVerdict.BAD else warned
-        return give(probe.words(wrong[-1]), evidence, limit, go_on=_go_on(probe))
+        return give(probe.words(wrong[-1]), evidence, go_on=_go_on(probe))
     if wrong or not probe.is_clear(values[-1]):
-        return warned(f"{probe.name} was not well all the time: {evidence}", limit, go_on=_go_on(probe))
-    return passed(evidence, limit)
+        return warned(f"{probe.name} was not well all the time: {evidence}", go_on=_go_on(probe))
+    return passed(evidence)
 
 
 def _measured(probe: Probe, values: Sequence[float]) -> str:
     if probe.threshold == 1 and probe.clear == 0 and probe.wrong_above:
         # A yes or no: its limit is the word for no.
         return f"{probe.limit} in {sum(map(probe.is_wrong, values))} of {len(values)} looks"
-    return ", ".join(probe.shown(value) for value in values) or "not known"
+    shown = list(dict.fromkeys(probe.shown(value) for value in values))
+    return shown[0] if len(shown) == 1 else ", ".join(probe.shown(value) for value in values)
 
 
 def _go_on(probe: Probe) -> str:

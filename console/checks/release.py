@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from console.files import sha256_of
 from console.model import Attempt, Crossing, Finding, NodeStatus, Outcome, Preparation
 from console.model.procedure import failed, found, passed, warned
 from console.operations.node_look import Versions, versions
+from console.operations.own_process import OwnProcess, executed_sha256
 from console.settings import NodeSettings
 from console.text import untrusted
 
@@ -164,6 +166,48 @@ async def running_version(client: NodeTeller, expected: str = "") -> Finding:
             go_on="find out who started it; `upgrade-console node verify` reads every generation",
         )
     return passed(f"{status.generation} runs: {status.version or 'no version said'}, sha256 {wanted[:16]}…", *evidence)
+
+
+async def running_alone(node: NodeSettings, process: OwnProcess, said: str, expected: str = "") -> Finding:
+    """The same of a node that no controller of ours runs: by the kernel's word and the files that it is started from.
+
+    Args:
+        node: The node.
+        process: Its process.
+        said: The version that it says; empty where it does not.
+        expected: 64 hex digits; empty for the program of Cosmovisor's `current`, where there is one.
+    """
+    try:
+        running = await asyncio.to_thread(executed_sha256, process.pid)
+    except OSError as error:
+        return warned(
+            f"what process {process.pid} executes cannot be read: {error.strerror}",
+            go_on="look as the user that runs it, or as root",
+        )
+    current = node.home / "cosmovisor" / "current" / "bin" / node.daemon
+    lines = [f"pid {process.pid} executes {process.program}, sha256 {running}", f"says of itself: {said or 'nothing'}"]
+    wanted = expected
+    if process.supervisor is not None and current.is_file():
+        lines.append(f"Cosmovisor's current -> {os.readlink(current.parent.parent)}")
+        wanted = expected or await asyncio.to_thread(sha256_of, current)
+    lines.append("no controller of ours runs this node: nothing was recorded when it was started")
+    if wanted and running != wanted:
+        return failed(
+            f"the running executable is {running[:16]}…, not {wanted[:16]}…",
+            *lines,
+            go_on="it was started before its program was replaced, or by something else: look who starts it",
+        )
+    if process.replaced:
+        return warned(
+            f"{process.program} was replaced since it was started", *lines, go_on="its next start runs other bytes"
+        )
+    if not wanted:
+        return warned(
+            f"sha256 {running[:16]}… runs, and nothing says what it should be",
+            *lines,
+            go_on="compare it with the checksum that was published, and with what the others run",
+        )
+    return passed(f"{said or process.program.name} runs, sha256 {wanted[:16]}…", *lines)
 
 
 async def _recorded(client: NodeTeller, status: NodeStatus) -> str:

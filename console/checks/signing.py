@@ -11,7 +11,9 @@ BLOCKS = 30
 _FEW = 5
 
 
-async def signs(records: SigningRecords, consensus_address: str, height: int, blocks: int = BLOCKS) -> Finding:
+async def signs(
+    records: SigningRecords, consensus_address: str, height: int, blocks: int = BLOCKS, after: int = 0
+) -> Finding:
     """Whether a validator's signatures are under the newest commits.
 
     Args:
@@ -19,18 +21,23 @@ async def signs(records: SigningRecords, consensus_address: str, height: int, bl
         consensus_address: 40 upper-case hex digits; empty for a node that is no validator.
         height: The chain's.
         blocks: How many of the newest commits.
+        after: H of the last upgrade: what was signed up to it was signed by the release before; 0 for none.
     """
     if not consensus_address:
         return skipped("this node is no validator: it signs nothing")
     record = SigningRecord((), "", "")
     for _ in range(-(-blocks // 10)):
         record = await records.read(consensus_address, height)
-    return judged(record, consensus_address, blocks)
+    return judged(record, consensus_address, blocks, after)
 
 
-def judged(record: SigningRecord, consensus_address: str, blocks: int) -> Finding:
+def judged(record: SigningRecord, consensus_address: str, blocks: int, after: int = 0) -> Finding:
     """What a record comes to: signed in all of the newest, in some, or in none. Pure."""
-    newest = record.blocks[-blocks:]
+    newest = [each for each in record.blocks[-blocks:] if each[0] > after]
+    if record.blocks and not newest:
+        return failed(f"no commit after H {after:,} is known yet", go_on="look again when the next block is there")
+    commits = f"commit{'s' * (len(newest) != 1)}"
+    since = f" after H {after:,}" if after and newest and newest[0][0] == after + 1 else ""
     if not newest:
         return failed(
             f"no commit can be read: {record.problem or 'no endpoint has one'}", go_on="look at the endpoints"
@@ -45,14 +52,14 @@ def judged(record: SigningRecord, consensus_address: str, blocks: int) -> Findin
     last = [mark for _, mark in newest[-_FEW:]]
     if Signed.BLOCK not in last:
         return failed(
-            f"no signature of ours under the last {len(last)} commits",
+            f"no signature of ours under the last {len(last)} {commits}",
             *evidence,
             go_on="`upgrade-console node status`; is the validator jailed, or the key used by another process?",
         )
     if len(signed) < len(newest):
         return warned(
-            f"{len(newest) - len(signed)} of the last {len(newest)} commits lack our signature",
+            f"{len(newest) - len(signed)} of the last {len(newest)} {commits}{since} lack our signature",
             *evidence,
             go_on="look again in a few minutes: those of the restart itself are expected",
         )
-    return passed(f"our signature is under all of the last {len(newest)} commits", *evidence)
+    return passed(f"our signature is under all of the last {len(newest)} {commits}{since}", *evidence)

@@ -10,9 +10,10 @@ from pathlib import Path
 from console.cli.calling import calling, review_lines
 from console.cli.printing import complain, print_json
 from console.cli.propose_arguments import is_for_cosmos
+from console.cli.propose_draft import fill_in, of_draft, still_to_propose
 from console.cli.sources import Target, explained, observing
 from console.errors import EndpointDown, InputError
-from console.model import CallOutcome, CallReview, RegistryRules, ScheduleKind, Snapshot
+from console.model import CallOutcome, CallReview, ProposalDraft, RegistryRules, ScheduleKind, Snapshot
 from console.operations.governance import propose_call
 from console.operations.propose import fields_of, notice_warning, request_of
 from console.operations.propose_request import ProposeRequest
@@ -43,6 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         from console.cli import propose_on_cosmos
 
         return propose_on_cosmos.run(arguments)
+    draft = fill_in(arguments, network)
     if is_for_cosmos(arguments):
         raise InputError(f"{network.name} is an IPC network: its proposals have no deposit", safe="nothing was sent")
     if arguments.contracts is not None:
@@ -57,7 +59,10 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.height, arguments.window = chosen.guess.height, None
     fields = _fields(arguments, network)
     _check_without_chain(fields)
-    made = asyncio.run(_propose(arguments, network, fields))
+    try:
+        made = asyncio.run(_propose(arguments, network, fields, draft))
+    except InputError as error:
+        raise of_draft(error, draft, arguments.height) from error
     for warning in made.warnings:
         complain(warning)
     if arguments.json:
@@ -124,7 +129,9 @@ def _fields(arguments: argparse.Namespace, network: NetworkSettings) -> dict[str
     return fields | {name: value for name, value in typed.items() if value is not None}
 
 
-async def _propose(arguments: argparse.Namespace, network: NetworkSettings, fields: dict[str, str]) -> _Proposed:
+async def _propose(
+    arguments: argparse.Namespace, network: NetworkSettings, fields: dict[str, str], draft: ProposalDraft | None
+) -> _Proposed:
     from console.operations.registry_call import export_call, sender_of
 
     target = Target(network, None)
@@ -136,6 +143,8 @@ async def _propose(arguments: argparse.Namespace, network: NetworkSettings, fiel
         snapshot = await observer.snapshot()
         if snapshot.chain is None:
             raise explained(EndpointDown(snapshot.chain_problem), network, None)
+        if draft is not None:
+            still_to_propose(draft, snapshot.chain, fields.get("name"))
         rules: RegistryRules = await reader.rules()
         request = request_of(fields, snapshot, rules, evm_chain_id=network.evm_chain_id, short_notice=True)
         unsigned = arguments.export is not None or arguments.dry_run

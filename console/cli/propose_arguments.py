@@ -32,6 +32,7 @@ def register(verbs: Verbs, shared: argparse.ArgumentParser, verb: Callable[..., 
     _when(propose)
     _how(propose)
     _on_cosmos(propose)
+    _from_a_draft(propose)
     propose.add_argument("--key", type=_path, metavar="FILE", help="the key that signs, instead of the settings' one")
     propose.add_argument("--dry-run", action="store_true", help="show what would be signed and its cost; send nothing")
     propose.add_argument("--export", type=_path, metavar="FILE", help="write the call for another signer; send nothing")
@@ -46,6 +47,19 @@ def register(verbs: Verbs, shared: argparse.ArgumentParser, verb: Callable[..., 
 
 def incomplete(arguments: argparse.Namespace) -> str:
     """What is missing or does not go together, in words; empty when nothing."""
+    if arguments.settled and arguments.draft is None:
+        return "--settled goes with --draft"
+    if arguments.draft is not None:
+        # What it lacks is known when it is read.
+        others = (arguments.calls, arguments.contracts, arguments.undo)
+        if arguments.cancel_upgrade or any(other is not None for other in others):
+            return "a draft is of a release: leave contract calls and --cancel-upgrade out"
+        return ""
+    return incomplete_without_draft(arguments)
+
+
+def incomplete_without_draft(arguments: argparse.Namespace) -> str:
+    """The same once what a draft says stands in the arguments."""
     if is_for_cosmos(arguments):
         return _incomplete_on_cosmos(arguments)
     binary = (arguments.name, arguments.binary_url, arguments.binary_hash)
@@ -116,6 +130,23 @@ def _on_cosmos(propose: argparse.ArgumentParser) -> None:
     group.add_argument("--summary", metavar="TEXT", help="of the proposal; everybody who votes reads it")
     group.add_argument("--info", metavar="JSON|URL", help="of the plan: its binaries with their checksums")
     group.add_argument("--cancel-upgrade", action="store_true", help="propose that the scheduled upgrade is cancelled")
+
+
+def _from_a_draft(propose: argparse.ArgumentParser) -> None:
+    group = propose.add_argument_group("from a draft")
+    group.add_argument(
+        "--draft",
+        type=_path,
+        metavar="FILE",
+        help="take what is not said here from a draft, as `run verify-network` prepares one of a revert upgrade",
+    )
+    group.add_argument(
+        "--settled",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a question of the draft that people have settled, as state; once for each",
+    )
 
 
 def _what(propose: argparse.ArgumentParser) -> None:

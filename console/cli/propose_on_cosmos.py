@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from console.cli.chain_messages import run_made
 from console.cli.printing import complain
 from console.cli.propose_arguments import is_for_cosmos
+from console.cli.propose_draft import fill_in, of_draft, still_to_propose
 from console.cli.sources import Target, load_target, observing
 from console.errors import InputError
 from console.operations.upgrade_proposal import info_of_binary, manifest_file_fields, upgrade_message, upgrade_of
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 def run(arguments: argparse.Namespace) -> int:
     """Check, show and send a proposal; print its number. Raises ConsoleError."""
     target = load_target(arguments)
+    draft = fill_in(arguments, target.network)
     if not is_for_cosmos(arguments):
         raise InputError("a proposal on a Cosmos chain needs --deposit, --title and --summary", safe="nothing was sent")
     if arguments.contracts is not None or arguments.calls is not None or arguments.voting_period is not None:
@@ -39,8 +41,14 @@ def run(arguments: argparse.Namespace) -> int:
     fields = asyncio.run(_fields(arguments, target))
     # What is wrong in itself needs neither daemon nor chain.
     upgrade_of(fields)
-    # How long votes are, and what the network above intends, bound the height.
-    proposal = upgrade_of(fields, asyncio.run(_snapshot(target)))
+    snapshot = asyncio.run(_snapshot(target))
+    if draft is not None:
+        still_to_propose(draft, snapshot.chain, fields["name"])
+    try:
+        # How long votes are, and what the network above intends, bound the height.
+        proposal = upgrade_of(fields, snapshot)
+    except InputError as error:
+        raise of_draft(error, draft, arguments.height) from error
 
     async def make(messages: DaemonMessages) -> ChainMessage:
         return await upgrade_message(proposal, messages)

@@ -139,6 +139,7 @@ if TYPE_CHECKING:
     from console.model.proof import ProofState as ProofState
     from console.model.proof import crossing_of as crossing_of
     from console.model.proof import proof_of as proof_of
+    from console.model.proposal_draft import ProposalDraft as ProposalDraft
     from console.model.release import KnownRelease as KnownRelease
     from console.model.release import ReleaseCheck as ReleaseCheck
     from console.model.release import RoleCount as RoleCount
@@ -214,6 +215,7 @@ _PARTS = {
         "MAX_ARMING_TURNS minimum_lead more_than_two_thirds power_may_fail power_needed readiness_needed vote_needed"
     ),
     "procedure": "Finding Outcome ProcedureRun Progress RunState StepKind StepLine StepRecord",
+    "proposal_draft": "ProposalDraft",
     "proof": "Proof ProofReading ProofState crossing_of proof_of",
     "release": "KnownRelease ReleaseCheck RoleCount",
     "roll": "PowerNow may_take_down power_down_with roll_order standing_of",

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any
 
 from console.model.crossing import power_back
-from console.model.node import Crossing, Preparation
+from console.model.node import Crossing, NodeStatus, Preparation
 from console.model.plan import ProposalStatus
 from console.model.power import more_than_two_thirds
 from console.model.snapshot import Snapshot, Upgrade
@@ -169,8 +169,15 @@ def _prepared(snapshot: Snapshot, upgrade: Upgrade) -> tuple[bool | None, str]:
         words = f"this node: {attempt.preparation.value or attempt.crossing.value}"
         return ready, f"{words}, {power}" if power else words
     if proposal.halts_itself:
-        return None, "no node of this machine takes part"
+        return _not_taken_up(node)
     return more_than_two_thirds(upgrade.ready_power, upgrade.total_power), power
+
+
+def _not_taken_up(node: NodeStatus | None) -> tuple[bool | None, str]:
+    """What a node that has nothing to do with the plan comes to, on a chain where nobody else tells."""
+    if node is None:
+        return None, "no controller of this machine tells"
+    return False, f"{node.name} has not taken it up"
 
 
 def _halted(snapshot: Snapshot, upgrade: Upgrade) -> tuple[bool | None, str]:
@@ -208,7 +215,7 @@ def _verified(snapshot: Snapshot, upgrade: Upgrade) -> tuple[bool | None, str]:
         return done, f"{percent(proposal.confirmed_power, proposal.total_power)} of power has confirmed"
     attempt = None if snapshot.node is None else snapshot.node.attempt
     if attempt is None or attempt.proposal_id != proposal.attempt_id:
-        return None, "no node of this machine takes part"
+        return _not_taken_up(snapshot.node)
     return attempt.crossing is Crossing.COMMITTED, f"this node: {attempt.crossing.value or 'before the crossing'}"
 
 

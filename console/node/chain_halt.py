@@ -159,6 +159,13 @@ def skip_words(height: int) -> str:
     return f"`upgrade-console node config set skip_upgrade_heights={height}`, then `node start`"
 
 
+def back_together(attempt: Attempt) -> str:
+    """How a node goes back with its network from a crossing, once the network agrees to it."""
+    if attempt.origin is PlanOrigin.CHAIN:
+        return f"where more than 2/3 of the power skip this upgrade: {skip_words(attempt.target_height)}"
+    return "`upgrade-console node abort`"
+
+
 def too_early(log: bytes, name: str) -> bool:
     """Whether a new binary refused to run because the chain has not come to its upgrade (facts/cosmos.md §4.3)."""
     return any(same_name(str(found), name) for found in log_signs(log).too_early)

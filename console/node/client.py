@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from console.errors import NodeError
 from console.model import KnownRelease, NodeStatus, OwnConsensus
+from console.model.roll_lease import LeaseAnswer, RollLease
 from console.node import protocol
 from console.node.link.link import Link, Stream
 from console.node.link.local import LocalLink
@@ -71,9 +72,13 @@ class NodeClient:
         """Stop the node until the operator starts it again. Raises as `start`."""
         return await self._command("stop")
 
-    async def restart(self) -> NodeStatus:
-        """Stop and start the node with the same binary and the same halt height. Raises as `start`."""
-        return await self._command("restart")
+    async def restart(self, *, lease: str = "") -> NodeStatus:
+        """Stop and start the node with the same binary and the same halt height. Raises as `start`.
+
+        Args:
+            lease: Under which a roll asks for it; empty for a restart by hand.
+        """
+        return await self._command("restart", **({"lease": lease} if lease else {}))
 
     async def pause(self, reason: str) -> NodeStatus:
         """Pause every automatic step; what is armed halts all the same. Raises as `start`."""
@@ -121,9 +126,27 @@ class NodeClient:
         """Write a plan of the operator's own for a height that is still to come. Raises as `start`."""
         return await self._command("plan_ahead", name=name, height=height, force=force)
 
-    async def swap(self, name: str, reason: str) -> NodeStatus:
-        """Switch to another staged generation. Raises as `start`."""
-        return await self._long("swap", name=name, reason=reason)
+    async def swap(self, name: str, reason: str, *, lease: str = "") -> NodeStatus:
+        """Switch to another staged generation. Raises as `start`.
+
+        Args:
+            name: The generation's.
+            reason: Why, for the journal.
+            lease: Under which a roll asks for it; empty for a swap by hand.
+        """
+        return await self._long("swap", name=name, reason=reason, **({"lease": lease} if lease else {}))
+
+    async def lease(self, wish: RollLease) -> LeaseAnswer:
+        """Ask for the lease of a roll, for at most `wish.left_s` seconds; with 0, only who has it. Raises as `status`.
+
+        A controller that knows no leases refuses it, as any question that it does not know.
+        """
+        given = {"id": wish.id, "by": wish.by, "node": wish.node, "own": wish.own, "seconds": int(wish.left_s)}
+        return protocol.lease_from_json(await self._ask("lease", given, self._deadline_s))
+
+    async def end_lease(self, lease: str) -> None:
+        """Give the lease of that id back, where this controller has granted it. Raises as `status`."""
+        await self._ask("lease_end", {"id": lease}, self._deadline_s)
 
     async def rollback(self, reason: str) -> NodeStatus:
         """Back to the old binary; the node ends parked. Raises as `start`."""

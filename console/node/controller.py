@@ -32,6 +32,7 @@ from console.node.readings import Readings
 from console.node.resync import Resyncer
 from console.node.retention import Retention
 from console.node.returning import Returner
+from console.node.roll_lease import RollLeases
 from console.node.rollout import NOTHING_DEMANDED, ProofDemand, Rollout
 from console.node.runs import HAND_OVER_LOOK_S, NodeRuns
 from console.node.speaker import Speaker
@@ -179,6 +180,7 @@ class Controller:
         )
         self._retention = Retention(settings, journal, book, runs, points)
         self._resyncer = Resyncer(journal, book, runs, generations, points)
+        self.leases = RollLeases(journal)
         self.commands = Commands(
             journal,
             book,
@@ -193,6 +195,7 @@ class Controller:
             self._resyncer,
             rollout,
             StateRollback(settings, journal, book, runs, generations, shape, parts.command),
+            self.leases,
             self._notify,
         )
 

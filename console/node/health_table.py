@@ -100,6 +100,10 @@ def _number(value: float) -> str:
     return f"{value:g}"
 
 
+def _percent(value: float) -> str:
+    return f"{value:g} %"
+
+
 def _bytes(value: float) -> str:
     return size(int(value))
 
@@ -343,7 +347,8 @@ HEALTH_TABLE: tuple[Probe, ...] = (
         consequence=Consequence.CALL_OPERATOR,
         clock=Clock.ALWAYS,
         limit="90 % or more",
-        sentence="the node uses {value} % of the memory that it may use",
+        shown=_percent,
+        sentence="the node uses {value} of the memory that it may use",
     ),
     Probe(
         "disk free",

@@ -25,7 +25,8 @@ DOWN_S = 10.0
 LOOK_S = 3.0
 """Seconds that the look before a start may take; whom nobody answers is started."""
 
-_ADDRESS = "consensus_address"
+OWN_ADDRESS = "consensus_address"
+"""The journal's fact on the key that the node signs with: 40 upper-case hex digits."""
 REMEDY = "stop the other signer for good and put its priv_validator_state.json here, then start this node again"
 """What the operator does about it."""
 
@@ -86,8 +87,8 @@ class KeyWatch:
         self._decided_while_down = None
         self.suspicion = ""
         address = consensus.own_consensus_address
-        if address and address != self._journal.meta(_ADDRESS):
-            self._journal.set_meta(_ADDRESS, address)
+        if address and address != self._journal.meta(OWN_ADDRESS):
+            self._journal.set_meta(OWN_ADDRESS, address)
 
     async def before_start(self, peers: PeerView) -> None:
         """Look once more before a start after a downtime.
@@ -120,7 +121,7 @@ class KeyWatch:
             peers: Whom to ask.
             newest: Highest height of any other endpoint.
         """
-        address = self._journal.meta(_ADDRESS) or ""
+        address = self._journal.meta(OWN_ADDRESS) or ""
         if newest is None or not address:
             return
         remote = bool(self._shape.remote_signer())

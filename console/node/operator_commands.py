@@ -31,6 +31,7 @@ from console.node.point_commands import PointCommands
 from console.node.preparation import Preparer
 from console.node.resync import Resyncer
 from console.node.returning import Returner
+from console.node.roll_lease import RollLeases
 from console.node.rollback_point import RollbackPoint, RollbackPoints
 from console.node.rollout import Rollout
 from console.node.runs import NodeRuns
@@ -60,6 +61,7 @@ class Commands:
         resyncer: Brings back a node that missed its halt.
         rollout: Knows whether the release is held back.
         state: Rolls the application's state back.
+        leases: What it grants to a roll over the fleet.
         changed: Called after each command.
     """
 
@@ -78,6 +80,7 @@ class Commands:
         resyncer: Resyncer,
         rollout: Rollout,
         state: StateRollback,
+        leases: RollLeases,
         changed: Callable[[], None],
     ) -> None:
         self._journal = journal
@@ -93,12 +96,15 @@ class Commands:
         self._resyncer = resyncer
         self._rollout = rollout
         self._state = state
+        self._leases = leases
         self._changed = changed
         self._of_points = PointCommands(journal, book, runs, generations, points, keeper, resyncer)
         self.acting = asyncio.Lock()
         """Held by whoever acts on the node: a command, or a step of the automation."""
         self.adopted = asyncio.Event()
         """Set when the node that may run already is found."""
+        self.in_hand = ""
+        """The command that acts on the node now; empty for none."""
 
     @asynccontextmanager
     async def _command(self, name: str, **detail: object) -> AsyncIterator[None]:
@@ -106,9 +112,11 @@ class Commands:
         await self.adopted.wait()
         async with self.acting:
             self._journal.record(f"operator-{name}", self._book.attempt, **detail)
+            self.in_hand = name
             try:
                 yield
             finally:
+                self.in_hand = ""
                 self._crosser.hurry()
                 self._changed()
 
@@ -165,9 +173,10 @@ class Commands:
             self._journal.set_meta(STOPPED_BY_OPERATOR, "1")
             await self._runs.stop()
 
-    async def restart(self) -> None:
-        """Stop and start with the same binary and the same halt height."""
+    async def restart(self, lease: str = "") -> None:
+        """Stop and start with the same binary and the same halt height; under the lease of a roll, where it has one."""
         async with self._command("restart"):
+            self._leases.require(lease, "a restart")
             self._must_run()
             self._points.refuse_read_only_data()
             await self._runs.stop()
@@ -246,8 +255,11 @@ class Commands:
         self._crosser.hurry()
         self._changed()
 
-    async def swap(self, name: str, reason: str) -> None:
-        """Switch to another staged generation: at a halt for the same H, or by hand outside any upgrade."""
+    async def swap(self, name: str, reason: str, lease: str = "") -> None:
+        """Switch to another staged generation: at a halt for the same H, or by hand outside any upgrade.
+
+        The latter takes a node down that others count on: under the lease of a roll, where it has one.
+        """
         async with self._command("swap", generation=str(untrusted(name)), reason=reason):
             generation = self._generations.generation(self._generations.folder_of_plan(name))
             if not generation.verified and generation.name != GENESIS:
@@ -271,6 +283,8 @@ class Commands:
             elif self._book.open is not None:
                 raise NodeError("an upgrade is going on here", safe="nothing was changed")
             else:
+                # As late as can be: to try the release out takes its time.
+                self._leases.require(lease, "a swap by hand")
                 await self._swap_by_hand(generation.name, generation.sha256, _typed(reason, "a swap by hand"))
             self._journal.set_meta(STOPPED_BY_OPERATOR, "")
             self._journal.set_meta("needs_operator", "")
@@ -378,6 +392,8 @@ class Commands:
     async def backup(self, name: str) -> RollbackPoint:
         """Take a rollback point now; a node that runs is stopped for it and started again as it was."""
         async with self._command("backup", point=str(untrusted(name))):
+            if self._runs.live is not None:
+                self._leases.require("", "a rollback point")
             return await self._of_points.take(name)
 
     async def restore(self, name: str, reason: str) -> None:

@@ -26,6 +26,7 @@ from console.model import (
     RoleCount,
     Verdict,
 )
+from console.model.roll_lease import LeaseAnswer, RollLease
 from console.node.generation_folders import folder_name
 from console.settings_table import SettingChange
 from console.text import untrusted
@@ -220,6 +221,25 @@ def consensus_from_json(document: dict[str, Any]) -> OwnConsensus | None:
             raise ValueError("a number is none")
         return OwnConsensus(**values, **flags, consensus_address=address)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise NodeError(f"the controller's answer is not understood ({error})") from error
+
+
+def lease_to_json(answer: LeaseAnswer) -> dict[str, Any]:
+    """What a controller says of its lease, as plain JSON values."""
+    return dataclasses.asdict(answer)
+
+
+def lease_from_json(document: dict[str, Any]) -> LeaseAnswer:
+    """The reverse of `lease_to_json`. Raises NodeError: a value is missing or of another kind."""
+    found = document.get("holder", "")
+    try:
+        holder = None
+        if found is not None:
+            words = {name: str(untrusted(found[name], 200)) for name in ("id", "by", "node")}
+            holder = RollLease(**words, own=found["own"] is True, left_s=float(found["left_s"]))
+        out, address = untrusted(document["out"], 300), untrusted(document["consensus_address"], 40)
+        return LeaseAnswer(holder, str(out), str(address))
+    except (KeyError, TypeError, ValueError) as error:
         raise NodeError(f"the controller's answer is not understood ({error})") from error
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from console.errors import InputError
+from console.model.roll_lease import LEASE_S
 from console.node.redaction import HIDDEN, redacted
 from console.text import untrusted
 
@@ -176,13 +177,14 @@ _REASON = Parameter("reason", text(MAX_REASON, empty=False))
 _SAID = Parameter("reason", text(MAX_REASON), required=False)
 _NAME = Parameter("name", name)
 _FILE = Parameter("file", text(MAX_NAME, empty=False))
+_LEASE = Parameter("lease", text(MAX_NAME, empty=False), required=False)
 _FORCE = Parameter("force", flag, required=False)
 
 QUESTIONS: tuple[Question, ...] = (
     # What `Commands` does: the method's name is the command's, its parameters are the command's.
     Question("start"),
     Question("stop"),
-    Question("restart"),
+    Question("restart", (_LEASE,)),
     Question("pause", (Parameter("reason", text(MAX_REASON)),)),
     Question(
         "resume",
@@ -195,7 +197,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question("arm_unproven", (_REASON,)),
     Question("disarm", (_REASON,)),
     Question("add_upgrade", (_NAME, Parameter("binary", path), _FORCE)),
-    Question("swap", (_NAME, _REASON)),
+    Question("swap", (_NAME, _REASON, _LEASE)),
     Question("rollback", (_REASON,)),
     Question("abort", (_REASON,)),
     Question("rollback_state", (_REASON, Parameter("hard", flag))),
@@ -205,6 +207,20 @@ QUESTIONS: tuple[Question, ...] = (
     # What the service answers by itself.
     Question("status", changes=False, answer=Answer.OWN),
     Question("consensus", changes=False, answer=Answer.OWN),
+    # A renewal every few seconds is nothing for the journal; that it was granted and to whom is.
+    Question(
+        "lease",
+        (
+            Parameter("id", text(MAX_NAME, empty=False)),
+            Parameter("by", text(MAX_NAME, empty=False)),
+            Parameter("node", text(MAX_NAME, empty=False)),
+            Parameter("own", flag),
+            Parameter("seconds", whole(0, int(LEASE_S))),
+        ),
+        changes=False,
+        answer=Answer.OWN,
+    ),
+    Question("lease_end", (Parameter("id", text(MAX_NAME, empty=False)),), changes=False, answer=Answer.OWN),
     Question("generations", changes=False, answer=Answer.OWN),
     Question("points", changes=False, answer=Answer.OWN),
     Question(

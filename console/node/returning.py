@@ -14,7 +14,7 @@ from console.node.rollback_point import RollbackPoint, RollbackPoints
 from console.node.runs import NodeRuns
 from console.node.shape import NodeShape
 from console.node.signer_guard import SignerStateError
-from console.node.zones import Refusal, ZoneFacts, may_abort, may_roll_back
+from console.node.zones import Refusal, ZoneFacts, may_abort, may_roll_back, nothing_to_roll_back
 from console.settings import NodeSettings
 
 _LOG = logging.getLogger(__name__)
@@ -79,10 +79,9 @@ class Returner:
         """The operator's rollback, where the zone allows it. Raises NodeError."""
         attempt = self._book.attempt
         may = {Crossing.SWITCHED, Crossing.STARTING, Crossing.WAITING_FOR_QUORUM, Crossing.PROBATION}
-        if attempt is None or attempt.crossing not in may | {Crossing.NEEDS_OPERATOR} or not self._on_new(attempt):
-            raise NodeError(
-                "the new binary is not in place here, so there is nothing to roll back", safe="nothing was changed"
-            )
+        on_new = attempt is not None and self._on_new(attempt)
+        if attempt is None or attempt.crossing not in may | {Crossing.NEEDS_OPERATOR} or not on_new:
+            raise NodeError(nothing_to_roll_back(attempt, on_new=on_new), safe="nothing was changed")
         found = may_roll_back(self._facts(attempt), network_aborts=attempt.verdict is Verdict.ABORT, automatic=False)
         if isinstance(found, Refusal):
             raise NodeError(f"this node is not rolled back: {found.why}", safe="nothing was changed")

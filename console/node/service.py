@@ -16,16 +16,19 @@ from typing import Any
 
 from console.errors import ConsoleError, HeldByOther, InputError, NodeError
 from console.model import Crossing, NodeStatus, OwnConsensus
+from console.model.roll_lease import LeaseAnswer, RollLease
 from console.node import protocol
 from console.node.bell import Bell
 from console.node.controller import Controller
 from console.node.inventory import Inventory
 from console.node.journal import Journal
+from console.node.key_elsewhere import OWN_ADDRESS
 from console.node.known_release import ReleaseTeller
 from console.node.live_settings import LiveSettings
 from console.node.node_files import NodeFiles
 from console.node.plan_ahead import check_ahead, write_ahead
 from console.node.questions import COMMANDS, Answer, Question, question
+from console.node.roll_lease import why_out
 from console.node.wasm_migrations import MIGRATION_TRIED
 from console.ports.chain import ConsensusReading
 from console.text import untrusted
@@ -73,6 +76,8 @@ class ControllerService:
         self._own: dict[str, Callable[[dict[str, Any], str], Awaitable[dict[str, Any]]]] = {
             "status": self._status,
             "consensus": self._consensus,
+            "lease": self._lease,
+            "lease_end": self._lease_end,
             "generations": self._generations,
             "points": self._points,
             "verify": self._verify,
@@ -231,6 +236,25 @@ class ControllerService:
     async def _consensus(self, _: dict[str, Any], __: str) -> dict[str, Any]:
         seen = self._controller.known().consensus
         return protocol.consensus_to_json(None if seen is None else own_consensus(seen))
+
+    async def _lease(self, parameters: dict[str, Any], who: str) -> dict[str, Any]:
+        by = parameters["by"]
+        wish = RollLease(
+            parameters["id"],
+            by if by == who else f"{by} (as {who})",
+            parameters["node"],
+            parameters["own"],
+            parameters["seconds"],
+        )
+        holder = self._controller.leases.ask(wish)
+        seen = self._controller.known().consensus
+        out = why_out(self._controller.status(), seen, self._controller.commands.in_hand)
+        address = "" if seen is None else seen.own_consensus_address
+        return protocol.lease_to_json(LeaseAnswer(holder, out, address or self._journal.meta(OWN_ADDRESS) or ""))
+
+    async def _lease_end(self, parameters: dict[str, Any], _: str) -> dict[str, Any]:
+        self._controller.leases.end(parameters["id"])
+        return {}
 
     async def _generations(self, _: dict[str, Any], __: str) -> dict[str, Any]:
         found = await asyncio.to_thread(self._known_inventory().generation_documents)

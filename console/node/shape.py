@@ -18,6 +18,7 @@ from console.node.discovery.files import value_at
 from console.node.discovery.ports import parse_address
 from console.node.generation_folders import Generation
 from console.node.runtime.runtime import ServiceSpec
+from console.node.stored_height import stored_height_of_sdk
 from console.settings import NodeSettings
 
 HALT_VARIABLE = "FM_HALT_HEIGHT"
@@ -225,12 +226,25 @@ class NodeShape:
         named = self._cometbft("priv_validator_laddr")
         return named if isinstance(named, str) else ""
 
-    def application_height(self) -> int | None:
-        """Last height in the stopped node's state database; None when it cannot be read (RocksDB, IAVL)."""
+    def stored_height(self) -> int:
+        """Last height in the stopped node's state database. Blocking.
+
+        Raises:
+            NodeError: It is not known: its database cannot be read (RocksDB, PebbleDB), or is not there.
+        """
+        data = self._app_home / "data"
         try:
-            document = json.loads((self._app_home / "data" / "app.json").read_bytes())
-            return int(document["height"])
-        except (OSError, ValueError, KeyError, TypeError):
+            return int(json.loads((data / "app.json").read_bytes())["height"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            if self.halts_itself:
+                return stored_height_of_sdk(data)
+            raise NodeError(f"the application's height in {data} cannot be read", safe="nothing changed") from error
+
+    def application_height(self) -> int | None:
+        """As `stored_height`; None where it is not known."""
+        try:
+            return self.stored_height()
+        except NodeError:
             return None
 
     def never_ran(self) -> bool:

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from console.model import Zone
+from console.model import Attempt, Crossing, PlanOrigin, Zone
 
-__all__ = ["Permission", "Refusal", "Zone", "ZoneFacts", "may_abort", "may_roll_back", "zone_of"]
+__all__ = [
+    "Permission",
+    "Refusal",
+    "Zone",
+    "ZoneFacts",
+    "may_abort",
+    "may_roll_back",
+    "nothing_to_roll_back",
+    "zone_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +96,20 @@ def may_roll_back(facts: ZoneFacts, *, network_aborts: bool, automatic: bool) ->
             return Permission(False, f"height {height} was not executed: the old binary goes back, nothing is restored")
         case Zone.UNKNOWN:
             return _by_restoring(facts, _unknown(facts))
+
+
+def nothing_to_roll_back(attempt: Attempt | None, *, on_new: bool) -> str:
+    """Why no crossing is there that could be rolled back, one sentence without a full stop.
+
+    Args:
+        attempt: The newest one.
+        on_new: Whether the binary that crossed is in place.
+    """
+    if attempt is None or not on_new or attempt.crossing is not Crossing.COMMITTED:
+        return "the new binary is not in place here, so there is nothing to roll back"
+    if attempt.origin is PlanOrigin.OPERATOR:
+        return f"generation {attempt.generation} was put in by hand: another swap takes it back, and no rollback does"
+    return _forward_only(attempt.target_height).why
 
 
 def may_abort(facts: ZoneFacts, *, agreed: bool) -> Permission | Refusal:

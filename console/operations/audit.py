@@ -172,7 +172,9 @@ def kind_of(event: str) -> AuditKind:
     return AuditKind.RUN if event in _RUNS else AuditKind.OTHER
 
 
-_OPERATOR = frozenset({"asked", "led-on", "setting", "setting-not-kept"})
+_OPERATOR = frozenset(
+    {"asked", "led-on", "setting", "setting-not-kept", "lease-granted", "lease-given-back", "lease-ran-out"}
+)
 _SAYING = ("said-", "called-", "advertised")
 _WRONG = ("refused-", "key-elsewhere", "max-downtime", "left-behind", "late-upgrader", "release-given-up", "no-arming")
 _WRONG_STATES = frozenset({"failed", "missed_halt", "needs_operator", "rollback", "parked", "try"})

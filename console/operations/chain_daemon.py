@@ -27,6 +27,7 @@ from console.operations.daemon_transaction import (
     body_of,
     bytes_of,
     gas_and_fee,
+    left_out,
     rows_of,
     sequence_of,
     transaction_of,
@@ -114,6 +115,12 @@ class DaemonMessages:
         gas = _estimate(await daemon.run((*making, "--dry-run")), settings)
         make = (*making, *(() if settings.names_gas else ("--gas", str(gas))), "--generate-only")
         made = transaction_of(await daemon.run(make), "the unsigned transaction")
+        if message.document and (lost := left_out(message.document, made)):
+            raise DaemonError(
+                f"{Path(program).name} leaves out what its SDK does not know: {', '.join(lost)}",
+                safe=_NOTHING_SENT,
+                next_step='propose it not expedited, or with proposals = "legacy" for the network\'s daemon',
+            )
         _write_new(unsigned, json.dumps(made))
         signed = self._signing(unsigned, key)
         most_gas, fee = gas_and_fee(made)

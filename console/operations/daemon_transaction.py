@@ -55,6 +55,27 @@ def gas_and_fee(transaction: Mapping[str, Any]) -> tuple[int, str]:
     return gas, coins or "none"
 
 
+def left_out(document: str, transaction: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a proposal's file says beside its messages and the transaction that was made of it does not.
+
+    Args:
+        document: The file that was given to the daemon.
+        transaction: What it made of it.
+
+    Returns:
+        `title`, `summary`, `expedited`: a daemon of an older SDK leaves out what that does not know.
+    """
+    wanted = strict_json.loads(document.encode(), max_depth=_MOST_DEPTH)
+    said = transaction["body"]["messages"]
+    return tuple(
+        name
+        for name in ("title", "summary", "expedited")
+        if isinstance(wanted, dict)
+        and wanted.get(name)
+        and not any(isinstance(each, dict) and each.get(name) == wanted[name] for each in said)
+    )
+
+
 def sequence_of(transaction: Mapping[str, Any]) -> int:
     """The signer's sequence. Raises DaemonError."""
     try:

@@ -6,6 +6,7 @@ some seconds (folders, `/proc`, nodes over loopback), so a screen asks for it in
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import sys
@@ -188,9 +189,10 @@ def _networks(
 
 def _node_findings(networks: tuple[KnownNetwork, ...]) -> list[Finding]:
     """Of each node in the settings the gravest thing that its own doctor says."""
+    from console.operations.daemon_look import daemon_findings
     from console.operations.node_look import doctor
 
-    found = []
+    found: list[Finding] = []
     for known in networks:
         if known.problem or known.name == DEVNET:
             continue
@@ -199,6 +201,9 @@ def _node_findings(networks: tuple[KnownNetwork, ...]) -> list[Finding]:
         except SettingsError as error:
             found.append(Finding(Level.FAIL, "network", error.what, error.next_step))
             continue
+        if not network.nodes:
+            # Else it is among what each node's doctor says.
+            found += asyncio.run(daemon_findings(network))
         for node in network.nodes:
             topic = f"node {untrusted(node.name, 60)} of {untrusted(network.name, 60)}"
             try:

@@ -96,7 +96,7 @@ def _is_prepared(status: NodeStatus) -> bool:
         raise NodeError(
             f"{attempt.name} is not ready: {attempt.note}",
             safe="the controller tries again by itself, after at most a minute",
-            next_step=f"or give the bytes with `upgrade-console node add-upgrade {attempt.name} FILE`",
+            next_step=f"mend what it says, or give the bytes: `upgrade-console node add-upgrade {attempt.name} FILE`",
         )
     if status.paused:
         raise NodeError(

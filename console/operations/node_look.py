@@ -26,6 +26,7 @@ from console.node.inventory import Inventory
 from console.node.plan_ahead import plan_path
 from console.node.runtimes import container_environments, running_of
 from console.node.shape import shape_of
+from console.operations.daemon_look import daemon_findings
 from console.operations.node_alone import reading
 from console.operations.node_stage import known_height
 from console.settings import NetworkSettings, NodeSettings, proving_network
@@ -74,7 +75,8 @@ def doctor(node: NodeSettings, *, network: NetworkSettings | None = None, runner
     if problem:
         report = replace(report, findings=(*report.findings, Finding(Level.FAIL, "containers", problem)))
     if network is not None:
-        report = replace(report, findings=(*report.findings, *proof_findings(network)))
+        said = asyncio.run(daemon_findings(network, node))
+        report = replace(report, findings=(*report.findings, *proof_findings(network), *said))
     report = replace(report, findings=(*report.findings, *key_findings(node)))
     if node.shape != "cosmos":
         return report

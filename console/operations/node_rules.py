@@ -22,7 +22,7 @@ from console.model import (
     Verdict,
 )
 from console.node.chain_halt import skip_words
-from console.node.zones import Refusal, Zone, ZoneFacts, may_roll_back, zone_of
+from console.node.zones import Refusal, Zone, ZoneFacts, may_roll_back, nothing_to_roll_back, zone_of
 from console.text import short_hash
 
 
@@ -326,7 +326,8 @@ def _fit(wanted: GenerationOnDisk | None) -> list[NodeCheck]:
 def _rollback(node: NodeStatus, _: Chosen) -> tuple[NodeCheck, ...]:
     attempt = node.attempt
     if attempt is None or attempt.crossing not in _MAY_ROLL_BACK or not attempt.left:
-        return (NodeCheck("the new binary is not in place here, so there is nothing to roll back", False),)
+        on_new = attempt is not None and bool(attempt.left) and node.generation == attempt.generation
+        return (NodeCheck(nothing_to_roll_back(attempt, on_new=on_new), False),)
     if node.generation != attempt.generation:
         return (NodeCheck(f"generation {attempt.left} is in place already", False),)
     checks = [NodeCheck(f"generation {attempt.generation} is in place", True), _zone(attempt)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from console.errors import ConsoleError
 from console.model import ChainView, Proposal, ProposalStatus
@@ -32,13 +32,25 @@ _MOST_MANIFESTS = 16
 FetchManifest = Callable[[Proposal], Awaitable[bytes | None]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What came of asking for a manifest."""
+
+    at: float
+    """Unix seconds."""
+    windows: tuple[ChildWindow, ...] | None
+    """What it says; None where it could not be had."""
+    why: str = ""
+    """Why it could not, without a full stop."""
+
+
 class ParentWatch:
     """Reads the parent of one network.
 
     Args:
         child: The network; its settings name the parent.
         view: Reads the parent's chain.
-        fetch: Has the manifest of a proposal of the parent; None where it cannot be had.
+        fetch: Has the manifest of a proposal of the parent; None, or a ConsoleError, where it cannot be had.
         parent: The parent's name.
         clock: Unix seconds.
     """
@@ -59,7 +71,7 @@ class ParentWatch:
         self._latest: ParentIntent | None = None
         self._task: asyncio.Task[None] | None = None
         self._begun_at = 0.0
-        self._manifests: dict[str, tuple[float, tuple[ChildWindow, ...] | None]] = {}
+        self._manifests: dict[str, _Asked] = {}
 
     def latest(self) -> ParentIntent | None:
         """What is known; begins the next reading where it is due."""
@@ -93,33 +105,47 @@ class ParentWatch:
 
     async def _intent(self) -> ParentIntent:
         view = await self._view()
-        upgrades = []
+        upgrades, problem = [], ""
         for proposal in view.proposals:
             if proposal.status not in _TOLD or not proposal.has_height:
                 continue
-            window = window_for(self._child.chain_id, await self._windows(proposal))
+            said = await self._said(proposal)
+            if said.windows is None and proposal.target_height + LONG_OVER_BLOCKS >= view.height:
+                problem = problem or (
+                    f"what {proposal.name} of {self._parent} says to its children is not known: {said.why}"
+                )
+            window = window_for(self._child.chain_id, said.windows or ())
             if window is None:
                 continue
             upgrade = ParentUpgrade(proposal.id, proposal.name, proposal.status, proposal.target_height, window)
             if upgrade.closes_at + LONG_OVER_BLOCKS >= view.height:
                 upgrades.append(upgrade)
-        return ParentIntent(self._parent, tuple(upgrades), view.height, view.block_time_s, self._clock() - view.age_s)
+        read_at = self._clock() - view.age_s
+        return ParentIntent(self._parent, tuple(upgrades), view.height, view.block_time_s, read_at, problem)
 
-    async def _windows(self, proposal: Proposal) -> tuple[ChildWindow, ...]:
+    async def _said(self, proposal: Proposal) -> _Asked:
         if not named_manifest(proposal):
-            return windows_in_texts(proposal)
-        asked_at, known = self._manifests.get(proposal.release_hash, (0.0, None))
-        if known is None and self._clock() - asked_at >= AGAIN_S:
-            content = await self._fetch(proposal)
-            try:
-                known = None if content is None else windows_in_manifest(content, proposal.release_hash)
-            except ConsoleError:
-                # Nobody can use it: it says nothing to us either.
-                known = ()
+            return _Asked(self._clock(), windows_in_texts(proposal))
+        known = self._manifests.get(proposal.release_hash)
+        if known is None or (known.windows is None and self._clock() - known.at >= AGAIN_S):
+            known = await self._asked_for(proposal)
             while len(self._manifests) >= _MOST_MANIFESTS:
                 del self._manifests[next(iter(self._manifests))]
-            self._manifests[proposal.release_hash] = (self._clock(), known)
-        return known or ()
+            self._manifests[proposal.release_hash] = known
+        return known
+
+    async def _asked_for(self, proposal: Proposal) -> _Asked:
+        try:
+            content = await self._fetch(proposal)
+        except ConsoleError as error:
+            return _Asked(self._clock(), None, f"its manifest cannot be had: {error.what.rstrip('.')}")
+        if content is None:
+            return _Asked(self._clock(), None, "its manifest cannot be had")
+        try:
+            return _Asked(self._clock(), windows_in_manifest(content, proposal.release_hash))
+        except ConsoleError:
+            # Nobody can use it: it says nothing to us either.
+            return _Asked(self._clock(), ())
 
 
 class ParentBound:
@@ -182,18 +208,15 @@ def watch_of(child: NetworkSettings) -> tuple[ParentWatch, Callable[[], Awaitabl
 
 
 async def _fetched(parent: NetworkSettings, proposal: Proposal) -> bytes | None:
-    """The bytes behind a proposal's URL; its hash is looked at by whoever reads them."""
+    """The bytes behind a proposal's URL; its hash is looked at by whoever reads them. Raises ConsoleError."""
     from console.node.download import DownloadRules, fetch_small, sources_of
     from console.node.release.manifest import MAX_MANIFEST_BYTES
 
     node = parent.nodes[0] if parent.nodes else None
-    try:
-        sources = sources_of(
-            str(proposal.release_url),
-            gateways=() if node is None else node.ipfs_gateways,
-            local=parent.folder is not None or (node is not None and node.local_downloads),
-        )
-        found = await fetch_small(sources.urls, MAX_MANIFEST_BYTES, DownloadRules(own=sources.own))
-    except ConsoleError:
-        return None
+    sources = sources_of(
+        str(proposal.release_url),
+        gateways=() if node is None else node.ipfs_gateways,
+        local=parent.folder is not None or (node is not None and node.local_downloads),
+    )
+    found = await fetch_small(sources.urls, MAX_MANIFEST_BYTES, DownloadRules(own=sources.own))
     return next((found[each] for each in sources.urls if each in found), None)

@@ -368,6 +368,10 @@ class PastSession(SilentSession):
             self._refuse()
         return kept[:JOURNAL_SHOWN]
 
+    async def procedures(self) -> Desk:
+        """Its runs as they were at that moment: their journals keep when each row was made. Raises InputError."""
+        return (await self._session.procedures()).as_of(self._until, self._hands)
+
     def _seen(self, found: T | None) -> T:
         if found is None:
             raise InputError(self._inside.problem if self._inside else self._reason, safe="nothing was changed")

@@ -7,14 +7,14 @@ else a new release has to be made, and the draft says so.
 
 from __future__ import annotations
 
-import json
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from console.model import ChainView, Proposal, ProposalStatus, RegistryRules, ReleaseKind, Snapshot
-from console.operations.propose import earliest_height, fields_of
+from console.model import ChainView, Proposal, ProposalDraft, ProposalStatus, RegistryRules, ReleaseKind, Snapshot
+from console.operations.propose import MANIFEST_KIND, earliest_height, fields_of
+from console.operations.propose_terms import voting_blocks
+from console.operations.upgrade_proposal import first_after_vote
 from console.text import untrusted
 
 NOTICE_S = 3600.0
@@ -35,30 +35,6 @@ class ReleaseBefore:
     kind: ReleaseKind = ReleaseKind.RAW
     source: str = ""
     """Who says so."""
-
-
-@dataclass(frozen=True, slots=True)
-class RevertDraft:
-    """A proposal that people have to complete."""
-
-    fields: Mapping[str, str]
-    """By the names of the network's own propose form."""
-    command: str
-    """The same as a command; what is missing stands in it in capitals."""
-    missing: tuple[str, ...]
-    """What only people can fill in or settle, a sentence each."""
-    before: ReleaseBefore
-
-    @property
-    def text(self) -> str:
-        """As it is kept: JSON with the fields, the command and what is missing."""
-        document: dict[str, Any] = {
-            "fields": dict(self.fields),
-            "command": self.command,
-            "missing": list(self.missing),
-            "release_before": {"name": self.before.name, "source": self.before.source},
-        }
-        return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 def release_before(chain: ChainView, upgrade: Proposal, generation: Mapping[str, Any] | None) -> ReleaseBefore:
@@ -88,7 +64,7 @@ def release_before(chain: ChainView, upgrade: Proposal, generation: Mapping[str,
 
 def revert_draft(
     snapshot: Snapshot, upgrade: Proposal, before: ReleaseBefore, rules: RegistryRules | None = None
-) -> RevertDraft:
+) -> ProposalDraft:
     """Prepare the proposal that leads back.
 
     Args:
@@ -98,45 +74,58 @@ def revert_draft(
         rules: The registry's; None while they are not known, and on a chain without one.
     """
     name = f"revert-{str(upgrade.name).lower()}"[:64]
-    height = _height(snapshot, rules)
-    missing = [_STATE]
-    if not before.release_hash:
-        missing.append("the sha256 of the release of before: nobody here knows it")
-    if not before.url:
-        missing.append("where everybody gets the release of before")
-    if height is None:
-        missing.append("the height: the chain does not tell its height or block time now")
-    if snapshot.network.kind == "cosmos":
-        return _on_cosmos(snapshot, upgrade, before, name, height, missing)
-    fields = fields_of(
-        name, height, before.url, f"sha256:{before.release_hash}" if before.release_hash else "", breaking=True
+    cosmos = snapshot.network.kind == "cosmos"
+    fields, missing = (
+        _on_cosmos(snapshot, upgrade, before, name) if cosmos else _by_registry(snapshot, before, name, rules)
     )
+    return ProposalDraft(
+        network=snapshot.network.name,
+        kind=snapshot.network.kind,
+        chain_id=snapshot.network.chain_id,
+        takes_back=upgrade.name,
+        taken_height=upgrade.target_height,
+        written_at=snapshot.taken_at,
+        fields=fields,
+        missing={"state": _STATE, **missing},
+        before=untrusted(f"{before.name} ({before.source})" if before.name else "nobody here knows what ran before"),
+    )
+
+
+_Prepared = tuple[dict[str, str], dict[str, str]]
+
+
+def _by_registry(snapshot: Snapshot, before: ReleaseBefore, name: str, rules: RegistryRules | None) -> _Prepared:
+    height = _height(snapshot, rules)
+    release_hash = f"sha256:{before.release_hash}" if before.release_hash else ""
+    fields = fields_of(name, height, before.url, release_hash, breaking=True)
+    missing = {} if height is not None else {"height": _NO_HEIGHT}
+    if not before.url:
+        missing["url"] = "where everybody gets the release of before"
+    if not before.release_hash:
+        missing["hash"] = "the sha256 of the release of before: nobody here knows it"
     if before.kind is ReleaseKind.MANIFEST:
-        fields["kind"] = "manifest"
-        missing.append("the manifest of the release of before: its bytes are needed for the proposal")
-        release = ["--manifest", "FILE", "--manifest-url", before.url or "URL"]
-    else:
-        release = ["--name", name, "--binary-url", before.url or "URL", "--binary-hash", fields["hash"] or "sha256:HEX"]
-    command = ["upgrade-console", "propose", "--network", snapshot.network.name, *release]
-    command += ["--height", "H" if height is None else str(height)]
-    return RevertDraft(fields, shlex.join(command), tuple(missing), before)
+        fields |= {"kind": MANIFEST_KIND, "manifest": ""}
+        missing["manifest"] = "the manifest of the release of before, good for this H: its bytes are needed"
+    return fields, missing
+
+
+_NO_HEIGHT = "the height: the chain does not tell its height or block time now"
 
 
 def _height(snapshot: Snapshot, rules: RegistryRules | None) -> int | None:
     chain = snapshot.chain
     if chain is None or snapshot.height is None or not chain.block_time_s:
         return None
-    return earliest_height(chain, snapshot.height, rules) + round(NOTICE_S / chain.block_time_s)
+    vote = voting_blocks({}, snapshot, rules)
+    notice = round(NOTICE_S / chain.block_time_s)
+    return earliest_height(chain, snapshot.height, rules, voting_blocks=vote) + notice
 
 
-def _on_cosmos(
-    snapshot: Snapshot, upgrade: Proposal, before: ReleaseBefore, name: str, height: int | None, missing: list[str]
-) -> RevertDraft:
-    missing += [
-        "the height, which has to lie behind the end of the vote: add the chain's voting period",
-        "the deposit",
-        f"an upgrade handler of that name in the release: x/upgrade runs nothing without one ({name})",
-    ]
+def _on_cosmos(snapshot: Snapshot, upgrade: Proposal, before: ReleaseBefore, name: str) -> _Prepared:
+    after_vote, chain = first_after_vote(snapshot, expedited=False), snapshot.chain
+    height = None
+    if after_vote is not None and chain is not None and chain.block_time_s:
+        height = after_vote + round(NOTICE_S / chain.block_time_s)
     fields = {
         "name": name,
         "height": "" if height is None else str(height),
@@ -145,7 +134,13 @@ def _on_cosmos(
         "summary": f"{upgrade.name}, applied at height {upgrade.target_height}, is taken back by another upgrade.",
         "deposit": "",
     }
-    command = ["upgrade-console", "propose", "--network", snapshot.network.name, "--name", name, "--height"]
-    command += ["H" if height is None else str(height), "--info", before.url or "INFO", "--title", fields["title"]]
-    command += ["--summary", fields["summary"], "--deposit", "AMOUNT"]
-    return RevertDraft(fields, shlex.join(command), tuple(missing), before)
+    missing = {
+        "handler": f"an upgrade handler {name} in the release: x/upgrade runs nothing without one of the plan's name",
+        "deposit": "the deposit, and who pays it",
+    }
+    if height is None:
+        missing["height"] = "the height, behind the end of the vote: the chain does not tell how long it is open"
+    if not before.url:
+        known = f" (this node knows its sha256 {before.release_hash})" if before.release_hash else ""
+        missing["binaries"] = f"how everybody gets the release of before{known}: write it into Info, or agree on it"
+    return fields, missing

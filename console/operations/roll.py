@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +21,7 @@ from console.model import (
     power_down_with,
     roll_order,
 )
+from console.model.roll_lease import LeaseAnswer
 from console.node.migration.kinds import NoMigration
 from console.node.release.bundle import read_bundle
 from console.node.release.manifest import Manifest
@@ -94,23 +95,29 @@ async def taking_part(network: NetworkSettings) -> PowerNow:
         return await reader.read()
 
 
-async def after_a_block(
-    read: Callable[[], Awaitable[PowerNow]], sleep: Callable[[float], Awaitable[None]], seconds: float
+async def after_blocks(
+    blocks: int, read: Callable[[], Awaitable[PowerNow]], sleep: Callable[[float], Awaitable[None]], seconds: float
 ) -> PowerNow:
-    """Who takes part, read when a block came since: at a chain that stands the newest commits tell of the past.
+    """Who takes part, read when blocks came since: at a chain that stands the newest commits tell of the past.
+
+    Args:
+        blocks: How many have to come.
+        read: Reads it.
+        sleep: Waits between two looks.
+        seconds: For each of them.
 
     Raises:
         ChainError: It cannot be read.
-        NodeError: No block came in that many seconds.
+        NodeError: None came in that many seconds.
     """
-    first = await read()
-    for _ in range(max(1, int(seconds))):
+    first = now = await read()
+    for _ in range(max(1, int(blocks * seconds))):
         await sleep(1.0)
         now = await read()
-        if now.height > first.height:
+        if now.height >= first.height + blocks:
             return now
     raise NodeError(
-        f"no block came after height {first.height:,} in {seconds:g} s: the chain stands, or its endpoints do",
+        f"no block came after height {now.height:,} in {seconds:g} s: the chain stands, or its endpoints do",
         safe="nothing was taken down",
         next_step="go on when blocks are made again",
     )
@@ -126,6 +133,18 @@ def upgrade_in_hand(status: NodeStatus) -> str:
     if attempt.arming in {Arming.ARMED, Arming.WAITING_TURN}:
         return f"it is armed for {attempt.name} at height {attempt.target_height:,}"
     return f"{attempt.name} is in hand on it ({attempt.preparation.value})"
+
+
+def with_those_out(now: PowerNow, answers: Mapping[str, LeaseAnswer], taking: str) -> PowerNow:
+    """Who takes part, less the nodes of the fleet whose own controllers say that they are out: commits tell it later.
+
+    Args:
+        now: By the newest commits.
+        answers: What each controller of the fleet says, by its node.
+        taking: The node that is to be taken down: what it says of itself is no one else's absence.
+    """
+    out = {each.consensus_address for name, each in answers.items() if each.out and name != taking}
+    return replace(now, silent=now.silent | (out & now.powers.keys()))
 
 
 def why_not_taken_down(node: RolledNode, now: PowerNow, key: str) -> str:

@@ -36,6 +36,12 @@ MAX_TITLE, MAX_SUMMARY, MAX_INFO = 140, 10_000, 60_000
 V1_SINCE = (0, 46)
 """The first SDK whose x/gov takes messages."""
 
+TITLES_SINCE = (0, 47)
+"""The first whose proposals of messages have a title and a summary: before it these are lost without a word."""
+
+EXPEDITED_SINCE = (0, 50)
+"""The first that has expedited proposals: before it a daemon leaves that wish out without a word."""
+
 _NOTHING_SENT = "nothing was sent"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -140,14 +146,20 @@ async def upgrade_message(proposal: UpgradeProposal, messages: MessageSender) ->
     """
     sdk = await messages.sdk_version()
     form = messages.proposals_form
-    if form == "v1" or (form == "auto" and (sdk is None or sdk >= V1_SINCE)):
+    if proposal.expedited and sdk is not None and sdk < EXPEDITED_SINCE:
+        raise InputError(
+            f"the daemon is of SDK {sdk[0]}.{sdk[1]}, which has no expedited proposals: they come with 0.50",
+            safe=_NOTHING_SENT,
+            next_step="propose it without --expedited",
+        )
+    if form == "v1" or (form == "auto" and (sdk is None or sdk >= TITLES_SINCE)):
         document = proposal_document(proposal, await messages.authority())
         return document_message(document, _effect(proposal), _UNDO, _upgrade(proposal))
     return legacy_message(proposal, sdk)
 
 
 def legacy_message(proposal: UpgradeProposal, sdk: tuple[int, int] | None) -> ChainMessage:
-    """The message of a chain whose x/gov takes content, as all did before SDK 0.46.
+    """The message of a chain whose x/gov takes content, as all did before SDK 0.46 and every one still does.
 
     Raises:
         InputError: Such a chain has no expedited proposals.

@@ -17,21 +17,37 @@ from console.node.cosmovisor.settings import CosmovisorSettings, read_settings
 from console.node.discovery.units import load_unit
 from console.operations.node_alone import controller_holds
 from console.operations.own_heights import heights_or_none
+from console.operations.own_process import Supervisor, own_process
 from console.procedures import chain_plan
 from console.procedures.here import node_of
 from console.procedures.step import Step, StepContext
+from console.settings import NodeSettings
 
 
-def _settings(context: StepContext) -> CosmovisorSettings:
-    """As its unit sets them, or this environment. Raises InputError, NodeError."""
+def _running(node: NodeSettings) -> Supervisor | None:
+    """The Cosmovisor that runs the node now, as far as this user sees it."""
+    process = own_process(node)
+    return None if process is None else process.supervisor
+
+
+def _settings(context: StepContext, running: Supervisor | None = None) -> CosmovisorSettings:
+    """As the running one was started, else as its unit sets them, else this environment. Raises InputError, NodeError.
+
+    Args:
+        context: Of the step.
+        running: The running one, where it was looked for before.
+    """
     node, name = node_of(context), context.arguments["unit"]
-    environment = dict(os.environ)
-    if name:
+    environment, config = dict(os.environ), None
+    running = running or _running(node)
+    if running is not None:
+        environment, config = dict(running.environment), running.config
+    elif name:
         unit = load_unit(name if "." in name else f"{name}.service")
         if unit is None:
             raise InputError(f"there is no unit {name}", safe="nothing was changed", next_step="name it with --unit")
         environment = dict(unit.environment)
-    found = read_settings({"DAEMON_HOME": str(node.home), "DAEMON_NAME": node.daemon} | environment)
+    found = read_settings({"DAEMON_HOME": str(node.home), "DAEMON_NAME": node.daemon} | environment, config)
     if found.home.resolve() != node.home.resolve() or found.name != node.daemon:
         raise NodeError(
             f"Cosmovisor runs {found.name} in {found.home}, and the settings name {node.daemon} in {node.home}",
@@ -48,14 +64,18 @@ async def _look(context: StepContext) -> Finding:
             "a controller of ours runs this node: Cosmovisor may not run it as well",
             go_on="begin again with --way controller, or move the node first: `upgrade-console node doctor`",
         )
-    found = await asyncio.to_thread(_settings, context)
+    running = await asyncio.to_thread(_running, node)
+    found = await asyncio.to_thread(_settings, context, running)
     facts = await asyncio.to_thread(look_at_home, found.home, found.name)
     lines = [
+        f"Cosmovisor runs as pid {running.pid}, with the settings that follow"
+        if running is not None
+        else "no Cosmovisor is seen that runs this node: these are the settings of its unit, or of this environment",
         f"DAEMON_HOME {found.home}, DAEMON_NAME {found.name}",
         f"current -> {facts.current or 'missing'}",
         f"restart after upgrade: {'yes' if found.restart_after_upgrade else 'no'}",
         f"downloads by itself: {'yes' if found.allow_download_binaries else 'no'}",
-        f"backup: {'skipped' if found.unsafe_skip_backup else found.data_backup_dir}",
+        f"backup: {'skipped' if found.unsafe_skip_backup else f'into {found.data_backup_dir}'}",
         f"grace: {found.shutdown_grace_s:g} s",
     ]
     if not facts.current_folder:
@@ -71,6 +91,7 @@ async def _look(context: StepContext) -> Finding:
     troubles = [
         words
         for wrong, words in (
+            (running is None, "no Cosmovisor is seen that runs this node: look as its user or as root, or start it"),
             (found.allow_download_binaries, "it downloads binaries by itself, at the worst moment"),
             (found.unsafe_skip_backup, "it takes no backup before the swap"),
             (found.shutdown_grace_s == 0, "its grace is 0: the node is killed at once"),
@@ -80,7 +101,9 @@ async def _look(context: StepContext) -> Finding:
     ]
     if troubles:
         return warned(
-            "; ".join(troubles), *lines, go_on="mend them in the unit before the halt where they are not meant"
+            "; ".join(troubles),
+            *lines,
+            go_on="mend it in the unit, and restart that before the halt, where it is not meant so",
         )
     return passed("Cosmovisor's settings and layout are as they should be", *lines)
 
@@ -119,7 +142,7 @@ async def _stage(context: StepContext) -> Finding:
 
 
 async def _crossed(context: StepContext) -> Finding:
-    node, height = node_of(context), int(context.remembered("height"))
+    node, (_, height) = node_of(context), chain_plan.plan_of(context)
     found = await asyncio.to_thread(_settings, context)
     wanted = f"upgrades/{plan_folder(context.remembered('plan'), recase=found.recase)}"
     while True:
@@ -140,7 +163,7 @@ async def _crossed(context: StepContext) -> Finding:
             return failed(str(staged.sentence), *lines, go_on=staged.go_on)
         if (gone := await chain_plan.changed(context)) is not None:
             return gone
-        context.tell(f"{'no answer' if heights is None else heights.words}; current -> {facts.current or 'missing'}")
+        context.tell(f"{chain_plan.how_far(heights, height)}; current -> {facts.current or 'missing'}")
         await context.sleep(chain_plan.POLL_S)
 
 
@@ -151,8 +174,9 @@ def cosmovisor_steps() -> tuple[Step, ...]:
             "upgrade.cosmovisor",
             StepKind.CHECK,
             "Check Cosmovisor's settings",
-            "Those of its unit, or of this environment: home and name, restart after the upgrade, downloads, backup,"
-            " grace, and where `current` points. No controller of ours may run the node.",
+            "As the one that runs now was started, else those of its unit or of this environment: home and name,"
+            " restart after the upgrade, downloads, backup, grace, and where `current` points. No controller of ours"
+            " may run the node.",
             _look,
         ),
         chain_plan.DOWNLOAD,

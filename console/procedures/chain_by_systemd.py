@@ -11,30 +11,19 @@ from console.model import Finding, StepKind
 from console.model.procedure import failed, passed, skipped, warned
 from console.operations.halt_evidence import HaltLook, look_at_halt
 from console.operations.kept_backups import backups_folder
+from console.operations.kept_files import keep_files, read_kept
 from console.operations.node_alone import controller_holds
 from console.operations.own_heights import heights_or_none
-from console.operations.replaced_file import check_room, keep_files, read_kept, replace_file
-from console.operations.service import WatchedService, unit_service
+from console.operations.replaced_file import check_room, replace_file
 from console.operations.signer_state import look_at_signer, went_back
 from console.procedures import chain_plan
+from console.procedures.chain_unit import BINARY, STOP_S, backup_name, unit_of, unit_stopped, way_back
 from console.procedures.here import network_name, node_of
 from console.procedures.step import Step, StepContext
 
-_BINARY = "binary"
-_STOP_S = 600.0
 _LASTING_LOOKS = 4
 """Looks in a row at which the node stands at H: longer than a block is executed."""
 _DAY_S = 86_400.0
-_WAY_BACK = (
-    "the kept program may go back only while H was not executed; after that the network alone goes back, and never by"
-    " `rollback --hard`, which would delete the decided block H"
-)
-
-
-def _service(context: StepContext) -> WatchedService:
-    if not context.arguments["unit"]:
-        raise InputError("no unit is named", safe="nothing was changed", next_step="begin again with --unit NAME")
-    return unit_service(context.arguments["unit"])
 
 
 def _binary(context: StepContext) -> Path:
@@ -47,7 +36,7 @@ def _binary(context: StepContext) -> Path:
 
 
 async def _look(context: StepContext) -> Finding:
-    node, service, binary = node_of(context), _service(context), _binary(context)
+    node, service, binary = node_of(context), unit_of(context), _binary(context)
     if controller_holds(node):
         return failed(
             "a controller of ours runs this node: its unit may not run it as well",
@@ -81,7 +70,7 @@ async def _room(context: StepContext) -> Finding:
     await asyncio.to_thread(check_room, binary, size)
     folder = backups_folder(context.network, "chain")
     await asyncio.to_thread(folder.mkdir, 0o700, True, True)
-    await asyncio.to_thread(check_room, folder / _BINARY, binary.stat().st_size)
+    await asyncio.to_thread(check_room, folder / BINARY, binary.stat().st_size)
     return passed("there is room for the new program and for the copy of the old one", binary.parent, folder)
 
 
@@ -89,16 +78,17 @@ async def _room(context: StepContext) -> Finding:
 
 
 async def _at_halt(context: StepContext, *, lasting: bool) -> HaltLook:
-    service = _service(context)
+    service = unit_of(context)
     started = await service.started_at()
     if started is not None and context.remembered("started") != f"{started:.3f}":
         context.remember("started", f"{started:.3f}")
     since = float(context.remembered("started") or context.now() - _DAY_S)
+    name, height = chain_plan.plan_of(context)
     return await look_at_halt(
         node_of(context),
         service,
-        context.remembered("plan"),
-        int(context.remembered("height")),
+        name,
+        height,
         since=since,
         # The chain told it when this run began, and every look at the plan since.
         told=True,
@@ -107,7 +97,7 @@ async def _at_halt(context: StepContext, *, lasting: bool) -> HaltLook:
 
 
 async def _halted(context: StepContext) -> Finding:
-    height, there = int(context.remembered("height")), 0
+    (_, height), there = chain_plan.plan_of(context), 0
     while True:
         look = await _at_halt(context, lasting=there >= _LASTING_LOOKS)
         heights = look.heights
@@ -123,19 +113,12 @@ async def _halted(context: StepContext) -> Finding:
         there = there + 1 if heights is not None and heights.height >= height > heights.app_height else 0
         if (gone := await chain_plan.changed(context)) is not None:
             return gone
-        context.tell("its RPC does not answer" if heights is None else heights.words)
+        context.tell(chain_plan.how_far(heights, height))
         await context.sleep(chain_plan.POLL_S)
 
 
-async def _stopped(context: StepContext) -> Finding:
-    service = _service(context)
-    if await service.running():
-        return failed(f"{service.name} runs", go_on="go on")
-    return passed(f"{service.name} is stopped")
-
-
 async def _stop(context: StepContext) -> Finding:
-    service = _service(context)
+    service = unit_of(context)
     # Looked at again: days may lie between the wait and this.
     look = await _at_halt(context, lasting=bool(context.remembered("halted")))
     if not look.at_halt:
@@ -144,7 +127,7 @@ async def _stop(context: StepContext) -> Finding:
         )
     signer = await asyncio.to_thread(look_at_signer, node_of(context))
     context.remember("signer", signer.mark)
-    await service.stop(_STOP_S)
+    await service.stop(STOP_S)
     return passed(f"{service.name} is stopped at its halt", *look.evidence, signer.words)
 
 
@@ -157,9 +140,9 @@ def _backup(context: StepContext) -> Path:
 
 async def _keep(context: StepContext) -> Finding:
     if not context.remembered("backup"):
-        context.remember("backup", f"{int(context.now())}-before-{context.remembered('height')}")
+        context.remember("backup", backup_name(context.now(), int(context.remembered("height"))))
     note = f"before {context.remembered('plan')}, by {context.person}"
-    kept = await asyncio.to_thread(keep_files, _backup(context), {_BINARY: _binary(context)}, note)
+    kept = await asyncio.to_thread(keep_files, _backup(context), {BINARY: _binary(context)}, note, context.now())
     return passed(f"kept as {kept.name}", *(f"{file.path}: sha256 {file.sha256}" for file in kept.files.values()))
 
 
@@ -171,7 +154,7 @@ async def _kept(context: StepContext) -> Finding:
 
 
 async def _replace(context: StepContext) -> Finding:
-    still = await _stopped(context)
+    still = await unit_stopped(context)
     if not chain_plan.outcome_passed(still):
         return failed(str(still.sentence), go_on="stop it, and go on: its program is not replaced under it")
     await asyncio.to_thread(read_kept, _backup(context))
@@ -191,6 +174,10 @@ async def _replaced(context: StepContext) -> Finding:
 # --- and on ---
 
 
+def _way_back(context: StepContext) -> str:
+    return way_back(context.arguments["unit"])
+
+
 async def _start(context: StepContext) -> Finding:
     node = node_of(context)
     if not chain_plan.outcome_passed(await _replaced(context)):
@@ -203,23 +190,25 @@ async def _start(context: StepContext) -> Finding:
             signer.words,
             go_on="put the newest priv_validator_state.json back before anything else",
         )
-    service = _service(context)
+    service = unit_of(context)
     try:
         await service.start()
     except NodeError as error:
-        return failed(error.what, go_on=f"{error.next_step or 'read its log'}, mend it, and go on; {_WAY_BACK}")
+        return failed(
+            error.what, go_on=f"{error.next_step or 'read its log'}, mend it, and go on; {_way_back(context)}"
+        )
     return passed(f"{service.name} runs with the new program", signer.words)
 
 
 async def _running(context: StepContext) -> Finding:
-    service = _service(context)
+    service = unit_of(context)
     if await service.running() and chain_plan.outcome_passed(await _replaced(context)):
         return passed(f"{service.name} runs with the new program")
     return failed(f"{service.name} does not run with the new program", go_on="go on")
 
 
 async def _crossed(context: StepContext) -> Finding:
-    node, height, service = node_of(context), int(context.remembered("height")), _service(context)
+    node, (_, height), service = node_of(context), chain_plan.plan_of(context), unit_of(context)
     while True:
         heights = await heights_or_none(node.cometbft_rpc)
         if heights is not None and heights.app_height >= height:
@@ -227,7 +216,7 @@ async def _crossed(context: StepContext) -> Finding:
         if not await service.running():
             return failed(
                 f"{service.name} ended before it executed height {height:,}",
-                go_on=f"read its log, mend it, start it, and go on; {_WAY_BACK}",
+                go_on=f"read its log, mend it, start it, and go on; {_way_back(context)}",
             )
         context.tell("its RPC does not answer yet" if heights is None else heights.words)
         await context.sleep(chain_plan.POLL_S)
@@ -267,11 +256,11 @@ def systemd_steps() -> tuple[Step, ...]:
             "Stop the node",
             "Its unit, at its halt, which is looked at once more; the signer's state is noted.",
             _stop,
-            done=_stopped,
+            done=unit_stopped,
             undo="start the unit again: the old program halts again",
             ask="The node stands at its halt. Stop it and replace its program?",
             typed=network_name,
-            deadline_s=_STOP_S + 60.0,
+            deadline_s=STOP_S + 60.0,
         ),
         Step(
             "upgrade.backup",
@@ -289,7 +278,7 @@ def systemd_steps() -> tuple[Step, ...]:
             "The verified copy takes its place in one step, with the rights of the old one.",
             _replace,
             done=_replaced,
-            undo="the kept copy goes back the same way while H was not executed",
+            undo=way_back("UNIT"),
         ),
         Step(
             "upgrade.start",
@@ -298,7 +287,7 @@ def systemd_steps() -> tuple[Step, ...]:
             "Its unit; refused where the signer's state is lower than at the halt.",
             _start,
             done=_running,
-            undo=_WAY_BACK,
+            undo=way_back("UNIT"),
             deadline_s=120.0,
         ),
         Step(

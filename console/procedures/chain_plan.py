@@ -13,7 +13,7 @@ from console.node.preflight import PreflightRequest, run_preflight
 from console.node.releases import BinaryReleases
 from console.node.shape import shape_of
 from console.operations.fetched_executable import fetch_executable
-from console.operations.own_heights import heights_or_none
+from console.operations.own_heights import OwnHeights, heights_or_none
 from console.procedures.here import node_of
 from console.procedures.step import Step, StepContext
 from console.text import duration
@@ -51,10 +51,28 @@ async def find_plan(context: StepContext) -> Finding:
     return passed(f"{plan.name} is planned for height {plan.target_height:,}", *lines)
 
 
+def plan_of(context: StepContext) -> tuple[str, int]:
+    """Name and height of the plan that this run means. Raises InputError: it found none yet, as a dry run may."""
+    name, height = context.remembered("plan"), context.remembered("height")
+    if not height:
+        raise InputError(
+            "this run knows of no plan", safe="nothing was changed", next_step="wait until the chain plans one"
+        )
+    return name, int(height)
+
+
+def how_far(heights: OwnHeights | None, height: int) -> str:
+    """How far a node is from its halt, in words; `height` is H."""
+    if heights is None:
+        return "its RPC does not answer"
+    left = height - heights.height
+    return f"at {heights.height:,}, {left:,} block{'s' * (left != 1)} to H {height:,}" if left > 0 else heights.words
+
+
 async def changed(context: StepContext) -> Finding | None:
     """Whether the plan is not the one of this run any more; None where it is, or nobody tells."""
     snapshot = await context.snapshot()
-    height = int(context.remembered("height"))
+    _, height = plan_of(context)
     if snapshot.chain is None or snapshot.chain_problem or (snapshot.height or 0) >= height - 1:
         # At the halt the chain may not answer, and what it planned is in every node's own file.
         return None
@@ -137,7 +155,7 @@ DOWNLOAD = Step(
 
 async def follows(context: StepContext) -> Finding:
     """Wait until the node has executed H and the block after it: then more than two thirds cross with it."""
-    node, height = node_of(context), int(context.remembered("height"))
+    node, (_, height) = node_of(context), plan_of(context)
     while True:
         heights = await heights_or_none(node.cometbft_rpc)
         if heights is not None and heights.app_height > height:
@@ -155,7 +173,7 @@ async def applied(context: StepContext) -> Finding:
     from console.operations.own_heights import applied_at
 
     node = node_of(context)
-    name, height = context.remembered("plan"), int(context.remembered("height"))
+    name, height = plan_of(context)
     at = await applied_at(context.network, node.cometbft_rpc, name)
     if at == height:
         return passed(f"the chain applied {name} at height {at:,}", f"applied_plan of {node.cometbft_rpc}")

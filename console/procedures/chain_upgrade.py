@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from console.errors import NodeError
 from console.model import Crossing, Finding, NodeState, Preparation, StepKind
 from console.model.procedure import failed, passed, warned
+from console.node.chain_halt import back_together
 from console.operations.fetched_executable import checksum_given
 from console.operations.node import prepare_upgrade
 from console.procedures import chain_plan
 from console.procedures.chain_by_cosmovisor import cosmovisor_steps
 from console.procedures.chain_by_systemd import systemd_steps
+from console.procedures.here import heard
 from console.procedures.step import Parameter, Procedure, Step, StepContext
 from console.procedures.verify_validator import VERIFY_VALIDATOR
 
@@ -19,24 +22,24 @@ WAYS = ("controller", "cosmovisor", "systemd")
 _LOST = {
     Crossing.RESUMED_OLD: "the network aborted this upgrade and goes on under the old rules: nothing has to be taken"
     " back here, and it is proposed again with another height",
-    Crossing.PARKED: "cross with another verified release (`upgrade-console node swap`), or go back with the network"
-    " (`upgrade-console node abort`)",
+    Crossing.PARKED: "cross with another verified release (`upgrade-console node swap`), or go back with the network,"
+    " {together}",
     Crossing.ROLLBACK: "wait until it is parked, then see `upgrade-console node status`",
     Crossing.MISSED_HALT: "bring it back to before its halt with `upgrade-console node resync`",
     Crossing.NEEDS_OPERATOR: "`upgrade-console node status` says what is safe; the way back, where there is one, is"
     " `upgrade-console run rollback`",
 }
-"""Crossings that do not lead to the new rules, and how one goes on from there."""
+"""Crossings that do not lead to the new rules, and how one goes on from there; {together} is the network's way back."""
 
 
 # --- by our controller ---
 
 
 async def _prepared(context: StepContext) -> Finding:
-    status = await prepare_upgrade(context.client(), 24 * 3600.0)
+    status = await heard(context, partial(prepare_upgrade, context.client(), 24 * 3600.0))
     attempt = status.attempt
     assert attempt is not None  # prepare_upgrade raises where there is none
-    name, height = context.remembered("plan"), int(context.remembered("height"))
+    name, height = chain_plan.plan_of(context)
     lines = [f"controller: {attempt.name} at height {attempt.target_height:,}, {attempt.preparation.value}"]
     if attempt.target_height != height:
         return failed(
@@ -55,12 +58,14 @@ async def _prepared(context: StepContext) -> Finding:
 
 
 async def _halted(context: StepContext) -> Finding:
-    height = int(context.remembered("height"))
+    _, height = chain_plan.plan_of(context)
     while True:
-        status = await context.client().status()
+        status = await heard(context, context.client().status)
         attempt = status.attempt
         lines = (
-            f"state {status.state}, height {status.height}, app at {status.app_height}, halt {status.halt_height}",
+            f"state {status.state}, height {status.height}, app at {status.app_height}"
+            # On a chain that stops its nodes by itself nobody is armed.
+            + (f", armed for {status.halt_height}" if status.halt_height else ""),
         )
         if attempt is not None and attempt.target_height == height:
             if attempt.crossing is not Crossing.NONE:
@@ -77,15 +82,16 @@ async def _halted(context: StepContext) -> Finding:
                 *lines,
                 go_on="look at `upgrade-console node status` at once: a node that missed its halt needs `node resync`",
             )
-        left = "unknown" if status.height is None else f"{height - status.height:,} blocks"
-        context.tell(f"{status.state}, {left} to the halt")
+        left = None if status.height is None else height - status.height
+        far = "it is not known how far it is" if left is None else f"{left:,} block{'s' * (left != 1)} to the halt"
+        context.tell(f"{status.state}, {far}")
         await context.sleep(chain_plan.POLL_S)
 
 
 async def _crossed(context: StepContext) -> Finding:
-    height = int(context.remembered("height"))
+    _, height = chain_plan.plan_of(context)
     while True:
-        status = await context.client().status()
+        status = await heard(context, context.client().status)
         attempt = status.attempt
         if attempt is not None and attempt.target_height == height:
             lines = (
@@ -100,7 +106,7 @@ async def _crossed(context: StepContext) -> Finding:
                 return failed(
                     f"the crossing is {attempt.crossing.value}: {attempt.note}",
                     *lines,
-                    go_on=_LOST[attempt.crossing],
+                    go_on=_LOST[attempt.crossing].format(together=back_together(attempt)),
                 )
         if status.state == NodeState.STOPPED_BY_OPERATOR.value:
             return failed("the node was stopped by its operator", go_on="`upgrade-console node start`, then go on")
@@ -153,7 +159,6 @@ def _controller_steps() -> tuple[Step, ...]:
             _crossed,
             deadline_s=0.0,
         ),
-        *VERIFY_VALIDATOR.steps({"unit": ""}, ()),
     )
 
 
@@ -166,7 +171,8 @@ def _steps(arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, .
         chain_plan.find_plan,
     )
     ways = {"cosmovisor": cosmovisor_steps, "systemd": systemd_steps}
-    return (plan, *ways.get(arguments.get("way", WAYS[0]), _controller_steps)())
+    crossed = ways.get(arguments.get("way", WAYS[0]), _controller_steps)()
+    return (plan, *crossed, *VERIFY_VALIDATOR.steps({"unit": arguments.get("unit", "")}, ()))
 
 
 def _way(text: str) -> str:

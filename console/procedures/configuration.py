@@ -10,7 +10,7 @@ from console.model import Finding, Outcome, StepKind
 from console.model.procedure import failed, passed, skipped, warned
 from console.operations.setting_changes import Difference, differences, read_wanted, set_wanted
 from console.procedures.node_settings import before_step, changed_since, lines_of
-from console.procedures.roll import NODES, back_if_down, fleet_step, settled, spared
+from console.procedures.roll import NODES, back_if_down, fleet_step, settled, taken_down
 from console.procedures.step import Parameter, Procedure, Step, StepContext
 
 
@@ -66,8 +66,8 @@ def _of_node(item: str) -> tuple[Step, ...]:
             f"{item}.restart",
             StepKind.ACTION,
             f"Restart {item}",
-            "Where a setting holds from the node's next start alone. Only while less than a third of the power is down"
-            " with it.",
+            "Where a setting holds from the node's next start alone. Under the lease of the whole fleet, which one roll"
+            " has at a time, and only while less than a third of the power is down with it.",
             _restart,
             done=_restarted,
             undo="none is needed: it runs the same program",
@@ -134,11 +134,12 @@ async def _restart(context: StepContext) -> Finding:
         return skipped(f"nothing that was set on {name} needs a restart")
     if (await _restarted(context)).outcome is Outcome.PASS and context.remembered(f"down.{name}"):
         return passed(f"{name} was started again")
-    safe = await spared(context)
-    if safe.outcome is not Outcome.PASS:
-        return safe
-    status = await context.client(name).restart()
-    return passed(f"{name} was started again", *safe.evidence, f"process {status.pid}")
+
+    async def restart(lease: str) -> Finding:
+        status = await context.client(name).restart(lease=lease)
+        return passed(f"{name} was started again", f"process {status.pid}")
+
+    return await taken_down(context, restart)
 
 
 async def _after(context: StepContext) -> Finding:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 
 from console.errors import InputError, JournalError
 from console.hand_lock import HandLock
-from console.model import Progress, RunState, Snapshot, StepLine
+from console.model import Outcome, Progress, RunState, Snapshot, StepLine
 from console.procedures.engine import Drive, Person, Place, RunContext, RunEvent, digest_of, lines_of, unfinished
 from console.procedures.run_journal import (
     Reading,
@@ -18,6 +18,7 @@ from console.procedures.run_journal import (
     begin_journal,
     only_one,
     read_run,
+    read_run_until,
     reopen_journal,
     run_folder,
     run_folders,
@@ -48,6 +49,7 @@ class Desk:
         reading: Opens what reads chain and node for as long as one run is driven, in the loop that drives it; None:
             `place` has it.
         hands: Whether changes are let through; None for freely.
+        until: The moment that is shown of the runs, Unix seconds; None for the present.
     """
 
     def __init__(
@@ -57,12 +59,25 @@ class Desk:
         *,
         reading: Callable[[], AbstractAsyncContextManager[Read]] | None = None,
         hands: HandLock | None = None,
+        until: float | None = None,
     ) -> None:
+        self._until = until
         self.place = place
         self._procedures = {each.name: each for each in procedures}
         self._reading = reading
         self._hands = hands or HandLock()
         self._known: dict[str, Reading] = {}
+
+    def as_of(self, until: float, hands: HandLock) -> Desk:
+        """The same with the runs as they were at a moment; nothing is done there.
+
+        Args:
+            until: Unix seconds.
+            hands: Forbidden, with the reason.
+        """
+        past = Desk(self.place, tuple(self._procedures.values()), hands=hands, until=until)
+        past._known = self._known
+        return past
 
     @property
     def procedures(self) -> tuple[Procedure, ...]:
@@ -87,14 +102,16 @@ class Desk:
         return found
 
     def runs(self) -> tuple[tuple[Reading, ...], tuple[UnreadableRun, ...]]:
-        """Every run of this network, the newest first, and those that tell nothing."""
+        """Every run of this network, the newest first, and those that tell nothing; as of the moment that is shown."""
         readings: list[Reading] = []
         unreadable: list[UnreadableRun] = []
         for folder in run_folders(self.place.folder):
             try:
-                reading = read_run(folder, self._known.get(folder.name))
-                self._known[folder.name] = reading
-                readings.append(reading)
+                now = read_run(folder, self._known.get(folder.name))
+                self._known[folder.name] = now
+                shown = now if self._until is None else read_run_until(folder, self._until, now)
+                if shown is not None:
+                    readings.append(shown)
             except JournalError as error:
                 unreadable.append(UnreadableRun(str(untrusted(folder.name)), str(error)))
         readings.sort(key=lambda reading: reading.progress.run.started_at, reverse=True)
@@ -119,6 +136,7 @@ class Desk:
         *,
         dry: bool = False,
         leave_out: Mapping[str, str] | None = None,
+        answered: Collection[str] = (),
     ) -> Progress:
         """Begin a run and go on until it ends or stops.
 
@@ -128,9 +146,11 @@ class Desk:
             person: Who runs it.
             dry: Whether nothing is changed.
             leave_out: Reasons by the ids of optional steps that are not done.
+            answered: Ids of the steps that the person answers without being asked, to refuse what is none of them.
 
         Raises:
-            InputError: A parameter is not acceptable, or a run of it was left that has to be gone on with or given up.
+            InputError: A parameter is not acceptable, there is no such step, or a run of it was left that has to be
+                gone on with or given up.
             HeldByOther: Somebody else runs it now.
             ConsoleError: What it goes over cannot be settled.
         """
@@ -146,6 +166,7 @@ class Desk:
                 if definition.items is not None:
                     items = await definition.items(RunContext(place, arguments, person, None, None))
                 steps = steps_of(definition, arguments, items)
+                _refuse_steps(steps, (), leave_out or {}, answered, safe="nothing was begun")
                 now = self.place.clock()
                 run = f"{procedure}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime(now))}-{secrets.token_hex(2)}"
                 journal = begin_journal(
@@ -165,13 +186,19 @@ class Desk:
                 tell_holder(run)
                 try:
                     person.told(RunEvent("started", run, now, words=definition.title))
-                    self._leave_out(journal, steps, leave_out or {}, person.name)
+                    self._leave_out(journal, leave_out or {}, person.name)
                     return await Drive(place, steps, journal, person).go()
                 finally:
                     journal.close()
 
     async def go_on(
-        self, run: str, person: Person, *, replan: bool = False, leave_out: Mapping[str, str] | None = None
+        self,
+        run: str,
+        person: Person,
+        *,
+        replan: bool = False,
+        leave_out: Mapping[str, str] | None = None,
+        answered: Collection[str] = (),
     ) -> Progress:
         """Go on with a run that was left, stopped or waits; a step that failed is tried again.
 
@@ -180,9 +207,10 @@ class Desk:
             person: Who goes on.
             replan: Whether to go on by the definition as it is now, where it changed since.
             leave_out: Reasons by the ids of optional steps that are not done.
+            answered: Ids of the steps that the person answers without being asked, to refuse what is none of them.
 
         Raises:
-            InputError: There is no such run, it ended, or its definition changed and nobody said `replan`.
+            InputError: There is no such run or step, it ended, or its definition changed and nobody said `replan`.
             HeldByOther: Somebody else runs it now.
             JournalError: Its journal is damaged.
         """
@@ -204,10 +232,12 @@ class Desk:
                         safe="nothing was done",
                         next_step="go on with --replan by the new definition, or give the run up",
                     )
+                ended = [record.step for record in progress.run.records if record.finding.outcome is not Outcome.FAIL]
+                _refuse_steps(steps, ended, leave_out or {}, answered, safe="nothing was done")
                 now = self.place.clock()
                 journal.append("gone_on", at=now, by=person.name, digest=digest, steps=lines_of(steps))
                 person.told(RunEvent("gone on", run, now, words=definition.title))
-                self._leave_out(journal, steps, leave_out or {}, person.name)
+                self._leave_out(journal, leave_out or {}, person.name)
                 async with self._opened(self.place_of(progress)) as place:
                     return await Drive(place, steps, journal, person).go()
             finally:
@@ -275,24 +305,7 @@ class Desk:
         with only_one(self.place.folder, procedure, node, by, self.place.clock) as tell:
             yield tell
 
-    def _leave_out(
-        self, journal: RunJournal, steps: tuple[Step, ...], reasons: Mapping[str, str], by: UntrustedText
-    ) -> None:
-        known = {step.id: step for step in steps}
-        ended = {record.step for record in journal.progress.run.records if record.finding.outcome.value != "fail"}
-        for name, reason in reasons.items():
-            step = known.get(name)
-            if step is None or name in ended or not step.optional or not reason.strip():
-                why = (
-                    f"there is no step {untrusted(name, 80)!r}{nearest(name, list(known))}"
-                    if step is None
-                    else f"step {name} has ended"
-                    if name in ended
-                    else f"step {name} cannot be left out: it is not optional"
-                    if not step.optional
-                    else f"step {name} is left out with a reason"
-                )
-                raise InputError(why, safe="the run is there and can be gone on with")
+    def _leave_out(self, journal: RunJournal, reasons: Mapping[str, str], by: UntrustedText) -> None:
         for name, reason in reasons.items():
             now = self.place.clock()
             journal.append(
@@ -317,13 +330,18 @@ def checked_arguments(procedure: Procedure, given: Mapping[str, str]) -> dict[st
                 f"procedure {procedure.name} has no parameter {untrusted(name, 80)!r}{nearest(name, known)}",
                 safe="nothing was begun",
             )
+    missing = [each for each in procedure.parameters if each.default is None and each.name not in given]
+    if missing:
+        others = ", ".join(each.name for each in missing[1:])
+        raise InputError(
+            f"procedure {procedure.name} needs {missing[0].name}: {missing[0].meaning}"
+            + (f"; and it needs {others}" if others else ""),
+            safe="nothing was begun",
+            next_step=f"`upgrade-console run --show {procedure.name}` tells what each is",
+        )
     arguments: dict[str, str] = {}
     for parameter in procedure.parameters:
-        value = given.get(parameter.name, parameter.default)
-        if value is None:
-            raise InputError(
-                f"procedure {procedure.name} needs {parameter.name}: {parameter.meaning}", safe="nothing was begun"
-            )
+        value = given.get(parameter.name, parameter.default or "")
         if parameter.name in given:
             refuse_secret(parameter.name, value)
             try:
@@ -352,6 +370,28 @@ def changes(before: tuple[StepLine, ...], now: tuple[Step, ...]) -> str:
     told = [f"{', '.join(added[:5])} came in"] if added else []
     told += [f"{', '.join(gone[:5])} went"] if gone else []
     return "; ".join(told) or "what its steps say or ask changed"
+
+
+def _refuse_steps(
+    steps: tuple[Step, ...],
+    ended: Collection[str],
+    leave_out: Mapping[str, str],
+    answered: Collection[str],
+    *,
+    safe: str,
+) -> None:
+    """Refuse to leave out, or to have answered, what cannot be. Raises InputError."""
+    known = {step.id: step for step in steps}
+    for name in (*leave_out, *answered):
+        if name not in known:
+            raise InputError(f"there is no step {untrusted(name, 80)!r}{nearest(name, list(known))}", safe=safe)
+    for name, reason in leave_out.items():
+        if name in ended:
+            raise InputError(f"step {name} has ended", safe=safe)
+        if not known[name].optional:
+            raise InputError(f"step {name} cannot be left out: it is not optional", safe=safe)
+        if not reason.strip():
+            raise InputError(f"step {name} is left out with a reason", safe=safe)
 
 
 def _refuse_ended(progress: Progress) -> None:

@@ -22,7 +22,7 @@ from console.ports.keys import Terminal
 from console.procedures.progress import Move, next_move, shown, step_lines
 from console.procedures.run_journal import RunJournal
 from console.procedures.secrets import refuse_secret
-from console.procedures.step import Step, StepWork, failed, found, passed, skipped
+from console.procedures.step import Step, StepWork, failed, found, passed, skipped, warned
 from console.settings import NetworkSettings, NodeSettings
 from console.text import UntrustedText, untrusted
 
@@ -142,6 +142,10 @@ class RunContext:
         return self._person.name
 
     @property
+    def run(self) -> str:
+        return "" if self._journal is None else self._journal.progress.run.id
+
+    @property
     def terminal(self) -> Terminal | None:
         return self._place.terminal
 
@@ -190,7 +194,8 @@ def digest_of(steps: tuple[Step, ...]) -> str:
     """sha256, 64 hex digits, of what these steps say and ask: a run goes on by the definition that it began with."""
     told = [
         [each.id, each.kind.value, each.title, each.says, each.undo, each.ask, each.item, each.boxes, each.optional,
-         each.deadline_s, each.work is not None, each.done is not None, each.typed is not None]
+         each.deadline_s, each.work is not None, each.done is not None, each.typed is not None,
+         *([each.follows] if each.follows else [])]
         for each in steps
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(told, separators=(",", ":")).encode("ascii")).hexdigest()
@@ -268,6 +273,10 @@ class Drive:
             return True
         if move is Move.LOOK:
             return await self._look(step)
+        if step.follows and self._outcomes().get(step.follows) is Outcome.SKIP:
+            why = f"it goes with {step.follows}, which was left out"
+            self._end(step, skipped(why), self._now(), self._person.name)
+            return True
         if move in {Move.ASK, Move.ASK_WHETHER_DONE}:
             return await self._ask(step, whether_done=move is Move.ASK_WHETHER_DONE)
         await self._do(step, self._person.name)
@@ -352,7 +361,7 @@ class Drive:
     async def _do(self, step: Step, by: UntrustedText) -> None:
         started = self._now()
         if self._journal.progress.run.dry and step.kind in {StepKind.ACTION, StepKind.CONFIRMATION}:
-            self._end(step, _would(step, self._context(step)), started, by)
+            self._end(step, await self._would(step), started, by)
             return
         self._journal.append("begun", at=started, step=step.id, by=by)
         self._tell("begun", step, step.title)
@@ -360,7 +369,32 @@ class Drive:
             finding = failed(f"step {step.id} has nothing to do", go_on="mend the procedure's definition")
         else:
             finding = await self._found(step, step.work)
+        if self._journal.progress.run.dry and finding.outcome is Outcome.FAIL and self._above_is_undone():
+            # It may fail for no other reason than that: neither a failure nor nothing.
+            finding = warned(f"{_UNDONE}: {finding.sentence}", *finding.evidence, go_on=_LOOKS_AGAIN)
         self._end(step, finding, started, by)
+
+    def _outcomes(self) -> dict[str, Outcome]:
+        return {record.step: record.finding.outcome for record in self._journal.progress.run.records}
+
+    def _above_is_undone(self) -> bool:
+        """Whether something that this run did not do, or that failed, stands above what is looked at."""
+        return any(
+            outcome is Outcome.FAIL or (outcome is Outcome.SKIP and self._steps[name].kind is StepKind.ACTION)
+            for name, outcome in self._outcomes().items()
+        )
+
+    async def _would(self, step: Step) -> Finding:
+        """What would be done or asked, in a dry run; of a question also what it rests on, as far as that is there."""
+        context = self._context(step)
+        if step.kind is StepKind.CONFIRMATION:
+            evidence = None if step.work is None else await self._found(step, step.work)
+            known = evidence is not None and evidence.outcome in {Outcome.PASS, Outcome.WARN}
+            lines = (str(evidence.sentence), *evidence.evidence) if known and evidence is not None else ()
+            return skipped(f"Would ask: {step.ask}", *lines)
+        lines = (f"asks first: {step.ask}",) if step.ask else ()
+        lines += (f"has to be typed: {step.typed(context)}",) if step.typed is not None else ()
+        return skipped(f"Would do: {step.says}", *lines, *((f"way back: {step.undo}",) if step.undo else ()))
 
     async def _found(self, step: Step, work: StepWork) -> Finding:
         """What the work found; whatever it raises is a failure of the step."""
@@ -377,6 +411,8 @@ class Drive:
             what = "; ".join(part.rstrip(".") for part in (error.what, error.safe) if part)
             return failed(what, go_on=error.next_step or _AGAIN)
         except Exception as error:
+            if self._journal.progress.run.dry and self._above_is_undone():
+                return skipped(f"{_UNDONE}: nothing is there yet to look at")
             return failed(f"unexpected {type(error).__name__}: {error}", go_on=_AGAIN)
 
     def _end(self, step: Step, finding: Finding, started: float, by: UntrustedText) -> None:
@@ -415,17 +451,8 @@ class Drive:
 
 
 _AGAIN = "mend what it says, then go on with the run: the step is tried again"
-
-
-def _would(step: Step, context: RunContext) -> Finding:
-    if step.kind is StepKind.CONFIRMATION:
-        return skipped(f"Would ask: {step.ask}")
-    lines = [f"asks first: {step.ask}"] if step.ask else []
-    if step.typed is not None:
-        lines.append(f"has to be typed: {step.typed(context)}")
-    if step.undo:
-        lines.append(f"way back: {step.undo}")
-    return skipped(f"Would do: {step.says}", *lines)
+_UNDONE = "as long as the steps above are not done"
+_LOOKS_AGAIN = "nothing yet: the run looks when they are done"
 
 
 def _ending(progress: Progress) -> str:

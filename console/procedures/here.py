@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
 
 from console.chain.peers import CometPeers
 from console.checks.probing import judged, readings_of
 from console.checks.telling import together
-from console.errors import ConsoleError, JournalError, SettingsError
+from console.errors import ConsoleError, ControllerDown, JournalError, SettingsError
 from console.model import Finding, Outcome, StepKind
 from console.model.procedure import failed, found, passed
+from console.operations.own_process import OwnProcess, own_process
 from console.procedures.step import Step, StepContext, StepWork
 from console.settings import NodeSettings
+
+T = TypeVar("T")
+SILENCE_S = 90.0
+"""Seconds for which a controller, or the way to it, may be silent while its node is waited for."""
+_AGAIN_S = 2.0
 
 
 def node_of(context: StepContext) -> NodeSettings:
@@ -28,6 +36,57 @@ def network_name(context: StepContext) -> str:
     return context.network.name
 
 
+async def heard(context: StepContext, ask: Callable[[], Awaitable[T]]) -> T:
+    """What a controller answers to a step that waits: one that is busy or is being started again is asked again.
+
+    Args:
+        context: Of the step, which is told of the silence.
+        ask: Asks once.
+
+    Raises:
+        ControllerDown: It was silent all the time.
+        NodeError: As it answers.
+    """
+    began = context.now()
+    while True:
+        try:
+            return await ask()
+        except ControllerDown as error:
+            if context.now() - began > SILENCE_S:
+                raise
+            context.tell(f"{error.what}; it is asked again")
+            await context.sleep(_AGAIN_S)
+
+
+async def process_id(context: StepContext) -> int | None:
+    """The node's process: as its controller says, else who listens at its RPC's port; None while none runs.
+
+    Raises:
+        ControllerDown: No controller answers, and no process is seen: a node of another user is seen by root only.
+    """
+    try:
+        return (await context.client().status()).pid
+    except ControllerDown as down:
+        return (await process_alone(context, down)).pid
+
+
+async def process_alone(context: StepContext, down: ControllerDown) -> OwnProcess:
+    """The process of a node whose controller does not answer: another supervisor may run it.
+
+    Raises:
+        ControllerDown: No process is seen either.
+    """
+    node = node_of(context)
+    found = await asyncio.to_thread(own_process, node)
+    if found is None:
+        raise ControllerDown(
+            f"{down.what}, and nobody is seen to listen at {node.cometbft_rpc}",
+            safe="nothing was changed",
+            next_step="start the node by what runs it; another user's process is seen by that user or by root",
+        )
+    return found
+
+
 async def probe(context: StepContext, rows: Sequence[str], well: str) -> Finding:
     """Look some seconds at this machine's node by rows of the health table.
 
@@ -37,14 +96,14 @@ async def probe(context: StepContext, rows: Sequence[str], well: str) -> Finding
         well: The sentence where all is well.
 
     Raises:
-        ConsoleError: There is no node, or its controller does not answer.
+        ConsoleError: There is no node, or neither its controller nor its process can be asked.
     """
     node = node_of(context)
-    status = await context.client().status()
+    pid = await process_id(context)
     peers = CometPeers(context.network, node)
     try:
         # A dry run looks as well, so it waits here and not by the context.
-        readings = await readings_of(node, status, peers)
+        readings = await readings_of(node, pid, peers)
     finally:
         await peers.close()
     return together(judged(rows, readings), well)

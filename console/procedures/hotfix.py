@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from console.model import Finding, NodeCommand, NodeState, NodeVerb, Outcome, StepKind
+from console.model import Crossing, Finding, NodeState, NodeStatus, Outcome, StepKind
 from console.model.hotfix import (
     NORMAL_STEPS,
     RESPONSES,
@@ -21,14 +21,14 @@ from console.model.procedure import failed, passed, warned
 from console.node.cosmovisor.names import plan_folder
 from console.operations.fetched_executable import checksum_given, fetch_executable
 from console.operations.filled_template import one_line
-from console.operations.node_command import perform
 from console.operations.node_stage import stage_upgrade
 from console.procedures import hotfix_announcement as announcing
 from console.procedures.arguments import again, filled, yes_or_no
-from console.procedures.here import network_name, node_of
+from console.procedures.here import heard, network_name, node_of
 from console.procedures.moments import accepted_moment, moment_of, shown_moment
-from console.procedures.spared_power import spared
+from console.procedures.spared_power import spared, take_this_down
 from console.procedures.step import Parameter, Procedure, Step, StepContext
+from console.procedures.taking_down import until_back
 
 _POLL_S = 2.0
 _BROKEN = frozenset({NodeState.NEEDS_OPERATOR.value, "PARKED", "MISSED_HALT"})
@@ -172,34 +172,53 @@ async def _swapped(context: StepContext) -> Finding:
 
 
 async def _swap(context: StepContext) -> Finding:
+    # The questions before this one may have waited for hours.
+    for look in (_allowed, spared):
+        if (now := await look(context)).outcome is Outcome.FAIL:
+            return now
     given = context.arguments
     folder = _folder(context)
     before = await context.client().status()
     context.remember("height-before", json.dumps(before.height))
     context.remember("generation-before", before.generation)
     reason = f"hotfix {given['version']} ({given['severity']}), by {context.person}: {one_line(given['issue'])}"
-    status = await perform(context.client(), NodeCommand(NodeVerb.SWAP, reason, folder))
-    return passed(f"the controller swaps to {folder}", f"state {status.state}", f"before: {before.generation}")
+
+    async def swap(lease: str) -> Finding:
+        status = await context.client().swap(folder, reason, lease=lease)
+        return passed(f"the controller swaps to {folder}", f"state {status.state}", f"before: {before.generation}")
+
+    return await take_this_down(context, swap)
 
 
-def _back(context: StepContext) -> str:
-    return (
-        "see `upgrade-console node status` and the node's log; back with `upgrade-console run rollback`, or"
-        f" `upgrade-console node swap {context.remembered('generation-before') or 'OLD'} --reason …`"
-    )
+def _back(context: StepContext, status: NodeStatus) -> str:
+    old = context.remembered("generation-before") or "OLD"
+    read = "read why in `upgrade-console node events` and the node's log"
+    crossing = None if status.attempt is None else status.attempt.crossing
+    if crossing is Crossing.PARKED:
+        return f"{read}; {old} is in place again, and `upgrade-console node start` starts it"
+    if (crossing is not None and not crossing.ended) or crossing is Crossing.NEEDS_OPERATOR:
+        return f"{read}; back with `upgrade-console run rollback`"
+    return f"{read}; back with `upgrade-console node swap {old} --reason TEXT`"
 
 
 async def _verify(context: StepContext) -> Finding:
+    async with until_back(context, node_of(context).name):
+        return await _runs_the_fix(context)
+
+
+async def _runs_the_fix(context: StepContext) -> Finding:
     wanted = context.remembered("sha256")
     first: int | None = None
     while True:
-        status = await context.client().status()
+        status = await heard(context, context.client().status)
         evidence = (
             f"state {status.state}, height {status.height}, generation {status.generation}",
             f"running executable: sha256 {status.exe_sha256}",
         )
         if status.state in _BROKEN or status.alarm:
-            return failed(f"the node is {status.state}: {status.note or status.alarm}", *evidence, go_on=_back(context))
+            return failed(
+                f"the node is {status.state}: {status.note or status.alarm}", *evidence, go_on=_back(context, status)
+            )
         runs = status.pid is not None and status.exe_sha256 == wanted
         if runs and status.height is not None:
             first = status.height if first is None else first

@@ -169,10 +169,10 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             # What was sent and not seen in a block is settled before anything is signed anew.
             done=again,
             undo="nothing has to be undone",
+            follows="model.confirm-shown",
             ask="Confirm the model with the transaction that was shown?",
             optional=True,
             deadline_s=900.0,
-            needless=_unconfirmed,
         ),
         Step(
             "model.backup",

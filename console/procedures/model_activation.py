@@ -11,12 +11,15 @@ from console.files import write_durably
 from console.model import Crossing, Finding, NodeState
 from console.model.procedure import failed, passed, warned
 from console.operations.kept_backups import backups_folder
+from console.operations.kept_files import keep_files, read_kept
 from console.operations.model_file import model_of, model_path, model_status
 from console.operations.model_halt import forget_model_halt, plan_model_halt, planned
-from console.operations.replaced_file import keep_files, read_kept, replace_file
+from console.operations.replaced_file import replace_file
 from console.operations.toml_key import KeyEdit, plan_key
-from console.procedures.here import node_of
+from console.procedures.here import heard, node_of
+from console.procedures.spared_power import take_this_down
 from console.procedures.step import StepContext
+from console.procedures.taking_down import until_back
 
 POLL_S = 3.0
 _CONFIG = "config"
@@ -70,7 +73,7 @@ async def keep(context: StepContext) -> Finding:
         context.remember("backup", f"{int(context.now())}-before-{context.remembered('version')}")
     folder = backups_folder(context.network, "model") / context.remembered("backup")
     note = f"before model {context.remembered('version')}, by {context.person}"
-    kept = await asyncio.to_thread(keep_files, folder, {_CONFIG: settings.config}, note)
+    kept = await asyncio.to_thread(keep_files, folder, {_CONFIG: settings.config}, note, context.now())
     return passed(f"kept as {kept.name}", *(f"{file.path}: sha256 {file.sha256}" for file in kept.files.values()))
 
 
@@ -118,8 +121,13 @@ async def restart(context: StepContext) -> Finding:
         )
     if not context.remembered("pid-before"):
         context.remember("pid-before", str(status.pid))
-    after = await context.client().restart()
-    return passed(f"the node runs again, process {after.pid}", f"process {status.pid} before", f"state {after.state}")
+
+    async def again(lease: str) -> Finding:
+        after = await context.client().restart(lease=lease)
+        before = f"process {status.pid} before"
+        return passed(f"the node runs again, process {after.pid}", before, f"state {after.state}")
+
+    return await take_this_down(context, again)
 
 
 async def restarted(context: StepContext) -> Finding:
@@ -155,7 +163,7 @@ async def halt_planned(context: StepContext) -> Finding:
 async def cross_halt(context: StepContext) -> Finding:
     """Wait until the node has crossed its halt."""
     while True:
-        status = await context.client().status()
+        status = await heard(context, context.client().status)
         attempt = status.attempt
         if planned(status, context.remembered("version"), int(context.remembered("height"))) and attempt is not None:
             lines = (f"state {status.state}, height {status.height}, app at {status.app_height}", attempt.note)
@@ -189,10 +197,15 @@ async def follows(context: StepContext) -> Finding:
 
     Before it, what the node tells of models names the new one as the next.
     """
+    async with until_back(context, node_of(context).name):
+        return await _executes(context)
+
+
+async def _executes(context: StepContext) -> Finding:
     due = int(context.remembered("height") or 0)
     first: int | None = None
     while True:
-        status = await context.client().status()
+        status = await heard(context, context.client().status)
         if status.state in {NodeState.NEEDS_OPERATOR.value, Crossing.PARKED.value}:
             return failed(
                 f"the node is {status.state}: {status.note}", go_on="see `upgrade-console node events`, then go on"

@@ -6,37 +6,23 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from console.errors import InputError
 from console.model import Finding, StepKind
 from console.model.procedure import failed, passed, warned
-from console.operations.kept_backups import backups_folder
+from console.operations.kept_files import Kept
 from console.operations.model_file import model_of
-from console.operations.replaced_file import Kept, all_kept, keep_files, read_kept
 from console.operations.toml_key import KeyEdit, plan_key, value_of
 from console.procedures.arguments import again, filled
 from console.procedures.here import network_name
 from console.procedures.model_activation import follows, restart, restarted, write_edit
 from console.procedures.spared_power import spared
 from console.procedures.step import Parameter, Procedure, Step, StepContext
-from console.text import untrusted
+from console.procedures.way_back import BACKUP, chosen, keep_present
 
 _CONFIG = "config"
 
 
 async def _chosen(context: StepContext) -> Kept:
-    folder = backups_folder(context.network, "model")
-    if name := context.remembered("from"):
-        return await asyncio.to_thread(read_kept, folder / name)
-    kept = await asyncio.to_thread(all_kept, folder)
-    wanted = context.arguments["backup"]
-    found = next((each for each in kept if wanted in {"", each.name} and _CONFIG in each.files), None)
-    if found is None:
-        known = ", ".join(each.name for each in kept) or "none"
-        raise InputError(
-            f"there is no whole backup {untrusted(wanted) or 'of a configuration'} in {folder} (known: {known})",
-            safe="nothing was changed",
-        )
-    return found
+    return await chosen(context, "model", _CONFIG)
 
 
 async def _edit(context: StepContext) -> KeyEdit:
@@ -84,12 +70,7 @@ async def _find(context: StepContext) -> Finding:
 
 
 async def _keep_present(context: StepContext) -> Finding:
-    if not context.remembered("aside"):
-        context.remember("aside", f"{int(context.now())}-at-rollback")
-    folder = backups_folder(context.network, "model").with_name("model-at-rollback") / context.remembered("aside")
-    note = f"at the rollback to {context.remembered('from')}, by {context.person}: {context.arguments['why']}"
-    kept = await asyncio.to_thread(keep_files, folder, {_CONFIG: model_of(context.network).config}, note)
-    return passed(f"what is in place is kept in {kept.folder}")
+    return await keep_present(context, "model", {_CONFIG: model_of(context.network).config})
 
 
 async def _put_back(context: StepContext) -> Finding:
@@ -188,7 +169,7 @@ ROLLBACK_MODEL = Procedure(
     _steps,
     (
         Parameter("why", "Why it goes back, for the record", check=filled),
-        Parameter("backup", "Name of the backup; empty: the newest whole one", ""),
+        BACKUP,
         Parameter("decision", "What the network decided, where the chain does not gate the model", ""),
     ),
     kinds=("cosmos",),

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from console.errors import SettingsError
+from console.errors import InputError, SettingsError
+from console.given_file import read_given
 from console.model import StepKind
 from console.setting_words import nearest, quoted
 from console.settings import KINDS, config_file
@@ -124,20 +125,15 @@ def read_own_procedures() -> tuple[OwnProcedure, ...]:
 
 
 def _read(path: Path) -> tuple[str, dict[str, Any]]:
+    safe, mend = "no procedure was begun", "mend the file, or move it away"
     try:
-        with path.open("rb") as stream:
-            content = stream.read(MOST_BYTES + 1)
-        if len(content) > MOST_BYTES:
-            raise SettingsError(f"{untrusted(path)} is larger than {MOST_BYTES >> 20} MiB")
-        text = content.decode("utf-8")
+        text = read_given(path, MOST_BYTES).decode("utf-8")
         return text, tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except InputError as error:
+        raise SettingsError(error.what, safe=safe, next_step=mend) from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         # What TOML's reader says names the line.
-        raise SettingsError(
-            f"cannot read {untrusted(path)}: {untrusted(error)}",
-            safe="no procedure was begun",
-            next_step="mend the file",
-        ) from error
+        raise SettingsError(f"cannot read {untrusted(path)}: {untrusted(error)}", safe=safe, next_step=mend) from error
 
 
 def _procedure(name: str, table: object, where: Place) -> OwnProcedure:
@@ -161,7 +157,7 @@ def _procedure(name: str, table: object, where: Place) -> OwnProcedure:
         _text(table, "purpose", where, None, default=""),
         tuple(kinds),
         tuple(_parameter(each, meaning, where) for each, meaning in parameters.items()),
-        tuple(_step(step, number, tuple(parameters), where) for number, step in enumerate(steps)),
+        tuple(_step(step, number, where) for number, step in enumerate(steps)),
         where,
     )
 
@@ -176,7 +172,7 @@ def _parameter(name: str, table: object, where: Place) -> tuple[str, str, str | 
     return name, _text(table, "meaning", where, None), default
 
 
-def _step(table: object, number: int, parameters: tuple[str, ...], where: Place) -> OwnStep:
+def _step(table: object, number: int, where: Place) -> OwnStep:
     if not isinstance(table, dict):
         raise where.wrong("each step must be a table", "steps", number)
     _refuse_unknown(table, STEP_KEYS, where, number)
@@ -193,8 +189,8 @@ def _step(table: object, number: int, parameters: tuple[str, ...], where: Place)
         kind=kind,
         title=_text(table, "title", where, number),
         says=_text(table, "says", where, number),
-        command=_command(table, "command", parameters, where, number),
-        done_command=_command(table, "done_command", parameters, where, number),
+        command=_command(table, "command", where, number),
+        done_command=_command(table, "done_command", where, number),
         contains=_text(table, "contains", where, number, default=""),
         deadline_s=_seconds(table, "deadline_s", 0.0 if kind is StepKind.WAIT else 60.0, where, number),
         every_s=_seconds(table, "every_s", 10.0, where, number),
@@ -227,23 +223,31 @@ def _refuse_unfit(step: OwnStep) -> None:
         refuse("there is no command whose output could contain it", "contains")
 
 
-def _command(
-    table: Mapping[str, Any], key: str, parameters: tuple[str, ...], where: Place, number: int
-) -> tuple[str, ...]:
+def _command(table: Mapping[str, Any], key: str, where: Place, number: int) -> tuple[str, ...]:
     value = table.get(key, [])
     if not isinstance(value, list) or any(not isinstance(each, str) or "\0" in each for each in value):
         raise where.wrong('must be a list of texts, as ["/usr/bin/true", "--now"]: there is no shell', key, number)
     if value and not value[0]:
         raise where.wrong("its first text names the program", key, number)
-    known = (*parameters, *PLACEHOLDERS)
-    for each in value:
-        for name in re.findall(r"\{([a-z][a-z0-9-]*)\}", each):
-            # A procedure that is built in has parameters of its own, which are not known here.
-            if parameters and name not in known:
-                raise where.wrong(f"there is no {{{name}}}{nearest(name, list(known))}", key, number)
     return tuple(value)
 
 
+def refuse_placeholders(step: OwnStep, parameters: Collection[str]) -> None:
+    """Refuse what stands for nothing in a step's commands. Raises SettingsError.
+
+    Args:
+        step: The step.
+        parameters: Those of the procedure that it belongs to.
+    """
+    known = (*parameters, *PLACEHOLDERS)
+    for key, command in (("command", step.command), ("done_command", step.done_command)):
+        for name in (name for text in command for name in PLACEHOLDER.findall(text)):
+            if name not in known:
+                raise step.where.wrong(f"there is no {{{name}}}{nearest(name, list(known))}", key, step.number)
+
+
+PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9-]*)\}")
+"""Where a value stands in a command; other braces stay as they are."""
 PLACEHOLDERS = ("network", "node", "home", "item", "run-folder")
 """What stands in a command as `{NAME}` beside the procedure's parameters."""
 

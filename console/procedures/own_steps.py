@@ -6,13 +6,11 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from console.errors import SettingsError
 from console.model import Finding, StepKind
 from console.operations.own_command import CommandEnd, run_own_command
-from console.procedures.own_file import OwnProcedure, OwnStep
+from console.procedures.own_file import PLACEHOLDER, OwnProcedure, OwnStep, refuse_placeholders
 from console.procedures.step import Parameter, Procedure, Step, StepContext, StepWork, failed, passed
 from console.setting_words import nearest
-from console.text import untrusted
 
 
 def with_own(built_in: Sequence[Procedure], own: Sequence[OwnProcedure]) -> tuple[Procedure, ...]:
@@ -20,6 +18,9 @@ def with_own(built_in: Sequence[Procedure], own: Sequence[OwnProcedure]) -> tupl
     made = {each.name: each for each in built_in}
     for each in own:
         base = made.get(each.name)
+        parameters = tuple(Parameter(name, meaning, default) for name, meaning, default in each.parameters)
+        for step in each.steps:
+            refuse_placeholders(step, [one.name for one in (parameters if base is None else base.parameters)])
         if base is not None:
             if each.title or each.purpose or each.parameters:
                 raise each.where.wrong(
@@ -29,7 +30,6 @@ def with_own(built_in: Sequence[Procedure], own: Sequence[OwnProcedure]) -> tupl
             continue
         if not each.title or not each.purpose:
             raise each.where.wrong(f"procedure {each.name} needs a title and a purpose", "title")
-        parameters = tuple(Parameter(name, meaning, default) for name, meaning, default in each.parameters)
         made[each.name] = Procedure(
             each.name, each.title, each.purpose, _Added(None, each), parameters, kinds=each.kinds
         )
@@ -112,26 +112,8 @@ async def _run(own: OwnStep, command: tuple[str, ...], context: StepContext) -> 
         "item": context.item,
         "run-folder": str(context.folder),
     }
-    try:
-        argv = [_filled(each, variables) for each in command]
-    except SettingsError as error:
-        raise own.where.wrong(error.what, "command", own.number) from error
+    argv = [PLACEHOLDER.sub(lambda found: variables.get(found[1], found[0]), each) for each in command]
     return await run_own_command(argv, context.folder, {"UPGRADE_CONSOLE_NETWORK": context.network.name})
-
-
-def _filled(text: str, variables: Mapping[str, str]) -> str:
-    """The text with each `{NAME}` replaced; other braces stay. Raises SettingsError."""
-    pieces = text.split("{")
-    filled = pieces[0]
-    for piece in pieces[1:]:
-        name, closed, rest = piece.partition("}")
-        if closed and name in variables:
-            filled += variables[name] + rest
-        elif closed and name.replace("-", "").isalnum() and name.islower():
-            raise SettingsError(f"there is no {{{untrusted(name, 40)}}}{nearest(name, list(variables))}")
-        else:
-            filled += "{" + piece
-    return filled
 
 
 def _finding(own: OwnStep, command: tuple[str, ...], end: CommandEnd) -> Finding:

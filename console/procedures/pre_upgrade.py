@@ -25,6 +25,7 @@ from console.maintenance import MaintenanceWindow
 from console.model import Finding, Outcome, StepKind, Traffic
 from console.model.procedure import failed, passed, skipped
 from console.monitoring_settings import load_monitoring
+from console.node.chain_halt import back_together
 from console.notify.announcing import Occasion
 from console.notify.controller import outbox_of
 from console.notify.outbox import Outbox
@@ -395,8 +396,10 @@ async def _way_back(context: StepContext) -> Finding:
 
 
 async def _known_way_back(context: StepContext) -> Finding:
+    attempt = (await context.client().status()).attempt
+    together = "as `upgrade-console node status` says then" if attempt is None else back_together(attempt)
     rules = (
-        "before a block after H is committed: only with the network, `upgrade-console node abort`",
+        f"before a block after H is committed: only with the network, {together}",
         "a start that fails while the application is at H-1 is rolled back by the controller, and the node parked",
         "after that: forward only, by another release or a revert upgrade",
         "the pages: docs/verification.md, `upgrade-console run rollback --dry-run`",

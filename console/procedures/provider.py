@@ -12,6 +12,7 @@ from console.model.procedure import failed, passed, skipped, warned
 from console.operations.config_migration import MigratedConfig, migrate_copy, take_over
 from console.operations.fetched_executable import checksum_given, fetch_executable
 from console.operations.kept_backups import backups_folder
+from console.operations.kept_files import keep_files, read_kept
 from console.operations.provider_daemon import (
     BINARY,
     CONFIG,
@@ -19,7 +20,7 @@ from console.operations.provider_daemon import (
     local_provider_of,
     version_arguments,
 )
-from console.operations.replaced_file import check_room, keep_files, read_kept, replace_file
+from console.operations.replaced_file import check_room, replace_file
 from console.operations.service import service_of
 from console.procedures import provider_steps as shared
 from console.procedures.arguments import again, filled
@@ -117,7 +118,7 @@ async def _back_up(context: StepContext) -> Finding:
     if found.settings.config is not None:
         files[CONFIG] = found.settings.config
     note = f"before sha256 {context.remembered('sha256')}, by {context.person}"
-    kept = await asyncio.to_thread(keep_files, _backup_folder(context), files, note)
+    kept = await asyncio.to_thread(keep_files, _backup_folder(context), files, note, context.now())
     if missing := set(files) - set(kept.files):
         return failed(
             f"there is no {' and no '.join(sorted(str(files[what]) for what in missing))} to keep",

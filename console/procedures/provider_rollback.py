@@ -5,41 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from console.errors import InputError
 from console.files import sha256_of
 from console.model import Finding, Outcome, StepKind
-from console.model.procedure import failed, passed, skipped, warned
-from console.operations.kept_backups import backups_folder
+from console.model.procedure import failed, passed, warned
+from console.operations.kept_files import Kept
 from console.operations.provider_daemon import BINARY, CONFIG, ask, local_provider_of
-from console.operations.replaced_file import Kept, all_kept, keep_files, put_back, read_kept
 from console.procedures import provider_steps as shared
 from console.procedures.arguments import again, filled
 from console.procedures.provider_status import pause_steps, resume_steps
 from console.procedures.step import Parameter, Procedure, Step, StepContext
-from console.text import untrusted
-
-_AT_ROLLBACK = "-at-rollback"
-_AGAIN = "mend it and go on with this run: nothing is half put back"
+from console.procedures.way_back import AGAIN, BACKUP, chosen, keep_present, put_one_back
 
 
 async def _chosen(context: StepContext) -> Kept:
-    """The backup that was chosen at the start, also after a disconnect. Raises NodeError, InputError."""
-    folder = backups_folder(context.network, "provider")
-    name = context.remembered("from")
-    if name:
-        return await asyncio.to_thread(read_kept, folder / name)
-    kept = await asyncio.to_thread(all_kept, folder)
-    wanted = context.arguments["backup"]
-    # What a rollback itself kept leads forward again: only who names it wants it.
-    whole = [each for each in kept if BINARY in each.files and (wanted or not each.name.endswith(_AT_ROLLBACK))]
-    found = next((each for each in whole if wanted in {"", each.name}), None)
-    if found is None:
-        known = ", ".join(each.name for each in kept) or "none"
-        raise InputError(
-            f"there is no whole backup {untrusted(wanted) or 'of the provider daemon'} in {folder} (known: {known})",
-            safe="nothing was changed",
-        )
-    return found
+    return await chosen(context, "provider", BINARY)
 
 
 async def _backup(context: StepContext) -> Finding:
@@ -67,29 +46,16 @@ async def _backup(context: StepContext) -> Finding:
 
 
 async def _keep_present(context: StepContext) -> Finding:
-    """What is in place now is kept as well: a rollback can be a mistake."""
     found = local_provider_of(context.network)
-    if not context.remembered("aside"):
-        context.remember("aside", f"{int(context.now())}{_AT_ROLLBACK}")
-    files = {BINARY: found.binary} | ({CONFIG: found.settings.config} if found.settings.config is not None else {})
-    note = f"at the rollback to {context.remembered('from')}, by {context.person}: {context.arguments['why']}"
-    kept = await asyncio.to_thread(
-        keep_files, backups_folder(context.network, "provider") / context.remembered("aside"), files, note
-    )
-    return passed(f"what is in place is kept as {kept.name}", *(str(file.path) for file in kept.files.values()))
+    config = {CONFIG: found.settings.config} if found.settings.config is not None else {}
+    return await keep_present(context, "provider", {BINARY: found.binary} | config)
 
 
 async def _put_back(context: StepContext, what: str) -> Finding:
     still = await shared.stopped(context)
     if still.outcome is not Outcome.PASS:
         return failed(str(still.sentence), go_on="stop it, and go on: nothing is replaced under it")
-    kept = await _chosen(context)
-    if what not in kept.files:
-        return skipped(f"{kept.name} keeps no {what}")
-    file = kept.files[what]
-    changed = await asyncio.to_thread(put_back, kept, what)
-    words = "is back" if changed else "was in place already"
-    return passed(f"{file.path} {words}", f"sha256 {file.sha256}, mode {file.mode:04o}")
+    return await put_one_back(await _chosen(context), what)
 
 
 async def _program(context: StepContext) -> Finding:
@@ -150,7 +116,7 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             "The kept copy takes its place in one step, with its rights.",
             _program,
             done=again,
-            undo=f"what was in place is kept; {_AGAIN}",
+            undo=f"what was in place is kept; {AGAIN}",
         ),
         Step(
             "provider-back.config",
@@ -159,7 +125,7 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             "The old program gets the configuration that it had.",
             _config,
             done=again,
-            undo=f"what was in place is kept; {_AGAIN}",
+            undo=f"what was in place is kept; {AGAIN}",
         ),
         Step(
             "provider-back.start",
@@ -198,7 +164,7 @@ ROLLBACK_PROVIDER = Procedure(
     _steps,
     (
         Parameter("why", "Why it goes back, for the record", check=filled),
-        Parameter("backup", "Name of the backup; empty: the newest whole one", ""),
+        BACKUP,
         Parameter("pause-reason", "What the chain is told when it pauses", "Rollback of the provider daemon"),
     ),
 )

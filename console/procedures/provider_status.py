@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from console.model import ChainMessage, Finding, Outcome, StepKind
-from console.model.procedure import failed, passed
+from console.model.procedure import failed, passed, skipped
 from console.operations.chain_messages import provider_status_message
 from console.procedures.arguments import again
 from console.procedures.provider_steps import healthy_now
@@ -24,6 +24,8 @@ async def _say(context: StepContext, status: str) -> Finding:
 
 
 async def _show_pause(context: StepContext) -> Finding:
+    if context.network.kind != "cosmos":
+        return skipped(f"a provider of {context.network.name} says nothing to the chain: pause it in its own way")
     return await show(context, _message(context, PAUSED))
 
 
@@ -60,6 +62,7 @@ def pause_steps() -> tuple[Step, ...]:
             # What was sent and not seen in a block is settled before anything is signed anew.
             done=again,
             undo="`upgrade-console provider set-status ACTIVE`",
+            follows="provider.pause-shown",
             ask="Pause the provider with the transaction that was shown?",
             optional=True,
             deadline_s=900.0,
@@ -78,6 +81,7 @@ def resume_steps() -> tuple[Step, ...]:
             _resume,
             done=again,
             undo="`upgrade-console provider set-status PAUSED --reason …`",
+            follows="provider.pause-shown",
             ask="Resume the provider's operations?",
             optional=True,
             deadline_s=900.0,

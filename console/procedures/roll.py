@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 
-from console.errors import ControllerDown, SettingsError
+from console.checks.jailed import missed, staked_of, unjail_command
+from console.errors import SettingsError
 from console.model import Finding, StepKind
-from console.model.procedure import failed, passed, skipped
+from console.model.procedure import failed, passed, skipped, warned
 from console.model.roll import Standing, standing_of
 from console.operations.roll import (
     RolledNode,
-    after_a_block,
     look_at,
     power_evidence,
     settle_order,
@@ -23,16 +24,14 @@ from console.operations.roll import (
     upgrade_in_hand,
     why_not_taken_down,
 )
+from console.procedures.here import heard
 from console.procedures.step import Parameter, Step, StepContext
+from console.procedures.taking_down import BLOCK_S, Act, lease_of, take_down, until_back
 from console.text import duration
 
 POLL_S = 2.0
-BLOCK_S = 60.0
-"""Seconds in which a block has to come."""
 BACK_S = 900.0
 """Seconds that a node has until it is back in consensus."""
-_SILENCE_S = 90.0
-"""Seconds for which the way to a controller may be lost while its node is waited for."""
 
 
 def names_given(text: str) -> str:
@@ -60,6 +59,8 @@ def fleet_step(items: tuple[str, ...]) -> Step:
     """The look at every node of the roll, before the first one is touched."""
 
     async def work(context: StepContext) -> Finding:
+        lease = lease_of(context, items[0])
+        await lease.look()
         looked = await asyncio.gather(*(look_at(name, context.client(name)) for name in items))
         evidence = [node.evidence for node in looked]
         problems = [why for node in looked if (why := _not_ready(node))]
@@ -69,6 +70,7 @@ def fleet_step(items: tuple[str, ...]) -> Step:
             assert node.consensus is not None  # else it is not ready
             context.remember(f"key.{node.name}", node.consensus.consensus_address)
             context.remember(f"power.{node.name}", str(node.consensus.power))
+            context.remember(f"ran.{node.name}", node.status.generation)
         now = await taking_part(context.network)
         if (age := context.now() - now.decided_at) > BLOCK_S:
             return failed(
@@ -81,6 +83,16 @@ def fleet_step(items: tuple[str, ...]) -> Step:
             if why := why_not_taken_down(node, now, key):
                 return failed(why, *evidence, power_evidence(now, key), go_on="see to it, then go on")
         order = ", then ".join(items)
+        for node in looked:
+            # Without power it costs the network nothing, and may need the release most of all.
+            counted = None if node.consensus is None or node.consensus.power else await _jailed(context, node.name)
+            if counted is not None:
+                return warned(
+                    f"{node.name}: {counted.sentence}",
+                    *evidence,
+                    *counted.evidence,
+                    go_on=f"the roll goes over it as over a node without a vote; {counted.go_on}",
+                )
         return passed(f"all {len(items)} nodes are well; the order is {order}", *evidence)
 
     return Step(
@@ -110,17 +122,11 @@ def _not_ready(node: RolledNode) -> str:
     return ""
 
 
-async def spared(context: StepContext) -> Finding:
-    """Whether the node of the step may be taken down now; what it was is remembered for its way back."""
+async def taken_down(context: StepContext, act: Act) -> Finding:
+    """Take the node of the step down by `act`, where the network can spare it. Raises as `take_down`."""
     name = context.item
-    node = await look_at(name, context.client(name))
-    now = await after_a_block(lambda: taking_part(context.network), context.sleep, BLOCK_S)
     key = context.remembered(f"key.{name}")
-    lines = (node.evidence, power_evidence(now, key))
-    if why := why_not_taken_down(node, now, key):
-        return failed(why, *lines, go_on="wait until the others are back, then go on: nothing was taken down")
-    context.remember(f"down.{name}", str(now.height))
-    return passed(f"the network can spare {name}", *lines)
+    return await take_down(context, name, key, lambda: taking_part(context.network), act)
 
 
 def back_step(item: str) -> Step:
@@ -147,33 +153,54 @@ def back_if_down(item: str) -> Step:
     return replace(back_step(item), work=work)
 
 
+async def _stays_away(context: StepContext, node: RolledNode, why: str) -> Finding:
+    """Why the roll stops at a node: what the chain says of its validator speaks before what its node says."""
+    name = node.name
+    counted = await _jailed(context, name)
+    if counted is not None:
+        return failed(
+            f"the roll stops at {name}: {counted.sentence}",
+            node.evidence,
+            *counted.evidence,
+            go_on=f"{counted.go_on}; then go on with this run: {name} is looked at again, and the next one follows",
+        )
+    return failed(
+        f"{name} did not come back: {why}",
+        node.evidence,
+        go_on=f"the roll stops here: see to {name} (`upgrade-console node status --node {name}`), then go on",
+    )
+
+
+async def _jailed(context: StepContext, name: str) -> Finding | None:
+    """What the chain counts against a node's validator where it jailed it; None where it did not, or does not tell."""
+    key, chain = context.remembered(f"key.{name}"), (await context.snapshot()).chain
+    ours = None if chain is None else staked_of(chain, key)
+    if chain is None or ours is None or ours.stake is None or not (ours.stake.jailed or ours.stake.tombstoned):
+        return None
+    own = next((each for each in context.network.nodes if each.name == name), None)
+    return missed(chain, key, context.now(), unjail_command(context.network, own))
+
+
 async def _back(context: StepContext) -> Finding:
+    async with until_back(context, context.item):
+        return await _waited_for(context)
+
+
+async def _waited_for(context: StepContext) -> Finding:
     name = context.item
     key, since = context.remembered(f"key.{name}"), int(context.remembered(f"down.{name}") or 0)
     power = int(context.remembered(f"power.{name}") or 0)
-    began, heard = context.now(), context.now()
+    began = context.now()
     said = ""
     while True:
-        try:
-            node = await look_at(name, context.client(name))
-            heard = context.now()
-        except ControllerDown as error:
-            if context.now() - heard > _SILENCE_S:
-                raise
-            context.tell(error.what)
-            await context.sleep(POLL_S)
-            continue
+        node = await heard(context, partial(look_at, name, context.client(name)))
         now = await taking_part(context.network)
         standing, why = standing_of(node.status, node.consensus, now, key=key, since=since, power=power)
         if standing is Standing.BACK:
             back = f"back after {duration(context.now() - began)}" if since else "in consensus"
             return passed(f"{name} is {back}: {why}", node.evidence, power_evidence(now))
         if standing is Standing.FAILED:
-            return failed(
-                f"{name} did not come back: {why}",
-                node.evidence,
-                go_on=f"the roll stops here: see to {name} (`upgrade-console node status --node {name}`), then go on",
-            )
+            return await _stays_away(context, node, why)
         if why != said:
             context.tell(f"{name}: {why}")
             said = why

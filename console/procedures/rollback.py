@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
-from console.model import Crossing, Finding, NodeCommand, NodeState, NodeStatus, NodeVerb, StepKind
+from console.model import Crossing, Finding, NodeCommand, NodeState, NodeStatus, NodeVerb, PlanOrigin, StepKind
 from console.model.procedure import failed, passed, warned
+from console.node.chain_halt import back_together
 from console.operations.node_command import perform
 from console.operations.node_rules import checks_of
-from console.operations.signer_state import look_at_signer, went_back
 from console.procedures.arguments import filled, yes_or_no
-from console.procedures.here import network_name, node_of
+from console.procedures.here import heard, network_name
+from console.procedures.rollback_by_systemd import systemd_rollback_steps
+from console.procedures.signer_kept import note_signer, signer_kept
 from console.procedures.step import Parameter, Procedure, Step, StepContext
+from console.procedures.way_back import BACKUP
 
 _POLL_S = 1.0
 _SAYS = {True: "yes", False: "no", None: "only the stopped node's data tells"}
@@ -48,37 +50,18 @@ async def _zone(context: StepContext) -> Finding:
 
 def _elsewhere(status: NodeStatus) -> str:
     attempt = status.attempt
+    if attempt is not None and attempt.origin is PlanOrigin.OPERATOR and attempt.crossing is Crossing.COMMITTED:
+        return f"`upgrade-console node swap {attempt.left} --reason TEXT`"
     if attempt is not None and attempt.beyond_return:
         return (
             "only forward: swap to a fixed release for the same height, or propose a revert as a new upgrade with a new"
             " height"
         )
     if attempt is not None and attempt.crossing is Crossing.PARKED:
-        return "it is back already: cross again with `node swap`, or go on together with `node abort`"
+        return f"it is back already: cross again with `node swap`, or go on with the network, {back_together(attempt)}"
     if attempt is not None and attempt.new_app_height >= attempt.target_height > 0:
-        return "H was executed: this node goes back only with the network, `upgrade-console node abort`"
+        return f"H was executed: this node goes back only with the network, {back_together(attempt)}"
     return "see `upgrade-console node status`: for data of before, `upgrade-console node restore`"
-
-
-async def _signer(context: StepContext) -> Finding:
-    look = await asyncio.to_thread(look_at_signer, node_of(context))
-    context.remember("signer", look.mark)
-    if look.remote:
-        return warned(look.words, go_on="make sure that the remote signer keeps its own state")
-    return passed("the signer's state is known, and is never restored", look.words)
-
-
-async def _signer_kept(context: StepContext) -> Finding:
-    look = await asyncio.to_thread(look_at_signer, node_of(context))
-    if look.remote:
-        return warned(look.words, go_on="make sure that the remote signer keeps its own state")
-    if went_back(context.remembered("signer"), look):
-        return failed(
-            "the signer's state is lower than before: this node could sign a height twice",
-            look.words,
-            go_on="never start the node like this: put the newest priv_validator_state.json back first",
-        )
-    return passed("the signer's state did not go back", look.words)
 
 
 async def _roll_back(context: StepContext) -> Finding:
@@ -96,13 +79,13 @@ async def _is_back(context: StepContext) -> Finding:
 
 async def _parked(context: StepContext) -> Finding:
     while True:
-        status = await context.client().status()
+        status = await heard(context, context.client().status)
         if status.attempt is not None and status.attempt.crossing is Crossing.PARKED:
             return warned(
                 "the node is parked: old binary in place, data as the zone allows, nothing runs",
                 *_facts(status),
-                go_on="cross again with another verified release (`node swap`), or start the old binary when the"
-                " network aborts (`node abort`)",
+                go_on="cross again with another verified release (`node swap`), or run the old binary with the network,"
+                f" {back_together(status.attempt)}",
             )
         if status.state == NodeState.NEEDS_OPERATOR.value:
             return failed(
@@ -114,7 +97,11 @@ async def _parked(context: StepContext) -> Finding:
         await context.sleep(_POLL_S)
 
 
-def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, ...]:
+def _steps(arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, ...]:
+    return systemd_rollback_steps() if arguments.get("way") == "systemd" else _controller_steps()
+
+
+def _controller_steps() -> tuple[Step, ...]:
     return (
         Step(
             "rollback.zone",
@@ -130,7 +117,7 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             StepKind.CHECK,
             "Note the signer's state",
             "The file that guards against signing twice is noted now and compared afterwards; it is never restored.",
-            _signer,
+            note_signer,
         ),
         Step(
             "rollback.back",
@@ -159,18 +146,34 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             StepKind.CHECK,
             "Compare the signer's state",
             "It must be what it was, or higher.",
-            _signer_kept,
+            signer_kept,
         ),
     )
+
+
+WAYS = ("controller", "systemd")
+
+
+def _way(text: str) -> str:
+    if text.strip() not in WAYS:
+        raise ValueError(" or ".join(WAYS))
+    return text.strip()
 
 
 ROLLBACK = Procedure(
     "rollback",
     "Chain upgrade rollback",
-    "Takes a chain upgrade back on this node while there is a way back. Alone it ends parked; the old binary runs again"
-    " only when the network aborts, and after a commit of H + 1 there is only a way forward.",
+    "Takes a chain upgrade back on this node while there is a way back: by our controller, or by hand over systemd,"
+    " where it was crossed so. Alone it ends parked; the old binary runs again only when the network aborts, and after"
+    " a commit of H + 1 there is only a way forward.",
     _steps,
-    (Parameter("why", "Why it goes back, for journal and record", check=filled),),
+    (
+        Parameter("why", "Why it goes back, for journal and record", check=filled),
+        Parameter("way", "controller or systemd, as it was crossed", WAYS[0], _way),
+        Parameter("unit", "The node's systemd unit (systemd)", ""),
+        BACKUP,
+    ),
+    variants=(("way", "systemd"),),
 )
 
 
@@ -227,7 +230,7 @@ def _state_steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[
             StepKind.CHECK,
             "Note the signer's state",
             "The daemon's command does not touch it, and it is compared afterwards all the same.",
-            _signer,
+            note_signer,
         ),
         Step(
             "rollback-state.back",
@@ -248,7 +251,7 @@ def _state_steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[
             StepKind.CHECK,
             "Compare the signer's state",
             "It must be what it was.",
-            _signer_kept,
+            signer_kept,
         ),
     )
 

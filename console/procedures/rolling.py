@@ -12,7 +12,7 @@ from console.model.procedure import failed, passed
 from console.node.cosmovisor.names import plan_folder
 from console.operations.fetched_executable import checksum_given
 from console.operations.roll import check_release
-from console.procedures.roll import NODES, back_step, fleet_step, settled, spared
+from console.procedures.roll import NODES, back_step, fleet_step, settled, taken_down
 from console.procedures.step import Parameter, Procedure, Step, StepContext
 from console.text import short_hash
 
@@ -143,8 +143,9 @@ def swap_step(item: str) -> Step:
         f"{item}.swap",
         StepKind.ACTION,
         f"Take {item} down and start it with the release",
-        "Only while less than a third of the power is down with it. The controller stops the node, takes a rollback"
-        " point, switches and starts it; it goes back by itself where the new program does not come up.",
+        "Under the lease of the whole fleet, which one roll has at a time, and only while less than a third of the"
+        " power is down with it. The controller stops the node, takes a rollback point, switches and starts it; it goes"
+        " back by itself where the new program does not come up.",
         _swap,
         done=_swapped,
         undo=f"`upgrade-console node swap OLD --node {item} --reason TEXT` costs one more restart",
@@ -170,13 +171,21 @@ async def _swap(context: StepContext) -> Finding:
     done = await _swapped(context)
     if done.outcome is Outcome.PASS:
         return done
-    safe = await spared(context)
-    if safe.outcome is not Outcome.PASS:
-        return safe
-    wanted = context.remembered(f"generation.{context.item}")
-    reason = f"rolling {wanted} over the fleet, by {context.person}"
-    status = await context.client(context.item).swap(wanted, reason)
-    return passed(f"{context.item} is on its way to {wanted}: {status.state}", *safe.evidence)
+    name, wanted = context.item, context.remembered(f"generation.{context.item}")
+    now, ran = (await context.client(name).status()).generation, context.remembered(f"ran.{name}")
+    if ran and now != ran:
+        return failed(
+            f"{name} runs {now}, and ran {ran} when this roll began: somebody else changed it",
+            *done.evidence,
+            go_on="agree with whoever did (`upgrade-console audit`), give this run up, and begin again where need be",
+        )
+
+    async def swap(lease: str) -> Finding:
+        reason = f"rolling {wanted} over the fleet, by {context.person}"
+        status = await context.client(name).swap(wanted, reason, lease=lease)
+        return passed(f"{name} is on its way to {wanted}: {status.state}")
+
+    return await taken_down(context, swap)
 
 
 def run_step(names: tuple[str, ...]) -> Step:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import json
+import math
 import os
 import re
 import time
@@ -50,6 +51,8 @@ class Reading:
     """Bytes of the file."""
     held: bool = False
     """Whether somebody's process goes on with it now."""
+    last_at: float = 0.0
+    """Unix seconds of the last row."""
 
 
 def procedures_folder(network: NetworkSettings) -> Path:
@@ -101,20 +104,51 @@ def read_run(folder: Path, before: Reading | None = None) -> Reading:
     return replace(reading, progress=shown(reading.progress, held=held), held=held)
 
 
-def reading_of(content: bytes, where: str) -> Reading:
+def read_run_until(folder: Path, until: float, now: Reading) -> Reading | None:
+    """A run as it was at a moment; None where it had not begun.
+
+    Args:
+        folder: The run's own.
+        until: Unix seconds.
+        now: The same run as it is.
+
+    Raises:
+        JournalError: It cannot be read.
+    """
+    if now.progress.run.started_at > until:
+        return None
+    if now.last_at <= until:
+        return now
+    path = folder / JOURNAL_NAME
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(MOST_READ)
+    except OSError as error:
+        raise JournalError(f"{untrusted(path)} cannot be read: {os.strerror(error.errno or 0)}") from error
+    return reading_of(content, str(untrusted(path)), until)
+
+
+def reading_of(content: bytes, where: str, until: float = math.inf) -> Reading:
     """What these bytes of a journal hold. Raises JournalError: not even their first line.
 
     Args:
         content: The file's.
         where: Its name in what is said of it.
+        until: Rows of later than that, Unix seconds, are left out.
     """
     before = problem = ""
     progress: Progress | None = None
-    count = 0
+    count, last_at, held = 0, 0.0, False
     # What follows the last end of a line was not durable yet.
     for line in content.split(b"\n")[:-1]:
         try:
-            progress = taken(progress, _row(line, before))
+            row = _row(line, before)
+            if progress is not None and float(row["at"]) > until:
+                # Whoever goes on with a run that nobody held says so first.
+                held = row["row"] not in {"gone_on", "abandoned"}
+                break
+            progress = taken(progress, row)
+            last_at = float(row["at"])
         except (NotARow, strict_json.NotStrictJson) as error:
             problem = f"line {count + 1:,} of {where} is not what was written there ({untrusted(error, 120)})."
             break
@@ -125,7 +159,8 @@ def reading_of(content: bytes, where: str) -> Reading:
             safe="nothing is guessed from it",
             next_step="keep the file, and begin a new run",
         )
-    return Reading(progress, before, count, problem, len(content))
+    progress = progress if until == math.inf else shown(progress, held=held)
+    return Reading(progress, before, count, problem, len(content), held, last_at)
 
 
 def _row(line: bytes, before: str) -> dict[str, Any]:
@@ -225,10 +260,12 @@ def begin_journal(folder: Path, run: str, **started: object) -> RunJournal:
         journal.append("started", run=run, **started)
         sync_folder(own)
         sync_folder(folder)
-    except BaseException:
+    except BaseException as error:
         journal.close()
         (own / JOURNAL_NAME).unlink(missing_ok=True)
         own.rmdir()
+        if isinstance(error, JournalError):
+            raise JournalError(error.what, safe="nothing was begun", next_step="make room there") from error
         raise
     return journal
 

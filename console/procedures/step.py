@@ -54,6 +54,11 @@ class StepContext(Protocol):
         ...
 
     @property
+    def run(self) -> str:
+        """The run's id; empty before there is one."""
+        ...
+
+    @property
     def terminal(self) -> Terminal | None:
         """On which a signer or a keyring may ask for its passphrase; None where nobody is."""
         ...
@@ -130,6 +135,8 @@ class Step:
     """The boxes of the operators' document that it stands for, in the document's words."""
     optional: bool = False
     """Whether it may be left out, with a reason. What decides safety may not."""
+    follows: str = ""
+    """Id of the optional check before without which this has nothing to do: where that was left out, this is too."""
     deadline_s: float = 60.0
     """Seconds for `work`; a wait goes on until it is left or this is over, 0 for no end."""
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
+from console.chain.governance import GovernanceReader
 from console.chain.network_look import NetworkLook
 from console.checks.jailed import jailed
 from console.checks.network_wide import (
@@ -21,12 +23,12 @@ from console.checks.network_wide import (
 from console.checks.success import judged as success_finding
 from console.checks.telling import together
 from console.errors import ChainError, InputError, NodeError
-from console.files import write_durably
 from console.model import (
     ChainView,
     Crossing,
     Finding,
     Proposal,
+    RegistryRules,
     Snapshot,
     SuccessMeasure,
     reached,
@@ -36,12 +38,11 @@ from console.model import (
 from console.model.procedure import failed, skipped, warned
 from console.operations.fleet import FleetReader
 from console.operations.node_abort import abort_case
+from console.operations.proposal_draft import option_of
 from console.operations.revert_proposal import release_before, revert_draft
+from console.procedures.drafts import keep
 from console.procedures.here import verification
 from console.procedures.step import Parameter, Procedure, Step, StepContext
-
-DRAFT = "revert-proposal.json"
-"""In the run's folder."""
 
 
 @asynccontextmanager
@@ -160,7 +161,7 @@ async def _abort_prepared(context: StepContext) -> tuple[str, ...]:
     try:
         case = await asyncio.to_thread(abort_case, context.network, context.node)
     except NodeError as error:
-        return (f"an abort cannot be prepared here: {error.what}",)
+        return (f"an abort cannot be prepared here: {error.what}", *([error.next_step] if error.next_step else []))
     return tuple(case.lines)
 
 
@@ -180,14 +181,31 @@ async def _revert_prepared(
     generations = [] if context.node is None else await context.client().generations()
     current = "" if snapshot.node is None else snapshot.node.generation
     older = next((each for each in generations if each.get("name") != current and each.get("complete")), None)
-    draft = revert_draft(snapshot, proposal, release_before(chain, proposal, older))
-    path = context.folder / DRAFT
-    await asyncio.to_thread(write_durably, path, draft.text.encode(), 0o600)
+    draft = revert_draft(snapshot, proposal, release_before(chain, proposal, older), await _rules(context))
+    try:
+        path = await asyncio.to_thread(keep, context, draft)
+    except InputError as error:
+        return (f"a revert upgrade could not be prepared: {error.what}",)
+    verb = f"upgrade-console propose --network {shlex.quote(context.network.name)} --draft {shlex.quote(str(path))}"
     return (
         f"a revert upgrade is prepared, and not sent: {path}",
-        f"by hand: {draft.command}",
-        *(f"still missing: {line}" for line in draft.missing),
+        "in the console P opens the propose form with it; nothing is sent before it is complete and reviewed",
+        f"on the command line: {verb}",
+        *(f"still missing: {words} ({option_of(draft, name)})" for name, words in draft.missing.items()),
     )
+
+
+async def _rules(context: StepContext) -> RegistryRules | None:
+    """What the registry wants of a height; None where there is none, or it does not tell."""
+    network = context.network
+    if network.kind != "ipc":
+        return None
+    try:
+        async with GovernanceReader(network, network.ethereum_rpc) as reader:
+            return await reader.rules()
+    except ChainError:
+        # The form and the registry check the height again.
+        return None
 
 
 def _height(typed: str) -> str:

@@ -7,15 +7,17 @@ from collections.abc import Mapping, Sequence
 from console.chain.peers import CometPeers
 from console.chain.signing_record import SigningRecords
 from console.checks.errors_seen import recent_errors, recent_errors_of_unit
-from console.checks.jailed import missed
+from console.checks.jailed import missed, unjail_command
 from console.checks.probing import CONSENSUS, DISK, MEMORY, PEERS, SYNC
 from console.checks.provider import model_status
-from console.checks.release import running_version
+from console.checks.release import running_alone, running_version
 from console.checks.signing import signs
 from console.checks.telling import together
-from console.model import Finding
+from console.errors import ControllerDown
+from console.model import Finding, reached
 from console.model.procedure import skipped
-from console.procedures.here import node_of, probe, verification
+from console.operations.own_heights import heights_or_none
+from console.procedures.here import node_of, probe, process_alone, verification
 from console.procedures.step import Parameter, Procedure, Step, StepContext
 
 _HASHES_S = 600.0
@@ -23,7 +25,15 @@ _UNIT = Parameter("unit", "a systemd unit whose journal is looked through as wel
 
 
 async def _version(context: StepContext) -> Finding:
-    return await running_version(context.client())
+    try:
+        return await running_version(context.client())
+    except ControllerDown as down:
+        node, process = node_of(context), await process_alone(context, down)
+        heights = await heights_or_none(node.cometbft_rpc)
+        # After an upgrade of this run it is the program that the run verified.
+        return await running_alone(
+            node, process, "" if heights is None else str(heights.version), context.remembered("sha256")
+        )
 
 
 async def _sync(context: StepContext) -> Finding:
@@ -50,10 +60,17 @@ async def _signing(context: StepContext) -> Finding:
     finally:
         await peers.close()
     address = own.own_consensus_address if own.own_power else ""
-    async with SigningRecords(context.network, (node.cometbft_rpc, *context.network.cometbft_rpc)) as records:
-        signed = await signs(records, address, own.height)
     snapshot = await context.snapshot()
-    counted = skipped("the chain is not read") if snapshot.chain is None else missed(snapshot.chain, address)
+    crossed = None if snapshot.chain is None else reached(snapshot.chain)
+    after = 0 if crossed is None else crossed.target_height
+    async with SigningRecords(context.network, (node.cometbft_rpc, *context.network.cometbft_rpc)) as records:
+        signed = await signs(records, address, own.height, after=after)
+    if snapshot.chain is None:
+        counted = skipped("the chain is not read")
+    else:
+        # By its key: one that was jailed has no power, and is a validator all the same.
+        unjail = unjail_command(context.network, node)
+        counted = missed(snapshot.chain, own.own_consensus_address, context.now(), unjail)
     return together((signed, counted), signed.sentence)
 
 
@@ -64,12 +81,15 @@ async def _model(context: StepContext) -> Finding:
 
 
 async def _errors(context: StepContext) -> Finding:
-    own = await recent_errors(context.client(), context.now())
     unit = context.arguments.get("unit", "")
-    if not unit:
-        return own
-    by_unit = await recent_errors_of_unit(unit, context.now())
-    return together((own, by_unit), own.sentence)
+    by_unit = (await recent_errors_of_unit(unit, context.now()),) if unit else ()
+    try:
+        found = (await recent_errors(context.client(), context.now()), *by_unit)
+    except ControllerDown:
+        if not by_unit:
+            return skipped("no controller of ours keeps this node's log: name the unit that runs it with --unit")
+        found = by_unit
+    return together(found, found[0].sentence)
 
 
 def _validator(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, ...]:

@@ -20,9 +20,9 @@ from tests.pilot import screen_text, settled, until
 
 
 def test_a_keymap_is_taken() -> None:
-    keymap = checked_keymap({"emergency": "f8", "propose": "P, ctrl+n"})
-    assert keymap == {"emergency": "f8", "propose": "P,ctrl+n"}
-    assert with_key(action("propose"), keymap).key == "P,ctrl+n"
+    keymap = checked_keymap({"emergency": "f8", "propose": "E, ctrl+n"})
+    assert keymap == {"emergency": "f8", "propose": "E,ctrl+n"}
+    assert with_key(action("propose"), keymap).key == "E,ctrl+n"
     assert with_key(action("help"), keymap) == action("help")
 
 

@@ -188,6 +188,8 @@ def test_containers_are_a_shape_of_their_own(config: Path) -> None:
         ({"shape": "embedded", "runtime": "docker"}, "shape 'embedded' does not go with runtime 'docker'"),
         ({"environment": {"FM_HALT_HEIGHT": "7"}}, "without FM_HALT_HEIGHT"),
         ({"upgrade": {"auto_apply": True}}, "there is no setting 'upgrade'"),
+        ({"rest": "http://127.0.0.1:1317"}, "node val-1: rest is a setting of Cosmos chains"),
+        ({"rest": "127.0.0.1:1317"}, "rest must be"),
     ],
 )
 def test_a_wrong_value_of_a_node_names_table_and_key(config: Path, changes: dict[str, Any], words: str) -> None:

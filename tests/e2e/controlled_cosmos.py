@@ -21,6 +21,45 @@ from tests.e2e.devnet import COMMAND, Ran
 NETWORK = "testchain"
 
 
+class Begun:
+    """A verb that runs beside the test, with `--json`: a procedure's events can be read while it goes on.
+
+    Args:
+        process: The verb.
+        folder: Where its two streams are files.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
+        self.process = process
+        self._folder = folder
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """Those that came so far."""
+        whole = (self._folder / "out").read_text().rpartition("\n")[0]
+        return [json.loads(line) for line in whole.splitlines()]
+
+    @property
+    def run(self) -> str:
+        """The run's id, once it has begun."""
+        return str(self.events[0]["run"])
+
+    def came_to(self, step: str) -> bool:
+        """Whether a step has begun."""
+        return any(each["event"] == "begun" and each.get("step") == step for each in self.events)
+
+    def ended(self, deadline_s: float = 300.0) -> Ran:
+        """Wait for its end."""
+        code = self.process.wait(deadline_s)
+        return Ran(code, (self._folder / "out").read_text(), (self._folder / "err").read_text())
+
+
+def found_by(ran: Ran) -> dict[str, dict[str, Any]]:
+    """How each step of a procedure ended last, by the events of `--json`."""
+    events = [json.loads(line) for line in ran.out.splitlines()]
+    return {each["step"]: each for each in events if each["event"] == "ended"}
+
+
 class Controlled:
     """The controllers of a network's nodes.
 
@@ -28,12 +67,16 @@ class Controlled:
         network: Laid out and not started: the controllers start it.
         more_settings: Further lines of every node's table.
         of_network: Further lines and tables of the network's own.
+
+    Attributes:
+        settings: The file that everybody reads.
     """
 
     def __init__(self, network: CosmosNetwork, more_settings: str = "", of_network: str = "") -> None:
         self.network = network
         self.names = tuple(network.validators)
         self._controllers: dict[str, subprocess.Popen[bytes]] = {}
+        self._begun: list[subprocess.Popen[bytes]] = []
         self._config = network.folder / "config"
         self._more_settings = more_settings
         self.write_settings(of_network)
@@ -44,12 +87,13 @@ class Controlled:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(settings_of(self.network, self._more_settings, of_network))
         path.chmod(0o600)
+        self.settings = path
 
     # --- the command line ---
 
-    def call(self, *arguments: str, node: str = "", deadline_s: float = 120.0) -> Ran:
+    def call(self, *arguments: str, node: str = "", network: str = NETWORK, deadline_s: float = 120.0) -> Ran:
         """Any verb, for one node."""
-        where = ["--network", NETWORK, *(["--node", node] if node else [])]
+        where = ["--network", network, *(["--node", node] if node else [])]
         done = subprocess.run(
             [*COMMAND, *arguments, *where],
             stdin=subprocess.DEVNULL,
@@ -60,6 +104,21 @@ class Controlled:
             env=self._environment,
         )
         return Ran(done.returncode, done.stdout, done.stderr)
+
+    def begin(self, *arguments: str, node: str) -> Begun:
+        """Any verb with `--json` for one node, not waited for."""
+        folder = self.network.folder / "begun" / f"{len(self._begun)}-{node}"
+        folder.mkdir(parents=True)
+        with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
+            process = subprocess.Popen(
+                [*COMMAND, *arguments, "--json", "--network", NETWORK, "--node", node],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                env=self._environment,
+            )
+        self._begun.append(process)
+        return Begun(process, folder)
 
     def does(self, node: str, *arguments: str) -> Any:
         """`node … --json`, which must not be refused; its document."""
@@ -96,6 +155,9 @@ class Controlled:
 
     def end(self) -> None:
         """Stop everything."""
+        for begun in self._begun:
+            begun.kill()
+            begun.wait(30)
         self.stop()
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
@@ -157,7 +219,7 @@ def settings_of(network: CosmosNetwork, more: str = "", of_network: str = "") ->
             f"home = {json.dumps(str(node.home))}",
             f"state_dir = {json.dumps(str(network.folder / 'state' / name))}",
             f'daemon = "{DAEMON}"',
-            'arguments = ["start", "--home", "{home}", "--log_no_color"]',
+            f"arguments = {json.dumps(['start', '--home', '{home}', *network.start_flags])}",
             f'cometbft_rpc = "{node.rpc}"',
             more,
         ]
@@ -166,10 +228,23 @@ def settings_of(network: CosmosNetwork, more: str = "", of_network: str = "") ->
 
 @contextmanager
 def controlled(
-    folder: Path, periods: Periods, more_settings: str = "", *, of_network: str = ""
+    folder: Path,
+    periods: Periods,
+    more_settings: str = "",
+    *,
+    of_network: str = "",
+    lay_out: Callable[..., CosmosNetwork] = laid_out,
 ) -> Iterator[Controlled]:
-    """Four nodes that came under our controllers and make blocks; nothing of them survives."""
-    network = laid_out(folder, periods=periods)
+    """Four nodes that came under our controllers and make blocks; nothing of them survives.
+
+    Args:
+        folder: Of the whole network.
+        periods: How long things take on it.
+        more_settings: Further lines of every node's table.
+        of_network: Further lines and tables of the network's own.
+        lay_out: Writes the network, as `laid_out` does.
+    """
+    network = lay_out(folder, periods=periods)
     nodes = Controlled(network, more_settings, of_network)
     try:
         for name in nodes.names:

@@ -22,11 +22,16 @@ LEAD = 40
 
 
 @contextmanager
-def supervised(folder: Path) -> Iterator[Controlled]:
-    """Four nodes, each under a cosmovisor of its own; the settings know them, and no controller runs."""
+def supervised(folder: Path, more_settings: str = "") -> Iterator[Controlled]:
+    """Four nodes, each under a cosmovisor of its own; the settings know them, and no controller runs.
+
+    Args:
+        folder: Of the network.
+        more_settings: Further lines of every node's table.
+    """
     program = require(COSMOVISOR)
     network = laid_out(folder, periods=quick())
-    watching = Controlled(network)
+    watching = Controlled(network, more_settings)
     running = [_cosmovisor(program, network, name) for name in network.validators]
     try:
         network.reaches(2)

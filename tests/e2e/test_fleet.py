@@ -11,7 +11,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,11 @@ class Fleet:
         ran = self.call("fleet", "--json")
         return {each["name"]: each for each in json.loads(ran.out)["nodes"]}
 
+    def elsewhere(self) -> Fleet:
+        """The same fleet, led from another desk: the same settings, and runs of its own."""
+        state = {"XDG_STATE_HOME": str(self.folder / "other-state")}
+        return replace(self, environment={**self.environment, **state})
+
     def begun(self, *arguments: str) -> subprocess.Popen[str]:
         """A run whose events are read as they come."""
         command = (*COMMAND, *arguments, "--network", "fleet", "--json")
@@ -81,6 +86,13 @@ class Fleet:
         with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10) as journal:
             (count,) = journal.execute("SELECT count(*) FROM event WHERE kind = ?", (kind,)).fetchone()
             return int(count)
+
+    def leases(self, name: str, detail: str = "id") -> list[tuple[str, str]]:
+        """What a node's journal says of leases, with a detail of each."""
+        path = self.devnet.state_dir(name) / "journal.db"
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10) as journal:
+            rows = journal.execute("SELECT kind, detail FROM event WHERE kind LIKE 'lease-%' ORDER BY seq").fetchall()
+        return [(kind, json.loads(text)[detail]) for kind, text in rows]
 
 
 def _toml(table: dict[str, Any]) -> list[str]:
@@ -157,6 +169,16 @@ def test_a_roll_over_ssh_is_cut_refused_and_gone_on_with(fleet: Fleet) -> None:
     assert "--resume" in lost["go_on"]
     run_id = lost["run"]
 
+    # Somebody at another desk reads who has the fleet, and changes nothing.
+    other = fleet.elsewhere()
+    tuning = ("run", "config", "--set", "cometbft/config/config.toml:moniker=x", "--why", "y", "--nodes", "node2")
+    second = other.call(*tuning, "--answer", "roll.sure=fleet:joe", "--json")
+    assert second.code == 1, second
+    waits = last_of(events(second.out), "roll.fleet")
+    assert f"takes node3 down in run {run_id}@" in waits["words"], waits
+    assert "its lease ends by itself in" in waits["go_on"]
+    assert other.call("run", "--give-up", waits["run"], "--reason", "the roll comes first").code == 0
+
     # Meanwhile another validator fails: a third and more would be down with the next one.
     devnet.does("node2", "stop")
     devnet.eventually("node3 is back", lambda: devnet.told("node3")["state"] == "COMMITTED")
@@ -189,3 +211,38 @@ def test_a_roll_over_ssh_is_cut_refused_and_gone_on_with(fleet: Fleet) -> None:
     assert nodes["node4"]["node"]["pid"] != fleet.nodes()["node4"]["node"]["pid"]
     undone = fleet.call("node", "config", "file-undo", file, "--node", "node4", "--reason", "worse", "--json")
     assert json.loads(undone.out)["changes"] == [{"key": "moniker", "old": "tuned", "new": "node4"}]
+
+
+def test_two_desks_never_have_two_nodes_down(fleet: Fleet) -> None:
+    devnet = fleet.devnet
+    devnet.eventually("all sign", lambda: all(signs(each) for each in fleet.nodes().values()))
+    file = "cometbft/config/config.toml"
+    desks = {"jane": (fleet, "node1,node3"), "joe": (fleet.elsewhere(), "node2,node4")}
+    runs = {
+        name: desk.begun(
+            *("run", "config", "--set", f"{file}:moniker={name}", "--why", "a name", "--nodes", nodes),
+            *("--answer", f"roll.sure=fleet:{name}"),
+        )
+        for name, (desk, nodes) in desks.items()
+    }
+    left = {}
+    for name, process in runs.items():
+        out, problem = process.communicate(timeout=300)
+        told = events(out)
+        assert told, problem
+        if process.returncode:
+            (failed,) = [each for each in told if each["event"] == "ended" and each["outcome"] == "fail"]
+            assert failed["words"].startswith("another roll is under way: "), failed
+            left[name] = failed["run"]
+    assert len(left) < 2, "one of two gets through"
+    for name, run_id in left.items():
+        on = desks[name][0].call("run", "--resume", run_id, "--json")
+        assert on.code == 0, on
+    for name in (*NEAR, *FAR):
+        assert fleet.asked_for(name, "operator-restart") == 1
+        # Whoever had it gave it back before the next one got it.
+        kinds = [kind for kind, _ in fleet.leases(name)]
+        assert kinds == ["lease-granted", "lease-given-back"] * (len(kinds) // 2), fleet.leases(name)
+        ids = [lease for _, lease in fleet.leases(name)]
+        assert ids[::2] == ids[1::2]
+    assert {taken for _, taken in fleet.leases("node1", "node")} == {*NEAR, *FAR}

@@ -1,4 +1,7 @@
-"""Programs of other makers that tests run against: pinned here, built by `make peers`, kept by their pins' hash."""
+"""Programs of other makers that tests run against: pinned here, built by `make peers`, kept by their pins' hash.
+
+Nodes of older SDKs are built by `make older-peers`: they take longer, and only long tests ask for them.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,7 @@ class Peer:
         module: The npm package that carries it, with {platform}.
         folder: The folder of pins that it shares with another.
         linked: Go variables that the linker sets, as name=value.
+        built_by: What one types to have it.
     """
 
     name: str
@@ -33,6 +37,7 @@ class Peer:
     module: str = ""
     folder: str = ""
     linked: tuple[str, ...] = ()
+    built_by: str = "make peers"
 
     @property
     def pins(self) -> Path:
@@ -63,15 +68,31 @@ def _cosmos_node(version: str, plan: str = "") -> Peer:
     return Peer(f"cosmos-node-{version}", "testchaind", package=".", folder="cosmos-node", linked=linked)
 
 
+def _older_sdk(version: str, name: str, package: str = ".") -> Peer:
+    about = "github.com/cosmos/cosmos-sdk/version."
+    linked = (f"{about}Name=sim", f"{about}AppName=simd", f"{about}Version={version}")
+    return Peer(f"sdk-{name}", "simd", package=package, linked=linked, built_by="make older-peers")
+
+
 COSMOS_V1 = _cosmos_node("v1.0.0")
 """The node of our own small chain on the Cosmos SDK, as the chain starts with it."""
 COSMOS_V2 = _cosmos_node("v2.0.0", plan="v2")
 """The same with the handler of the plan `v2`, which adds a module with a store of its own."""
+_IBC = "github.com/cosmos/ibc-go/{}/testing/simapp/simd"
+SDK_045 = _older_sdk("v0.45.16", "0.45")
+"""The SDK's own example chain on Tendermint 0.34, whose x/gov knows nothing but content."""
+SDK_046 = _older_sdk("v0.46.16", "0.46")
+"""The same of the next SDK, with the handler of the plan `v045-to-v046`."""
+SDK_046_IBC = _older_sdk("v6.3.1", "0.46-ibc", _IBC.format("v6"))
+"""The example chain of ibc-go on SDK 0.46 and Tendermint 0.34."""
+SDK_047_IBC = _older_sdk("v7.10.0", "0.47-ibc", _IBC.format("v7"))
+"""The same on SDK 0.47 and CometBFT 0.37, with the handler of the plan `v7`."""
+OLDER_SDKS = (SDK_045, SDK_046, SDK_046_IBC, SDK_047_IBC)
 PEERS = (COMETBFT_037, COMETBFT_038, ANVIL, COSMOVISOR, COSMOS_V1, COSMOS_V2)
 
 
 def require(peer: Peer) -> Path:
     """The program; the test is skipped where it was not built."""
     if not peer.path.is_file():
-        pytest.skip(f"{peer.name} is not here: `make peers` builds it, with Go or npm")
+        pytest.skip(f"{peer.name} is not here: `{peer.built_by}` builds it, with Go or npm")
     return peer.path

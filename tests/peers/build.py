@@ -1,4 +1,7 @@
-"""`make peers`: builds what is missing of the pinned programs; without Go or npm it says so and leaves them out."""
+"""`make peers`: builds what is missing of the pinned programs; without Go or npm it says so and leaves them out.
+
+`make older-peers` builds the nodes of older SDKs instead, which few tests ask for.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.peers import PEERS, STORE, Peer
+from tests.peers import OLDER_SDKS, PEERS, STORE, Peer
 
 _GO_ROOTS = ("/usr/local/go/bin", "/usr/lib/go/bin")
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 def main() -> int:
-    """Build all; 1 when one that could be built was not."""
+    """Build all of them; 1 when one that could be built was not."""
+    wanted = OLDER_SDKS if sys.argv[1:] == ["older"] else PEERS
     STORE.mkdir(exist_ok=True)
     failed = False
-    for peer in PEERS:
+    for peer in wanted:
         if peer.path.is_file():
             _tell(f"{peer.name}: {peer.path}")
             continue

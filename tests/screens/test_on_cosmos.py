@@ -137,7 +137,7 @@ async def test_an_upgrade_is_proposed_by_a_form_of_its_own() -> None:
         await until(pilot, lambda: "as proposal 43" in screen_text(app), "it is in a block")
         assert review.outcome is not None
         await pilot.press("escape")
-        await until(pilot, lambda: "Proposal 43 is on the chain" in screen_text(app), "what came of it")
+        await until(pilot, lambda: "Proposal 43 (v2.0.0) is on the chain" in screen_text(app), "what came of it")
         assert session.proposed == [form.fields()]
 
 

@@ -18,14 +18,17 @@ from console.model import RunState
 from console.procedures.desk import Desk
 from console.procedures.run_journal import begin_journal
 from console.procedures.step import Parameter, Procedure
+from screens.bindings import PAST_REASON
 from screens.details import DetailsScreen
 from screens.plan import PlanScreen
 from screens.procedures import ProceduresScreen
 from screens.whole_text import WholeTextScreen
 from tests import fakes, procedure_fakes
 from tests.console.procedures.bench import World, action, check, story
+from tests.console.recording.test_recorder import at
 from tests.fakes import FakeSession
 from tests.pilot import alone, screen_text, settled, until, until_screen
+from tests.screens.test_travelling import fed
 from widgets.procedure_table import ProcedureTable
 from widgets.step_table import StepTable
 from widgets.timeline_panel import TimelinePanel
@@ -56,8 +59,10 @@ async def _says(pilot: Pilot[Any], *words: str) -> None:
     await until(pilot, lambda: all(word in _text(pilot) for word in words), f"{words}")
 
 
-async def _confirm(pilot: Pilot[Any], key: str = "y", typed: dict[str, str] | None = None) -> None:
-    """Confirm the plan that is open, and close it."""
+async def _confirm(
+    pilot: Pilot[Any], key: str = "y", typed: dict[str, str] | None = None, *, closes: bool = False
+) -> None:
+    """Confirm the plan that is open; it closes by itself where the steps show what comes of it."""
     await until(pilot, lambda: isinstance(pilot.app.screen, PlanScreen), "the plan")
     plan = pilot.app.screen
     assert isinstance(plan, PlanScreen)
@@ -66,7 +71,8 @@ async def _confirm(pilot: Pilot[Any], key: str = "y", typed: dict[str, str] | No
         plan.query_one(f"#{field}", Input).value = value
     await alone(pilot, key)
     await until(pilot, lambda: plan._succeeded, "its answer")
-    await pilot.press("escape")
+    if closes:
+        await pilot.press("escape")
     await until_screen(pilot, "ProceduresScreen")
 
 
@@ -115,13 +121,14 @@ async def test_a_run_is_begun_answered_stopped_and_gone_on_with(tmp_path: Path) 
         await pilot.press("escape")
         await pilot.press("tab")
         await until(pilot, lambda: screen.query_one(StepTable).has_focus, "the steps")
-        await pilot.press("down", "enter")
+        assert screen.query_one(StepTable).chosen == "swap.b"
+        await pilot.press("home", "down", "enter")
         await _says(pilot, "✓ pass copy is done")
         await pilot.press("escape", "ctrl+s")
         await until(pilot, lambda: session.saved, "the record")
         assert any("copy is done" in line for line in next(iter(session.saved.values())))
         await pilot.press("x")
-        await _confirm(pilot, "enter", {"reason": "the plan was cancelled"})
+        await _confirm(pilot, "enter", {"reason": "the plan was cancelled"}, closes=True)
         await _says(pilot, "✗ given up")
         assert desk.unfinished() == ()
 
@@ -139,8 +146,7 @@ async def test_leaving_the_console_stops_what_it_drives(tmp_path: Path) -> None:
         await _says(pilot, "a answers, d says no")
         await pilot.press("1")
         await until_screen(pilot, "OverviewScreen")
-        assert screen._driven is not None
-        assert screen._driven.alive
+        assert screen._driving.alive
     (left,) = desk.unfinished()
     assert (left.run.state, left.run.reason) == (RunState.WAITING, "the console was left")
 
@@ -152,7 +158,7 @@ async def test_optional_steps_are_left_out_and_a_dry_run_needs_no_answers(tmp_pa
     async with _procedures(session) as (pilot, screen):
         await pilot.press("w")
         await _says(pilot, "dry run", "Would do: Does two.", "✓ done")
-        await until(pilot, lambda: screen._driven is not None and not screen._driven.alive, "the end of its thread")
+        await until(pilot, lambda: not screen._driving.alive, "the end of its thread")
         assert world.done == []
         await pilot.press("home", "g")
         await _confirm(pilot)
@@ -187,6 +193,36 @@ async def test_what_another_process_drives_is_followed_and_not_touched(tmp_path:
         held.close()
         # Killed here, it is there to be gone on with.
         await _says(pilot, "! stopped", "g goes on with it")
+
+
+async def test_the_past_shows_how_far_each_run_was_then(tmp_path: Path) -> None:
+    session = FakeSession(at(0))
+    _desk(tmp_path, session, story(World()))
+    lines = [{"id": "one", "kind": "action", "title": "Do one", "optional": True, "asks": False, "looks": True}]
+    run = begin_journal(
+        tmp_path, "story-20251009T080000-0000", at=fakes.NOW + 1, procedure="story", network="testnet", node="",
+        arguments=[], items=[], dry=False, by="kim", digest="0" * 64, steps=lines,
+    )  # fmt: skip
+    run.append("begun", at=fakes.NOW + 2, step="one", by="kim")
+    run.append(
+        "ended", at=fakes.NOW + 4, step="one", outcome="pass", sentence="it was done", evidence=[], go_on="",
+        started_at=fakes.NOW + 2, by="kim",
+    )  # fmt: skip
+    run.append("done", at=fakes.NOW + 5)
+    run.close()
+    async with _procedures(session) as (pilot, screen):
+        await _says(pilot, "✓ done")
+        await fed(pilot, session, at(3), at(6))
+        await pilot.press("comma")
+        await _says(pilot, "PAST", "● running")
+        await pilot.press("up")
+        await _says(pilot, "● now", "● step 1 of 1: Do one")
+        assert "runs it elsewhere" not in _text(pilot)
+        assert screen.refusal_of(_action(screen, "begin_run")) == PAST_REASON
+        await pilot.press("comma")
+        await _says(pilot, "no runs yet")
+        await pilot.press("end")
+        await _says(pilot, "✓ done")
 
 
 async def test_read_only_shows_it_all_and_begins_nothing(tmp_path: Path) -> None:

@@ -117,6 +117,25 @@ async def test_the_cursor_of_a_table_without_the_keys_is_fainter() -> None:
         assert len({_ground(table, 1), focused, other}) == 3
 
 
+async def test_a_cursor_in_sight_is_followed_when_its_row_moves_out_of_the_window() -> None:
+    app = Bare()
+    async with app.run_test(size=(40, 8)) as pilot:
+        table = app.query_one(LineTable)
+        rows = tuple(Line(f"row{place}", str(place)) for place in range(30))
+        table.show_rows(rows)
+        await pilot.pause()
+        table.move_cursor(2)
+        table.show_rows((*rows[:2], *rows[3:], rows[2]))
+        await pilot.pause()
+        assert (table.chosen, "row2 " in "\n".join(lines(app))) == ("row2", True)
+        # Who scrolled away from it is left where he looks.
+        table.scroll_to(y=0, animate=False, immediate=True)
+        table.show_rows(rows[3:])
+        table.show_rows((*rows[3:], rows[2]))
+        await pilot.pause()
+        assert table.scroll_offset.y == 0
+
+
 async def test_only_the_window_is_made_and_only_what_changed_is_drawn() -> None:
     app = Bare()
     async with app.run_test(size=(40, 8)) as pilot:

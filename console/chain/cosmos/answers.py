@@ -155,7 +155,7 @@ def parse_gov_rules(value: object) -> GovRules:
         VoteRules(usual.quorum, faster, usual.veto) if faster else usual,
         min_deposit,
         _coins(every.get("expedited_min_deposit"), "expedited_min_deposit") or min_deposit,
-        _span_s(every.get("voting_period"), "voting_period"),
+        _span_s((every or _part(top, "voting_params")).get("voting_period"), "voting_period"),
         _span_s(every.get("expedited_voting_period"), "expedited_voting_period"),
     )
 

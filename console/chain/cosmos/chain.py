@@ -126,7 +126,7 @@ class CosmosChain:
         self._rest = Rest()
         self._witnesses = Witnesses(required=network.require_agreement)
         self._comet = CometNetwork(self._rpc, network, self._witnesses, clock=clock, wall=wall)
-        self._own = {node.cometbft_rpc: node.name for node in network.nodes}
+        self._own = {url: node.name for node in network.nodes for url in (node.cometbft_rpc, node.rest) if url}
         self._sources = sources_of(network, self._rpc, self._rest)
         self._preferred = 0
         self._turn = 0
@@ -245,7 +245,7 @@ class CosmosChain:
         source = next(each for each in self._sources if (each.url, each.how) == (state.url, state.how))
         self._staking.begin(lambda: read_staking(source))
         self._slow.begin(lambda: read_slow_facts(source, self._readers[source].version_of(source.url)))
-        others = [each for each in self._sources if endpoint_name(each.url) != endpoint_name(state.url)]
+        others = [each for each in self._sources if self._whose(each.url) != self._whose(state.url)]
         if not self._binding() and others and state.whole and state.steady:
             self._turn += 1
             other = others[self._turn % len(others)]
@@ -269,6 +269,10 @@ class CosmosChain:
             if not state.problem:
                 self._witnesses.heard_state(where, height, state.rows)
             return
+
+    def _whose(self, url: str) -> str:
+        """Who speaks at an address: one of our nodes, which by RPC and by REST is one witness, or somebody else."""
+        return self._own.get(url) or endpoint_name(url)
 
     def _binding(self) -> str:
         """Name of our own node when the newest state is its, and it is synced; empty when not."""

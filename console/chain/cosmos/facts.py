@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -21,7 +21,7 @@ from console.chain.cosmos.answers import (
     parse_signing_window,
     parse_validators,
 )
-from console.chain.cosmos.queries import GovVersion, Page, Query
+from console.chain.cosmos.queries import GovVersion, Page, Query, RulesKind
 from console.chain.cosmos.source import Source, Told
 from console.errors import ChainError, EndpointDown
 from console.model import ApplicationVersion, ModuleVersion, ProposingRules
@@ -31,6 +31,9 @@ PAGE = 200
 
 MOST_PAGES = 5
 """Pages that are read: a chain has at most a few hundred validators, most of them long unbonded."""
+
+_RULES: Mapping[RulesKind, str] = {"tallying": "tally_params", "deposit": "deposit_params", "voting": "voting_params"}
+"""Questions that the rules of votes are put together of, and the part of the answer that each is about."""
 
 T = TypeVar("T")
 
@@ -91,21 +94,24 @@ async def read_slow_facts(source: Source, version: GovVersion) -> SlowFacts:
         ChainError: None of it is told.
     """
     told = await source.ask(
-        [
-            queries.gov_params(version, "tallying"),
-            queries.gov_params(version, "deposit"),
-            queries.NODE_INFO,
-            queries.MODULE_VERSIONS,
-        ]
+        [*(queries.gov_params(version, kind) for kind in _RULES), queries.NODE_INFO, queries.MODULE_VERSIONS]
     )
-    parts = [answer for answer in told.answers[:2] if isinstance(answer, dict)]
-    # SDK 0.46 and older tell one part at a time; later ones tell all of it each time.
-    rules = parse_gov_rules({name: part for each in parts for name, part in each.items() if part}) if parts else None
     return SlowFacts(
-        rules,
-        _or_default(told, 2, parse_application, None),
-        _or_default(told, 3, parse_modules, ()),
+        _rules_of(told.answers[: len(_RULES)]),
+        _or_default(told, len(_RULES), parse_application, None),
+        _or_default(told, len(_RULES) + 1, parse_modules, ()),
     )
+
+
+def _rules_of(answers: Sequence[object]) -> GovRules | None:
+    """The rules of votes, put together of what each kind of question is answered with; None where none is."""
+    found: dict[str, object] = {}
+    for part, answer in zip(_RULES.values(), answers, strict=True):
+        if isinstance(answer, dict):
+            # Up to SDK 0.45 the parts that were not asked for are there, too, and hold zeros; from 0.47 on `params` has
+            # all of them each time.
+            found |= {name: answer[name] for name in (part, "params") if answer.get(name)}
+    return parse_gov_rules(found) if found else None
 
 
 async def _further(source: Source, told: Told, place: int, query: Callable[[Page], Query]) -> list[dict[str, object]]:

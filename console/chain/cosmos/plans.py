@@ -215,7 +215,8 @@ class PlanReader:
                 failure = error
         steady = told is not None and found is not None
         if found is None:
-            found, failure = await self._try_other_ways(source, height, failure)
+            found, failure, other = await self._try_other_ways(source, height, failure)
+            steady = told is not None and other is not None and other.steady and other.height == told.height
         if found is None:
             self._problem = "" if failure is None else failure.what
             return False
@@ -227,8 +228,8 @@ class PlanReader:
 
     async def _try_other_ways(
         self, source: Source, height: int, failure: ChainError | None
-    ) -> tuple[tuple[GovProposal, ...] | None, ChainError | None]:
-        """The proposals by the other version of x/gov, then in small pages; or why not."""
+    ) -> tuple[tuple[GovProposal, ...] | None, ChainError | None, Told | None]:
+        """The proposals by the other version of x/gov, then in small pages, with the answer they are in; or why not."""
         version, limit = self.version_of(source.url), self._limits.get(source.url, NEWEST)
         other: GovVersion = "v1beta1" if version == "v1" else "v1"
         ways: list[tuple[GovVersion, int]] = [(other, limit), (version, SMALL_PAGE)]
@@ -240,13 +241,14 @@ class PlanReader:
         for way in ways:
             self._versions[source.url], self._limits[source.url] = way
             try:
-                return _joined(await source.ask(self._proposal_queries(source), height=height), 0), None
+                answer = await source.ask(self._proposal_queries(source), height=height)
+                return _joined(answer, 0), None, answer
             except EndpointDown:
                 raise
             except ChainError as error:
                 failure = failure or error
         self._versions[source.url], self._limits[source.url] = version, limit
-        return None, failure
+        return None, failure, None
 
     async def _look_further(
         self, source: Source, height: int, known: Sequence[UpgradePlan], names: Sequence[str], voting: Sequence[int]

@@ -14,6 +14,9 @@ from console.chain.protobuf import written_bytes, written_integer
 GovVersion = Literal["v1", "v1beta1"]
 """Of x/gov: SDK 0.46 and later answer both, older ones the second alone."""
 
+RulesKind = Literal["tallying", "deposit", "voting"]
+"""Which of the rules of votes."""
+
 VOTING_PERIOD = 2
 """The status of a proposal that is voted on, as it is asked for."""
 
@@ -148,8 +151,8 @@ def vote(version: GovVersion, proposal_id: int, voter: str) -> Query:
     )
 
 
-def gov_params(version: GovVersion, kind: Literal["tallying", "deposit"]) -> Query:
-    """What a vote needs, or what opens it; from SDK 0.47 on each answer of v1 has both."""
+def gov_params(version: GovVersion, kind: RulesKind) -> Query:
+    """What a vote needs, what opens it, or how long it is open; from SDK 0.47 on each answer of v1 has both."""
     return Query(
         "the rules of votes",
         f"/cosmos/gov/{version}/params/{kind}",

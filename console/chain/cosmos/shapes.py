@@ -223,6 +223,9 @@ _PROPOSAL_V1BETA1: Shape = {
 _MIN_DEPOSIT: Shape = {1: Field("min_deposit", _message(_COIN), repeated=True)}
 
 
+_VOTING_PERIOD: Shape = {1: Field("voting_period", _span)}
+
+
 def _tally_params(written: Written) -> Shape:
     return {1: Field("quorum", written), 2: Field("threshold", written), 3: Field("veto_threshold", written)}
 
@@ -255,6 +258,7 @@ TALLY: Mapping[str, Shape] = {
 }
 GOV_PARAMS: Mapping[str, Shape] = {
     "v1": {
+        1: Field("voting_params", _message(_VOTING_PERIOD)),
         2: Field("deposit_params", _message(_MIN_DEPOSIT)),
         3: Field("tally_params", _message(_tally_params(_text))),
         4: Field(
@@ -274,6 +278,7 @@ GOV_PARAMS: Mapping[str, Shape] = {
         ),
     },
     "v1beta1": {
+        1: Field("voting_params", _message(_VOTING_PERIOD)),
         2: Field("deposit_params", _message(_MIN_DEPOSIT)),
         3: Field("tally_params", _message(_tally_params(_decimal))),
     },

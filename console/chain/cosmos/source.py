@@ -174,13 +174,14 @@ class RestSource:
 
 
 def sources_of(network: NetworkSettings, rpc: JsonRpc, rest: Rest) -> tuple[Source, ...]:
-    """Our own nodes first, whose word is binding; then the other CometBFT RPCs; then REST."""
+    """Our own nodes first, whose word is binding; then the other CometBFT RPCs; then REST, our own nodes' first."""
     own = [node.cometbft_rpc for node in network.nodes]
     asked: list[Source] = [
         RpcSource(rpc, url, network.chain_id)
         for url in dict.fromkeys((*(url for url in own if url in network.cometbft_rpc), *network.cometbft_rpc))
     ]
-    asked += [RestSource(rest, url, network.chain_id) for url in dict.fromkeys(network.rest)]
+    bases = (*(node.rest for node in network.nodes if node.rest), *network.rest)
+    asked += [RestSource(rest, url, network.chain_id) for url in dict.fromkeys(bases)]
     return tuple(asked)
 
 

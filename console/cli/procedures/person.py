@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from console.errors import InputError
@@ -45,6 +45,7 @@ class CommandLine:
         self._as_json = as_json
         self.lost = lost
         self._is_lost = False
+        self._asked: tuple[str, Finding | None] = ("", None)
 
     @property
     def name(self) -> UntrustedText:
@@ -57,13 +58,16 @@ class CommandLine:
             self._print(json.dumps(event_document(event)))
             return
         if event.kind == "ended" and event.finding is not None:
-            for line in finding_lines(event.step, event.finding):
+            step, shown = self._asked
+            known = () if shown is None or step != event.step else (shown.sentence, *shown.evidence)
+            for line in finding_lines(event.step, event.finding, known):
                 self._print(line)
         elif event.kind == "begun":
             self._print(f"      {event.step}: {event.words}")
         elif event.kind == "told":
             self._print(f"      … {event.words}")
         elif event.kind == "asked":
+            self._asked = (event.step, event.finding)
             self._print(f"ask   {event.step}: {event.words}")
             if event.finding is not None:
                 for line in (event.finding.sentence, *event.finding.evidence):
@@ -127,10 +131,16 @@ class CommandLine:
             self.lost(f"what it says cannot be shown any more: {os.strerror(error.errno or 0)}")
 
 
-def finding_lines(step: str, finding: Finding) -> list[str]:
-    """A finding as text."""
+def finding_lines(step: str, finding: Finding, known: Collection[str] = ()) -> list[str]:
+    """A finding as text.
+
+    Args:
+        step: Whose it is.
+        finding: What came of it.
+        known: Evidence that was shown with the question just before, and is not shown again.
+    """
     lines = [f"{SIGNS[finding.outcome]}  {step}: {finding.sentence}"]
-    lines += [f"      {line}" for line in finding.evidence]
+    lines += [f"      {line}" for line in finding.evidence if line not in known]
     if finding.go_on and finding.outcome is not Outcome.PASS:
         lines.append(f"      > {finding.go_on}")
     return lines

@@ -8,7 +8,7 @@ import time
 
 from console.cli.printing import print_json
 from console.cli.procedures.person import event_document, finding_lines
-from console.model import Coordination, ProcedureRun
+from console.model import Coordination, Progress
 from console.procedures.desk import Desk
 from console.procedures.engine import RunEvent
 from console.procedures.page import steps_without_run
@@ -23,17 +23,19 @@ def listing(desk: Desk) -> str:
     lines += [f"  {each.name:<20} {each.title}" for each in desk.procedures]
     readings, unreadable = desk.runs()
     lines += ["", "Runs, the newest first" if readings else "No runs yet."]
-    lines += [f"  {run_line(reading.progress.run)}" for reading in readings]
+    lines += [f"  {run_line(reading.progress)}" for reading in readings]
     lines += [f"  {each.id}: {each.problem}" for each in unreadable]
     return "\n".join(lines)
 
 
-def run_line(run: ProcedureRun) -> str:
+def run_line(progress: Progress) -> str:
     """A run in one line."""
+    run = progress.run
+    node = f" on {progress.node}" if progress.node else ""
     dry = " (dry run)" if run.dry else ""
     at = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started_at))
     reason = f": {run.reason}" if run.reason else ""
-    return f"{at}  {run.id}{dry}  {run.state.value}{reason}"
+    return f"{at}  {run.id}{node}{dry}  {run.state.value}{reason}"
 
 
 def runs_document(desk: Desk) -> dict[str, object]:
@@ -52,9 +54,8 @@ def print_run(reading: Reading, *, as_json: bool) -> None:
         print_json(run_document(reading))
         return
     progress, run = reading.progress, reading.progress.run
-    print(run_line(run))
-    about = f"{run.procedure} on {run.network}" + (f", node {progress.node}" if progress.node else "")
-    print(f"{about}, begun by {run.by}")
+    print(run_line(progress))
+    print(f"{run.procedure} on {run.network}, begun by {run.by}")
     for name, value in run.arguments:
         print(f"  {name} = {value}")
     latest = {record.step: record for record in run.records}
@@ -135,4 +136,4 @@ class Follower:
         self._begun = run.begun
         if not reading.held:
             event = RunEvent(run.state.value, run.id, reading.progress.ended_at or run.started_at, words=run.reason)
-            print(json.dumps(event_document(event)) if self._as_json else run_line(run), flush=True)
+            print(json.dumps(event_document(event)) if self._as_json else run_line(reading.progress), flush=True)

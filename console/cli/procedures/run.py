@@ -55,7 +55,8 @@ async def _run(arguments: argparse.Namespace) -> int:
     if arguments.watch is not None:
         return await _watch(desk, arguments)
     who = arguments.by or this_user()
-    person = CommandLine(who, _answers(arguments.answer), as_json=arguments.json)
+    answers = _answers(arguments.answer)
+    person = CommandLine(who, answers, as_json=arguments.json)
     if arguments.give_up is not None:
         desk.give_up(arguments.give_up, arguments.reason, person.name)
         reading = desk.reading(arguments.give_up)
@@ -64,11 +65,16 @@ async def _run(arguments: argparse.Namespace) -> int:
     reasons = _reasons(arguments.skip)
     if arguments.resume is not None:
         chosen = arguments.resume or _only_left(desk, arguments.procedure)
-        return await _driven(person, lambda: desk.go_on(chosen, person, replan=arguments.replan, leave_out=reasons))
+        return await _driven(
+            person,
+            lambda: desk.go_on(chosen, person, replan=arguments.replan, leave_out=reasons, answered=answers),
+        )
     given = _given(desk, arguments.procedure, arguments.given)
     return await _driven(
         person,
-        lambda: desk.start(arguments.procedure, given, person, dry=arguments.dry_run, leave_out=reasons),
+        lambda: desk.start(
+            arguments.procedure, given, person, dry=arguments.dry_run, leave_out=reasons, answered=answers
+        ),
     )
 
 
@@ -95,7 +101,9 @@ async def _driven(person: CommandLine, drive: Callable[[], Awaitable[Progress]])
     if run.state is RunState.WAITING:
         complain(f"run {run.id} waits for a person: go on in a terminal (--resume {run.id}), or give --answer.")
     elif run.state is not RunState.DONE:
-        complain(f"run {run.id} stopped: {run.reason.rstrip('.')}; go on with `--resume {run.id}`.")
+        failed = next((step for step in progress.steps if step.id == progress.failed), None)
+        skip = f", or without this step: `--skip {failed.id}=REASON`" if failed is not None and failed.optional else ""
+        complain(f"run {run.id} stopped: {run.reason.rstrip('.')}; go on with `--resume {run.id}`{skip}.")
     if run.dry and any(record.finding.outcome is Outcome.FAIL for record in run.records):
         return 1
     return EXIT_CODES.get(run.state, 1)

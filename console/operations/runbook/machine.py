@@ -48,6 +48,7 @@ _SAFE = {
     "current": "the running node; genesis is never started in its place",
     "old unit": "the node: one of both runs it, never two",
     "cometbft cache": "the running node; ipc-cli's next start would take it",
+    "chain daemon": "the node: it crosses its upgrade without the daemon",
     "to Cosmovisor": "the node: the move is refused until then",
 }
 """What is safe where there is more to say than that nothing was changed."""
@@ -123,6 +124,12 @@ FINDINGS: tuple[Entry, ...] = (
         "operator key",
         "the key that says ready and armed is missing or cannot sign",
         "docs/keys.md says how it is made",
+    ),
+    _found(
+        "chain daemon",
+        "a vote, a deposit or a proposal would not go through: the daemon of the settings is not there or does not run,"
+        " its home or its node is of another chain, or its keyring lacks the key",
+        "what the finding says, before a vote is due; docs/chain-daemon.md has the settings",
     ),
     _found(
         "proven releases",

@@ -38,7 +38,7 @@ TRUE, FALSE = (("p",), None, ()), (("q",), None, ())
 class TestDecision:
     def test_nobody_and_one_alone(self) -> None:
         witnesses = Witnesses()
-        assert witnesses.agreement().sentence == "not cross-checked: no endpoint answers"
+        assert witnesses.agreement().sentence == "not cross-checked: no endpoint has told a whole state yet"
         witnesses.heard_state(A, 5, TRUE)
         found = witnesses.agreement()
         assert (found.state, found.sentence) == (AgreementState.UNCHECKED, "not cross-checked: only http://a answers")

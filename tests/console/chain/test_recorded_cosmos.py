@@ -38,9 +38,11 @@ def test_at_the_halt_block_h_is_stored_and_not_executed() -> None:
 @pytest.mark.anyio
 async def test_the_controllers_source_follows_the_plan_to_its_end(tmp_path: Path) -> None:
     with replayed("no_plan") as chain:
-        node = NodeSettings("val1", tmp_path, tmp_path / "state", "testchaind", ("start",), "", chain.rpc, "", None)
+        node = NodeSettings(
+            "val1", tmp_path, tmp_path / "state", "testchaind", ("start",), "", chain.rpc, "", None, rest=chain.rest
+        )
         network = NetworkSettings("test", "cosmos", CHAIN_ID, 0, "", (chain.rpc,), (), None, (node,))
-        source = UpgradeModulePlans(network, node, rest={chain.rpc: chain.rest})
+        source = UpgradeModulePlans(network, node)
         told: list[tuple[str, ProposalStatus] | None] = []
         for moment in MOMENTS:
             chain.moment = moment
@@ -59,11 +61,20 @@ async def test_a_console_that_comes_late_knows_the_end_of_a_plan_by_rest_alone(t
     assert plan is not None
     with replayed("after") as chain:
         node = NodeSettings(
-            "val1", tmp_path, tmp_path / "state", "testchaind", ("start",), "", "http://127.0.0.1:9", "", None
+            "val1",
+            tmp_path,
+            tmp_path / "state",
+            "testchaind",
+            ("start",),
+            "",
+            "http://127.0.0.1:9",
+            "",
+            None,
+            rest=chain.rest,
         )
         network = NetworkSettings("test", "cosmos", CHAIN_ID, 0, "", (node.cometbft_rpc,), (), None, (node,))
         known = (UpgradePlan(plan.name, plan.height, plan.info),)
-        source = UpgradeModulePlans(network, node, rest={node.cometbft_rpc: chain.rest}, known=known)
+        source = UpgradeModulePlans(network, node, known=known)
         reading = await source.read(own_node_only=True)
         await source.close()
     assert [(str(each.name), each.status) for each in reading.proposals] == [("v2", ProposalStatus.EXECUTED)]

@@ -125,9 +125,10 @@ async def serving(*chains: Chain, rest: bool = False, known: tuple[UpgradePlan, 
         found = [await stack.enter_async_context(json_rpc(chain.answer)) for chain in chains]
         bases = [await stack.enter_async_context(servers.http(chain.rest)) for chain in chains] if rest else []
         urls = tuple(server.url for server in found)
-        node = NodeSettings("n", Path("/x"), Path("/y"), "vd", ("start",), "", urls[0], "", None)
-        network = NetworkSettings("test", "cosmos", CHAIN_ID, 0, "", urls, (), None, (node,))
-        plans = UpgradeModulePlans(network, node, rest=dict(zip(urls, bases, strict=False)), known=known)
+        own = bases[0] if bases else ""
+        node = NodeSettings("n", Path("/x"), Path("/y"), "vd", ("start",), "", urls[0], "", None, rest=own)
+        network = NetworkSettings("test", "cosmos", CHAIN_ID, 0, "", urls, (), None, (node,), rest=tuple(bases))
+        plans = UpgradeModulePlans(network, node, known=known)
         try:
             yield Served(list(chains), plans, found)
         finally:
@@ -258,6 +259,18 @@ async def test_rest_is_asked_when_the_query_is_refused() -> None:
             await served.plans.read(own_node_only=True)
 
 
+async def test_a_rest_of_the_network_tells_what_our_own_node_does_not_know_yet() -> None:
+    """An endpoint whose RPC refuses the query is heard by its REST, and only where others are asked at all."""
+    behind, ahead = Chain(height=3990), Chain(PLAN, queries=False)
+    async with serving(behind, ahead, rest=True) as served:
+        own = await served.plans.read(own_node_only=True)
+        assert (own.height, own.proposals) == (3990, ())
+        reading = await served.plans.read(own_node_only=False)
+        assert (reading.height, [each.id for each in reading.proposals]) == (4000, [5000])
+        ahead.chain_id = "other-1"
+        assert (await served.plans.read(own_node_only=False)).height == 3990
+
+
 @pytest.mark.parametrize(
     ("body", "headers", "status"),
     [
@@ -278,7 +291,7 @@ async def test_rest_endpoints_that_answer_otherwise_are_refused(
         return web.Response(body=body, headers=headers, status=status)
 
     async with serving(Chain(PLAN, queries=False)) as served, servers.http(answer) as base:
-        served.plans._rest_of[served.servers[0].url] = base
+        served.plans._own_rest = base
         with pytest.raises(BadAnswer, match="code 6"):
             await served.plans.read(own_node_only=True)
 

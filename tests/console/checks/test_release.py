@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from console.checks.release import release_staged, rollback_binary, running_version
+from console.checks.release import release_staged, rollback_binary, running_alone, running_version
+from console.files import sha256_of
 from console.model import Crossing, KnownRelease, Outcome, Preparation, ReleaseCheck
 from console.operations.node_look import Versions
+from console.operations.own_process import OwnProcess, Supervisor
 from tests import fakes
 from tests.console.checks.doubles import Teller, seen
-from tests.console.operations.homes import a_node
+from tests.console.operations.homes import a_cosmos_node, a_node
 
 pytestmark = pytest.mark.anyio
 
@@ -76,3 +78,30 @@ async def test_what_runs_is_told_by_the_hash_of_the_executed_descriptor() -> Non
     assert unknown.outcome is Outcome.WARN
     down = await running_version(Teller(replace(status, pid=None), generation_list=GENERATIONS))
     assert down.outcome is Outcome.FAIL
+
+
+async def test_without_a_controller_the_kernel_tells_what_runs_and_cosmovisors_link_what_should(tmp_path: Path) -> None:
+    """The process is this one: its bytes can be read."""
+    node = a_cosmos_node(tmp_path)
+    own = sha256_of(Path("/proc/self/exe"))
+    alone = OwnProcess(os.getpid(), Path("/usr/local/bin/noded"), False, None)
+    nobody_says = await running_alone(node, alone, "v2")
+    assert (nobody_says.outcome, own[:16] in nobody_says.sentence) == (Outcome.WARN, True)
+    assert (await running_alone(node, alone, "v2", own)).outcome is Outcome.PASS
+    other = await running_alone(node, alone, "v2", "ab" * 32)
+    assert (other.outcome, "not abababababababab" in other.sentence) == (Outcome.FAIL, True)
+    replaced = await running_alone(node, replace(alone, replaced=True), "v2", own)
+    assert (replaced.outcome, "was replaced since it was started" in replaced.sentence) == (Outcome.WARN, True)
+
+    # Cosmovisor switched its link, and the old program runs on.
+    program = node.home / "cosmovisor" / "upgrades" / "v2" / "bin" / node.daemon
+    program.parent.mkdir(parents=True)
+    program.write_bytes(b"the new one")
+    current = node.home / "cosmovisor" / "current"
+    current.unlink(missing_ok=True)
+    current.symlink_to("upgrades/v2")
+    under = replace(alone, supervisor=Supervisor(1, {}, None))
+    behind = await running_alone(node, under, "v1")
+    assert (behind.outcome, "Cosmovisor's current -> upgrades/v2" in behind.evidence) == (Outcome.FAIL, True)
+    gone = await running_alone(node, replace(alone, pid=1 << 30), "v1")
+    assert (gone.outcome, gone.go_on) == (Outcome.WARN, "look as the user that runs it, or as root")

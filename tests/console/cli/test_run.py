@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from console.cli.arguments import parse
+from console.cli.procedures.person import CommandLine
+from console.model.procedure import passed
 from console.procedures import built_in
+from console.procedures.engine import RunEvent
 from tests.console.cli.conftest import Run
 from tests.console.cli.peers import write_settings
 from tests.console.procedures.bench import World, story
@@ -107,6 +110,29 @@ def test_bad_use_is_exit_code_two(cli: Run, world: World, line: str, why: str) -
     assert world.done in ([], ["copy"])
 
 
+def test_a_step_that_is_not_there_is_refused_before_anything_is_begun(cli: Run, world: World) -> None:
+    for line in ("--skip chek=done", "--skip copy=later", "--answer sur=yes"):
+        refused = cli("run", "story", *line.split())
+        assert (refused.code, refused.out, "nothing was begun" in refused.err) == (2, "", True)
+    assert "did you mean sure" in cli("run", "story", "--answer", "sur=yes").err
+    assert "No runs yet" in cli("run", "--list").out
+    run = run_of(cli("run", "story").out)
+    lines = cli("run", "--show", run).out.splitlines()[-1]
+    again = cli("run", "--resume", run, "--answer", "sur=yes")
+    assert (again.code, again.out, "nothing was done" in again.err) == (2, "", True)
+    assert cli("run", "--show", run).out.splitlines()[-1] == lines
+
+
+def test_everything_that_a_procedure_lacks_is_named_at_once(cli: Run) -> None:
+    write_settings("http://127.0.0.1:1", "http://127.0.0.1:1")
+    refused = cli("run", "hotfix", "--severity", "high", "--url", "https://example.org/fix")
+    assert refused.code == 2
+    assert "needs version: The fixed version" in refused.err
+    for name in ("checksum", "source-2", "support"):
+        assert name in refused.err
+    assert "`upgrade-console run --show hotfix`" in refused.err
+
+
 def test_the_shared_options_stand_before_or_after() -> None:
     found = parse(["--network", "a", "run", "rolling", "--checksum", "b:c", "--dry-run", "--by", "x"])
     assert (found.procedure, found.given, found.dry_run) == ("rolling", ["--checksum", "b:c"], True)
@@ -126,3 +152,16 @@ def test_the_timeline_says_why_there_is_none(cli: Run) -> None:
     assert (text.code, "no RPC endpoint of network testnet answers" in text.out) == (1, True)
     document = json.loads(cli("run", "--timeline", "--json").out)
     assert (document["entries"], document["target_height"]) == ([], None)
+
+
+def test_what_was_shown_with_a_question_is_not_shown_again_with_its_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    person = CommandLine("jane", {}, as_json=False)
+    shown = passed("where the changelog is", "plan: v2")
+    person.told(RunEvent("asked", "run", 1.0, "sure", "Are you sure?", shown))
+    answered = passed("jane said yes", shown.sentence, *shown.evidence, "reason: read twice")
+    person.told(RunEvent("ended", "run", 2.0, "sure", answered.sentence, answered))
+    out = capsys.readouterr().out
+    assert (out.count("plan: v2"), out.count("reason: read twice")) == (1, 1)
+    # Another step's evidence is its own.
+    person.told(RunEvent("ended", "run", 3.0, "look", answered.sentence, answered))
+    assert "plan: v2" in capsys.readouterr().out

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from console.model import Due, ProposalStatus, Snapshot, coordination_of
 from console.model.coordination import coordination_document
+from tests import cosmos_fakes as cosmos
 from tests import fakes
 from tests import governance_fakes as votes
 
@@ -104,3 +105,14 @@ def test_time_alone_makes_later_now_and_now_late_and_undoes_nothing(snapshot: Sn
             assert order[late[name]] >= order[due]
     document = coordination_document(coordination_of(snapshot, snapshot.taken_at + after_s))
     assert len(document["entries"]) == 7
+
+
+def test_on_a_chain_where_nobody_else_tells_a_node_that_has_not_taken_it_up_is_named() -> None:
+    """`status` right after the vote: the controller is there, and reads the plan a moment later."""
+    alone = cosmos.scheduled()
+    entries = {each.id: each.words for each in coordination_of(replace(alone, node=None), alone.taken_at).entries}
+    assert entries["prepared"] == entries["verified"] == "no controller of this machine tells"
+    idle = replace(alone, node=fakes.node(1200, name="val1"))
+    told = {each.id: each for each in coordination_of(idle, idle.taken_at).entries}
+    assert told["prepared"].words == "val1 has not taken it up"
+    assert told["prepared"].due in {Due.NOW, Due.LATE}

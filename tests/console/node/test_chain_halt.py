@@ -8,15 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from console.model import PlanOrigin
 from console.node.chain_halt import (
     HaltSigns,
     Standing,
+    back_together,
     ended_at_halt,
     missing_upgrade,
     says_needed,
     standing,
     too_early,
 )
+from tests import fakes
 
 NOTHING = HaltSigns(
     height=100,
@@ -111,3 +114,9 @@ def test_words_of_a_log() -> None:
     assert not too_early(log, "v2")
     assert missing_upgrade(log) == "v4"
     assert missing_upgrade(b"exit 1") is None
+
+
+def test_the_way_back_with_the_network_is_that_of_its_kind() -> None:
+    assert back_together(fakes.attempt()) == "`upgrade-console node abort`"
+    on_cosmos = replace(fakes.attempt(), origin=PlanOrigin.CHAIN, target_height=120)
+    assert "node config set skip_upgrade_heights=120`, then `node start`" in back_together(on_cosmos)

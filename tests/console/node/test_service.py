@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from console.errors import NodeError
 from console.model import NodeStatus
+from console.model.roll_lease import RollLease
 from console.node import protocol
 from console.node.bell import Bell
 from console.node.client import NodeClient
@@ -292,6 +294,38 @@ async def test_a_swap_by_hand_crosses_to_a_staged_generation(bench: Bench) -> No
             while after.generation != "v0.2.0" or after.pid in {None, before.pid}:
                 await asyncio.sleep(0.01)
                 after = await client.status()
+
+
+async def test_a_controller_grants_one_lease_and_obeys_who_has_it(bench: Bench) -> None:
+    mine = RollLease("rolling-1@desk", "jane", "node1", True, 60.0)
+    theirs = RollLease("patch-2@lap", "bob", "other", False, 60.0)
+    async with serving(bench):
+        client = NodeClient(bench.state_dir)
+        async with asyncio.timeout(10):
+            while (await client.lease(replace(mine, left_s=0.0))).out:
+                await asyncio.sleep(0.01)
+        before = await client.status()
+        granted = await client.lease(theirs)
+        assert granted.holder is not None
+        assert (granted.holder.id, granted.holder.own) == (theirs.id, False)
+        assert granted.holder.by == f"bob (as {user_name(os.getuid())})"
+        other = (await client.lease(mine)).refused(mine.id)
+        assert other is not None
+        assert replace(other, left_s=0) == replace(granted.holder, left_s=0)
+        for refused in (client.restart(), client.restart(lease=mine.id), client.backup("a-point")):
+            with pytest.raises(NodeError, match="takes other down in run patch-2@lap"):
+                await refused
+        assert (await client.status()).pid == before.pid
+        await client.end_lease(theirs.id)
+        assert (await client.lease(mine)).out == ""
+        assert (await client.restart(lease=mine.id)).pid not in {None, before.pid}
+        # Whoever wants to stop it may: it costs power, and may save the key.
+        await client.stop()
+        stopped = await client.lease(mine)
+        assert stopped.out == "it does not run (STOPPED_BY_OPERATOR)"
+        await client.end_lease(mine.id)
+        kinds = [event["kind"] for event in await _events(client) if event["kind"].startswith("lease-")]
+        assert kinds == ["lease-granted", "lease-given-back"] * 2
 
 
 class Still:

@@ -134,6 +134,15 @@ async def test_a_proposal_tells_its_number_and_a_node_without_an_index_is_read_b
         assert (outcome.proposal_id, outcome.height) == (42, 101)
 
 
+async def test_what_an_older_daemon_leaves_out_is_never_signed(tmp_path: Path) -> None:
+    document: dict[str, object] = {"messages": [], "deposit": "1stake", "title": "Up", "summary": "", "expedited": True}
+    async with bench(tmp_path) as on:
+        on.home.behave(generate={"lacks": ["title", "expedited"]})
+        error = await told_by(on.messages(), document_message(document, "Proposes.", "", ("v2", 500)))
+        assert "virtengined leaves out what its SDK does not know: title, expedited" in str(error)
+        assert on.home.signatures() == 0
+
+
 async def test_a_proposal_that_is_on_the_chain_is_not_made_again(tmp_path: Path) -> None:
     there = replace(
         plan_without_votes(

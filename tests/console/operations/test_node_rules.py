@@ -112,6 +112,9 @@ def test_nothing_is_rolled_back_once_the_network_crossed() -> None:
     )
     beyond = at(Crossing.PROBATION, running=True, left="genesis", beyond_return=True, rollback_point="crossing-1")
     assert "there is no way back" in refusal_of(NodeVerb.ROLLBACK, beyond)
+    assert "there is no way back" in refusal_of(NodeVerb.ROLLBACK, COMMITTED)
+    by_hand = at(Crossing.COMMITTED, running=True, left="genesis", origin=PlanOrigin.OPERATOR, generation="v0.2.0")
+    assert "another swap takes it back" in refusal_of(NodeVerb.ROLLBACK, by_hand)
     assert "in place already" in refusal_of(
         NodeVerb.ROLLBACK, replace(at(Crossing.NEEDS_OPERATOR, left="genesis"), generation="genesis")
     )

@@ -154,6 +154,9 @@ async def test_a_manifest_speaks_by_its_hash_and_is_fetched_once() -> None:
     first = await watch.settled()
     assert first is not None
     assert first.upgrades == ()
+    # Silence would be taken for a parent that says nothing.
+    assert first.problem == "what v2 of above says to its children is not known: its manifest cannot be had"
+    assert "Above: what v2 of above says" in notice(with_intent(first, fakes.idle()))
     # It could not be had: it is tried again after some time, and once only when it was.
     parent.manifest = content
     for seconds in (31, 400, 31, 31):
@@ -163,6 +166,7 @@ async def test_a_manifest_speaks_by_its_hash_and_is_fetched_once() -> None:
         await watch._task
     found = watch.latest()
     assert found is not None
+    assert found.problem == ""
     assert found.upgrades[0].window == ChildWindow("child-1", 100, 20, "v0.3.0")
     assert parent.fetches == 2
     await watch.close()

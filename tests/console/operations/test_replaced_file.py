@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 from pathlib import Path
 
@@ -11,7 +10,9 @@ import pytest
 
 from console.errors import NodeError
 from console.files import sha256_of
-from console.operations.replaced_file import RECORD, all_kept, check_room, keep_files, put_back, read_kept, replace_file
+from console.operations.kept_files import RECORD, all_kept, keep_files, read_kept
+from console.operations.replaced_file import check_room, put_back, replace_file
+from tests import fakes
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def mode(path: Path) -> int:
 def test_replaced_with_the_rights_of_the_old_one_and_put_back_with_them(
     program: Path, new: Path, tmp_path: Path
 ) -> None:
-    kept = keep_files(tmp_path / "kept" / "1", {"binary": program, "config": tmp_path / "none"}, "before v2")
+    kept = keep_files(tmp_path / "kept" / "1", {"binary": program, "config": tmp_path / "none"}, "before v2", fakes.NOW)
     assert set(kept.files) == {"binary"}
     assert mode(kept.folder) == 0o700
     assert replace_file(new, program, sha256_of(new))
@@ -56,7 +57,7 @@ def test_replaced_with_the_rights_of_the_old_one_and_put_back_with_them(
 def test_a_link_is_followed_and_stays_a_link(program: Path, new: Path, tmp_path: Path) -> None:
     link = tmp_path / "daemon"
     link.symlink_to(program)
-    kept = keep_files(tmp_path / "kept", {"binary": link}, "")
+    kept = keep_files(tmp_path / "kept", {"binary": link}, "", fakes.NOW)
     replace_file(new, link, sha256_of(new))
     assert link.is_symlink()
     assert program.read_bytes() == b"new program"
@@ -78,27 +79,27 @@ def test_a_full_disk_leaves_what_was_there(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(shutil, "copyfileobj", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(NodeError, match="No space left on device; what was there stays"):
         replace_file(new, program, sha256_of(new))
     with pytest.raises(NodeError, match="cannot keep a copy"):
-        keep_files(tmp_path / "kept", {"binary": program}, "")
+        keep_files(tmp_path / "kept", {"binary": program}, "", fakes.NOW)
     monkeypatch.undo()
     assert program.read_bytes() == b"old program"
     assert os.listdir(program.parent) == ["daemon"]
     # What was begun without its record is no backup, and is made anew.
     assert all_kept(tmp_path) == ()
-    assert read_kept(keep_files(tmp_path / "kept", {"binary": program}, "").folder).files
+    assert read_kept(keep_files(tmp_path / "kept", {"binary": program}, "", fakes.NOW).folder).files
 
 
 def test_a_backup_is_taken_once_and_a_damaged_one_is_none(program: Path, new: Path, tmp_path: Path) -> None:
     folder = tmp_path / "kept" / "1"
-    keep_files(folder, {"binary": program}, "first")
+    keep_files(folder, {"binary": program}, "first", fakes.NOW)
     replace_file(new, program, sha256_of(new))
     # Gone on with after a disconnect: what is kept is the old program still.
-    assert keep_files(folder, {"binary": program}, "second").note == "first"
+    assert keep_files(folder, {"binary": program}, "second", fakes.NOW).note == "first"
     assert [kept.name for kept in all_kept(tmp_path / "kept")] == ["1"]
-    (folder / "binary").write_bytes(b"something else")
+    (folder / "files" / "binary").write_bytes(b"something else")
     with pytest.raises(NodeError, match="is not what was kept"):
         read_kept(folder)
     assert all_kept(tmp_path / "kept") == ()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from dataclasses import replace
 
-from console.model import NetworkIdentity, ProposalStatus, ReleaseKind
+from console.model import CosmosFacts, NetworkIdentity, ProposalStatus, ProposingRules, ReleaseKind
+from console.operations.proposal_draft import FIELDS
 from console.operations.propose import check_fields, earliest_height
 from console.operations.revert_proposal import ReleaseBefore, release_before, revert_draft
+from console.operations.upgrade_proposal import check_upgrade, first_after_vote
 from console.text import UntrustedText
-from tests import fakes
+from tests import chain_fakes, fakes, governance_fakes
 
 OLDER = fakes.proposal(
     id=7,
@@ -43,13 +43,22 @@ def test_the_draft_passes_the_propose_form_as_it_is() -> None:
     assert snapshot.height is not None
     assert int(draft.fields["height"]) == earliest_height(snapshot.chain, snapshot.height) + 3600
     assert draft.fields["name"] == "revert-v0.2.0"
-    assert draft.missing == (
-        "whether the release of before can read the state as it is now: ask its makers before you propose it",
-    )
-    words = shlex.split(draft.command)
-    assert words[:4] == ["upgrade-console", "propose", "--network", "devnet"]
-    assert f"sha256:{'ab' * 32}" in words
-    assert json.loads(draft.text)["fields"] == draft.fields
+    assert draft.fields["hash"] == f"sha256:{'ab' * 32}"
+    assert (draft.takes_back, draft.taken_height, draft.before) == ("v0.2.0", 1300, "v0.1.5 (plan 7)")
+    assert draft.missing == draft.questions
+    assert list(draft.missing) == ["state"]
+    assert "ask its makers before you propose it" in draft.missing["state"]
+
+
+def test_the_height_leaves_room_for_the_vote_that_the_registry_wants() -> None:
+    snapshot = fakes.committed()
+    assert snapshot.chain is not None
+    upgrade, before = snapshot.chain.proposals[0], ReleaseBefore("v0.1.5", "ab" * 32, "https://example.org/v0.1.5")
+    voted = replace(governance_fakes.rules(), voting_required=True)
+    draft = revert_draft(snapshot, upgrade, before, voted)
+    assert check_fields(draft.fields, snapshot, voted) == {}
+    assert snapshot.height is not None
+    assert int(draft.fields["height"]) > snapshot.height + 7 * 86_400
 
 
 def test_what_nobody_knows_is_missing_and_never_made_up() -> None:
@@ -57,20 +66,38 @@ def test_what_nobody_knows_is_missing_and_never_made_up() -> None:
     assert snapshot.chain is not None
     draft = revert_draft(snapshot, snapshot.chain.proposals[0], ReleaseBefore("", "", ""))
     assert (draft.fields["height"], draft.fields["url"], draft.fields["hash"]) == ("", "", "")
-    assert len(draft.missing) == 4
-    assert {"URL", "sha256:HEX", "H"} <= {*shlex.split(draft.command)}
+    assert set(draft.missing) == {"state", "height", "url", "hash"}
+    assert set(draft.unfilled({"height": "2000", "url": " "})) == {"url", "hash"}
     manifest = replace(OLDER, release_kind=ReleaseKind.MANIFEST)
     by_manifest = release_before(replace(snapshot.chain, proposals=(manifest,)), snapshot.chain.proposals[0], None)
     told = revert_draft(fakes.committed(), snapshot.chain.proposals[0], by_manifest)
     assert told.fields["kind"] == "manifest"
-    assert "--manifest" in shlex.split(told.command)
+    assert set(told.missing) == {"state", "manifest"}
 
 
 def test_on_a_cosmos_chain_it_is_a_proposal_of_x_gov() -> None:
     snapshot = fakes.committed()
     assert snapshot.chain is not None
     there = replace(snapshot, network=NetworkIdentity("hub", "cosmos", "hub-1"))
-    draft = revert_draft(there, snapshot.chain.proposals[0], ReleaseBefore("v0.1.5", "", "https://example.org/info"))
-    assert set(draft.fields) == {"name", "height", "info", "title", "summary", "deposit"}
-    assert any("upgrade handler" in line for line in draft.missing)
-    assert any("voting period" in line for line in draft.missing)
+    upgrade = snapshot.chain.proposals[0]
+    draft = revert_draft(there, upgrade, ReleaseBefore("v0.1.5", "", "https://example.org/info"))
+    assert tuple(draft.fields) == FIELDS["cosmos"]
+    assert set(draft.questions) == {"state", "handler"}
+    assert set(draft.missing) == {"state", "handler", "deposit", "height"}
+    assert "how long it is open" in draft.missing["height"]
+    assert "binaries" in revert_draft(there, upgrade, ReleaseBefore("v0.1.5", "ab" * 32, "")).questions
+
+
+def test_on_a_cosmos_chain_the_height_lies_behind_the_vote() -> None:
+    there = chain_fakes.shown()
+    assert there.chain is not None
+    assert there.height is not None
+    facts = CosmosFacts(proposing=ProposingRules((), (), voting_s=3600.0))
+    there = replace(there, chain=replace(there.chain, cosmos=facts))
+    assert there.chain is not None
+    upgrade = fakes.proposal(name=UntrustedText("v2.0.0"), target_height=1000)
+    draft = revert_draft(there, upgrade, ReleaseBefore("v1", "", "https://example.org/info"))
+    after = first_after_vote(there, expedited=False)
+    assert after is not None
+    assert int(draft.fields["height"]) > after
+    assert check_upgrade({**draft.fields, "deposit": "1stake"}, there) == {}

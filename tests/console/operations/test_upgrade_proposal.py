@@ -130,6 +130,9 @@ async def test_the_daemon_s_own_sdk_decides_unless_the_settings_do(tmp_path: Pat
         for sdk, form, verb in (
             ("v0.50.9", "auto", "submit-proposal"),
             ("v0.47.1", "legacy", "submit-legacy-proposal"),
+            ("v0.47.1", "auto", "submit-proposal"),
+            # Its messages would have neither title nor summary.
+            ("v0.46.16", "auto", "submit-legacy-proposal"),
             ("v0.45.16", "auto", "submit-proposal"),
             ("unknown", "auto", "submit-proposal"),
         ):
@@ -139,8 +142,20 @@ async def test_the_daemon_s_own_sdk_decides_unless_the_settings_do(tmp_path: Pat
             message = await upgrade_message(PROPOSAL, messages)
             await messages.close()
             assert message.command[1] == verb
-            assert bool(message.document) == (sdk in {"v0.50.9", "unknown"})
+            assert bool(message.document) == (sdk in {"v0.50.9", "unknown"} or (sdk, form) == ("v0.47.1", "auto"))
             assert message.upgrade == ("v2.0.0", 5_000_000)
+
+
+@pytest.mark.anyio
+async def test_nothing_is_expedited_where_the_sdk_has_no_such_thing(tmp_path: Path) -> None:
+    home = DaemonHome(tmp_path / "home")
+    home.behave(sdk="v0.47.17")
+    async with json_rpc(ScriptedChain(home).answer) as server:
+        on = network(command=str(home.program), home=str(home.folder))
+        messages = DaemonMessages(replace(on, cometbft_rpc=(server.url,)))
+        with pytest.raises(InputError, match=r"of SDK 0\.47, which has no expedited proposals"):
+            await upgrade_message(replace(PROPOSAL, expedited=True), messages)
+        await messages.close()
 
 
 def test_an_info_is_one_that_every_node_can_use() -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -13,13 +13,18 @@ import pytest
 
 from console.errors import ControllerDown
 from console.files import sha256_of
-from console.model import Crossing, NodeStatus, OwnConsensus, PlanOrigin, PowerNow
+from console.model import Crossing, NodeStatus, OwnConsensus, PlanOrigin, PowerNow, Snapshot
+from console.model.network import Bond, Stake
+from console.model.roll_lease import LeaseAnswer, RollLease
 from console.node.client import NodeClient
+from console.node.roll_lease import RollLeases
 from console.operations import roll as operations
 from console.procedures import roll
 from console.settings import NetworkSettings, RemoteNode, parse_network
 from console.settings_table import SettingChange
+from console.text import untrusted
 from tests import fakes
+from tests.console.node.leases import Kept
 from tests.console.procedures.scripted import ScriptedContext
 
 FILE = "config/config.toml"
@@ -46,6 +51,11 @@ class FakeNode:
     settings: dict[str, str] = field(default_factory=lambda: {"keep_points": "2", "shutdown_grace_s": "1m"})
     values: dict[str, str] = field(default_factory=lambda: {"moniker": "val", "p2p.max_num_inbound_peers": "40"})
     done: list[str] = field(default_factory=list)
+    says_out: str = ""
+    """Why its controller says that it does not sign, although the commits do not show it yet."""
+
+    def __post_init__(self) -> None:
+        self.leases = RollLeases(Kept(), lambda: self.network.clock)
 
     @property
     def signs(self) -> bool:
@@ -92,8 +102,21 @@ class FakeNode:
         self.done.append("stage")
         return self._status()
 
-    async def swap(self, name: str, reason: str) -> NodeStatus:
+    async def lease(self, wish: RollLease) -> LeaseAnswer:
+        if self.name in self.network.unheard:
+            raise LOST
+        return LeaseAnswer(self.leases.ask(wish), self.says_out or ("" if self.pid else "it does not run"), self.name)
+
+    async def end_lease(self, lease: str) -> None:
+        self.leases.end(lease)
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        yield
+
+    async def swap(self, name: str, reason: str, *, lease: str = "") -> NodeStatus:
         assert reason
+        self.leases.require(lease, "a swap")
         self.done.append("swap")
         self.network.took_down(self)
         self.crossing = Crossing.PARKED if self.breaks else Crossing.COMMITTED
@@ -103,7 +126,8 @@ class FakeNode:
             self.generation, self.pid = name, (self.pid or 100) + 1
         return self._answer()
 
-    async def restart(self) -> NodeStatus:
+    async def restart(self, *, lease: str = "") -> NodeStatus:
+        self.leases.require(lease, "a restart")
         self.done.append("restart")
         self.network.took_down(self)
         self.pid = (self.pid or 100) + 1
@@ -149,6 +173,10 @@ class FakeNetwork:
     """Of those, who is down."""
     taken: list[tuple[str, int]] = field(default_factory=list)
     """Who was taken down, and the power that was down then."""
+    unheard: set[str] = field(default_factory=set)
+    """Nodes whose controllers are not heard when they are asked for a lease."""
+    clock: float = 0.0
+    """Seconds, as the controllers count them for leases."""
     stands: bool = False
     decided_at: float = field(default_factory=time.time)
 
@@ -190,8 +218,21 @@ class FleetContext(ScriptedContext):
     def client(self, node: str = "") -> NodeClient:
         return cast(NodeClient, self.fleet.nodes[node])
 
+    async def snapshot(self) -> Snapshot:
+        shown, pattern = fakes.idle(), fakes.validators()[0]
+        assert shown.chain is not None
+        staked = tuple(
+            replace(pattern, consensus_address=each.name, stake=_stake(each)) for each in self.fleet.nodes.values()
+        )
+        return replace(shown, chain=replace(shown.chain, validators=staked))
+
     async def sleep(self, seconds: float) -> None:
         return None
+
+
+def _stake(node: FakeNode) -> Stake:
+    bond = Bond.UNBONDING if node.jailed else Bond.BONDED
+    return Stake(untrusted(f"op-{node.name}"), 1, bond, node.jailed, missed_blocks=60 * node.jailed, signing_window=100)
 
 
 @contextmanager

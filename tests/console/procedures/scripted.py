@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
@@ -41,6 +42,7 @@ class ScriptedContext:
         self.node = node
         self.arguments = dict(arguments)
         self.item = ""
+        self.run = "a-run"
         self.person: UntrustedText = untrusted("alice")
         self.terminal: Terminal | None = None
         self.folder = folder
@@ -131,8 +133,10 @@ async def run_steps(
 def powers_of(powers: Mapping[str, int], silent: Collection[str] = ()) -> Callable[[Any], Awaitable[PowerNow]]:
     """`console.operations.roll.taking_part` of a network in which these take part."""
 
+    heights = itertools.count(100)
+
     async def read(_network: NetworkSettings) -> PowerNow:
-        return PowerNow(100, powers, frozenset(silent), "a test", 0.0)
+        return PowerNow(next(heights), powers, frozenset(silent), "a test", 0.0)
 
     return read
 

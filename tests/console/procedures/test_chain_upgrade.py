@@ -5,151 +5,33 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import os
-import signal
-import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
-from console.errors import ConsoleError, NodeError
+from console.errors import ConsoleError
 from console.files import sha256_of, switch_link
 from console.model import Crossing, NodeStatus, Outcome, ProposalStatus
-from console.node.chain_halt import HaltSigns, chain_plan
-from console.node.cosmovisor.upgrade_info import PlanFile, write_plan
+from console.node.chain_halt import HaltSigns
 from console.operations.halt_evidence import decide
-from console.procedures import chain_by_systemd
+from console.operations.own_process import OwnProcess, Supervisor
+from console.procedures import chain_by_cosmovisor
 from console.procedures import chain_plan as plan_steps
 from console.procedures.chain_upgrade import CHAIN_UPGRADE
-from console.settings import NodeSettings
-from console.text import untrusted
-from tests.console.chain.cosmos.sdk_node import CHAIN_ID, SdkNode
-from tests.console.chain.servers import json_rpc
 from tests.console.node import nodes
 from tests.console.node.bench import until
-from tests.console.node.cosmos_nodes import committed, cosmos_bench, running, served, write_daemon
-from tests.console.operations.examples import a_chain, a_network, a_snapshot
-from tests.console.operations.homes import a_cosmos_node
+from tests.console.node.cosmos_nodes import committed, cosmos_bench, running, served
+from tests.console.operations.examples import a_network
+from tests.console.procedures.on_disk import H, by_hand, on_disk, planned
 from tests.console.procedures.scripted import ScriptedContext, accepted, run_step, run_steps, with_socket
 
 pytestmark = pytest.mark.anyio
-
-H = 100
 
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan_steps, "POLL_S", 0.02)
-
-
-def planned(context: ScriptedContext, *, height: int = 90, at: int = H, info: str = "", status: Any = None) -> None:
-    """Let the chain tell the plan v2."""
-    plan = chain_plan(untrusted("v2"), at, untrusted(info, 4096), status or ProposalStatus.SCHEDULED)
-    context.shown = a_snapshot(dataclasses.replace(a_chain(height=height), proposals=(plan,)), height=height)
-
-
-class ScriptedUnit:
-    """A unit whose node is a real process, and whose log is what that process wrote."""
-
-    name = "the unit noded"
-
-    def __init__(self, binary: Path, home: Path) -> None:
-        self.binary, self.home = binary, home
-        self.process: subprocess.Popen[bytes] | None = None
-        self.stubborn = False
-        self.log = home / "node.log"
-
-    async def running(self) -> bool:
-        return self.process is not None and self.process.poll() is None
-
-    async def started_at(self) -> float | None:
-        if not await self.running():
-            return None
-        assert self.process is not None
-        return psutil.Process(self.process.pid).create_time()
-
-    async def log_since(self, since: float) -> str:
-        return self.log.read_text() if self.log.exists() else ""
-
-    async def start(self) -> None:
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen([str(self.binary), "start"], stderr=log, start_new_session=True)
-
-    async def stop(self, deadline_s: float) -> None:
-        if self.stubborn:
-            raise NodeError(f"{self.name} still runs", safe="it was not killed, and nothing was replaced")
-        assert self.process is not None
-        os.killpg(self.process.pid, signal.SIGTERM)
-        await asyncio.to_thread(self.process.wait, 20)
-
-    def end(self) -> None:
-        if self.process is not None and self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-
-
-class OnDisk:
-    """A node that no controller of ours runs."""
-
-    def __init__(self, folder: Path, url: str, chain: SdkNode) -> None:
-        self.chain = chain
-        self.node: NodeSettings = dataclasses.replace(
-            a_cosmos_node(folder), cometbft_rpc=url, daemon=nodes.DAEMON, local_downloads=True
-        )
-        self.home = self.node.home
-        write_daemon(self.home / "cosmovisor" / "genesis" / "bin" / nodes.DAEMON, self.home, "v1")
-        self.binary = folder / "bin" / nodes.DAEMON
-        self.old = write_daemon(self.binary, self.home, "v1")
-        self.unit = ScriptedUnit(self.binary, self.home)
-        self.new = folder / "v2"
-        self.sha256 = write_daemon(self.new, self.home, "v2")
-        self.network = dataclasses.replace(
-            a_network(folder), kind="cosmos", chain_id=CHAIN_ID, nodes=(self.node,), folder=folder / "own"
-        )
-        self.folder = folder
-
-    def context(self, **given: str) -> ScriptedContext:
-        return ScriptedContext(self.network, self.folder / "run", accepted(CHAIN_UPGRADE, given), node=self.node)
-
-    def halts(self) -> None:
-        """What x/upgrade does: the plan file, the line, block H stored and not executed; the process lives on."""
-        write_plan(self.home / "data" / "upgrade-info.json", PlanFile("v2", H, ""))
-        with self.unit.log.open("a") as log:
-            log.write(f'ERR UPGRADE "v2" NEEDED at height: {H}: \n')
-        self.chain.height, self.chain.app_height = H, H - 1
-
-    def crosses(self) -> None:
-        """The network goes on with the new program."""
-        self.chain.height, self.chain.app_height = H + 3, H + 3
-        self.chain.applied = {"v2": H}
-
-
-@asynccontextmanager
-async def on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OnDisk]:
-    chain = SdkNode(height=90)
-    async with json_rpc(chain.rpc) as server:
-        on = OnDisk(tmp_path, server.url, chain)
-        monkeypatch.setattr(chain_by_systemd, "unit_service", lambda name: on.unit)
-        try:
-            yield on
-        finally:
-            on.unit.end()
-
-
-def by_hand(on: OnDisk, url: str, **given: str) -> ScriptedContext:
-    context = on.context(
-        way="systemd",
-        unit="noded",
-        binary=str(on.binary),
-        url=f"{url}/noded",
-        checksum=f"sha256:{on.sha256}",
-        **given,
-    )
-    planned(context)
-    return context
 
 
 async def test_by_our_controller(tmp_path: Path) -> None:
@@ -199,6 +81,9 @@ async def test_by_our_controller(tmp_path: Path) -> None:
         assert "proposed again with another height" in lost.go_on
     ids = [step.id for step in CHAIN_UPGRADE.steps({"way": "controller"}, ())]
     assert ids[5:] == [step for step in ids if step.startswith("validator.")]
+    # Whoever runs the node, the crossing ends with the proof of it.
+    for way in ("cosmovisor", "systemd"):
+        assert [step.id for step in CHAIN_UPGRADE.steps({"way": way}, ())][-9:] == ids[5:]
 
 
 async def test_by_hand_over_a_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -269,18 +154,23 @@ async def test_under_cosmovisor_the_layout_is_prepared_and_its_crossing_watched(
     for name in [name for name in os.environ if name.startswith(("DAEMON_", "COSMOVISOR_"))]:
         monkeypatch.delenv(name)
     async with on_disk(tmp_path, monkeypatch) as on:
-        monkeypatch.setenv("DAEMON_HOME", str(on.home))
-        monkeypatch.setenv("DAEMON_NAME", nodes.DAEMON)
+        # What this shell says counts only where no Cosmovisor is seen.
         monkeypatch.setenv("DAEMON_RESTART_AFTER_UPGRADE", "false")
+        started_with = {"DAEMON_HOME": str(on.home), "DAEMON_NAME": nodes.DAEMON, "DAEMON_SHUTDOWN_GRACE": "30s"}
+        seen: list[OwnProcess | None] = [None]
+        monkeypatch.setattr(chain_by_cosmovisor, "own_process", lambda node: seen[0])
         with served(on.new.read_bytes()) as (url, _):
-            context = on.context(way="cosmovisor")
+            context = on.context(CHAIN_UPGRADE, way="cosmovisor")
             planned(context, info=f'{{"binaries": {{"any": "{url}/noded?checksum=sha256:{on.sha256}"}}}}')
             await run_step(CHAIN_UPGRADE, context, "upgrade.plan")
             off = await run_step(CHAIN_UPGRADE, context, "upgrade.cosmovisor")
             assert off.outcome is Outcome.FAIL
             assert "would stay down after the swap" in off.sentence
-            monkeypatch.setenv("DAEMON_RESTART_AFTER_UPGRADE", "true")
-            monkeypatch.setenv("DAEMON_SHUTDOWN_GRACE", "30s")
+            monkeypatch.delenv("DAEMON_RESTART_AFTER_UPGRADE")
+            unseen = await run_step(CHAIN_UPGRADE, context, "upgrade.cosmovisor")
+            assert unseen.outcome is Outcome.WARN
+            assert "no Cosmovisor is seen that runs this node" in unseen.sentence
+            seen[0] = OwnProcess(7, on.binary, False, Supervisor(6, started_with, None))
             done = await run_steps(CHAIN_UPGRADE, context, until="upgrade.crossing")
         assert {finding.outcome for finding in done.values()} == {Outcome.PASS}
         staged = on.home / "cosmovisor" / "upgrades" / "v2" / "bin" / nodes.DAEMON
@@ -305,16 +195,27 @@ async def test_under_cosmovisor_the_layout_is_prepared_and_its_crossing_watched(
             assert (await run_step(CHAIN_UPGRADE, context, f"upgrade.{step}")).outcome is Outcome.PASS
 
 
+async def test_a_dry_run_without_a_plan_says_that_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with on_disk(tmp_path, monkeypatch) as on:
+        for way, steps in (("cosmovisor", ("crossing", "follows", "applied")), ("systemd", ("halt", "crossing"))):
+            context = on.context(CHAIN_UPGRADE, way=way, unit="noded", binary=str(on.binary))
+            for step in steps:
+                with pytest.raises(ConsoleError, match="this run knows of no plan"):
+                    await run_step(CHAIN_UPGRADE, context, f"upgrade.{step}")
+
+
 async def test_a_plan_that_is_not_there_and_one_without_binaries(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with on_disk(tmp_path, monkeypatch) as on:
-        context = on.context(way="systemd", unit="noded", binary=str(on.binary), name="v9")
+        context = on.context(CHAIN_UPGRADE, way="systemd", unit="noded", binary=str(on.binary), name="v9")
         planned(context)
         missing = await run_step(CHAIN_UPGRADE, context, "upgrade.plan")
         assert missing.outcome is Outcome.FAIL
         assert missing.evidence[0].startswith("v2 at height 100")
-        context = on.context(way="systemd", unit="noded", binary=str(on.binary))
+        context = on.context(CHAIN_UPGRADE, way="systemd", unit="noded", binary=str(on.binary))
         planned(context, info="https://example.org/releases/v2")
         await run_step(CHAIN_UPGRADE, context, "upgrade.plan")
         with pytest.raises(ConsoleError, match="looks like a release page"):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from console.errors import HeldByOther, InputError, JournalError
-from console.model import Outcome, RunState, StepKind
+from console.model import Finding, Outcome, RunState, StepKind
 from console.procedures.desk import Desk
 from console.procedures.engine import Answer
 from console.procedures.run_journal import JOURNAL_NAME, RunJournal, begin_journal, only_one
@@ -200,6 +200,43 @@ async def test_a_dry_run_looks_and_changes_nothing(tmp_path: Path) -> None:
     assert (await desk.start("story", {}, Hands(dict(ANSWERS)))).run.state is RunState.DONE
 
 
+async def test_a_dry_run_tells_what_fails_now_from_what_is_only_not_done_yet(tmp_path: Path) -> None:
+    world = World(broken={"first", "after"})
+
+    async def crashes(_context: StepContext) -> Finding:
+        raise ValueError("there is nothing to look at")
+
+    async def text(_context: StepContext) -> Finding:
+        return passed("the text", "Dear all")
+
+    steps = (
+        Step("read", StepKind.CONFIRMATION, "Read", "It is shown.", text, ask="Is it right?"),
+        check(world, "first"),
+        action(world, "copy"),
+        check(world, "after"),
+        Step("crashes", StepKind.CHECK, "Look", "Looks at the copy.", crashes),
+    )
+    progress = await Desk(place(tmp_path), (of_steps("own", *steps),)).start("own", {}, Hands(), dry=True)
+    told = {each.step: each.finding for each in progress.run.records}
+    assert (told["read"].sentence, told["read"].evidence) == ("Would ask: Is it right?", ("the text", "Dear all"))
+    assert told["first"].outcome is Outcome.FAIL
+    assert (told["after"].outcome, told["crashes"].outcome) == (Outcome.WARN, Outcome.SKIP)
+    assert told["after"].sentence == "as long as the steps above are not done: after is bad"
+    assert "mend" not in told["after"].go_on
+
+
+async def test_what_goes_with_a_check_that_was_left_out_is_left_out_too(tmp_path: Path) -> None:
+    world = World()
+    first = check(world, "first", optional=True)
+    goes = action(world, "goes", ask="Shall it?", follows="first")
+    hands = Hands({"goes": yes()})
+    desk = Desk(place(tmp_path), (of_steps("own", first, goes),))
+    await desk.start("own", {}, hands, leave_out={"first": "there is none"})
+    assert (hands.asked, world.done) == ([], [])
+    await desk.start("own", {}, hands)
+    assert world.done == ["goes"]
+
+
 async def test_a_changed_definition_is_told_and_followed_by_a_word_alone(tmp_path: Path) -> None:
     world = World()
     before = of_steps("own", check(world, "one"), check(world, "two"))
@@ -312,6 +349,13 @@ async def test_on_a_full_disk_nothing_is_begun(tmp_path: Path, monkeypatch: pyte
     assert world.done == []
     assert outcomes(desk, desk.unfinished()[0].run.id) == {"check": "pass"}
     assert (await desk.go_on(desk.unfinished()[0].run.id, Hands(dict(ANSWERS)))).run.state is RunState.DONE
+    # Full before its first row: there is no run to go on with.
+    monkeypatch.setattr("os.write", lambda _descriptor, content: len(content) // 2)
+    with pytest.raises(JournalError, match="nothing was begun") as refused:
+        await desk.start("story", {}, Hands())
+    monkeypatch.undo()
+    assert "go on" not in str(refused.value)
+    assert desk.unfinished() == ()
 
 
 async def test_parameters_are_checked_and_secrets_refused(tmp_path: Path) -> None:

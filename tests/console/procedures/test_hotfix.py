@@ -14,6 +14,7 @@ from console.files import sha256_of
 from console.model import Outcome
 from console.procedures import spared_power
 from console.procedures.hotfix import HOTFIX
+from console.procedures.rollback import ROLLBACK
 from tests.console.node import nodes
 from tests.console.node.bench import Bench
 from tests.console.node.conftest import bench as bench
@@ -87,6 +88,13 @@ async def test_a_hotfix_from_an_archive_to_the_running_node(
             assert (status.generation, status.exe_sha256) == ("v1.0.3", sha256)
             # The point was taken while the node was down.
             assert await context.client().points()
+            # The way back is the one that there is.
+            back = ScriptedContext(
+                context.network, tmp_path / "back", accepted(ROLLBACK, {"why": "bad"}), node=bench.node
+            )
+            refused = await run_step(ROLLBACK, back, "rollback.zone")
+            assert refused.sentence.endswith("another swap takes it back, and no rollback does")
+            assert refused.go_on == "`upgrade-console node swap genesis --reason TEXT`"
     text = (context.folder / "announcement.txt").read_text()
     assert "{{" not in text
     assert f"2. Verify checksum: {checksum}" in text
@@ -162,6 +170,12 @@ async def test_a_third_of_the_power_is_never_taken_down(
             monkeypatch.setattr(spared_power, "taking_part", powers_of(powers, silent))
             found = await run_step(HOTFIX, context, "hotfix.power")
             assert found.outcome is expected, (powers, silent, found)
+        # Somebody else fell while a person was asked.
+        monkeypatch.setattr(spared_power, "taking_part", powers_of({key: 10, "B": 10, "C": 10, "D": 10}, ("B",)))
+        before = await context.client().status()
+        swapped = await run_step(HOTFIX, context, "hotfix.swap")
+        assert swapped.outcome is Outcome.FAIL
+        assert (await context.client().status()).pid == before.pid
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from pathlib import Path
 
@@ -133,6 +134,8 @@ async def test_steps_are_added_to_a_procedure_that_is_built_in(settings: Path, t
         (step(says=None, command=["true"]), 3, "says: must be a text, and is missing"),
         (step(kind="confirmation", ask="x", contains="x"), 9, "no command whose output"),
         (step(command=[""]), 8, "names the program"),
+        (step(command=["echo", "{noode}"]), 8, "there is no {noode} (did you mean node?)"),
+        (step(kind="action", command=["true"], done_command=["{x}"]), 9, "there is no {x}"),
         ("[[steps]]\nid = \n", 4, "Invalid value"),
         ("", 1, "has no steps"),
     ],
@@ -166,6 +169,12 @@ def test_tables_that_do_not_fit_are_refused(settings: Path, settings_file: str, 
     if own_file:
         own(settings, own_file, head="")
     with pytest.raises(SettingsError, match=re.escape(why)):
+        catalogue()
+
+
+def test_a_pipe_in_the_place_of_a_file_holds_nobody_up(settings: Path) -> None:
+    os.mkfifo(settings / "procedures" / "pipe.toml")
+    with pytest.raises(SettingsError, match=r"pipe.toml is no file; no procedure was begun"):
         catalogue()
 
 

@@ -113,7 +113,7 @@ async def test_the_day_before_on_a_node_that_runs(bench: Bench, tmp_path: Path, 
             assert copied.outcome is Outcome.PASS
             copy = newest_copy(bench.node)
             assert copy is not None
-            assert [file.path for file in copy.files] == ["fendermint/config/default.toml"]
+            assert [*copy.files] == ["fendermint/config/default.toml"]
             drafted = await run_step(CHECKLIST_24H, context, "24h.announcement")
             assert (drafted.outcome, hook.titles) == (Outcome.PASS, [])
             sent = await run_step(CHECKLIST_24H, context, "24h.announce")

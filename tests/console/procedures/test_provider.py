@@ -15,7 +15,7 @@ from console.errors import ConsoleError
 from console.files import sha256_of
 from console.model import Finding, Outcome
 from console.operations.kept_backups import backups_folder
-from console.operations.replaced_file import all_kept
+from console.operations.kept_files import all_kept
 from console.procedures import provider_steps
 from console.procedures.provider import PROVIDER
 from console.procedures.provider_rollback import ROLLBACK_PROVIDER
@@ -210,6 +210,15 @@ async def test_paused_and_resumed_on_the_chain_by_its_own_daemon(program: Provid
         assert resumed.outcome is Outcome.PASS
         assert resumed.sentence.startswith("the chain has the provider as ACTIVE since block")
         assert len(chain.sent()) == 2
+
+
+async def test_on_a_subnet_nothing_is_said_to_the_chain(program: ProviderProgram, tmp_path: Path) -> None:
+    async with upgrade(tmp_path, program) as on:
+        on.context.network = dataclasses.replace(on.network, kind="ipc")
+        shown = await run_step(PROVIDER, on.context, "provider.pause-shown")
+        assert (shown.outcome, "pause it in its own way" in shown.sentence) == (Outcome.SKIP, True)
+    goes_with = {step.id for step in PROVIDER.steps({}, ()) if step.follows == "provider.pause-shown"}
+    assert goes_with == {"provider.pause", "provider.resume"}
 
 
 def test_every_failure_after_the_stop_has_a_way_back() -> None:

@@ -11,10 +11,12 @@ import pytest
 
 from console.errors import ConsoleError, ControllerDown, InputError, NodeError
 from console.model import Arming, Crossing, Finding, Outcome, StepKind
+from console.model.roll_lease import LEASE_S
 from console.procedures.configuration import CONFIGURATION
 from console.procedures.patch import PATCH
 from console.procedures.rolling import ROLLING
 from console.procedures.step import Procedure
+from console.procedures.taking_down import lease_of
 from console.text import untrusted
 from tests import fakes
 from tests.console.procedures.fleet import FILE, FakeNetwork, FleetContext, fleet_of, seen
@@ -26,10 +28,13 @@ pytestmark = pytest.mark.anyio
 class Roll:
     """One run over a fake fleet, step by step as the engine does it."""
 
-    def __init__(self, fleet: FakeNetwork, folder: Path, procedure: Procedure, given: Mapping[str, str]) -> None:
+    def __init__(
+        self, fleet: FakeNetwork, folder: Path, procedure: Procedure, given: Mapping[str, str], run: str = "a-run"
+    ) -> None:
         self.fleet = fleet
         self.procedure = procedure
-        self.context = FleetContext(fleet, folder / "run", accepted(procedure, given))
+        self.context = FleetContext(fleet, folder / run, accepted(procedure, given))
+        self.context.run = run
         self.items: tuple[str, ...] = ()
         self.found: dict[str, Finding] = {}
 
@@ -112,8 +117,8 @@ async def test_others_that_are_down_count(fleet: FakeNetwork, tmp_path: Path, re
     # It goes down between two nodes.
     swap = fleet.nodes["small"].swap
 
-    async def swap_and_fail(name: str, reason: str) -> object:
-        status = await swap(name, reason)
+    async def swap_and_fail(name: str, reason: str, *, lease: str = "") -> object:
+        status = await swap(name, reason, lease=lease)
         fleet.silent = {"X"}
         return status
 
@@ -151,16 +156,36 @@ async def test_it_stops_at_the_first_that_does_not_come_back(
 async def test_jailed_in_the_middle_is_noticed(fleet: FakeNetwork, tmp_path: Path, release: dict[str, str]) -> None:
     swap = fleet.nodes["small"].swap
 
-    async def swap_and_jail(name: str, reason: str) -> object:
-        status = await swap(name, reason)
+    async def swap_and_jail(name: str, reason: str, *, lease: str = "") -> object:
+        status = await swap(name, reason, lease=lease)
         fleet.nodes["small"].jailed = True
         return status
 
     fleet.nodes["small"].swap = swap_and_jail  # type: ignore[assignment, method-assign]
-    name, finding = await Roll(fleet, tmp_path, ROLLING, release).go()
+    roll = Roll(fleet, tmp_path, ROLLING, release)
+    name, finding = await roll.go()
     assert name == "small.back"
-    assert "jailed" in finding.sentence
+    assert finding.sentence.startswith("the roll stops at small: the chain jailed the validator")
+    assert "tx slashing unjail --chain-id test-1" in finding.go_on
+    assert "then go on with this run" in finding.go_on
     assert fleet.nodes["middle"].done == ["stage"]
+    # Looked at again before anybody had it released: nothing is taken down.
+    assert (await roll.go())[0] == "small.back"
+    assert fleet.nodes["middle"].done == ["stage"]
+    fleet.nodes["small"].jailed = False
+    assert (await roll.go())[0] == "roll.all"
+    assert [node.done.count("swap") for node in fleet.nodes.values()] == [1, 1, 1, 1]
+
+
+async def test_one_that_is_jailed_before_the_roll_is_said_and_rolled_as_one_without_a_vote(
+    fleet: FakeNetwork, tmp_path: Path, release: dict[str, str]
+) -> None:
+    fleet.nodes["small"].jailed = True
+    roll = Roll(fleet, tmp_path, ROLLING, release)
+    assert (await roll.go())[0] == "roll.all"
+    looked = roll.found["roll.fleet"]
+    assert (looked.outcome, "small: the chain jailed the validator" in looked.sentence) == (Outcome.WARN, True)
+    assert "tx slashing unjail" in looked.go_on
 
 
 async def test_a_lost_way_is_gone_on_with_and_nothing_is_done_twice(
@@ -227,9 +252,9 @@ async def test_a_patch_shows_what_it_made_of_the_settings(
 ) -> None:
     swap = fleet.nodes["small"].swap
 
-    async def swap_and_rewrite(name: str, reason: str) -> object:
+    async def swap_and_rewrite(name: str, reason: str, *, lease: str = "") -> object:
         fleet.nodes["small"].values |= {"moniker": "rewritten", "mempool.size": "5000"}
-        return await swap(name, reason)
+        return await swap(name, reason, lease=lease)
 
     fleet.nodes["small"].swap = swap_and_rewrite  # type: ignore[assignment, method-assign]
     roll = Roll(fleet, tmp_path, PATCH, release)
@@ -263,9 +288,9 @@ async def test_settings_are_tuned_node_by_node(fleet: FakeNetwork, tmp_path: Pat
 async def test_what_else_differs_afterwards_is_said(fleet: FakeNetwork, tmp_path: Path) -> None:
     restart = fleet.nodes["small"].restart
 
-    async def restart_and_rewrite() -> object:
+    async def restart_and_rewrite(*, lease: str = "") -> object:
         fleet.nodes["small"].settings["keep_points"] = "9"
-        return await restart()
+        return await restart(lease=lease)
 
     fleet.nodes["small"].restart = restart_and_rewrite  # type: ignore[assignment, method-assign]
     roll = Roll(fleet, tmp_path, CONFIGURATION, {"set": f"{FILE}:moniker=x", "why": "a name"})
@@ -294,4 +319,117 @@ async def test_a_wait_goes_on_while_a_way_is_lost(fleet: FakeNetwork, tmp_path: 
     fleet.nodes["small"].status = sometimes  # type: ignore[assignment, method-assign]
     roll = Roll(fleet, tmp_path, ROLLING, release)
     assert (await roll.go())[0] == "roll.all"
-    assert roll.context.told.count("SSH to small is lost") == 3
+    assert roll.context.told.count("SSH to small is lost; it is asked again") == 3
+
+
+async def test_two_rolls_at_once_take_one_node_down_at_a_time(
+    fleet: FakeNetwork, tmp_path: Path, release: dict[str, str]
+) -> None:
+    rolling = Roll(fleet, tmp_path, ROLLING, {**release, "nodes": "sentry,small"}, "rolling-1")
+    patch = Roll(fleet, tmp_path, PATCH, {**release, "nodes": "middle"}, "patch-2")
+    tuning = Roll(
+        fleet, tmp_path, CONFIGURATION, {"set": f"{FILE}:moniker=x", "why": "a name", "nodes": "big"}, "config-3"
+    )
+    tuning.context.person = untrusted("bob")
+    found: dict[str, tuple[str, Finding]] = {}
+    swap = fleet.nodes["small"].swap
+
+    async def swap_while_others_try(name: str, reason: str, *, lease: str = "") -> object:
+        status = await swap(name, reason, lease=lease)
+        for each in (patch, tuning):
+            found[each.context.run] = await each.go()
+        return status
+
+    fleet.nodes["small"].swap = swap_while_others_try  # type: ignore[assignment, method-assign]
+    assert (await rolling.go())[0] == "roll.all"
+    # Not one of them got as far as its first node.
+    for name, finding in found.values():
+        assert name == "roll.fleet"
+        assert finding.sentence.startswith("another roll is under way: alice takes small down in run rolling-1@")
+        assert "its lease ends by itself in" in finding.go_on
+    assert (fleet.nodes["middle"].done, fleet.nodes["big"].done) == ([], [])
+    # It has given back what it had.
+    assert (await patch.go())[0] == "roll.all"
+    assert (await tuning.go())[1].outcome is Outcome.PASS
+    assert [name for name, _ in fleet.taken] == ["sentry", "small", "middle", "big"]
+
+
+async def test_a_roll_that_began_before_is_refused_at_its_next_node(
+    fleet: FakeNetwork, tmp_path: Path, release: dict[str, str]
+) -> None:
+    roll = Roll(fleet, tmp_path, ROLLING, {**release, "nodes": "small"}, "rolling-1")
+    other = Roll(fleet, tmp_path, ROLLING, {**release, "nodes": "middle"}, "rolling-2")
+    add_upgrade = fleet.nodes["small"].add_upgrade
+
+    async def stage_while_another_goes_down(name: str, binary: Path, *, force: bool = False) -> object:
+        status = await add_upgrade(name, binary, force=force)
+        lease = lease_of(other.context, "middle")
+        await lease.take()
+        return status
+
+    fleet.nodes["small"].add_upgrade = stage_while_another_goes_down  # type: ignore[assignment, method-assign]
+    name, finding = await roll.go()
+    assert (name, finding.outcome) == ("small.swap", Outcome.FAIL)
+    assert "alice takes middle down in run rolling-2@" in finding.sentence
+    assert fleet.taken == []
+    # Nobody comes back to that one: its lease runs out, and this one goes on.
+    fleet.clock += LEASE_S
+    assert (await roll.go())[0] == "roll.all"
+
+
+async def test_a_lease_whose_way_was_lost_keeps_others_waiting_and_then_ends(
+    fleet: FakeNetwork, tmp_path: Path, release: dict[str, str]
+) -> None:
+    fleet.nodes["small"].cut = True
+    roll = Roll(fleet, tmp_path, ROLLING, {**release, "nodes": "small"}, "rolling-1")
+    other = Roll(fleet, tmp_path, ROLLING, {**release, "nodes": "middle"}, "rolling-2")
+    assert (await roll.go())[0] == "small.swap"
+    name, finding = await other.go()
+    assert name == "roll.fleet"
+    assert "takes small down in run rolling-1@" in finding.sentence
+    fleet.clock += LEASE_S
+    assert (await other.go())[0] == "roll.all"
+    assert (await roll.go())[0] == "roll.all"
+
+
+async def test_a_node_that_says_that_it_is_out_counts_before_the_commits_tell(
+    fleet: FakeNetwork, tmp_path: Path, release: dict[str, str]
+) -> None:
+    roll = Roll(fleet, tmp_path, ROLLING, {**release, "nodes": "middle"})
+    fleet.nodes["small"].says_out = "stop is under way"
+    name, finding = await roll.go()
+    assert name == "middle.swap"
+    assert "45 of 115 power would be down with middle" in finding.sentence
+    assert "small is out: stop is under way" in finding.evidence
+    assert fleet.taken == []
+    fleet.nodes["small"].says_out = ""
+    assert (await roll.go())[0] == "roll.all"
+
+
+async def test_controllers_that_are_not_heard(fleet: FakeNetwork, tmp_path: Path, release: dict[str, str]) -> None:
+    roll = Roll(fleet, tmp_path, ROLLING, {**release, "nodes": "small"})
+    fleet.unheard = {"big", "middle"}
+    name, finding = await roll.go()
+    assert name == "roll.fleet"
+    assert "2 of 4 controllers of the fleet answer, and more than half have to" in finding.sentence
+    assert "nothing is heard of big, middle" in finding.sentence
+    fleet.unheard = {"big"}
+    assert (await roll.go())[0] == "roll.all"
+    assert any(line.startswith("big was not heard: SSH to val is lost") for line in roll.found["small.swap"].evidence)
+
+
+async def test_a_node_that_somebody_else_swapped_is_left_alone(
+    fleet: FakeNetwork, tmp_path: Path, release: dict[str, str]
+) -> None:
+    roll = Roll(fleet, tmp_path, ROLLING, {**release, "nodes": "small,middle"})
+    swap = fleet.nodes["small"].swap
+
+    async def swap_beside_somebody(name: str, reason: str, *, lease: str = "") -> object:
+        fleet.nodes["middle"].generation = "v9"
+        return await swap(name, reason, lease=lease)
+
+    fleet.nodes["small"].swap = swap_beside_somebody  # type: ignore[assignment, method-assign]
+    name, finding = await roll.go()
+    assert name == "middle.swap"
+    assert "middle runs v9, and ran genesis when this roll began: somebody else changed it" in finding.sentence
+    assert [name for name, _ in fleet.taken] == ["small"]

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console.errors import JournalError
+from console.errors import ConsoleError, JournalError
+from console.hand_lock import HandLock
 from console.model import Outcome, Progress, RunState, StepKind
 from console.procedures.desk import Desk
 from console.procedures.progress import Move, next_move
@@ -28,6 +29,31 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     world.broken.clear()
     asyncio.run(desk.go_on(run, Hands(dict(ANSWERS))))
     return (folder / run / JOURNAL_NAME).read_bytes()
+
+
+def test_of_the_past_it_tells_what_was_written_by_then(tmp_path: Path) -> None:
+    import asyncio
+
+    world = World(broken={"swap.a"})
+    desk = Desk(place(tmp_path), (story(world),))
+    run = asyncio.run(desk.start("story", {}, Hands(dict(ANSWERS)))).run.id
+    stopped = read_run(tmp_path / run).last_at
+    world.broken.clear()
+    asyncio.run(desk.go_on(run, Hands(dict(ANSWERS))))
+    now = read_run(tmp_path / run)
+    assert now.progress.run.state is RunState.DONE
+
+    def state_at(moment: float) -> RunState | None:
+        shown, problems = desk.as_of(moment, HandLock("it is past")).runs()
+        assert problems == ()
+        return shown[0].progress.run.state if shown else None
+
+    begun = now.progress.run.started_at
+    assert [state_at(at) for at in (begun - 1, begun, stopped - 1, stopped, now.last_at - 1, now.last_at)] == [
+        None, RunState.RUNNING, RunState.RUNNING, RunState.STOPPED, RunState.RUNNING, RunState.DONE,
+    ]  # fmt: skip
+    with pytest.raises(ConsoleError, match="read-only"):
+        asyncio.run(desk.as_of(begun, HandLock("it is past")).go_on(run, Hands()))
 
 
 def test_cut_anywhere_it_tells_the_lines_that_were_whole(whole: bytes) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from pathlib import Path
 
 import pytest
 
 from console.model import Outcome, ProposalStatus, Snapshot, Verdict
+from console.operations.proposal_draft import read_draft
 from console.procedures.built_in import BUILT_IN
+from console.procedures.drafts import DRAFT, REMEMBERED
 from console.procedures.step import Procedure
-from console.procedures.verify_network import DRAFT, VERIFY_NETWORK
+from console.procedures.verify_network import VERIFY_NETWORK
 from console.procedures.verify_provider import VERIFY_PROVIDER
 from console.procedures.verify_validator import VERIFY_VALIDATOR
 from console.provider_settings import ProviderSettings
@@ -111,8 +112,13 @@ async def test_the_95_percent_rule_prepares_and_starts_nothing(tmp_path: Path) -
     past = context_for(tmp_path, late(lost))
     revert = await run_step(VERIFY_NETWORK, past, "network.95-percent")
     assert (revert.outcome, "forward only" in revert.sentence) == (Outcome.WARN, True)
-    draft = json.loads((past.folder / DRAFT).read_text("utf-8"))
-    assert draft["fields"]["name"] == "revert-v0.2.0"
+    draft = read_draft(past.folder / DRAFT, past.network)
+    assert (draft.fields["name"], draft.takes_back, draft.taken_height) == ("revert-v0.2.0", "v0.2.0", 1300)
+    assert past.memory[REMEMBERED] == DRAFT
+    assert any("P opens the propose form" in line for line in revert.evidence)
+    verb = f"propose --network {past.network.name} --draft {past.folder / DRAFT}"
+    assert any(verb in line for line in revert.evidence)
+    assert any("(--settled state)" in line for line in revert.evidence)
     assert any("missing: node4" in line for line in revert.evidence)
     idle = await run_step(VERIFY_NETWORK, context_for(tmp_path, fakes.idle()), "network.95-percent")
     assert idle.outcome is Outcome.SKIP

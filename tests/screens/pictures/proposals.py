@@ -18,6 +18,7 @@ from screens.review import ReviewScreen
 from screens.vote import VoteScreen
 from tests import fakes
 from tests import governance_fakes as votes
+from tests.console.operations.test_proposal_draft import a_draft
 from tests.fakes import HASH, URL, FakeSession
 from tests.screens.pictures.impossible import IMPOSSIBLE
 from tests.screens.pictures.scene import BOTH, LARGE, Scene, State, Way, keys, stage
@@ -127,6 +128,13 @@ REVIEWS = [
 
 # Proposing
 
+DRAFTED = a_draft(
+    path="/home/op/runs/verify-network/files/revert-proposal.json",
+    missing={
+        "state": "whether the release of before can read the state as it is now: ask its makers before you propose it",
+        "url": "where everybody gets the release of before",
+    },
+)
 PROPOSE = then(keys("p"), opened("ProposeScreen"))
 
 
@@ -142,6 +150,12 @@ async def both(pilot: Pilot[Any]) -> None:
 
 def _filled(**changes: str) -> Way:
     return fill(**{f"field_{name}": value for name, value in {**FILLED, **changes}.items()})
+
+
+async def from_draft(pilot: Pilot[Any]) -> None:
+    """The form with a revert upgrade, of which two things are missing."""
+    pilot.app.call_later(pilot.app.proposing.open, DRAFTED)  # type: ignore[attr-defined]
+    await opened("ProposeScreen")(pilot)
 
 
 PROPOSING = [
@@ -166,6 +180,7 @@ PROPOSING = [
         then(PROPOSE, _filled(hash="abc")),
     ),
     Scene(ProposeScreen, State.USUAL, stage(partial(session, fakes.idle())), "EXPEDITED", then(PROPOSE, both), "both"),
+    Scene(ProposeScreen, State.USUAL, stage(partial(session, fakes.committed())), "! missing", from_draft, "draft"),
 ]
 
 

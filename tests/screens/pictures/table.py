@@ -13,6 +13,8 @@ from textual.screen import Screen
 import screens
 from screens.filtered import FilteredScreen
 from screens.mode import ModeScreen
+from screens.procedure_list import ProcedureList
+from screens.propose_form import ProposeForm
 from screens.sized import Dialog, SizedScreen
 from tests.screens.pictures import cosmos_views, dialogs, on_cosmos, proposals, views
 from tests.screens.pictures.scene import Scene
@@ -26,7 +28,9 @@ SCENES: tuple[Scene, ...] = (
 )
 """Every picture that is kept."""
 
-BASES: frozenset[type[Screen[Any]]] = frozenset({ModeScreen, FilteredScreen, SizedScreen, Dialog})
+BASES: frozenset[type[Screen[Any]]] = frozenset(
+    {ModeScreen, FilteredScreen, ProcedureList, ProposeForm, SizedScreen, Dialog}
+)
 """Never opened themselves."""
 
 

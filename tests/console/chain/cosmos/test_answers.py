@@ -105,14 +105,20 @@ def test_tallies_of_both_versions_are_exact() -> None:
 def test_rules_of_every_sdk() -> None:
     rules = {"quorum": "0.334", "threshold": "0.5", "veto_threshold": "0.334000000000000000"}
     newer = parse_gov_rules({"params": {**rules, "expedited_threshold": "0.667"}})
-    older = parse_gov_rules({"tally_params": rules, "deposit_params": {"min_deposit": [{"denom": "x", "amount": "5"}]}})
+    older = parse_gov_rules(
+        {
+            "tally_params": rules,
+            "deposit_params": {"min_deposit": [{"denom": "x", "amount": "5"}]},
+            "voting_params": {"voting_period": "20s"},
+        }
+    )
     assert newer.usual == older.usual == older.expedited
     assert newer.expedited.threshold == 667 * 10**15
     assert older.min_deposit[0].amount == 5
     timed = parse_gov_rules(
         {"params": {**rules, "voting_period": "172800s", "expedited_voting_period": "1.500000000s"}}
     )
-    assert (timed.voting_s, timed.expedited_voting_s, older.voting_s) == (172_800.0, 1.5, None)
+    assert (timed.voting_s, timed.expedited_voting_s, older.voting_s) == (172_800.0, 1.5, 20.0)
     with pytest.raises(BadAnswer, match="voting_period"):
         parse_gov_rules({"params": {**rules, "voting_period": "soon"}})
 

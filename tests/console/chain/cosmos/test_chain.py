@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from console.chain.cosmos.chain import CosmosChain
 from console.chain.cosmos.plans import PROPOSALS_EVERY_S
 from console.errors import BadAnswer, ChainError, EndpointDown
 from console.model import AgreementState, ChainView, ProposalStatus, Tally, upgrade_of
-from console.settings import NetworkSettings
+from console.settings import NetworkSettings, NodeSettings
 from tests.console.chain.cosmos.sdk_node import (
     CHAIN_ID,
     SdkNode,
@@ -94,6 +95,8 @@ async def test_every_way_of_asking_tells_the_same(of_node: dict[str, Any], of_ne
     assert view.cosmos is not None
     assert view.cosmos.application is not None
     assert (view.cosmos.application.version, len(view.cosmos.modules)) == ("v1.0.0", 2)
+    assert view.cosmos.proposing is not None
+    assert view.cosmos.proposing.voting_s == 172_800
     assert "proposals" not in view.problem
 
 
@@ -300,3 +303,35 @@ async def test_the_older_gov_of_one_endpoint_is_no_contradiction() -> None:
 async def test_an_endpoint_that_lags_contradicts_nobody() -> None:
     behind = SdkNode(height=3000)
     assert await agreement_of(SdkNode(plan=PLAN), behind, looks=1) is AgreementState.UNCHECKED
+
+
+@asynccontextmanager
+async def reading_own(node: SdkNode) -> AsyncIterator[tuple[CosmosChain, Clock, str]]:
+    """A chain of which our own node is known alone, by its RPC and by its REST; the URL of the second."""
+    clock = Clock()
+    async with serving(node) as served:
+        url, base = served.rpcs[0].url, served.rests[0]
+        own = NodeSettings("val1", Path("/x"), Path("/y"), "d", (), "", url, "", None, shape="cosmos", rest=base)
+        chain = CosmosChain(network(served, nodes=(own,)), clock=clock, wall=lambda: 1_785_585_150.0)
+        try:
+            yield chain, clock, base
+        finally:
+            await chain.close()
+
+
+async def test_our_own_node_is_believed_by_its_rest_where_its_rpc_refuses() -> None:
+    async with reading_own(SdkNode(plan=PLAN, queries=False)) as (chain, _, base):
+        view = await chain.view()
+    assert view.agreement is not None
+    assert view.cosmos is not None
+    assert (view.agreement.state, view.cosmos.told_by) == (AgreementState.OWN, f"{base} (REST)")
+
+
+async def test_one_node_is_no_second_witness_of_itself() -> None:
+    async with reading_own(SdkNode(plan=PLAN, catching_up=True)) as (chain, clock, _):
+        view = await chain.view()
+        for _look in range(4):
+            await chain._second.wait_for_it()
+            view = await later(chain, clock)
+    assert view.agreement is not None
+    assert view.agreement.state is AgreementState.UNCHECKED

@@ -1,0 +1,55 @@
+"""The node's own unit in a chain upgrade by hand over systemd: stopped, and the backups of its program."""
+
+from __future__ import annotations
+
+from console.errors import InputError
+from console.model import Finding
+from console.model.procedure import failed, passed
+from console.operations.kept_files import Kept
+from console.operations.service import WatchedService, unit_service
+from console.procedures.step import StepContext
+
+BINARY = "binary"
+"""What the program is called in a backup."""
+STOP_S = 600.0
+_BEFORE = "-before-"
+
+
+def unit_of(context: StepContext) -> WatchedService:
+    """The unit that `--unit` names. Raises InputError: it names none."""
+    if not context.arguments["unit"]:
+        raise InputError("no unit is named", safe="nothing was changed", next_step="begin again with --unit NAME")
+    return unit_service(context.arguments["unit"])
+
+
+async def unit_stopped(context: StepContext) -> Finding:
+    """Whether nothing of the unit runs."""
+    service = unit_of(context)
+    if await service.running():
+        return failed(f"{service.name} runs", go_on="go on")
+    return passed(f"{service.name} is stopped")
+
+
+def backup_name(now: float, height: int) -> str:
+    """Name of the backup of the program that ran before an upgrade.
+
+    Args:
+        now: Unix seconds.
+        height: H.
+    """
+    return f"{int(now)}{_BEFORE}{height}"
+
+
+def height_of_backup(kept: Kept) -> int:
+    """H of the upgrade before which a program was kept; 0 for a backup that was made for something else."""
+    height = kept.name.partition(_BEFORE)[2]
+    return int(height) if height.isdecimal() else 0
+
+
+def way_back(unit: str) -> str:
+    """How far a replaced program may go back, and by which command."""
+    return (
+        f"the kept program may go back only while H was not executed: `upgrade-console run rollback --way systemd"
+        f" --unit {unit}`; after that the network alone goes back, and never by `rollback --hard`, which would delete"
+        " the decided block H"
+    )
