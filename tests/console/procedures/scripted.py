@@ -112,6 +112,9 @@ async def run_steps(
         if step.id in leave_out:
             assert step.optional, f"{step.id} cannot be left out"
             continue
+        if step.follows in done and done[step.follows].outcome is Outcome.SKIP:
+            done[step.id] = skipped(f"it goes with {step.follows}")
+            continue
         if step.needless is not None and (why := step.needless(context)):
             done[step.id] = skipped(why)
             continue
