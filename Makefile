@@ -10,6 +10,9 @@ export PYTHONDONTWRITEBYTECODE :=
 # Where the tests are that bring up whole networks: to collect all others costs half a minute.
 NETWORKS := tests/e2e tests/test_wheel.py tests/console/cli tests/console/devnet
 
+# Where contracts are compiled again: half a minute of one core.
+COMPILED := tests/contracts/test_artefacts.py tests/console/operations/test_artefact_sources.py
+
 .PHONY: demo test test-peers soak check format contracts contracts-test contracts-gas slither peers older-peers tables pictures bench clean
 
 demo: $(VENV)/.runtime
@@ -23,10 +26,11 @@ test: $(VENV)/.dev
 	$(BIN)/pytest -q tests/faults
 	$(BIN)/pytest -q -n 3 --dist loadgroup -m "e2e and not peer and not soak" $(NETWORKS)
 
-# Networks of other makers' nodes, and what stands beside one: CometBFT, Cosmos SDK chains, cosmovisor, sshd, Prometheus.
+# Networks of other makers' nodes, and what stands beside one: CometBFT, Cosmos SDK chains, cosmovisor, sshd, Prometheus;
+# and the Solidity compiler.
 # What `make peers` has not built here skips, and says so.
 test-peers: $(VENV)/.dev
-	$(BIN)/pytest -q -n 3 --dist loadgroup -m "e2e and peer and not soak" $(NETWORKS)
+	$(BIN)/pytest -q -n 3 --dist loadgroup -m "e2e and peer and not soak" $(NETWORKS) $(COMPILED)
 
 # A thousand more fault runs and every planted bug (docs/faults.md), the longest stories of whole networks, wide sweeps.
 soak: $(VENV)/.dev

@@ -66,12 +66,14 @@ class NodeSettings:
     runtime: Runtime = "shim"
     arm_by: ArmBy = "environment"
     """How a start is told its halt height; the file is for a node that is not given our environment."""
+    unit: str = ""
+    """The operator's own systemd unit that runs the node, where no controller of ours does: its journal is the log."""
     companions: Mapping[str, Path] = field(default_factory=dict, hash=False)
     """Absolute paths of programs that are started with the node and are not part of a generation, by daemon."""
     containers: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Names of the containers by service: `app`, `cometbft`, `eth`; only with the runtime `docker`."""
     systemd_manager: Manager = "auto"
-    """Whose unit the node is with the runtime `systemd`; `auto`: root's is the system's, others have their own."""
+    """Whose unit the node is, ours or the operator's; `auto`: root's is the system's, others have their own."""
     environment: Mapping[str, str] = field(default_factory=dict, hash=False)
     allow_scripts: bool = False
     disable_recase: bool = False

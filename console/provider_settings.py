@@ -18,7 +18,6 @@ from console.setting_rows import SettingRow, read_rows, rows_markdown
 Command = tuple[str, ...]
 """A program and its arguments, run without a shell; `{binary}` and the like are replaced."""
 
-_UNIT = re.compile(r"[A-Za-z0-9:_.\\][A-Za-z0-9:_.\\@-]{0,250}")
 _KUBERNETES_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _TYPE_URL = re.compile(r"/[A-Za-z0-9_.]{1,200}")
 
@@ -55,7 +54,6 @@ def _dotted(value: object) -> str:
 
 COMMAND = Kind(_command, lambda words: json.dumps(list(words), ensure_ascii=False), bare=False)
 _MESSAGE_WORDS = Kind(_message_words, lambda words: json.dumps(list(words), ensure_ascii=False), bare=False)
-_UNIT_KIND = _matching(_UNIT, "the name of a systemd unit")
 _KUBERNETES = _matching(_KUBERNETES_NAME, "a name as Kubernetes has them")
 
 
@@ -123,7 +121,7 @@ class ModelSettings:
 PROVIDER_ROWS = (
     SettingRow("binary", kinds.PATH, "—", "The daemon's executable. Needed unless `deployment` is set."),
     SettingRow("config", kinds.OPTIONAL_PATH, '`""`', "Its configuration file: backed up, and migrated."),
-    SettingRow("unit", _UNIT_KIND, '`""`', "Its systemd unit; empty: it is stopped and started by the commands below."),
+    SettingRow("unit", kinds.UNIT, '`""`', "Its systemd unit; empty: it is stopped and started by the commands below."),
     SettingRow(
         "manager",
         kinds.choice("auto", "system", "user"),

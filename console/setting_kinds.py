@@ -23,6 +23,7 @@ _SERVICE = re.compile(r"[a-z]{1,20}")
 _CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,200}")
 _CREDENTIAL = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,200}")
 _SSH_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@:\[\]%-]{0,254}")
+_UNIT = re.compile(r"[A-Za-z0-9:_.\\][A-Za-z0-9:_.\\@-]{0,250}")
 _DAEMON = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 
 
@@ -96,6 +97,13 @@ def _daemon(value: object) -> str:
     if not isinstance(value, str) or not _DAEMON.fullmatch(value):
         raise ValueError("the name of a program, without a folder")
     return value
+
+
+def _unit(value: object) -> str:
+    text = _line(value)
+    if text and not _UNIT.fullmatch(text):
+        raise ValueError("the name of a systemd unit")
+    return text
 
 
 def _ssh_host(value: object) -> str:
@@ -306,6 +314,7 @@ def seconds(minimum: float) -> Kind:
 
 BOOLEAN = Kind(_boolean, lambda value: str(value).lower(), bare=False)
 LINE = Kind(_line, str)
+UNIT = Kind(_unit, str)
 SSH_HOST = Kind(_ssh_host, str)
 SSH_COMMAND = Kind(_line, str)
 DAEMON = Kind(_daemon, str)

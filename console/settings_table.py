@@ -178,8 +178,15 @@ SETTINGS: tuple[Setting, ...] = (
         "systemd_manager",
         kinds.choice("auto", "system", "user"),
         _FILE,
-        "Whose unit the node is, with `runtime = \"systemd\"`; auto: the system's for root, else the user's own, which"
-        " needs `loginctl enable-linger`.",
+        "Whose unit the node is, with `runtime = \"systemd\"` or `unit`; auto: the system's for root, else the user's"
+        " own, which needs `loginctl enable-linger`.",
+    ),
+    Setting(
+        "unit",
+        kinds.UNIT,
+        _FILE,
+        "Your own systemd unit that runs the node, where no controller of ours does (`run chain-upgrade --way systemd`"
+        " or `cosmovisor`): the node's log is read from its journal.",
     ),
     Setting(
         "companions",

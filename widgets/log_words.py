@@ -91,7 +91,7 @@ def asked_line(asked: Asked, total: int, found: Found | None) -> Content:
 def why_empty(found: Found, store: LogStore) -> Content:
     """What stands there when no line does."""
     if problems := store.problems:
-        return Content("; ".join(problems) + ". Nothing is wrong with the node for that: see who owns the file.")
+        return Content("; ".join(problems) + ". Nothing is wrong with the node for that: see who may read it.")
     if found.busy:
         return Content("The log is being read…")
     if found.of:

@@ -32,8 +32,8 @@ class FileText:
         OSError: It cannot be opened.
     """
 
-    def __init__(self, path: os.PathLike[str]) -> None:
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    def __init__(self, path: str | os.PathLike[str], *, writing: bool = False) -> None:
+        self._descriptor = os.open(path, (os.O_RDWR if writing else os.O_RDONLY) | os.O_CLOEXEC | os.O_NONBLOCK)
         found = os.fstat(self._descriptor)
         self.identity = (found.st_dev, found.st_ino)
 
@@ -56,6 +56,12 @@ class FileText:
             return os.pread(self._descriptor, length, start)
         except OSError:
             return b""
+
+    def write(self, start: int, content: bytes) -> None:
+        """Write bytes from `start` on, where it was opened for that. Raises OSError: the disk is full."""
+        while content:
+            written = os.pwrite(self._descriptor, content, start)
+            start, content = start + written, content[written:]
 
     def close(self) -> None:
         """Close it; afterwards nothing is read any more."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from console.log_store.block import BLOCK_BYTES, Block, MemoryText
+from console.log_store.journal_source import JournalReader, JournalSource
 from console.log_store.line import MOST_BYTES, Level, LogEntry, entry_of, head_of, plain
 from console.log_store.selection import LineFilter, Place, Selection, Window
 from console.log_store.source import LogSource
@@ -20,10 +21,19 @@ class LogStore:
     Args:
         files: File of each log by the log's name; older ones are beside it.
         clock: Unix seconds.
+        journals: Who reads the logs that are in systemd's journal, by the log's name.
     """
 
-    def __init__(self, files: Mapping[str, Path], clock: Callable[[], float] = time.time) -> None:
-        self._sources = {name: LogSource(path) for name, path in files.items()}
+    def __init__(
+        self,
+        files: Mapping[str, Path],
+        clock: Callable[[], float] = time.time,
+        journals: Mapping[str, JournalReader] | None = None,
+    ) -> None:
+        self._sources: dict[str, LogSource | JournalSource] = {
+            **{name: JournalSource(reader) for name, reader in (journals or {}).items()},
+            **{name: LogSource(path) for name, path in files.items()},
+        }
         self._clock = clock
         self._lock = threading.RLock()
         self._given: dict[str, list[Block]] = {}

@@ -19,7 +19,7 @@ from console.node.runtime.docker import DockerRuntime
 from console.node.runtime.engine import Engine, engine_socket
 from console.node.runtime.runtime import Runtime
 from console.node.runtime.shim import ShimRuntime
-from console.node.runtime.systemd import Manager, SystemdRuntime
+from console.node.runtime.systemd import Manager, SystemdRuntime, of_user
 from console.node.shape import APP, HALT_VARIABLE, NodeShape, shape_of
 from console.settings import NodeSettings
 
@@ -48,8 +48,8 @@ def running_of(settings: Callable[[], NodeSettings], shape: NodeShape) -> Runnin
     run_dir = node.state_dir / "run"
     runtime: Runtime = ShimRuntime(run_dir, node.home)
     if node.runtime == "systemd":
-        user = node.systemd_manager == "user" or (node.systemd_manager == "auto" and os.geteuid() != 0)
-        runtime = SystemdRuntime(run_dir, node.home, node=node.name, manager=Manager(user=user))
+        manager = Manager(user=of_user(node.systemd_manager))
+        runtime = SystemdRuntime(run_dir, node.home, node=node.name, manager=manager)
     return Running(
         runtime=runtime,
         releases=BinaryReleases(settings, shape),

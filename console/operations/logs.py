@@ -1,24 +1,34 @@
-"""Log files followed while they grow, are rotated or truncated; every line made safe (facts/tui.md C4, A2)."""
+"""Logs followed while they grow, are rotated or truncated, in files or systemd's journal; every line made safe."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import subprocess
 import time
 from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import quote
 
-from console.errors import InputError
+from console.errors import InputError, NodeError
 from console.log_store import MAX_LINE, safe_text
 from console.settings import NetworkSettings, NodeSettings, state_folder
+
+if TYPE_CHECKING:
+    from console.node.journald import UnitJournal
 
 POLL_S = 0.25
 """Seconds between two looks at the files."""
 
 _READ_BYTES = 1 << 18
+_MOST_WAITING = 1000
+_MOST_ENTRY = 1 << 20
+_AGAIN_S = 5.0
 _MAX_BACKLOG = 1 << 24
 _MAX_PENDING = 1 << 16
 
@@ -27,6 +37,47 @@ def log_files(node: NodeSettings) -> dict[str, Path]:
     """The log files of a node by source: `node` and `controller`."""
     run = node.state_dir / "run"
     return {"node": run / "node.log", "controller": run / "controller.log"}
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLogs:
+    """Where the logs of a node are."""
+
+    files: Mapping[str, Path]
+    journals: Mapping[str, UnitJournal]
+    """Those that are in systemd's journal."""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Their names."""
+        return (*self.journals, *self.files)
+
+    @property
+    def there(self) -> bool:
+        """Whether there may be anything to read."""
+        return bool(self.journals) or any(path.exists() for path in self.files.values())
+
+    def only(self, source: str | None) -> NodeLogs:
+        """One of them; all for None."""
+        if source is None:
+            return self
+        return NodeLogs(
+            {name: path for name, path in self.files.items() if name == source},
+            {name: journal for name, journal in self.journals.items() if name == source},
+        )
+
+
+def logs_of(node: NodeSettings) -> NodeLogs:
+    """The logs of a node of this machine: of one that a unit of the operator's runs, the node's is in the journal."""
+    files = log_files(node)
+    if not node.unit:
+        return NodeLogs(files, {})
+    # At the first use: who reads files alone needs none of it.
+    from console.node.journald import UnitJournal
+    from console.node.runtime.systemd import of_user
+
+    journal = UnitJournal(node.unit, user=of_user(node.systemd_manager))
+    return NodeLogs({name: path for name, path in files.items() if name != "node"}, {"node": journal})
 
 
 class LogTail:
@@ -118,10 +169,12 @@ class LogTail:
         return lines
 
 
-def last_lines(files: Mapping[str, Path], lines: int) -> list[tuple[str, str]]:
-    """The last lines of each file as (source, line), file by file."""
+def last_lines(logs: NodeLogs, lines: int) -> list[tuple[str, str]]:
+    """The last lines of each log as (source, line), log by log. Raises NodeError: a journal cannot be read."""
     out: list[tuple[str, str]] = []
-    for source, path in files.items():
+    for source, journal in logs.journals.items():
+        out += [(source, safe_text(entry.text)) for entry in (journal.newest(lines) if lines > 0 else ())]
+    for source, path in logs.files.items():
         tail = LogTail(path, lines)
         try:
             told = tail.read() + tail.rest()
@@ -131,26 +184,84 @@ def last_lines(files: Mapping[str, Path], lines: int) -> list[tuple[str, str]]:
     return out
 
 
-async def follow(
-    files: Mapping[str, Path], lines: int, poll_s: float = POLL_S
-) -> AsyncGenerator[tuple[str, str], None]:
+async def follow(logs: NodeLogs, lines: int, poll_s: float = POLL_S) -> AsyncGenerator[tuple[str, str], None]:
     """Yield (source, line) for the last lines and then for each new one, until closed.
 
+    A journal that cannot be read is said as a line of its own, once, and tried again: logs never are a reason to fail.
+
     Args:
-        files: Source name to file.
-        lines: Lines per file that are told of what is there already.
-        poll_s: Seconds between two looks.
+        logs: Where they are.
+        lines: Lines per log that are told of what is there already.
+        poll_s: Seconds between two looks at the files.
     """
-    tails = {source: LogTail(path, lines) for source, path in files.items()}
+    tails = {source: LogTail(path, lines) for source, path in logs.files.items()}
+    told: asyncio.Queue[tuple[str, str]] = asyncio.Queue(_MOST_WAITING)
+    readers = [
+        asyncio.create_task(_follow_journal(source, journal, lines, told)) for source, journal in logs.journals.items()
+    ]
     try:
         while True:
+            while not told.empty():
+                yield told.get_nowait()
             for source, tail in tails.items():
                 for line in tail.read():
                     yield source, line
             await asyncio.sleep(poll_s)
     finally:
+        for reader in readers:
+            reader.cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
         for tail in tails.values():
             tail.close()
+
+
+async def _follow_journal(source: str, journal: UnitJournal, lines: int, told: asyncio.Queue[tuple[str, str]]) -> None:
+    from console.node.journald import entry_of
+
+    said, after, since = "", "", time.time()
+    try:
+        newest = await asyncio.to_thread(journal.newest, max(1, lines))
+    except NodeError as error:
+        # What follows a journal says nothing of one that is empty, or that nobody lets it read.
+        await told.put((source, str(error)))
+    else:
+        after = newest[-1].cursor
+        for known in newest[max(0, len(newest) - lines) :]:
+            await told.put((source, safe_text(known.text)))
+    while True:
+        problem = ""
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *journal.following(after, since),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                limit=_MOST_ENTRY,
+                start_new_session=True,
+            )
+        except OSError as error:
+            problem = f"journalctl cannot be run: {error.strerror}"
+        else:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            try:
+                async for raw in process.stdout:
+                    if (entry := entry_of(raw.decode("utf-8", "replace"))) is not None:
+                        after = entry.cursor
+                        await told.put((source, safe_text(entry.text)))
+                complaint = (await process.stderr.read(_MOST_ENTRY)).decode("utf-8", "replace").strip()
+                problem = safe_text(complaint.splitlines()[-1].encode()) if complaint else "journalctl ended"
+            except ValueError:
+                problem = "one entry is too large to be read"
+            finally:
+                if process.returncode is None:
+                    with suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGKILL)
+                    await process.wait()
+        if problem != said:
+            said = problem
+            await told.put((source, f"{journal.where} is not read: {problem}"))
+        await asyncio.sleep(_AGAIN_S)
 
 
 def save_lines(network: NetworkSettings, name: str, lines: Iterable[str], now: float) -> tuple[str, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Mapping
 from typing import Protocol
@@ -13,7 +12,7 @@ import psutil
 from console.errors import NodeError
 from console.node.commands import SystemRunner
 from console.node.journald import unit_lines
-from console.node.runtime.systemd import Manager
+from console.node.runtime.systemd import Manager, of_user
 from console.operations.operator_command import CommandEnd, run_command_of_operator
 from console.provider_settings import Command, ProviderSettings
 
@@ -67,7 +66,7 @@ def service_of(settings: ProviderSettings) -> Service:
 
 def unit_service(unit: str, manager: str = "auto") -> WatchedService:
     """A systemd unit, of the manager that the settings name: root's is the system's, others have their own."""
-    return UnitService(Manager(user=manager == "user" or (manager == "auto" and os.geteuid() != 0)), unit)
+    return UnitService(Manager(user=of_user(manager)), unit)
 
 
 class UnitService:

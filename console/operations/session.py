@@ -364,17 +364,20 @@ class ConsoleSession:
         node = (await self._connect_aside()).node
         if node is None:
             return
-        async with aclosing(logs.follow(logs.log_files(node), LOG_LINES)) as lines:
+        async with aclosing(logs.follow(logs.logs_of(node), LOG_LINES)) as lines:
             async for source, line in lines:
                 yield source, line
 
     def logs(self) -> LogStore | None:
         """Both logs whole; None where there is no node."""
         from console.log_store import LogStore
-        from console.operations.logs import log_files
+        from console.operations.logs import logs_of
 
         node = self._connected().node
-        return None if node is None else LogStore(log_files(node), self._clock)
+        if node is None:
+            return None
+        found = logs_of(node)
+        return LogStore(found.files, self._clock, found.journals)
 
     def audit(self) -> Audit:
         """What was decided and done on this machine."""

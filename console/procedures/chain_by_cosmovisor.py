@@ -19,6 +19,7 @@ from console.operations.node_alone import controller_holds
 from console.operations.own_heights import heights_or_none
 from console.operations.own_process import Supervisor, own_process
 from console.procedures import chain_plan
+from console.procedures.chain_unit import unit_name
 from console.procedures.here import node_of
 from console.procedures.step import Step, StepContext
 from console.settings import NodeSettings
@@ -37,7 +38,7 @@ def _settings(context: StepContext, running: Supervisor | None = None) -> Cosmov
         context: Of the step.
         running: The running one, where it was looked for before.
     """
-    node, name = node_of(context), context.arguments["unit"]
+    node, name = node_of(context), unit_name(context)
     environment, config = dict(os.environ), None
     running = running or _running(node)
     if running is not None:

@@ -17,7 +17,7 @@ from console.operations.own_heights import heights_or_none
 from console.operations.replaced_file import check_room, replace_file
 from console.operations.signer_state import look_at_signer, went_back
 from console.procedures import chain_plan
-from console.procedures.chain_unit import BINARY, STOP_S, backup_name, unit_of, unit_stopped, way_back
+from console.procedures.chain_unit import BINARY, STOP_S, backup_name, unit_name, unit_of, unit_stopped, way_back
 from console.procedures.here import network_name, node_of
 from console.procedures.step import Step, StepContext
 
@@ -175,7 +175,7 @@ async def _replaced(context: StepContext) -> Finding:
 
 
 def _way_back(context: StepContext) -> str:
-    return way_back(context.arguments["unit"])
+    return way_back(unit_name(context))
 
 
 async def _start(context: StepContext) -> Finding:

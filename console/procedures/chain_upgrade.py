@@ -14,6 +14,7 @@ from console.operations.node import prepare_upgrade
 from console.procedures import chain_plan
 from console.procedures.chain_by_cosmovisor import cosmovisor_steps
 from console.procedures.chain_by_systemd import systemd_steps
+from console.procedures.chain_unit import runs_by_unit
 from console.procedures.here import heard
 from console.procedures.step import Parameter, Procedure, Step, StepContext
 from console.procedures.verify_validator import VERIFY_VALIDATOR
@@ -115,6 +116,8 @@ async def _crossed(context: StepContext) -> Finding:
 
 
 async def _automatic(context: StepContext) -> Finding:
+    if (by_unit := runs_by_unit(context)) is not None:
+        return by_unit
     status = await context.client().status()
     lines = (f"state {status.state}, generation {status.generation}, version {status.version or 'not said'}",)
     if status.state in {NodeState.STOPPED_BY_OPERATOR.value, NodeState.NEEDS_OPERATOR.value}:
@@ -197,7 +200,7 @@ CHAIN_UPGRADE = Procedure(
         Parameter("name", "The plan's name; empty: what the chain plans", ""),
         Parameter("url", "Where the program is, where the plan names none (cosmovisor, systemd)", ""),
         Parameter("checksum", "Of those bytes, as published: sha256:…", "", _checksum),
-        Parameter("unit", "The node's systemd unit (cosmovisor, systemd)", ""),
+        Parameter("unit", "The node's systemd unit; empty: its setting `unit` (cosmovisor, systemd)", ""),
         Parameter("binary", "The installed program that the unit starts: /usr/local/bin/… (systemd)", ""),
     ),
     variants=tuple(("way", way) for way in WAYS[1:]),

@@ -17,7 +17,7 @@ from console.operations.own_heights import heights_or_none
 from console.operations.replaced_file import check_room
 from console.procedures.arguments import again
 from console.procedures.chain_plan import outcome_passed
-from console.procedures.chain_unit import BINARY, STOP_S, height_of_backup, unit_of, unit_stopped
+from console.procedures.chain_unit import BINARY, STOP_S, height_of_backup, unit_name, unit_of, unit_stopped
 from console.procedures.here import network_name, node_of
 from console.procedures.signer_kept import note_signer, signer_kept
 from console.procedures.step import Step, StepContext
@@ -164,7 +164,7 @@ async def _put_back(context: StepContext) -> Finding:
 
 async def _parked(context: StepContext) -> Finding:
     service, file = unit_of(context), (await _chosen(context)).files[BINARY]
-    height, unit = context.remembered("height"), context.arguments["unit"]
+    height, unit = context.remembered("height"), unit_name(context)
     for _look in range(_LOOKS):
         running, found = await service.running(), await asyncio.to_thread(sha256_of, file.path)
         if not running and found == file.sha256:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 
 from console.checks import provider
@@ -11,6 +10,7 @@ from console.checks.live import chain_health
 from console.errors import SettingsError
 from console.model import Finding, Outcome
 from console.model.procedure import skipped
+from console.node.runtime.systemd import of_user
 from console.procedures.here import verification
 from console.procedures.step import Parameter, Procedure, Step, StepContext
 from console.provider_settings import ProviderSettings
@@ -55,7 +55,7 @@ async def _provider_errors(context: StepContext) -> Finding:
     settings = _provider_of(context)
     if not settings.unit:
         return skipped("the provider has no systemd unit in the settings whose journal could be read")
-    user = settings.manager == "user" or (settings.manager == "auto" and os.geteuid() != 0)
+    user = of_user(settings.manager)
     return await recent_errors_of_unit(settings.unit, context.now(), user=user)
 
 

@@ -16,6 +16,7 @@ from console.checks.telling import together
 from console.errors import ControllerDown
 from console.model import Finding, reached
 from console.model.procedure import skipped
+from console.node.runtime.systemd import of_user
 from console.operations.own_heights import heights_or_none
 from console.procedures.here import node_of, probe, process_alone, verification
 from console.procedures.step import Parameter, Procedure, Step, StepContext
@@ -81,13 +82,16 @@ async def _model(context: StepContext) -> Finding:
 
 
 async def _errors(context: StepContext) -> Finding:
-    unit = context.arguments.get("unit", "")
-    by_unit = (await recent_errors_of_unit(unit, context.now()),) if unit else ()
+    node = node_of(context)
+    unit, user = context.arguments.get("unit", "") or node.unit, of_user(node.systemd_manager)
+    by_unit = (await recent_errors_of_unit(unit, context.now(), user=user),) if unit else ()
     try:
         found = (await recent_errors(context.client(), context.now()), *by_unit)
     except ControllerDown:
         if not by_unit:
-            return skipped("no controller of ours keeps this node's log: name the unit that runs it with --unit")
+            return skipped(
+                "no controller of ours keeps this node's log: name the unit that runs it, as --unit or in its settings"
+            )
         found = by_unit
     return together(found, found[0].sentence)
 

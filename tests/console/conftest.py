@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from tests.console.node.container_bench import Images, make_images
 from tests.console.node.runtime.real_engine import NoEngine, RealEngine, static_program
 from tests.console.node.runtime.real_systemd import NoManager, RealManager
+from tests.real_machine import NoMachine, RealMachine
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +55,20 @@ def real_manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealManag
         pytest.skip(f"no systemd: {error}")
     finally:
         manager.end()
+
+
+@pytest.fixture(scope="session")
+def real_machine() -> Iterator[RealMachine]:
+    """A machine of this session with a systemd and a journald of its own."""
+    machine = RealMachine(Path(tempfile.mkdtemp(prefix="uc-", dir="/tmp")))
+    try:
+        machine.start()
+        yield machine
+    except NoMachine as error:
+        pytest.skip(f"no systemd of our own: {error}")
+    finally:
+        machine.end()
+        shutil.rmtree(machine.folder)
 
 
 @pytest.fixture

@@ -93,15 +93,14 @@ class Controlled:
 
     def call(self, *arguments: str, node: str = "", network: str = NETWORK, deadline_s: float = 120.0) -> Ran:
         """Any verb, for one node."""
-        where = ["--network", network, *(["--node", node] if node else [])]
         done = subprocess.run(
-            [*COMMAND, *arguments, *where],
+            self.command(*arguments, node=node, network=network),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=deadline_s,
             check=False,
-            env=self._environment,
+            env=self.environment,
         )
         return Ran(done.returncode, done.stdout, done.stderr)
 
@@ -115,7 +114,7 @@ class Controlled:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                env=self._environment,
+                env=self.environment,
             )
         self._begun.append(process)
         return Begun(process, folder)
@@ -126,8 +125,12 @@ class Controlled:
         assert ran.code == 0, ran.err
         return ran.json
 
+    def command(self, *arguments: str, node: str = "", network: str = NETWORK) -> list[str]:
+        """A verb's command line, for one node."""
+        return [*COMMAND, *arguments, "--network", network, *(["--node", node] if node else [])]
+
     @property
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         state = str(self.network.folder / "xdg-state")
         return {**os.environ, "XDG_CONFIG_HOME": str(self._config), "XDG_STATE_HOME": state}
 
@@ -142,7 +145,7 @@ class Controlled:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    env=self._environment,
+                    env=self.environment,
                 )
 
     def stop(self, *names: str) -> None:

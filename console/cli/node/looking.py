@@ -9,7 +9,6 @@ import json
 import time
 from collections.abc import Iterable
 from contextlib import aclosing
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from console.cli.node.asking import asked
@@ -22,6 +21,7 @@ from console.text import short_hash, untrusted
 if TYPE_CHECKING:
     from console.node.discovery.finding import Finding
     from console.operations.controllers import Member
+    from console.operations.logs import NodeLogs
     from console.settings import NetworkSettings
 
 _BETWEEN_LOOKS_S = 0.5
@@ -156,31 +156,29 @@ def processes(arguments: argparse.Namespace) -> int:
 
 def logs(arguments: argparse.Namespace) -> int:
     """`node logs`: the node's and the controller's log. Raises ConsoleError: there is none."""
-    from console.operations.logs import last_lines, log_files
+    from console.operations.logs import last_lines, logs_of
 
     network, member = controlled(arguments)
     if member.local is None and not arguments.follow:
         return _logs_elsewhere(arguments, network, member)
     node = member.local or network.node(member.name)
-    files = log_files(node)
-    if arguments.source is not None:
-        files = {arguments.source: files[arguments.source]}
-    if not arguments.follow and not any(path.exists() for path in files.values()):
+    found = logs_of(node).only(arguments.source)
+    if not arguments.follow and not found.there:
         raise ConsoleError(
-            f"{node.name} has no log in {next(iter(files.values())).parent}", next_step="it comes with the first start"
+            f"{node.name} has no log in {node.state_dir / 'run'}", next_step="it comes with the first start"
         )
     if arguments.follow:
         try:
-            asyncio.run(_follow(files, arguments.lines, as_json=arguments.json))
+            asyncio.run(_follow(found, arguments.lines, as_json=arguments.json))
         except KeyboardInterrupt:
             pass  # how following ends
         return 0
-    told = last_lines(files, arguments.lines)
+    told = last_lines(found, arguments.lines)
     if arguments.json:
         print_json({"lines": [{"source": source, "line": line} for source, line in told]})
         return 0
     for source, line in told:
-        print(_shown(source, line, len(files) > 1))
+        print(_shown(source, line, len(found.sources) > 1))
     return 0
 
 
@@ -199,13 +197,14 @@ def _logs_elsewhere(arguments: argparse.Namespace, network: NetworkSettings, nod
     return 0
 
 
-async def _follow(files: dict[str, Path], lines: int, *, as_json: bool) -> None:
+async def _follow(found: NodeLogs, lines: int, *, as_json: bool) -> None:
     from console.operations.logs import follow
 
-    async with aclosing(follow(files, lines)) as told:
+    several = len(found.sources) > 1
+    async with aclosing(follow(found, lines)) as told:
         async for source, line in told:
             # One object per line: a stream has no end to wait for.
-            shown = json.dumps({"source": source, "line": line}) if as_json else _shown(source, line, len(files) > 1)
+            shown = json.dumps({"source": source, "line": line}) if as_json else _shown(source, line, several)
             print(shown, flush=True)
 
 

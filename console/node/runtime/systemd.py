@@ -65,6 +65,11 @@ class UnitState:
         return self.active in _OVER
 
 
+def of_user(manager: str) -> bool:
+    """Whether a setting `auto`, `system` or `user` means this user's manager: of root it is the system's."""
+    return manager == "user" or (manager == "auto" and os.geteuid() != 0)
+
+
 class Manager:
     """A systemd manager: the system's, or this user's. Every command has a deadline.
 

@@ -123,6 +123,16 @@ def test_a_step_that_is_not_there_is_refused_before_anything_is_begun(cli: Run, 
     assert cli("run", "--show", run).out.splitlines()[-1] == lines
 
 
+def test_help_behind_a_procedures_name_is_about_that_procedure(cli: Run, world: World) -> None:
+    for line in ("run story --help", "run story --colour blue -h"):
+        shown = cli(*line.split())
+        assert (shown.code, "--colour VALUE  of it (default: red)" in shown.out) == (0, True), shown
+    assert shown.out == cli("run", "--show", "story").out
+    alone = cli("run", "--help")
+    assert (alone.code, "--give-up RUN" in alone.out) == (0, True)
+    assert "No runs yet" in cli("run", "--list").out
+
+
 def test_everything_that_a_procedure_lacks_is_named_at_once(cli: Run) -> None:
     write_settings("http://127.0.0.1:1", "http://127.0.0.1:1")
     refused = cli("run", "hotfix", "--severity", "high", "--url", "https://example.org/fix")

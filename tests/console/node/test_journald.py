@@ -40,7 +40,13 @@ class Journalctl:
 
 
 def entry(message: object, priority: str = "6", at: int = int(fakes.NOW)) -> dict[str, object]:
-    return {"MESSAGE": message, "PRIORITY": priority, "__REALTIME_TIMESTAMP": str(at * 1_000_000), "_PID": "7"}
+    return {
+        "MESSAGE": message,
+        "PRIORITY": priority,
+        "__REALTIME_TIMESTAMP": str(at * 1_000_000),
+        "_PID": "7",
+        "__CURSOR": "s=1;i=2",
+    }
 
 
 def test_a_bounded_question_and_lines_with_their_own_level_before_journalds() -> None:

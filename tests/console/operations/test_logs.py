@@ -12,7 +12,7 @@ import pytest
 
 from console.errors import InputError
 from console.log_store import MAX_LINE, safe_text
-from console.operations.logs import LogTail, follow, last_lines, save_lines
+from console.operations.logs import LogTail, NodeLogs, follow, last_lines, save_lines
 from tests.console.operations.examples import a_network
 
 
@@ -79,7 +79,7 @@ def test_only_the_end_of_a_big_file_is_read_and_no_half_line(tmp_path: Path) -> 
     tail = LogTail(path, 3)
     assert tail.read() == ["line 099997", "line 099998", "line 099999"]
     tail.close()
-    assert len(last_lines({"node": path}, 60_000)) == 60_000
+    assert len(last_lines(NodeLogs({"node": path}, {}), 60_000)) == 60_000
 
 
 def test_a_line_without_end_is_cut_and_the_log_goes_on(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_line_cannot_command_the_terminal() -> None:
 async def test_both_logs_are_followed_and_closed(tmp_path: Path) -> None:
     files = {"node": tmp_path / "node.log", "controller": tmp_path / "controller.log"}
     append(files["node"], "old\nblock 1\n")
-    async with asyncio.timeout(10), contextlib.aclosing(follow(files, 1, poll_s=0.01)) as lines:
+    async with asyncio.timeout(10), contextlib.aclosing(follow(NodeLogs(files, {}), 1, poll_s=0.01)) as lines:
         assert await anext(lines) == ("node", "block 1")
         append(files["controller"], "armed\n")
         assert await anext(lines) == ("controller", "armed")

@@ -143,7 +143,7 @@ async def on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     chain = SdkNode(height=90)
     async with json_rpc(chain.rpc) as server:
         on = OnDisk(tmp_path, server.url, chain)
-        monkeypatch.setattr(chain_unit, "unit_service", lambda name: on.unit)
+        monkeypatch.setattr(chain_unit, "unit_service", lambda name, manager: on.unit)
         try:
             yield on
         finally:
