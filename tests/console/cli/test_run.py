@@ -175,3 +175,13 @@ def test_what_was_shown_with_a_question_is_not_shown_again_with_its_answer(capsy
     # Another step's evidence is its own.
     person.told(RunEvent("ended", "run", 3.0, "look", answered.sentence, answered))
     assert "plan: v2" in capsys.readouterr().out
+
+
+def test_why_it_stopped_is_said_once_and_the_whole_command_that_goes_on(cli: Run, world: World) -> None:
+    world.broken = {"copy"}
+    failed = cli("run", "story", "--answer", "sure=yes")
+    assert failed.code == 1
+    assert failed.out.count("copy is broken") == 1
+    run = run_of(failed.out)
+    assert failed.out.rstrip().endswith(f"stopped {run}")
+    assert f"copy is broken; go on with `upgrade-console run --resume {run} --network " in failed.err

@@ -63,6 +63,19 @@ async def test_a_run_goes_through_its_steps_and_keeps_what_was_found(tmp_path: P
         await desk.go_on(run.id, hands)
 
 
+async def test_what_is_needless_is_neither_asked_for_nor_begun(tmp_path: Path) -> None:
+    world, hands = World(), Hands({"b": yes()})
+    asked = [replace(action(world, name), ask="Sure?") for name in ("a", "b")]
+    steps = (replace(asked[0], needless=lambda context: f"not on {context.network.name}"), asked[1])
+    desk = Desk(place(tmp_path), (of_steps("halt", *steps),))
+    progress = await desk.start("halt", {}, hands)
+    assert progress.run.state is RunState.DONE
+    assert world.begun == ["b"]
+    assert [question.step.id for question in hands.asked] == ["b"]
+    left_out = progress.run.records[0].finding
+    assert (left_out.outcome, left_out.sentence) == (Outcome.SKIP, f"not on {place(tmp_path).network.name}")
+
+
 async def test_a_run_that_dies_at_any_row_ends_as_one_that_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
