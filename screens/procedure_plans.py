@@ -45,7 +45,10 @@ def parameters_screen(
     """
     for name, _meaning, default in head.parameters:
         draft.setdefault(name, default or "")
-    details = tuple(Detail(name, name, meaning) for name, meaning, _default in head.parameters)
+    details = tuple(
+        Detail(name, name, meaning + ("; may stay empty" if default == "" else ""))
+        for name, meaning, default in head.parameters
+    )
     body = stacked(Content.styled(head.title, STRONG), head.purpose, "")
     return DetailsScreen(f"Begin {head.name}", body, details, check, draft, then="what will be done")
 

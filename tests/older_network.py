@@ -36,7 +36,8 @@ from tests.peers import SDK_045, Peer, require
 
 _PER_POWER = 1_000_000
 _PURSE = 1_000_000_000
-_DEPOSIT = 1000
+DEPOSIT = 1000
+"""With which a vote begins."""
 _USUAL = Periods()
 
 
@@ -57,16 +58,16 @@ class OlderNetwork(CosmosNetwork):
             "software-upgrade", name, "--upgrade-height", str(height), "--upgrade-info", info, title=name
         )
 
-    def propose_cancel(self) -> int:
-        """Submit that the scheduled upgrade is cancelled, as content; its number."""
-        return self._propose_content("cancel-software-upgrade", title="not now")
+    def propose_cancel(self, *, deposit: int = DEPOSIT) -> int:
+        """Submit that the scheduled upgrade is cancelled, as content; its number. With less deposit it waits for it."""
+        return self._propose_content("cancel-software-upgrade", title="not now", deposit=deposit)
 
-    def _propose_content(self, *kind: str, title: str) -> int:
+    def _propose_content(self, *kind: str, title: str, deposit: int = DEPOSIT) -> int:
         legacy = "submit-legacy-proposal" in self.daemon(self._first, "tx", "gov", "--help").stdout
         verb = ("submit-legacy-proposal",) if legacy else ("submit-proposal",)
         # The daemon would look for the binaries of the plan.
         unasked = ("--no-validate",) if legacy and kind[0] == "software-upgrade" else ()
-        about = ("--title", title, "--description", title, "--deposit", f"{_DEPOSIT}stake")
+        about = ("--title", title, "--description", title, "--deposit", f"{deposit}stake")
         return proposal_number(self.transact(self._first, "gov", *verb, *kind, *unasked, *about))
 
 
@@ -141,7 +142,7 @@ def _set_rules(state: dict[str, Any], periods: Periods) -> None:
             part["voting_period"] = f"{periods.voting_s:g}s"
     for part in (gov["deposit_params"], gov.get("params")):
         if part is not None:
-            part["min_deposit"] = [{"denom": "stake", "amount": str(_DEPOSIT)}]
+            part["min_deposit"] = [{"denom": "stake", "amount": str(DEPOSIT)}]
             part["max_deposit_period"] = f"{periods.deposit_s:g}s"
     slashing = state["slashing"]["params"]
     slashing["signed_blocks_window"] = str(periods.signed_blocks_window)

@@ -40,11 +40,11 @@ def outcome_words(ballot: Ballot) -> str:
 
 
 def until_words(moment: float | None, now: float) -> str:
-    """A moment with how far it is: `in 2h 10m, 18:04:10 UTC`, or `over, 12:00:00 UTC`."""
+    """When time ends: `in 2h 10m, 18:04:10 UTC`; once it is over, the chain acts on it `with the next block`."""
     if moment is None:
         return UNKNOWN
-    left = moment - now
-    return f"{f'in {duration(left)}' if left > 0 else 'over'}, {wall_clock(moment, now)}"
+    left, at = moment - now, wall_clock(moment, now)
+    return f"in {duration(left)}, {at}" if left > 0 else f"with the next block (due {at})"
 
 
 def coins_words(coins: tuple[Coin, ...]) -> str:

@@ -8,8 +8,9 @@ from typing import ClassVar
 
 from textual.content import Content
 
-from console.model import Outcome, Progress, StepKind, StepLine, StepRecord
+from console.model import Outcome, Progress, RunState, StepKind, StepLine, StepRecord
 from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN
+from widgets.procedure_table import step_at_hand
 from widgets.row_table import Column, RowTable
 
 OUTCOME_SIGNS = {
@@ -53,11 +54,14 @@ def steps_of_run(progress: Progress, said: str = "") -> tuple[StepRow, ...]:
         said: What the step at hand said last.
     """
     latest = {record.step: record for record in progress.run.records}
+    asked = step_at_hand(progress) if progress.run.state is RunState.WAITING else None
     rows = []
     for step in progress.steps:
         record = latest.get(step.id)
         if step.id == progress.run.begun:
             rows.append(StepRow(step.id, "good", "● now", step.title, said))
+        elif step == asked:
+            rows.append(StepRow(step.id, "warn", "? asks", step.title, "it waits for a person's word"))
         elif record is None:
             rows.append(StepRow(step.id, "muted", "", step.title, f"{step.kind.value} to come"))
         else:

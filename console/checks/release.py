@@ -29,7 +29,11 @@ async def release_staged(client: NodeTeller) -> Finding:
     status = await client.status()
     attempt = status.attempt
     if attempt is None or attempt.crossing.ended:
-        return failed(_NO_PLAN, go_on="wait for the plan, or give it with `upgrade-console node plan-ahead`")
+        return failed(
+            _NO_PLAN,
+            go_on="wait for the plan; on a Cosmos chain one is given by hand:"
+            " `upgrade-console node add-upgrade NAME FILE --height H`",
+        )
     if attempt.preparation is not Preparation.READY:
         note = f": {attempt.note}" if attempt.note else ""
         return failed(

@@ -7,7 +7,7 @@ from console.model.procedure import failed, passed, skipped, warned
 
 ABORT_STEPS = (
     "1. each operator at the halt: `upgrade-console node abort --statement` prints a signed line; exchange them",
-    "2. with the lines of more than 2/3 of the power, each: `upgrade-console node abort --with FILE`",
+    "2. with the lines of more than 2/3 of the power, each: `upgrade-console node abort --with FILE --reason TEXT`",
 )
 
 

@@ -111,6 +111,7 @@ def connect(target: Target, terminal: Terminal | None = None) -> Connection:
     from console.chain.signing_record import SigningRecords
     from console.chain.traffic import TrafficReader
     from console.node.client import NodeClient
+    from console.node.link.local import LocalLink
     from console.operations.chains import chain_of
     from console.operations.connection import Connection
     from console.operations.parent_watch import watch_of
@@ -138,7 +139,7 @@ def connect(target: Target, terminal: Terminal | None = None) -> Connection:
         network=network,
         node=node,
         source=_observer(target, chain, None if above is None else above[0]),
-        control=None if node is None else NodeClient(node.state_dir),
+        control=None if node is None else NodeClient(LocalLink(node.state_dir, node.unit)),
         plans=plans,
         signals=signals,
         governance=governance,
@@ -199,6 +200,7 @@ def procedure_desk(target: Target, terminal: Terminal | None = None, hands: Hand
 def _observer(target: Target, chain: Chain, parent: ParentWatch | None) -> Observer:
     from console.node.client import NodeClient
     from console.node.journalled import journalled_status
+    from console.node.link.local import LocalLink
     from console.observer import Observer
 
     node = target.node
@@ -208,7 +210,7 @@ def _observer(target: Target, chain: Chain, parent: ParentWatch | None) -> Obser
         target.network,
         node,
         chain,
-        NodeClient(node.state_dir),
+        NodeClient(LocalLink(node.state_dir, node.unit)),
         journalled=lambda: journalled_status(node.state_dir, node.name),
         parent=parent,
     )

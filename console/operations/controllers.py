@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from console.errors import SettingsError
 from console.node.client import NodeClient
+from console.node.link.local import LocalLink
 from console.node.link.ssh import SshLink
 from console.settings import NetworkSettings, NodeSettings, RemoteNode
 
@@ -33,7 +34,7 @@ def members(network: NetworkSettings) -> tuple[Member, ...]:
 
 def here(node: NodeSettings) -> Member:
     """A node of this machine."""
-    return Member(node.name, "", node.address, NodeClient(node.state_dir), node)
+    return Member(node.name, "", node.address, NodeClient(LocalLink(node.state_dir, node.unit)), node)
 
 
 def member(network: NetworkSettings, name: str) -> Member:

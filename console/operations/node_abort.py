@@ -54,7 +54,7 @@ class AbortCase:
             f" on {self.plan.chain_id}; this node is {stands}.",
             f"It needs the signed words of validators with {needed} of {total} power (more than 2/3).",
             "1. Each operator runs `upgrade-console node abort --statement` and sends the line that it prints.",
-            "2. With the lines in a file: `upgrade-console node abort --with FILE`"
+            "2. With the lines in a file: `upgrade-console node abort --with FILE --reason TEXT`"
             " (or `--with -` to paste them); every operator does this for their own node.",
             f"The {len(self.membership)} validators: "
             + ", ".join(f"{address} ({member.power})" for address, member in self.membership.items()),

@@ -6,6 +6,7 @@ from console.errors import InputError
 from console.model import Finding
 from console.model.procedure import failed, passed
 from console.operations.kept_files import Kept
+from console.operations.node_alone import controller_holds
 from console.operations.service import WatchedService, unit_service
 from console.procedures.here import node_of
 from console.procedures.step import StepContext
@@ -31,6 +32,16 @@ def unit_of(context: StepContext) -> WatchedService:
             next_step="begin again with --unit NAME, or write `unit` into the node's settings",
         )
     return unit_service(name, node_of(context).systemd_manager)
+
+
+def runs_by_unit(context: StepContext) -> Finding | None:
+    """What a step by our controller says of a node that the operator's own unit runs; None of any other."""
+    node = context.node
+    if node is None or not node.unit or controller_holds(node):
+        return None
+    return failed(
+        f"no controller of ours runs {node.name}, its unit {node.unit} does", go_on="begin again with --way systemd"
+    )
 
 
 async def unit_stopped(context: StepContext) -> Finding:

@@ -14,6 +14,7 @@ from console.operations.node import prepare_upgrade
 from console.procedures import chain_plan
 from console.procedures.chain_by_cosmovisor import cosmovisor_steps
 from console.procedures.chain_by_systemd import systemd_steps
+from console.procedures.chain_unit import runs_by_unit
 from console.procedures.here import heard
 from console.procedures.step import Parameter, Procedure, Step, StepContext
 from console.procedures.verify_validator import VERIFY_VALIDATOR
@@ -115,6 +116,8 @@ async def _crossed(context: StepContext) -> Finding:
 
 
 async def _automatic(context: StepContext) -> Finding:
+    if (by_unit := runs_by_unit(context)) is not None:
+        return by_unit
     status = await context.client().status()
     lines = (f"state {status.state}, generation {status.generation}, version {status.version or 'not said'}",)
     if status.state in {NodeState.STOPPED_BY_OPERATOR.value, NodeState.NEEDS_OPERATOR.value}:

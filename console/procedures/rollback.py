@@ -10,6 +10,7 @@ from console.node.chain_halt import back_together
 from console.operations.node_command import perform
 from console.operations.node_rules import checks_of
 from console.procedures.arguments import filled, yes_or_no
+from console.procedures.chain_unit import runs_by_unit
 from console.procedures.here import heard, network_name
 from console.procedures.rollback_by_systemd import systemd_rollback_steps
 from console.procedures.signer_kept import note_signer, signer_kept
@@ -32,6 +33,8 @@ def _facts(status: NodeStatus) -> tuple[str, ...]:
 
 
 async def _zone(context: StepContext) -> Finding:
+    if (by_unit := runs_by_unit(context)) is not None:
+        return by_unit
     status = await context.client().status()
     checks = checks_of(NodeVerb.ROLLBACK, status)
     lines = (*_facts(status), *(f"{check.words}: {_SAYS[check.passed]}" for check in checks))

@@ -48,8 +48,8 @@ class Peer:
     def path(self) -> Path:
         """Where it is once it is built, from these pins for this machine."""
         digest = hashlib.sha256(f"{platform.system()} {platform.machine()}".encode())
-        for pin in sorted(each for each in self.pins.iterdir() if each.is_file()):
-            digest.update(pin.name.encode() + b"\0" + pin.read_bytes() + b"\0")
+        for pin in sorted(each for each in self.pins.rglob("*") if each.is_file()):
+            digest.update(pin.relative_to(self.pins).as_posix().encode() + b"\0" + pin.read_bytes() + b"\0")
         digest.update("".join(self.linked).encode())
         return STORE / f"{self.name}-{digest.hexdigest()[:12]}" / self.program
 
@@ -78,16 +78,13 @@ COSMOS_V1 = _cosmos_node("v1.0.0")
 """The node of our own small chain on the Cosmos SDK, as the chain starts with it."""
 COSMOS_V2 = _cosmos_node("v2.0.0", plan="v2")
 """The same with the handler of the plan `v2`, which adds a module with a store of its own."""
-_IBC = "github.com/cosmos/ibc-go/{}/testing/simapp/simd"
 SDK_045 = _older_sdk("v0.45.16", "0.45")
 """The SDK's own example chain on Tendermint 0.34, whose x/gov knows nothing but content."""
 SDK_046 = _older_sdk("v0.46.16", "0.46")
 """The same of the next SDK, with the handler of the plan `v045-to-v046`."""
-SDK_046_IBC = _older_sdk("v6.3.1", "0.46-ibc", _IBC.format("v6"))
-"""The example chain of ibc-go on SDK 0.46 and Tendermint 0.34."""
-SDK_047_IBC = _older_sdk("v7.10.0", "0.47-ibc", _IBC.format("v7"))
-"""The same on SDK 0.47 and CometBFT 0.37, with the handler of the plan `v7`."""
-OLDER_SDKS = (SDK_045, SDK_046, SDK_046_IBC, SDK_047_IBC)
+SDK_047 = _older_sdk("v0.47.17", "0.47", "cosmossdk.io/simapp/simd")
+"""The same on CometBFT 0.37, with the handler of the plan `v046-to-v047`."""
+OLDER_SDKS = (SDK_045, SDK_046, SDK_047)
 PEERS = (COMETBFT_037, COMETBFT_038, ANVIL, COSMOVISOR, COSMOS_V1, COSMOS_V2)
 
 

@@ -1,4 +1,4 @@
-"""A Cosmos SDK node that answers what `record_cosmos` recorded of a real one, over its REST and its CometBFT RPC.
+"""A Cosmos SDK node that answers what `record_cosmos` or `record_older` recorded of a real one, over REST and RPC.
 
     with replayed("voting") as node:
         node.rest, node.rpc      # URLs; node.moment = "halt" goes on to another moment
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -24,9 +25,9 @@ _NO_METHOD = {"error": {"code": -32601, "message": "Method not found"}}
 
 
 @cache
-def recorded(moment: str) -> dict[str, Any]:
+def recorded(moment: str, folder: Path = FOLDER) -> dict[str, Any]:
     """What was recorded at a moment: `rest`, `rpc` and `abci`, as record_cosmos says."""
-    found: dict[str, Any] = json.loads((FOLDER / f"{moment}.json").read_text())
+    found: dict[str, Any] = json.loads((folder / f"{moment}.json").read_text())
     return found
 
 
@@ -44,11 +45,12 @@ class Replayed:
     """One node at one moment.
 
     Args:
-        moment: One of `record_cosmos.MOMENTS`; may be set to another at any time.
+        moment: One of `record_cosmos.MOMENTS`, or of `record_older`; may be set to another at any time.
+        folder: Where it was recorded.
     """
 
-    def __init__(self, moment: str) -> None:
-        self.moment = moment
+    def __init__(self, moment: str, folder: Path = FOLDER) -> None:
+        self.moment, self._folder = moment, folder
         self.asked: list[str] = []
         """REST paths and RPC methods, in order; of `abci_query` its path."""
         self.rest = self.rpc = ""
@@ -56,7 +58,7 @@ class Replayed:
     def get(self, path: str) -> dict[str, Any]:
         """The answer of REST: status, headers, body."""
         self.asked.append(path)
-        rest: dict[str, dict[str, Any]] = recorded(self.moment)["rest"]
+        rest: dict[str, dict[str, Any]] = recorded(self.moment, self._folder)["rest"]
         # A page of another size than was recorded is the whole list.
         return rest.get(unquote(path)) or rest.get(unquote(path).partition("?")[0], _NOT_THERE)
 
@@ -65,10 +67,10 @@ class Replayed:
         if method == "abci_query":
             path, data = str(params.get("path", "")), str(params.get("data", "")).lower()
             self.asked.append(path)
-            response = _response(recorded(self.moment)["abci"], path, data)
+            response = _response(recorded(self.moment, self._folder)["abci"], path, data)
             return _NO_METHOD if response is None else {"result": {"response": response}}
         self.asked.append(method)
-        recordings = recorded(self.moment)["rpc"]
+        recordings = recorded(self.moment, self._folder)["rpc"]
         # `validators?per_page=100` answers any page: four fit into one.
         key = next((key for key in recordings if key.split("?")[0] == method), None)
         if key is None:
@@ -85,9 +87,9 @@ def _response(abci: dict[str, Any], path: str, data: str) -> Any:
 
 
 @contextmanager
-def replayed(moment: str) -> Iterator[Replayed]:
+def replayed(moment: str, folder: Path = FOLDER) -> Iterator[Replayed]:
     """A node on loopback that replays; it ends with the block."""
-    node = Replayed(moment)
+    node = Replayed(moment, folder)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

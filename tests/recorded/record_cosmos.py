@@ -162,8 +162,8 @@ def _record(network: CosmosNetwork, moment: str, *proposals: int) -> None:
     answers = {
         "sdk": "v0.53.4",
         "first_node": _NODE,
-        "rest": {path: _answered(f"{node.rest}/{path}") for path in rest},
-        "rpc": {path: _answered(f"{node.rpc}/{path}") for path in _RPC},
+        "rest": {path: answered(f"{node.rest}/{path}") for path in rest},
+        "rpc": {path: answered(f"{node.rpc}/{path}") for path in _RPC},
         "abci": {
             f"{path} {data.hex()}".strip(): network.rpc(_NODE, f'abci_query?path="{path}"&data=0x{data.hex()}')[
                 "response"
@@ -171,13 +171,13 @@ def _record(network: CosmosNetwork, moment: str, *proposals: int) -> None:
             for path, data in abci
         },
     }
-    (FOLDER / f"{moment}.json").write_text(_written(answers))
+    (FOLDER / f"{moment}.json").write_text(written(answers))
     sys.stdout.write(f"{moment}: block {network.height(_NODE)}\n")
     sys.stdout.flush()
 
 
-def _written(answers: dict[str, Any]) -> str:
-    """One line for each answer."""
+def written(answers: dict[str, Any]) -> str:
+    """A recording as text: one line for each answer."""
     parts = []
     for kind, found in answers.items():
         if isinstance(found, dict):
@@ -192,7 +192,8 @@ def _compact(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def _answered(url: str) -> dict[str, Any]:
+def answered(url: str) -> dict[str, Any]:
+    """What a GET is answered: status, headers that count, body."""
     try:
         with urllib.request.urlopen(url, timeout=10) as answer:
             code, headers, raw = answer.status, answer.headers, answer.read()

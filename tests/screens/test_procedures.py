@@ -252,12 +252,13 @@ async def test_what_is_wrong_with_own_steps_is_said_in_the_view() -> None:
 
 async def test_a_parameter_that_is_refused_is_said_before_anything_is_begun(tmp_path: Path) -> None:
     session, world = FakeSession(fakes.go()), World()
-    needed = (Parameter("release", "name of the staged release"),)
+    needed = (Parameter("release", "name of the staged release"), Parameter("note", "a sentence", ""))
     desk = _desk(tmp_path, session, replace(story(world), parameters=needed))
     async with _procedures(session) as (pilot, _screen):
         await pilot.press("g")
         await until(pilot, lambda: isinstance(pilot.app.screen, DetailsScreen), "the parameters")
-        pilot.app.screen.query_one(Input).value = "password = x"
-        await pilot.press("enter")
+        await _says(pilot, "release: name of the staged release", "note: a sentence; may stay empty")
+        pilot.app.screen.query(Input).first().value = "password = x"
+        await pilot.press("enter", "enter")
         await _says(pilot, "looks like a secret")
         assert desk.runs() == ((), ())

@@ -23,8 +23,10 @@ from tests import cosmos_fakes as cosmos
 from tests import fakes
 from tests.fakes import NOW, TARGET
 from widgets.ballot_report import ballot_lines, ballot_summary
+from widgets.ballot_words import until_words
 from widgets.dashboard_rows import STAKED_ORDERS, Wish, in_order
 from widgets.go_panel import ballot_terms, crossing_terms, power_terms, verdict_words
+from widgets.moments import UNKNOWN
 from widgets.outlook import outlook
 from widgets.phases import Phase
 from widgets.proposal_reading import Reading
@@ -225,3 +227,9 @@ def test_the_document_has_exact_tokens_and_no_readiness() -> None:
     assert document["validators"][0]["stake"]["signing_window"] == 10_000
     assert [each["status"] for each in document["cosmos"]["proposals"]] == ["voting", "voting", "executed"]
     assert document["cosmos"]["outside"][0]["stake"]["jailed"] is True
+
+
+def test_a_vote_whose_time_is_over_ends_with_the_next_block() -> None:
+    assert until_words(1000.0 + 61, 1000.0).startswith("in 1m 01s, ")
+    assert until_words(1000.0, 1000.5).startswith("with the next block (due ")
+    assert until_words(None, 1000.0) == UNKNOWN

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from console.model import Progress, RunState
 from tests.procedure_fakes import readings
-from widgets.procedure_table import how_far, procedure_rows
+from widgets.procedure_table import how_far, procedure_rows, step_at_hand
+from widgets.step_table import steps_of_run
 
 
 def stopped() -> Progress:
@@ -25,3 +26,13 @@ def test_a_run_that_is_gone_on_with_does_not_say_any_more_why_it_stopped() -> No
     assert before.run.reason in how_far(before)
     running = replace(before, run=replace(before.run, state=RunState.RUNNING))
     assert before.run.reason not in how_far(running)
+
+
+def test_the_step_that_asks_is_marked_and_no_other() -> None:
+    waiting = next(each.progress for each in readings() if each.progress.run.state is RunState.WAITING)
+    at_hand = step_at_hand(waiting)
+    assert at_hand is not None
+    states = {row.key: row.state for row in steps_of_run(waiting)}
+    assert [key for key, state in states.items() if state == "? asks"] == [at_hand.id]
+    left = replace(waiting, run=replace(waiting.run, state=RunState.STOPPED))
+    assert "? asks" not in {row.state for row in steps_of_run(left)}

@@ -16,7 +16,7 @@ from console.chain.agreement import LAG_BLOCKS, Witnesses
 from console.chain.comet_network import CometNetwork
 from console.chain.cosmos.facts import SlowFacts, Staking, proposing_of, read_slow_facts, read_staking
 from console.chain.cosmos.plans import PlanReader, PlanState, made_proposals
-from console.chain.cosmos.source import Source, WrongChain, sources_of
+from console.chain.cosmos.source import RestSource, Source, WrongChain, sources_of
 from console.chain.cosmos.validators import active, outside
 from console.chain.first_answer import telling
 from console.chain.rest import Rest
@@ -135,6 +135,7 @@ class CosmosChain:
         self._second: Beside[None] = Beside(SECOND_EVERY_S, clock)
         self._staking: Beside[Staking] = Beside(STAKING_EVERY_S, clock)
         self._slow: Beside[SlowFacts] = Beside(SLOW_EVERY_S, clock)
+        self._stored: Beside[int] = Beside(SECOND_EVERY_S, clock)
         self._seen: list[UpgradePlan] = []
         self._made: tuple[tuple[object, ...], tuple[Proposal, ...]] | None = None
         self._state: PlanState | None = None
@@ -161,7 +162,7 @@ class CosmosChain:
             tasks.create_task(self._comet.ask(self._height(), self._members(), crossing=self._crossing()))
         await self._comet.look_whether_it_stands(self._height(), crossing=self._crossing())
         self._begin_beside()
-        await asyncio.gather(self._staking.wait(), self._slow.wait())
+        await asyncio.gather(self._staking.wait(), self._slow.wait(), self._stored.wait())
         if self._failure is not None and not self._comet.reachable:
             raise self._all_down()
         return self._view()
@@ -178,7 +179,8 @@ class CosmosChain:
 
     async def close(self) -> None:
         """Give up every request and close the connections."""
-        await asyncio.gather(self._second.close(), self._staking.close(), self._slow.close(), self._comet.close())
+        beside = (self._second, self._staking, self._slow, self._stored)
+        await asyncio.gather(*(each.close() for each in beside), self._comet.close())
         await self._rpc.close()
         await self._rest.close()
 
@@ -245,6 +247,9 @@ class CosmosChain:
         source = next(each for each in self._sources if (each.url, each.how) == (state.url, state.how))
         self._staking.begin(lambda: read_staking(source))
         self._slow.begin(lambda: read_slow_facts(source, self._readers[source].version_of(source.url)))
+        if isinstance(source, RestSource) and self._stops_here(state) and not self._comet.reachable:
+            # At the halt its state stays at H-1, and no RPC says that block H is there.
+            self._stored.begin(source.newest_block)
         others = [each for each in self._sources if self._whose(each.url) != self._whose(state.url)]
         if not self._binding() and others and state.whole and state.steady:
             self._turn += 1
@@ -282,7 +287,7 @@ class CosmosChain:
         return "" if state.height + LAG_BLOCKS < self._height() else self._own[state.url]
 
     def _height(self) -> int:
-        return max(self._comet.height, 0 if self._state is None else self._state.height)
+        return max(self._comet.height, self._stored.value or 0, 0 if self._state is None else self._state.height)
 
     def _members(self) -> object:
         staking = self._staking.value

@@ -141,7 +141,7 @@ class RestSource:
             self._checked = False
             assert isinstance(read[0], ChainError)
             raise read[0]
-        told = height or usable[0][0] or await self._newest_height()
+        told = height or usable[0][0] or await self.newest_block()
         steady = all(each[0] in {0, told} for each in usable)
         return Told(told, tuple(each if isinstance(each, ChainError) else each[1] for each in read), syncing, steady)
 
@@ -165,8 +165,9 @@ class RestSource:
             # Whether it is behind is then seen by its height alone.
             return False
 
-    async def _newest_height(self) -> int:
-        """For an endpoint whose proxy drops the header that says it."""
+    async def newest_block(self) -> int:
+        """Height of the newest block, which at a halt is stored and not executed; where no header says it, of the
+        state. Raises ChainError."""
         body = (await self._rest.get(self.url, "/cosmos/base/tendermint/v1beta1/blocks/latest")).body
         block = table(table(body, "the newest block").get("block"), "the newest block")
         header = table(block.get("header"), "the newest block's header")

@@ -108,6 +108,6 @@ def silent(down: ControllerDown, network: NetworkSettings, node: NodeSettings | 
     from console.cli.sources import explained
 
     error = explained(down, network, node)
-    if error is down and network.name in configured_networks():
+    if error is down and not node.unit and network.name in configured_networks():
         down.next_step = f"start it with `upgrade-console node run --network {network.name} --node {node.name}`"
     return error

@@ -17,7 +17,11 @@ _EPILOG = (
 
 def register(verbs: Verbs, shared: argparse.ArgumentParser, verb: Callable[[str], Run]) -> None:
     """Add the verb."""
-    run = verbs.add_parser("run", parents=[shared], help=_WORDS, description=_WORDS, epilog=_EPILOG, allow_abbrev=False)
+    run = verbs.add_parser(
+        "run", parents=[shared], help=_WORDS, description=_WORDS, epilog=_EPILOG, allow_abbrev=False, add_help=False
+    )
+    words = "show this help message, or with PROCEDURE its steps and parameters, and exit"
+    run.add_argument("-h", "--help", action=_Help, nargs=0, help=words)
     run.add_argument("procedure", nargs="?", metavar="PROCEDURE", help="its name; `--list` lists them")
     what = run.add_mutually_exclusive_group()
     what.add_argument("--dry-run", action="store_true", help="only look, and say what would be done and asked")
@@ -49,7 +53,19 @@ def register(verbs: Verbs, shared: argparse.ArgumentParser, verb: Callable[[str]
     )
     run.add_argument("--replan", action="store_true", help="with --resume: go on by the procedure as it is now")
     run.add_argument("--export", type=Path, metavar="FILE", help="with --show: write the record, FILE.md or FILE.json")
-    run.set_defaults(run=verb("console.cli.procedures.run"), given=[])
+    run.set_defaults(run=verb("console.cli.procedures.run"), given=[], helped=False)
+
+
+class _Help(argparse.Action):
+    """Help for the verb; behind a procedure's name that procedure, as `--show` has it."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, option: str | None = None
+    ) -> None:
+        if namespace.procedure is None:
+            parser.print_help()
+            parser.exit()
+        namespace.show, namespace.procedure, namespace.helped = namespace.procedure, None, True
 
 
 def problem(arguments: argparse.Namespace) -> str:
@@ -59,7 +75,7 @@ def problem(arguments: argparse.Namespace) -> str:
         return "PROCEDURE is for running one: leave it out here"
     if not alone and arguments.resume is None and arguments.procedure is None:
         return "say which PROCEDURE, or --list, --show, --timeline, --watch, --resume or --give-up"
-    if arguments.given and (alone or arguments.resume is not None):
+    if arguments.given and not arguments.helped and (alone or arguments.resume is not None):
         return f"unrecognized arguments: {' '.join(arguments.given)} (a run has the parameters that it began with)"
     if arguments.reason and arguments.give_up is None:
         return "--reason goes with --give-up"

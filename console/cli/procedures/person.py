@@ -46,6 +46,7 @@ class CommandLine:
         self.lost = lost
         self._is_lost = False
         self._asked: tuple[str, Finding | None] = ("", None)
+        self._said = ""
 
     @property
     def name(self) -> UntrustedText:
@@ -62,6 +63,7 @@ class CommandLine:
             known = () if shown is None or step != event.step else (shown.sentence, *shown.evidence)
             for line in finding_lines(event.step, event.finding, known):
                 self._print(line)
+            self._said = event.finding.sentence
         elif event.kind == "begun":
             self._print(f"      {event.step}: {event.words}")
         elif event.kind == "told":
@@ -73,7 +75,9 @@ class CommandLine:
                 for line in (event.finding.sentence, *event.finding.evidence):
                     self._print(f"      {line}")
         else:
-            self._print(f"{event.kind} {event.run}" + (f": {event.words}" if event.words else ""))
+            # Why it stopped stands two lines above where a step failed.
+            words = "" if event.words == self._said else event.words
+            self._print(f"{event.kind} {event.run}" + (f": {words}" if words else ""))
 
     async def answer(self, question: Question) -> Answer | None:
         """What the arguments say, else what is typed; None where nobody can type."""

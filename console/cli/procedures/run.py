@@ -101,9 +101,11 @@ async def _driven(person: CommandLine, drive: Callable[[], Awaitable[Progress]])
     if run.state is RunState.WAITING:
         complain(f"run {run.id} waits for a person: go on in a terminal (--resume {run.id}), or give --answer.")
     elif run.state is not RunState.DONE:
+        node = f" --node {progress.node}" if progress.node else ""
+        again = f"upgrade-console run --resume {run.id} --network {run.network}{node}"
         failed = next((step for step in progress.steps if step.id == progress.failed), None)
         skip = f", or without this step: `--skip {failed.id}=REASON`" if failed is not None and failed.optional else ""
-        complain(f"run {run.id} stopped: {run.reason.rstrip('.')}; go on with `--resume {run.id}`{skip}.")
+        complain(f"run {run.id} stopped: {run.reason.rstrip('.')}; go on with `{again}`{skip}.")
     if run.dry and any(record.finding.outcome is Outcome.FAIL for record in run.records):
         return 1
     return EXIT_CODES.get(run.state, 1)

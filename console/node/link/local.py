@@ -17,10 +17,12 @@ class LocalLink:
 
     Args:
         state_dir: The controller's folder.
+        unit: The operator's own unit that runs the node without a controller, where the settings name one.
     """
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(self, state_dir: Path, unit: str = "") -> None:
         self._run_dir = state_dir / "run"
+        self._unit = unit
 
     @property
     def slack_s(self) -> float:
@@ -34,7 +36,7 @@ class LocalLink:
             with socket_path(self._run_dir) as path:
                 reader, writer = await asyncio.open_unix_connection(path, limit=protocol.MAX_LINE)
         except OSError as error:
-            raise down_in(self._run_dir) from error
+            raise down_in(self._run_dir, self._unit) from error
         try:
             yield LocalStream(reader, writer, self._run_dir)
         finally:
@@ -82,8 +84,15 @@ class LocalStream:
         return found
 
 
-def down_in(run_dir: Path) -> ControllerDown:
-    """What to tell when no controller answers in its folder."""
+def down_in(run_dir: Path, unit: str = "") -> ControllerDown:
+    """What to tell when no controller answers in its folder, and what runs the node where there never is one."""
+    if unit:
+        # Never to be started beside it: two of one node could sign twice.
+        return ControllerDown(
+            f"no controller runs this node, its unit {unit} does",
+            safe="its log is in the unit's journal",
+            next_step=f"see `systemctl status {unit}`",
+        )
     return ControllerDown(
         f"no controller answers in {run_dir}",
         safe="a running node goes on without it",

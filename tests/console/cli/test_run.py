@@ -123,6 +123,16 @@ def test_a_step_that_is_not_there_is_refused_before_anything_is_begun(cli: Run, 
     assert cli("run", "--show", run).out.splitlines()[-1] == lines
 
 
+def test_help_behind_a_procedures_name_is_about_that_procedure(cli: Run, world: World) -> None:
+    for line in ("run story --help", "run story --colour blue -h"):
+        shown = cli(*line.split())
+        assert (shown.code, "--colour VALUE  of it (default: red)" in shown.out) == (0, True), shown
+    assert shown.out == cli("run", "--show", "story").out
+    alone = cli("run", "--help")
+    assert (alone.code, "--give-up RUN" in alone.out) == (0, True)
+    assert "No runs yet" in cli("run", "--list").out
+
+
 def test_everything_that_a_procedure_lacks_is_named_at_once(cli: Run) -> None:
     write_settings("http://127.0.0.1:1", "http://127.0.0.1:1")
     refused = cli("run", "hotfix", "--severity", "high", "--url", "https://example.org/fix")
@@ -165,3 +175,13 @@ def test_what_was_shown_with_a_question_is_not_shown_again_with_its_answer(capsy
     # Another step's evidence is its own.
     person.told(RunEvent("ended", "run", 3.0, "look", answered.sentence, answered))
     assert "plan: v2" in capsys.readouterr().out
+
+
+def test_why_it_stopped_is_said_once_and_the_whole_command_that_goes_on(cli: Run, world: World) -> None:
+    world.broken = {"copy"}
+    failed = cli("run", "story", "--answer", "sure=yes")
+    assert failed.code == 1
+    assert failed.out.count("copy is broken") == 1
+    run = run_of(failed.out)
+    assert failed.out.rstrip().endswith(f"stopped {run}")
+    assert f"copy is broken; go on with `upgrade-console run --resume {run} --network " in failed.err

@@ -67,6 +67,7 @@ async def test_more_than_two_thirds_goes_back_and_the_journal_learns_who(tmp_pat
     node = a_halted(tmp_path)
     case = abort_case(a_network(node), node)
     assert "67 of 100 power" in case.lines[1]
+    assert "`upgrade-console node abort --with FILE --reason TEXT`" in case.lines[3]
     control = Control()
     count = counted(case, "\n".join([line(case, 0), "hello", line(case, 1)]))
     assert count.lines[0] == "70 of 100 power agrees (70%)."

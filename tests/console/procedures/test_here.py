@@ -41,10 +41,14 @@ async def test_a_short_silence_is_told_and_waited_out(context: ScriptedContext) 
     assert context.told == ["it did not answer within 2 seconds; it is asked again"] * 3
 
 
+async def test_a_machine_that_was_suspended_in_the_midst_of_a_question_asks_again(context: ScriptedContext) -> None:
+    assert await heard(context, Asked(context, 1, 3600.0)) == "COMMITTED"
+
+
 async def test_a_long_silence_and_a_refusal_end_the_step(context: ScriptedContext) -> None:
     with pytest.raises(ControllerDown):
         await heard(context, Asked(context, 100, SILENCE_S / 2))
-    assert len(context.told) == 2
+    assert len(context.told) == 3
 
     async def refuses() -> str:
         raise NodeError("it is parked")

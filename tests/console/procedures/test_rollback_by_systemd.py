@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import signal
@@ -18,6 +19,7 @@ from console.model import Outcome, RunState, Snapshot, StepKind
 from console.operations.kept_backups import backups_folder
 from console.operations.kept_files import all_kept, keep_files
 from console.operations.node_alone import LOCK_NAME, alone
+from console.procedures.chain_upgrade import CHAIN_UPGRADE
 from console.procedures.desk import Desk
 from console.procedures.engine import Place
 from console.procedures.rollback import ROLLBACK
@@ -241,6 +243,23 @@ async def test_a_backup_of_something_else_and_one_without_room(tmp_path: Path, m
         monkeypatch.setattr("shutil.disk_usage", lambda _path: shutil._ntuple_diskusage(9, 9, 0))
         with pytest.raises(ConsoleError, match="MiB are needed"):
             await run_step(ROLLBACK, back(on, backup=name), "rollback.backup")
+
+
+async def test_the_way_of_a_controller_is_not_taken_where_a_unit_runs_the_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with on_disk(tmp_path, monkeypatch) as on:
+        on.node = dataclasses.replace(on.node, unit="noded")
+        for procedure, step, given in (
+            (ROLLBACK, "rollback.zone", {"why": "it ends at once"}),
+            (CHAIN_UPGRADE, "upgrade.controller", {}),
+        ):
+            found = await run_step(procedure, on.context(procedure, **given), step)
+            assert (found.outcome, found.go_on) == (Outcome.FAIL, "begin again with --way systemd")
+        # And its unit need not be named again.
+        on.replaced()
+        done = await run_steps(ROLLBACK, on.context(ROLLBACK, why="it ends at once", way="systemd"))
+        assert done["rollback.parked"].outcome is Outcome.WARN
 
 
 def test_each_action_says_how_one_gets_back_and_the_dangerous_one_is_typed() -> None:

@@ -335,3 +335,10 @@ async def test_one_node_is_no_second_witness_of_itself() -> None:
             view = await later(chain, clock)
     assert view.agreement is not None
     assert view.agreement.state is AgreementState.UNCHECKED
+
+
+async def test_a_halt_is_known_by_rest_alone() -> None:
+    node = SdkNode(plan=PLAN, height=5000, app_height=4999)
+    async with reading(node, rest=True, rpc=False) as (chain, _, _served):
+        view = await chain.view()
+    assert view.height == int(PLAN["height"]) == 5000
