@@ -85,7 +85,7 @@ DIALOGS = (
         "BallotScreen",
         "Vote on a Cosmos chain",
         "{vote} on a proposal",
-        "yes, no, abstain, no with veto",
+        "yes, no, abstain, no with veto, or a split of them",
         "Left, Right, Enter; Esc",
     ),
     DialogRow(
