@@ -154,7 +154,7 @@ class Witnesses:
             count = len({name for names, _ in recent for name in names})
             return self._told(AgreementState.AGREED, f"{count} endpoints agree, last at height {max(recent)[1]}")
         if len(speaking) < 2:
-            who = f"only {speaking[0]} answers" if speaking else "no endpoint has told a whole state yet"
+            who = f"only {speaking[0]} has told its state" if speaking else "no endpoint has told its whole state yet"
             return self._told(AgreementState.UNCHECKED, f"not cross-checked: {who}")
         return self._told(
             AgreementState.UNCHECKED,

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from console.model.ballot import Coin
 from console.model.network import Validator
 from console.text import UntrustedText
+
+_SDK = re.compile(r"v?([0-9]{1,4})\.([0-9]{1,4})(?:\..*)?", re.ASCII)
+
+
+def sdk_of(told: str) -> tuple[int, int] | None:
+    """Major and minor of a version of the SDK; None where it is none."""
+    found = _SDK.fullmatch(told)
+    return None if found is None else (int(found[1]), int(found[2]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +26,11 @@ class ApplicationVersion:
     version: UntrustedText
     git_commit: UntrustedText
     sdk_version: UntrustedText
+
+    @property
+    def sdk(self) -> tuple[int, int] | None:
+        """Of which SDK it is: (0, 47) for `v0.47.17`; None where it does not tell."""
+        return sdk_of(self.sdk_version)
 
 
 @dataclass(frozen=True, slots=True)

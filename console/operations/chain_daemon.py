@@ -23,6 +23,7 @@ from console.daemon_settings import DaemonSettings, is_key_address
 from console.errors import BadAnswer, ChainError, DaemonError, InputError, SettingsError
 from console.model import CallOutcome, ChainMessage, ChainView, DaemonRole, MessageReview
 from console.model.chain_message import DOCUMENT
+from console.model.cosmos import sdk_of
 from console.operations.daemon_transaction import (
     body_of,
     bytes_of,
@@ -176,9 +177,7 @@ class DaemonMessages:
         """Of which SDK the daemon says that it was built; None where it does not tell."""
         output = await self._daemon().run(("version", "--long", "--output", "json"))
         try:
-            told = json.loads(output)["cosmos_sdk_version"]
-            major, minor = str(told).removeprefix("v").split(".")[:2]
-            return int(major), int(minor)
+            return sdk_of(str(json.loads(output)["cosmos_sdk_version"]))
         except (ValueError, KeyError, TypeError):
             return None
 

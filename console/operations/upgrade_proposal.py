@@ -74,7 +74,7 @@ def check_upgrade(fields: Mapping[str, str], snapshot: Snapshot | None) -> dict[
         snapshot: What is known of the chain; None checks what needs no chain.
 
     Returns:
-        Field name to one sentence, in the order of `FIELDS`; empty when all is well.
+        Field name to one sentence, in the order of `FIELDS`, `expedited` last; empty when all is well.
     """
     cancels = fields.get("cancels") == "yes"
     typed = {name: fields.get(name, "").strip() for name in FIELDS}
@@ -87,8 +87,9 @@ def check_upgrade(fields: Mapping[str, str], snapshot: Snapshot | None) -> dict[
         "title": _text_problem("title", typed["title"], MAX_TITLE),
         "summary": _text_problem("summary", typed["summary"], MAX_SUMMARY),
         "deposit": _deposit_problem(typed["deposit"]),
+        "expedited": _expedited_problem(snapshot) if fields.get("expedited") == "yes" else "",
     }
-    return {name: found[name] for name in FIELDS if found[name]}
+    return {name: problem for name, problem in found.items() if problem}
 
 
 def upgrade_of(fields: Mapping[str, str], snapshot: Snapshot | None = None) -> UpgradeProposal:
@@ -341,6 +342,16 @@ def _vote_problem(height: int, snapshot: Snapshot, *, expedited: bool) -> str:
         f"height {height} is passed before its vote ends, and the plan would be refused: the vote is open for"
         f" {duration(span)}, so about {first} is the first possible, and operators need time after it"
     )
+
+
+def _expedited_problem(snapshot: Snapshot | None) -> str:
+    """That the chain's SDK has no such votes; a daemon of such an SDK leaves that wish out without a word."""
+    chain = None if snapshot is None else snapshot.chain
+    application = None if chain is None or chain.cosmos is None else chain.cosmos.application
+    sdk = None if application is None else application.sdk
+    if sdk is None or sdk >= EXPEDITED_SINCE:
+        return ""
+    return f"this chain is of SDK {sdk[0]}.{sdk[1]}, which has no expedited votes: they come with 0.50"
 
 
 def first_after_vote(snapshot: Snapshot | None, *, expedited: bool) -> int | None:

@@ -174,7 +174,7 @@ def what_cannot_be_said_is_told(nodes: Controlled) -> None:
     """Each is one sentence, and nothing was sent."""
     assert "there is no such proposal" in refused(nodes, "val1", "vote", "99", "yes")
     upgrade = ("propose", "--name", "v9", "--height", "100000", *TOLD, "--deposit", "10stake")
-    assert "has no expedited proposals" in refused(nodes, "val1", *upgrade, "--expedited")
+    assert "which has no expedited votes" in refused(nodes, "val1", *upgrade, "--expedited")
     assert "no such command" in refused(nodes, "val1", "cancel", "99")
     soon = str(nodes.network.height() + 5)
     assert "passed before its vote ends" in refused(nodes, "val1", *upgrade[:4], soon, *upgrade[5:])

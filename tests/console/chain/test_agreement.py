@@ -38,10 +38,13 @@ TRUE, FALSE = (("p",), None, ()), (("q",), None, ())
 class TestDecision:
     def test_nobody_and_one_alone(self) -> None:
         witnesses = Witnesses()
-        assert witnesses.agreement().sentence == "not cross-checked: no endpoint has told a whole state yet"
+        assert witnesses.agreement().sentence == "not cross-checked: no endpoint has told its whole state yet"
         witnesses.heard_state(A, 5, TRUE)
         found = witnesses.agreement()
-        assert (found.state, found.sentence) == (AgreementState.UNCHECKED, "not cross-checked: only http://a answers")
+        assert (found.state, found.sentence) == (
+            AgreementState.UNCHECKED,
+            "not cross-checked: only http://a has told its state",
+        )
         assert not found.blocks
 
     def test_two_agree_at_one_height(self) -> None:
@@ -108,7 +111,9 @@ class TestDecision:
         witnesses = Witnesses(required=True)
         witnesses.heard_state(A, 5, TRUE)
         assert witnesses.agreement().blocks
-        assert "not cross-checked: only http://a answers; nothing was signed" in str(refusal_of(witnesses.agreement()))
+        assert "not cross-checked: only http://a has told its state; nothing was signed" in str(
+            refusal_of(witnesses.agreement())
+        )
         witnesses.heard_state(B, 5, TRUE)
         assert not witnesses.agreement().blocks
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from console.errors import InputError
-from console.model import Coin, CosmosFacts, ProposingRules
+from console.model import ApplicationVersion, Coin, CosmosFacts, ProposingRules
 from console.node.release.manifest import Archive, Artefact, Manifest, PlatformArtefacts, manifest_bytes
 from console.operations.chain_daemon import DaemonMessages
 from console.operations.upgrade_proposal import (
@@ -94,6 +94,24 @@ def test_a_height_comes_after_the_vote() -> None:
     coins = (Coin(UntrustedText("uve"), 10_000_000),)
     told = replace(shown, chain=replace(shown.chain, cosmos=CosmosFacts(proposing=replace(rules, min_deposit=coins))))
     assert deposit_facts({"expedited": "no"}, told) == "10,000,000 uve opens the vote; with less it waits for others"
+
+
+@pytest.mark.parametrize(
+    ("sdk", "told"),
+    [
+        ("v0.47.17", "this chain is of SDK 0.47, which has no expedited votes: they come with 0.50"),
+        ("v0.50.0-rc.1", ""),
+        ("", ""),
+        ("main", ""),
+    ],
+)
+def test_an_expedited_vote_is_refused_where_the_chain_has_none(sdk: str, told: str) -> None:
+    shown = chain_fakes.shown()
+    assert shown.chain is not None
+    application = ApplicationVersion(*map(UntrustedText, ("sim", "v1", "", sdk)))
+    known = replace(shown, chain=replace(shown.chain, cosmos=CosmosFacts(application=application)))
+    assert check_upgrade(GOOD, known) == {}
+    assert check_upgrade(GOOD | {"expedited": "yes"}, known).get("expedited", "") == told
 
 
 def test_one_that_cancels_has_neither_name_nor_height() -> None:
