@@ -30,6 +30,13 @@ def _command(value: object) -> Command:
     return tuple(value)
 
 
+def _message_words(value: object) -> tuple[str, ...]:
+    words = kinds.texts_of(value)
+    if any(not word.isprintable() or not word or word.startswith("-") for word in words):
+        raise ValueError('words behind `tx` without flags, as ["veid", "confirm-model", "{version}", "{hash}"]')
+    return words
+
+
 def _matching(pattern: re.Pattern[str], words: str) -> Kind:
     def decode(value: object) -> str:
         if not isinstance(value, str) or (value and not pattern.fullmatch(value)):
@@ -46,6 +53,7 @@ def _dotted(value: object) -> str:
 
 
 COMMAND = Kind(_command, lambda words: json.dumps(list(words), ensure_ascii=False), bare=False)
+_MESSAGE_WORDS = Kind(_message_words, lambda words: json.dumps(list(words), ensure_ascii=False), bare=False)
 _KUBERNETES = _matching(_KUBERNETES_NAME, "a name as Kubernetes has them")
 
 
@@ -104,6 +112,8 @@ class ModelSettings:
     load_memory_bytes: int = 4 * GIB
     load_s: float = 300.0
     status_command: Command = ()
+    confirm: tuple[str, ...] = ()
+    """Words behind `tx` of the chain's daemon with `{version}` and `{hash}`; empty: nothing is confirmed."""
     gated: bool = True
     """Whether the chain itself takes up the model at its height; otherwise every node has to change there together."""
 
@@ -192,6 +202,13 @@ MODEL_ROWS = (
     SettingRow("load_s", kinds.seconds(1), "`300`", "Seconds that loading may take, and of the processor."),
     SettingRow(
         "status_command", COMMAND, "`[]`", "Prints the model in force on the chain; its version has to be in it."
+    ),
+    SettingRow(
+        "confirm",
+        _MESSAGE_WORDS,
+        "`[]`",
+        "Words behind `tx` of the chain's daemon by which a validator confirms that it has the model, as"
+        ' `["veid", "confirm-model", "{version}", "{hash}"]`; empty: the chain knows no confirmations.',
     ),
     SettingRow(
         "gated",

@@ -1,4 +1,4 @@
-"""A vote of x/gov: four sides, beside the tally as it stands; the next step shows what would be signed."""
+"""A vote of x/gov: four sides or a split, beside the tally as it stands; the next step shows what would be signed."""
 
 from __future__ import annotations
 
@@ -25,9 +25,12 @@ MOST_TITLE = 140
 
 _LABELS = {"yes": "Yes…", "no": "No…", "abstain": "Abstain…", "no-with-veto": "Veto…"}
 
+SPLIT = "split"
+"""Some of the stake for one side and some for another; how much is asked next."""
+
 
 class BallotScreen(Dialog[str | None]):
-    """Chooses a side. Dismissed with one of `VOTE_CHOICES`, or None.
+    """Chooses a side. Dismissed with one of `VOTE_CHOICES`, `SPLIT`, or None.
 
     Args:
         proposal: Voted on.
@@ -58,6 +61,7 @@ class BallotScreen(Dialog[str | None]):
                 yield button("Cancel", "cancel")
                 for choice in VOTE_CHOICES:
                     yield button(_LABELS[choice], choice)
+                yield button("Split…", SPLIT)
 
     def on_mount(self) -> None:
         self._draw()
@@ -79,7 +83,7 @@ class BallotScreen(Dialog[str | None]):
     @on(Button.Pressed)
     def chosen(self, event: Button.Pressed) -> None:
         """Take a side, or none."""
-        self.dismiss(event.button.id if event.button.id in VOTE_CHOICES else None)
+        self.dismiss(event.button.id if event.button.id in (*VOTE_CHOICES, SPLIT) else None)
 
     def action_cancel(self) -> None:
         """Take none."""

@@ -80,15 +80,30 @@ class Flows:
 
     def _choose_side(self, proposal: Proposal, about: str) -> None:
         from screens.acting import ActingApp
-        from screens.ballot import BallotScreen
+        from screens.ballot import SPLIT, BallotScreen
 
         def chosen(choice: str | None) -> None:
-            if choice is not None:
+            if choice == SPLIT:
+                self._split(proposal, about)
+            elif choice is not None:
                 self.review(partial(chain_messages.vote_message, proposal.id, choice, about=about))
 
         screen = BallotScreen(proposal)
         screen.data_bind(ActingApp.snapshot, ActingApp.now)
         self._app.push_screen(screen, chosen)
+
+    def _split(self, proposal: Proposal, about: str) -> None:
+        body = stacked(
+            Content.assemble("Split this validator's vote on ", (about, STRONG), f" (proposal {proposal.id})"),
+            "Sides are yes, no, abstain and no-with-veto; their shares come to 1.",
+            "",
+        )
+        details = (Detail("shares", "Shares", "as yes=0.7,no=0.3", 200),)
+
+        def make(typed: dict[str, str]) -> Said:
+            return chain_messages.split_vote_message(proposal.id, typed["shares"], about=about)
+
+        self._ask(f"split {proposal.id}", "Split the vote", body, details, make, dangerous=False)
 
     def _deposit(self, proposal: Proposal, about: str) -> None:
         from widgets.ballot_words import deposit_words

@@ -6,10 +6,12 @@
 
 The chain is `testchain-1`, addresses begin with `testchain`, the coin is `stake`, one million of it is one of voting
 power, and fees are nothing. A node's home is in Cosmovisor's layout with v1.0.0 as `genesis`; `COSMOS_V2` of
-tests.peers carries the plan `v2`. Every home has the key `operator` in its test keyring, whose account bonded the
-validator. `laid_out` writes the same without starting it, for tests whose controllers or cosmovisors start the nodes;
-`network.daemon` runs the chain's own command line on one home. Four nodes make a block a second on 4 % of a core each,
-and come up in three seconds.
+tests.peers carries the plan `v2`. It also knows providers (`tx provider create`, `set-status`, `delete`, `query
+provider info`) and a model, which a proposal of `model_update` puts in force at a height (`query veid model-status`)
+and validators confirm (`tx veid confirm-model`). Every home has the key `operator` in its test keyring, whose account
+bonded the validator. `laid_out` writes the same without starting it, for tests whose controllers or cosmovisors start
+the nodes; `network.daemon` runs the chain's own command line on one home. Four nodes make a block a second on 4 % of a
+core each, and come up in three seconds.
 """
 
 from __future__ import annotations
@@ -217,13 +219,13 @@ class CosmosNetwork:
         """The result of a GET of CometBFT."""
         return _get(f"{self.validators[moniker].rpc}/{path}")["result"]
 
-    def rest(self, moniker: str, path: str) -> Any:
-        """What REST answers.
+    def rest(self, moniker: str, path: str, *, height: int = 0) -> Any:
+        """What REST answers, of a height or (0) of now.
 
         Raises:
             urllib.error.HTTPError: An error of the node; its body has code and message.
         """
-        return _get(f"{self.validators[moniker].rest}/{path}")
+        return _get(f"{self.validators[moniker].rest}/{path}", height)
 
     def plan(self, moniker: str = "") -> dict[str, Any] | None:
         """The plan that is scheduled, as REST tells it."""
@@ -391,6 +393,17 @@ def cancel() -> dict[str, Any]:
     return {"@type": "/cosmos.upgrade.v1beta1.MsgCancelUpgrade"}
 
 
+def model_update(version: str, sha256: str, height: int, url: str = "") -> dict[str, Any]:
+    """The message that puts a model in force from a height on."""
+    return {
+        "@type": "/virtengine.veid.v1.MsgUpdateModel",
+        "model_version": version,
+        "model_hash": f"sha256:{sha256}",
+        "effective_height": str(height),
+        "model_url": url,
+    }
+
+
 def older_content(name: str, height: int) -> dict[str, Any]:
     """The same as `upgrade`, as content of gov v1beta1 in the wrapping of v1."""
     content = {
@@ -470,6 +483,7 @@ def _link(program: Path, place: Path) -> None:
     os.link(program, place)
 
 
-def _get(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=10) as answer:
+def _get(url: str, height: int = 0) -> Any:
+    asked = urllib.request.Request(url, headers={"x-cosmos-block-height": str(height)} if height else {})
+    with urllib.request.urlopen(asked, timeout=10) as answer:
         return json.load(answer)

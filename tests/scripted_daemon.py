@@ -93,7 +93,10 @@ elif verb == "generate":
             return {"@type": "/cosmos.gov.v1.MsgSubmitProposal", "proposer": account, **known}
         if kind == ["provider", "set-status"]:
             return {"@type": "/virtengine.provider.v1.MsgSetStatus", "provider": account,
-                    "status": option("--status"), "reason": option("--reason")}
+                    "status": "PROVIDER_STATUS_" + option("--status"), "reason": option("--reason")}
+        if kind == ["veid", "confirm-model"]:
+            return {"@type": "/virtengine.veid.v1.MsgConfirmModel", "validator": account,
+                    "model_version": arguments[3], "model_hash": arguments[4]}
         if kind[0] == "gov" and option("--upgrade-height"):
             return {"@type": "/cosmos.gov.v1beta1.MsgSubmitProposal", "proposer": account, "content": {
                 "@type": "/cosmos.upgrade.v1beta1.SoftwareUpgradeProposal", "title": option("--title"),

@@ -1,4 +1,4 @@
-"""Bech32 as Cosmos chains write addresses (BIP 173): only read, the checksum always verified."""
+"""Bech32 as Cosmos chains write addresses (BIP 173): written, and read with the checksum always verified."""
 
 from __future__ import annotations
 
@@ -17,6 +17,17 @@ def bech32_bytes(text: str) -> bytes | None:
     if len(values) < _CHECKSUM or -1 in values or _checksum(prefix, values) != 1:
         return None
     return _bytes_of(values[:-_CHECKSUM])
+
+
+def bech32_text(prefix: str, raw: bytes) -> str:
+    """An address of the bytes, with a prefix in small letters."""
+    number, bits = int.from_bytes(raw), 8 * len(raw)
+    padding = -bits % 5
+    number, bits = number << padding, bits + padding
+    values = [number >> shift & 31 for shift in range(bits - 5, -1, -5)]
+    state = _checksum(prefix, [*values, *[0] * _CHECKSUM]) ^ 1
+    values += [state >> 5 * place & 31 for place in reversed(range(_CHECKSUM))]
+    return f"{prefix}1{''.join(_DIGITS[value] for value in values)}"
 
 
 def _checksum(prefix: str, values: list[int]) -> int:

@@ -8,8 +8,13 @@ from dataclasses import dataclass
 from console.text import untrusted
 
 _MOST_QUOTED = 240
-_NOISE = re.compile(r"^error:\s*|rpc error: code = \w+ desc = |\s*\[[^\]\s]*\.go:\d+\]", re.IGNORECASE)
-"""What stands around the words of the chain: where in whose source they were said."""
+_NOISE = re.compile(
+    r"^error:\s*|rpc error: code = \w+ desc = |\s*\[[^\]\s]*\.go:\d+\]|"
+    r"failed to execute message; message index: \d+: | with gas used: '\d+'(?:: unknown request)?",
+    re.IGNORECASE,
+)
+"""What stands around the words of the chain: where in whose source they were said, and for how much gas."""
+_USAGE = "\nUsage:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,11 @@ _KNOWN = (
         "look at `upgrade-console proposals` for its number",
     ),
     _known(
+        r"(?:unknown|no such) provider|provider \S* ?(?:not found|does not exist|is not registered)",
+        "the chain has no such provider",
+        "look at `from.provider` in the settings: its account has to own the provider, which is created on the chain",
+    ),
+    _known(
         r"invalid proposer|invalid authority|expected gov account",
         "only the proposer, or the chain's government, may do this",
         "use the key that proposed it",
@@ -123,6 +133,8 @@ def explained(said: str, *, nobody_there: bool = False) -> Told:
         said: What the daemon wrote, or the chain's log; foreign text.
         nobody_there: Whether its keyring had no terminal to ask on: what it takes for a wrong passphrase is none.
     """
+    # A daemon prints how its command is used behind the error: words of flags are no cause.
+    said = said.partition(_USAGE)[0].strip() or said
     own = quoted_line(said)
     known_now = _KNOWN[1:] if nobody_there else _KNOWN
     for known in known_now:

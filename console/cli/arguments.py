@@ -114,8 +114,10 @@ def _refuse_misplaced(parser: argparse.ArgumentParser, arguments: argparse.Names
 
 def _refuse_mixed(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
     """One way to take part at a time, and none that would send what was only to be shown."""
-    if arguments.verb == "vote" and (arguments.choice is None) == (arguments.relay is None):
-        parser.error("say yes or no, or --relay FILE")
+    if arguments.verb == "vote":
+        ways = (arguments.choice, arguments.weighted, arguments.relay)
+        if sum(way is not None for way in ways) != 1:
+            parser.error("say yes or no, or --weighted SHARES, or --relay FILE")
     if arguments.sign_only and (arguments.relay is not None or _unsent(arguments)):
         parser.error("--sign-only prints a signed message: leave out --relay, --dry-run, --export and --from")
     by_hand = arguments.verb == "ready" and not arguments.sign_only and arguments.relay is None

@@ -33,6 +33,8 @@ def vote(arguments: argparse.Namespace, target: Target) -> int:
             safe=_NOTHING_SENT,
             next_step="leave --sign-only and --relay out, or use --export for another signer",
         )
+    if arguments.weighted is not None:
+        return run_message(arguments, target, chain_messages.split_vote_message(arguments.proposal, arguments.weighted))
     return run_message(arguments, target, chain_messages.vote_message(arguments.proposal, arguments.choice))
 
 

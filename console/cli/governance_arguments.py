@@ -47,6 +47,9 @@ def register(verbs: Verbs, shared: argparse.ArgumentParser, verb: Callable[..., 
     _number(vote)
     choices = ("yes", "no", "abstain", "no-with-veto")
     vote.add_argument("choice", nargs="?", choices=choices, help="a registry takes yes and no; left out with --relay")
+    vote.add_argument(
+        "--weighted", metavar="SHARES", help="on a Cosmos chain: a split vote, as yes=0.7,no=0.3; they come to 1"
+    )
     signed_options(vote)
     for name, words in (
         ("finalize", "store that a vote was lost or ran out; anyone may"),

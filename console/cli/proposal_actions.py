@@ -26,7 +26,7 @@ def vote(arguments: argparse.Namespace) -> int:
         from console.cli import chain_messages
 
         return chain_messages.vote(arguments, target)
-    if arguments.choice not in {None, "yes", "no"}:
+    if arguments.weighted is not None or arguments.choice not in {None, "yes", "no"}:
         raise InputError("the registry of an IPC network takes yes and no", safe="nothing was sent")
     if arguments.relay is not None or arguments.sign_only:
         from console.cli import signed

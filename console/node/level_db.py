@@ -51,13 +51,13 @@ def newest_value(folder: Path, key: bytes) -> bytes | None:
     """
     try:
         tables, journals = _parts(folder)
+        # What a journal holds is newer than what an older one does, and than every table.
+        for number in reversed(journals):
+            for record in reversed([*_records(_content(folder, f"{number:06d}.log"), key)]):
+                for value in reversed([*_of_batch(record.content(), key)]):
+                    return value
         found: tuple[int, bytes | None] | None = None
-        for number in journals:
-            for record in _records(_content(folder, f"{number:06d}.log"), key):
-                for at, value in _of_batch(record, key):
-                    found = max(found or (-1, None), (at, value), key=lambda each: each[0])
-        # What the journals hold is newer than every table.
-        for table in () if found is not None else tables:
+        for table in tables:
             if table.smallest <= key <= table.largest:
                 hit = _in_table(_table_content(folder, table.number), key)
                 if hit is not None and (found is None or hit[0] > found[0]):
@@ -82,8 +82,8 @@ def _parts(folder: Path) -> tuple[list[_Table], list[int]]:
         raise _Damaged("CURRENT names no manifest")
     tables: dict[int, _Table] = {}
     journal = previous = 0
-    for record in _records(_content(folder, name), b""):
-        place = 0
+    for each in _records(_content(folder, name), b""):
+        record, place = each.content(), 0
         while place < len(record):
             tag, place = _varint(record, place)
             match tag:
@@ -130,8 +130,21 @@ def _table_content(folder: Path, number: int) -> bytes:
 # --- journals ---
 
 
-def _records(content: bytes, wanted: bytes) -> Iterator[bytes]:
-    """The records of a journal that hold some bytes, each compared with its checksum.
+@dataclass(frozen=True, slots=True)
+class _Record:
+    whole: bytes
+    pieces: tuple[tuple[bytes, bytes], ...]
+    """Checksum, and what it is of."""
+
+    def content(self) -> bytes:
+        """Compared with its checksums, which costs much more than to find it."""
+        if any(_unmasked(checksum) != crc32c(piece) for checksum, piece in self.pieces):
+            raise _Damaged("a journal does not match its checksum")
+        return self.whole
+
+
+def _records(content: bytes, wanted: bytes) -> Iterator[_Record]:
+    """The records of a journal that hold some bytes, in their order.
 
     What stands torn at its end was never acknowledged, and the database drops it as well.
     """
@@ -160,16 +173,14 @@ def _records(content: bytes, wanted: bytes) -> Iterator[bytes]:
         place = end
         if kind in {_FULL, _LAST}:
             if wanted in whole:
-                # Only now: it costs much more than all else.
-                if any(_unmasked(checksum) != crc32c(piece) for checksum, piece in pieces):
-                    raise _Damaged("a journal does not match its checksum")
-                yield whole
+                yield _Record(whole, tuple(pieces))
             whole, pieces = b"", []
 
 
-def _of_batch(record: bytes, key: bytes) -> Iterator[tuple[int, bytes | None]]:
-    """What a batch did with a key: (sequence, value); None where it was deleted."""
-    sequence, place = int.from_bytes(record[:8], "little"), 12
+def _of_batch(record: bytes, key: bytes) -> Iterator[bytes | None]:
+    """What a batch did with a key, in its order: values, and None where it was deleted."""
+    # After its sequence and the number of its entries.
+    place = 12
     while place < len(record):
         kind = record[place]
         found, place = _bytes(record, place + 1)
@@ -179,8 +190,7 @@ def _of_batch(record: bytes, key: bytes) -> Iterator[tuple[int, bytes | None]]:
         elif kind != _DELETED:
             raise _Damaged(f"a batch has the unknown entry {kind}")
         if found == key:
-            yield sequence, value
-        sequence += 1
+            yield value
 
 
 # --- tables ---

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection, Sequence
+from decimal import Decimal
 from typing import Literal
 
 from console.errors import InputError
@@ -18,10 +20,14 @@ VOTE_CHOICES = ("yes", "no", "abstain", "no-with-veto")
 
 ProviderStatus = Literal["ACTIVE", "PAUSED"]
 
+_VOTE_AGAIN = "Vote again while the vote is open; the last vote counts. Once it is over there is no way back."
+
 MAX_REASON = 200
 """Characters of a provider's reason."""
 
 _NOTHING_SENT = "nothing was sent"
+_WEIGHT = re.compile(r"[01]?\.[0-9]{1,18}|1", re.ASCII)
+"""As the SDK's decimals: at most 18 digits behind the point."""
 _COINS = re.compile(
     r"[0-9]{1,40}[a-zA-Z][a-zA-Z0-9/:._-]{2,127}(?:,[0-9]{1,40}[a-zA-Z][a-zA-Z0-9/:._-]{2,127})*", re.ASCII
 )
@@ -40,14 +46,35 @@ def vote_message(proposal: int, choice: str, *, about: str = "") -> ChainMessage
     """
     if choice not in VOTE_CHOICES:
         raise InputError(f"a vote is {', '.join(VOTE_CHOICES[:-1])} or {VOTE_CHOICES[-1]}", safe=_NOTHING_SENT)
-    said = {"no-with-veto": "NO WITH VETO"}.get(choice, choice.upper())
-    burns = " With 1/3 of vetoes it is rejected, and its deposit burnt." if choice == "no-with-veto" else ""
     return ChainMessage(
         ("gov", "vote", _number(proposal), choice.replace("-", "_")),
         DaemonRole.VOTER,
         proposal,
-        f"Votes {said} on proposal {_about(proposal, about)}.{burns}",
-        "Vote again while the vote is open; the last vote counts. Once it is over there is no way back.",
+        f"Votes {_said(choice)} on proposal {_about(proposal, about)}.{_burns((choice,))}",
+        _VOTE_AGAIN,
+    )
+
+
+def split_vote_message(proposal: int, weights: str, *, about: str = "") -> ChainMessage:
+    """Vote with a part of the stake for one side and with the rest for others.
+
+    Args:
+        proposal: Its number.
+        weights: As `yes=0.7,no=0.3`: sides of `VOTE_CHOICES` with their shares, which come to 1.
+        about: The proposal's title, where it is known; safe to be shown.
+
+    Raises:
+        InputError: A side, a share or the number is not acceptable.
+    """
+    shares = _shares(weights)
+    command = ",".join(f"{choice.replace('-', '_')}={share}" for choice, share in shares.items())
+    said = ", ".join(f"{(share * 100).normalize():f} % {_said(choice)}" for choice, share in shares.items())
+    return ChainMessage(
+        ("gov", "weighted-vote", _number(proposal), command),
+        DaemonRole.VOTER,
+        proposal,
+        f"Votes {said} on proposal {_about(proposal, about)}.{_burns(shares)}",
+        _VOTE_AGAIN,
     )
 
 
@@ -107,6 +134,19 @@ def provider_status_message(status: str, reason: str = "") -> ChainMessage:
     return ChainMessage(command, DaemonRole.PROVIDER, 0, effect, undo)
 
 
+def model_confirmation_message(words: Sequence[str], version: str, checksum: str) -> ChainMessage:
+    """Confirm that this validator has a model, verified and loaded.
+
+    Args:
+        words: Of the command behind `tx`, with `{version}` and `{hash}`.
+        version: The model's.
+        checksum: `sha256:` and 64 hex digits of its file.
+    """
+    command = tuple(word.replace("{version}", version).replace("{hash}", checksum) for word in words)
+    effect = f"Confirms that this validator has model {version}, {checksum}."
+    return ChainMessage(command, DaemonRole.VOTER, 0, effect, "No way back is needed: it says what is on this machine.")
+
+
 def document_message(
     document: dict[str, object], effect: str, undo: str, upgrade: tuple[str, int] | None
 ) -> ChainMessage:
@@ -127,6 +167,30 @@ def coins_of(typed: str, what: str) -> str:
     if not _COINS.fullmatch(coins):
         raise InputError(f"{what} must be an amount with its denom, as 10000000stake", safe=_NOTHING_SENT)
     return coins
+
+
+def _shares(weights: str) -> dict[str, Decimal]:
+    """The sides of a split vote with their shares. Raises InputError."""
+    found: dict[str, Decimal] = {}
+    for part in weights.replace(" ", "").split(","):
+        choice, _, share = part.lower().replace("_", "-").partition("=")
+        if choice not in VOTE_CHOICES or not _WEIGHT.fullmatch(share) or not Decimal(share) or choice in found:
+            raise InputError(
+                f"a split vote is as yes=0.7,no=0.3: each of {', '.join(VOTE_CHOICES)} at most once, its share above 0",
+                safe=_NOTHING_SENT,
+            )
+        found[choice] = Decimal(share)
+    if sum(found.values()) != 1:
+        raise InputError(f"the shares come to {sum(found.values()):f}; they have to come to 1", safe=_NOTHING_SENT)
+    return found
+
+
+def _said(choice: str) -> str:
+    return choice.replace("-", " ").upper()
+
+
+def _burns(choices: Collection[str]) -> str:
+    return " With 1/3 of vetoes it is rejected, and its deposit burnt." if "no-with-veto" in choices else ""
 
 
 def _number(proposal: int) -> str:

@@ -268,6 +268,9 @@ class Drive:
             self._stop(self._journal.progress.run.reason)
             return False
         step = self._steps[name]
+        if move in {Move.ASK, Move.BEGIN} and (why := self._needless(step)):
+            self._end(step, skipped(why), self._now(), self._person.name)
+            return True
         if move is Move.LOOK:
             return await self._look(step)
         if step.follows and self._outcomes().get(step.follows) is Outcome.SKIP:
@@ -278,6 +281,13 @@ class Drive:
             return await self._ask(step, whether_done=move is Move.ASK_WHETHER_DONE)
         await self._do(step, self._person.name)
         return True
+
+    def _needless(self, step: Step) -> str:
+        try:
+            return "" if step.needless is None else step.needless(self._context(step))
+        except ConsoleError:
+            # Whatever is wrong with the settings is told by the step itself.
+            return ""
 
     async def _look(self, step: Step) -> bool:
         """Whether an action that was begun before was done."""

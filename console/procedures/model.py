@@ -7,13 +7,16 @@ from collections.abc import Mapping, Sequence
 
 from console.chain.cosmos.model_changes import model_version
 from console.errors import InputError
-from console.model import Finding, StepKind
+from console.model import ChainMessage, Finding, Outcome, StepKind
 from console.model.procedure import failed, passed, skipped, warned
+from console.operations.chain_messages import model_confirmation_message
 from console.operations.model_file import fetch_model, is_there, load_model, model_of, model_path, sha256_given
 from console.procedures import model_activation as activation
 from console.procedures.arguments import again
 from console.procedures.here import network_name
 from console.procedures.model_proposal import find_proposal, still_decided
+from console.procedures.said_on_chain import say, show
+from console.procedures.spared_power import spared
 from console.procedures.step import Parameter, Procedure, Step, StepContext
 
 # --- the file ---
@@ -71,6 +74,30 @@ async def _preview(context: StepContext) -> Finding:
     return passed(f"{edit.key} of {edit.path} would change", f"- {edit.old}", f"+ {edit.new}")
 
 
+# --- told to the others ---
+
+
+def _unconfirmed(context: StepContext) -> str:
+    return "" if model_of(context.network).confirm else "no `confirm` is set: this chain knows no confirmations"
+
+
+def _confirmation(context: StepContext) -> ChainMessage:
+    words = model_of(context.network).confirm
+    return model_confirmation_message(words, context.remembered("version"), context.remembered("checksum"))
+
+
+async def _show_confirmation(context: StepContext) -> Finding:
+    return await show(context, _confirmation(context))
+
+
+async def _confirm(context: StepContext) -> Finding:
+    there = await _downloaded(context)
+    if there.outcome is Outcome.FAIL:
+        return there
+    height, evidence = await say(context, _confirmation(context))
+    return passed(f"the chain has this validator's confirmation since block {height}", *evidence)
+
+
 _BACK = "`upgrade-console run rollback-model` puts the old configuration back"
 
 
@@ -125,6 +152,29 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             still_decided,
         ),
         Step(
+            "model.confirm-shown",
+            StepKind.CHECK,
+            "Show what confirms the model",
+            "The chain's daemon builds the transaction without signing it: every command, message and fee is shown.",
+            _show_confirmation,
+            optional=True,
+            needless=_unconfirmed,
+        ),
+        Step(
+            "model.confirm",
+            StepKind.ACTION,
+            "Confirm the model on the chain",
+            "Tells everybody that this validator has the model, verified and loaded, and waits for the block.",
+            _confirm,
+            # What was sent and not seen in a block is settled before anything is signed anew.
+            done=again,
+            undo="nothing has to be undone",
+            follows="model.confirm-shown",
+            ask="Confirm the model with the transaction that was shown?",
+            optional=True,
+            deadline_s=900.0,
+        ),
+        Step(
             "model.backup",
             StepKind.ACTION,
             "Back up the configuration",
@@ -142,9 +192,10 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             activation.plan_halt,
             done=activation.halt_planned,
             undo="before the height: `upgrade-console node config unset custom_preupgrade`, and another plan",
-            ask="Where the chain does not gate the model the node will halt at its height. Go on?",
+            ask="This chain does not gate the model: have the node halt at its height, as all others do?",
             typed=network_name,
             deadline_s=900.0,
+            needless=activation.gated,
         ),
         Step(
             "model.height",
@@ -153,13 +204,15 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             "The configuration changes when the chain has reached it, and not before.",
             activation.await_height,
             deadline_s=0.0,
+            needless=activation.not_gated,
         ),
         Step(
             "model.power",
             StepKind.CHECK,
             "See that the chain can spare this node",
             "Less than a third of the voting power may be down while this node restarts.",
-            activation.spared_where_gated,
+            spared,
+            needless=activation.not_gated,
         ),
         Step(
             "model.configure",
@@ -169,17 +222,19 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             activation.configure,
             done=activation.configured,
             undo=_BACK,
+            needless=activation.not_gated,
         ),
         Step(
             "model.restart",
             StepKind.ACTION,
             "Restart the node",
             "Through its controller, with the same binary and halt height.",
-            activation.restart_where_gated,
+            activation.restart,
             done=activation.restarted,
             undo=_BACK,
             ask="Restart the node now, with the new model?",
             deadline_s=300.0,
+            needless=activation.not_gated,
         ),
         Step(
             "model.cross",
@@ -188,6 +243,7 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             "Halted, configuration in place, started, blocks after H seen.",
             activation.cross_halt,
             deadline_s=0.0,
+            needless=activation.gated,
         ),
         Step(
             "model.unhook",
@@ -197,6 +253,7 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             activation.unhook,
             done=again,
             undo="nothing has to be undone",
+            needless=activation.gated,
         ),
         Step(
             "model.follows",

@@ -9,7 +9,7 @@ import re
 from console.errors import NodeError
 from console.files import write_durably
 from console.model import Crossing, Finding, NodeState
-from console.model.procedure import failed, passed, skipped, warned
+from console.model.procedure import failed, passed, warned
 from console.operations.kept_backups import backups_folder
 from console.operations.kept_files import keep_files, read_kept
 from console.operations.model_file import model_of, model_path, model_status
@@ -17,7 +17,7 @@ from console.operations.model_halt import forget_model_halt, plan_model_halt, pl
 from console.operations.replaced_file import replace_file
 from console.operations.toml_key import KeyEdit, plan_key
 from console.procedures.here import heard, node_of
-from console.procedures.spared_power import spared, take_this_down
+from console.procedures.spared_power import take_this_down
 from console.procedures.step import StepContext
 from console.procedures.taking_down import until_back
 
@@ -26,8 +26,6 @@ _CONFIG = "config"
 _LOST = frozenset(
     {Crossing.PARKED, Crossing.NEEDS_OPERATOR, Crossing.ROLLBACK, Crossing.RESUMED_OLD, Crossing.MISSED_HALT}
 )
-_NOT_GATED = "this chain does not gate the model: the nodes change at one halt instead"
-_IS_GATED = "the chain itself takes the model up at its height: no halt is planned"
 
 
 def planned_edit(context: StepContext) -> KeyEdit:
@@ -36,18 +34,25 @@ def planned_edit(context: StepContext) -> KeyEdit:
     return plan_key(settings.config, settings.key, str(model_path(settings, context.remembered("version"))))
 
 
+def gated(context: StepContext) -> str:
+    """Why no halt is planned; empty where the chain does not gate the model."""
+    if model_of(context.network).gated:
+        return "the chain itself takes the model up at its height: no halt is planned"
+    return ""
+
+
+def not_gated(context: StepContext) -> str:
+    """Why nothing is changed while the node runs; empty where the chain gates the model."""
+    if model_of(context.network).gated:
+        return ""
+    return "this chain does not gate the model: the nodes change at one halt instead"
+
+
 # --- a chain that takes the model up at its height ---
-
-
-def gated(context: StepContext) -> bool:
-    """Whether the chain itself takes the model up at its height."""
-    return model_of(context.network).gated
 
 
 async def await_height(context: StepContext) -> Finding:
     """Wait for the activation height."""
-    if not gated(context):
-        return skipped(_NOT_GATED)
     height = int(context.remembered("height"))
     while True:
         snapshot = await context.snapshot()
@@ -59,11 +64,6 @@ async def await_height(context: StepContext) -> Finding:
             else snapshot.chain_problem or "the height is not known"
         )
         await context.sleep(POLL_S)
-
-
-async def spared_where_gated(context: StepContext) -> Finding:
-    """The rule of power, where this step restarts the node."""
-    return await spared(context) if gated(context) else skipped(_NOT_GATED)
 
 
 async def keep(context: StepContext) -> Finding:
@@ -87,8 +87,6 @@ async def kept(context: StepContext) -> Finding:
 
 async def configure(context: StepContext) -> Finding:
     """Name the new model in the configuration."""
-    if not gated(context):
-        return skipped(_NOT_GATED)
     edit = await asyncio.to_thread(planned_edit, context)
     await asyncio.to_thread(write_edit, context, edit)
     return passed(f"{edit.key} of {edit.path} is {edit.new}", f"- {edit.old}", f"+ {edit.new}")
@@ -106,8 +104,6 @@ def write_edit(context: StepContext, edit: KeyEdit) -> None:
 
 async def configured(context: StepContext) -> Finding:
     """Whether it is named."""
-    if not gated(context):
-        return skipped(_NOT_GATED)
     edit = await asyncio.to_thread(planned_edit, context)
     if edit.changes:
         return failed(f"{edit.key} is {edit.old}", go_on="go on")
@@ -143,18 +139,11 @@ async def restarted(context: StepContext) -> Finding:
     return failed(f"process {status.pid} runs", go_on="go on")
 
 
-async def restart_where_gated(context: StepContext) -> Finding:
-    """Restart the node, where no halt does."""
-    return await restart(context) if gated(context) else skipped(_NOT_GATED)
-
-
 # --- a chain that does not ---
 
 
 async def plan_halt(context: StepContext) -> Finding:
     """Plan the halt, where the chain does not gate the model."""
-    if gated(context):
-        return skipped(_IS_GATED)
     node = node_of(context)
     version, height = context.remembered("version"), int(context.remembered("height"))
     edit = await asyncio.to_thread(planned_edit, context)
@@ -165,8 +154,6 @@ async def plan_halt(context: StepContext) -> Finding:
 
 async def halt_planned(context: StepContext) -> Finding:
     """Whether the halt is planned."""
-    if gated(context):
-        return skipped(_IS_GATED)
     status = await context.client().status()
     if planned(status, context.remembered("version"), int(context.remembered("height"))):
         return passed("the halt is planned", f"state {status.state}")
@@ -175,8 +162,6 @@ async def halt_planned(context: StepContext) -> Finding:
 
 async def cross_halt(context: StepContext) -> Finding:
     """Wait until the node has crossed its halt."""
-    if gated(context):
-        return skipped(_IS_GATED)
     while True:
         status = await heard(context, context.client().status)
         attempt = status.attempt
@@ -199,8 +184,6 @@ async def cross_halt(context: StepContext) -> Finding:
 
 async def unhook(context: StepContext) -> Finding:
     """Take the hook of the halt away."""
-    if gated(context):
-        return skipped(_IS_GATED)
     reason = f"model {context.remembered('version')} is in force, by {context.person}"
     lines = await forget_model_halt(context.client(), node_of(context), context.remembered("version"), reason)
     return passed("the hook of the halt is gone", *lines)
@@ -210,12 +193,16 @@ async def unhook(context: StepContext) -> Finding:
 
 
 async def follows(context: StepContext) -> Finding:
-    """Wait until the node executes new blocks."""
+    """Wait until the node executes new blocks, and has executed that from which on the model counts.
+
+    Before it, what the node tells of models names the new one as the next.
+    """
     async with until_back(context, node_of(context).name):
         return await _executes(context)
 
 
 async def _executes(context: StepContext) -> Finding:
+    due = int(context.remembered("height") or 0)
     first: int | None = None
     while True:
         status = await heard(context, context.client().status)
@@ -225,7 +212,7 @@ async def _executes(context: StepContext) -> Finding:
             )
         if status.pid is not None and status.app_height is not None:
             first = status.app_height if first is None else first
-            if status.app_height > first:
+            if status.app_height > first and status.app_height >= due:
                 return passed(f"the node executes blocks, up to {status.app_height:,}", f"state {status.state}")
         context.tell(f"{status.state}, app at {status.app_height}")
         await context.sleep(POLL_S)

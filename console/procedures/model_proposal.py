@@ -12,7 +12,7 @@ from console.procedures.step import StepContext
 from console.text import untrusted
 
 _DECIDED = "PASSED"
-_GONE = frozenset({"REJECTED", "FAILED"})
+_GONE = {"REJECTED": "was rejected", "FAILED": "passed its vote and was not carried out"}
 
 
 async def find_proposal(context: StepContext) -> Finding:
@@ -42,7 +42,7 @@ async def find_proposal(context: StepContext) -> Finding:
     _remember(context, found.version, found.checksum, found.height, found.url)
     if found.status in _GONE:
         return failed(
-            f"proposal {found.proposal} was {found.status.lower()}",
+            _gone(found),
             _words(found),
             go_on="there is no model to change to",
         )
@@ -72,6 +72,11 @@ def _remember(context: StepContext, version: str, checksum: str, height: int, ur
     for key, value in (("version", version), ("checksum", checksum), ("height", str(height)), ("url", url)):
         if context.remembered(key) != value:
             context.remember(key, value)
+
+
+def _gone(change: ModelChange) -> str:
+    because = f": {change.failed_reason}" if change.failed_reason else ""
+    return f"proposal {change.proposal} {_GONE[change.status]}{because}"
 
 
 def _words(change: ModelChange) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from console.model import Finding, StepKind
-from console.model.procedure import failed, passed, skipped, warned
+from console.model.procedure import failed, passed, warned
 from console.operations.kept_files import Kept
 from console.operations.model_file import model_of
 from console.operations.toml_key import KeyEdit, plan_key, value_of
@@ -86,19 +86,10 @@ async def _is_back(context: StepContext) -> Finding:
     return passed(f"{edit.key} is {edit.new}")
 
 
-_STAYS_DOWN = "the node stays down: it goes on with the network, by `node start` or `node abort`"
-
-
-async def _spared(context: StepContext) -> Finding:
-    return await spared(context) if model_of(context.network).gated else skipped(_STAYS_DOWN)
-
-
-async def _restart(context: StepContext) -> Finding:
-    return await restart(context) if model_of(context.network).gated else skipped(_STAYS_DOWN)
-
-
-async def _follows(context: StepContext) -> Finding:
-    return await follows(context) if model_of(context.network).gated else skipped(_STAYS_DOWN)
+def _stays_down(context: StepContext) -> str:
+    if model_of(context.network).gated:
+        return ""
+    return "the node stays down: it goes on with the network, by `node start` or `node abort`"
 
 
 def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, ...]:
@@ -123,7 +114,8 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             StepKind.CHECK,
             "See that the chain can spare this node",
             "Less than a third of the voting power may be down while this node restarts.",
-            _spared,
+            spared,
+            needless=_stays_down,
         ),
         Step(
             "model-back.keep",
@@ -150,19 +142,21 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             StepKind.ACTION,
             "Restart the node",
             "Through its controller, where the chain gates the model.",
-            _restart,
+            restart,
             done=restarted,
             undo="`upgrade-console run model` brings the new one",
             ask="Restart the node now, with the old model?",
             deadline_s=300.0,
+            needless=_stays_down,
         ),
         Step(
             "model-back.follows",
             StepKind.WAIT,
             "See the node follow the chain",
             "It executes new blocks after its start.",
-            _follows,
+            follows,
             deadline_s=1800.0,
+            needless=_stays_down,
         ),
     )
 

@@ -2,60 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
-from console.model import ChainMessage, Finding, MessageReview, Outcome, StepKind
+from console.model import ChainMessage, Finding, Outcome, StepKind
 from console.model.procedure import failed, passed, skipped
-from console.operations.chain_daemon import DaemonMessages
 from console.operations.chain_messages import provider_status_message
 from console.procedures.arguments import again
 from console.procedures.provider_steps import healthy_now
+from console.procedures.said_on_chain import say, show
 from console.procedures.step import Step, StepContext
 
 PAUSED, ACTIVE = "PAUSED", "ACTIVE"
-
-
-@asynccontextmanager
-async def _messages(context: StepContext) -> AsyncIterator[DaemonMessages]:
-    messages = DaemonMessages(context.network, context.node, terminal=context.terminal)
-    try:
-        yield messages
-    finally:
-        await messages.close()
 
 
 def _message(context: StepContext, status: str) -> ChainMessage:
     return provider_status_message(status, context.arguments["pause-reason"])
 
 
-def _lines(review: MessageReview) -> tuple[str, ...]:
-    rows = (f"{name}: {value}" for name, value in review.messages)
-    return (*review.commands, *rows, f"from {review.sender}, fee {review.fee}", *review.warnings)
-
-
-async def _show(context: StepContext, status: str) -> Finding:
-    if context.network.kind != "cosmos":
-        return skipped(f"a provider of {context.network.name} says nothing to the chain: pause it in its own way")
-    async with _messages(context) as messages:
-        review = await messages.review(_message(context, status))
-    return passed(review.message.effect, *_lines(review))
-
-
 async def _say(context: StepContext, status: str) -> Finding:
-    async with _messages(context) as messages:
-        review = await messages.review(_message(context, status))
-        outcome = await messages.send(review)
+    height, evidence = await say(context, _message(context, status))
     context.remember("status", status)
-    return passed(
-        f"the chain has the provider as {status} since block {outcome.height}",
-        f"transaction {outcome.transaction}",
-        *_lines(review),
-    )
+    return passed(f"the chain has the provider as {status} since block {height}", *evidence)
 
 
 async def _show_pause(context: StepContext) -> Finding:
-    return await _show(context, PAUSED)
+    if context.network.kind != "cosmos":
+        return skipped(f"a provider of {context.network.name} says nothing to the chain: pause it in its own way")
+    return await show(context, _message(context, PAUSED))
 
 
 async def _pause(context: StepContext) -> Finding:

@@ -125,6 +125,8 @@ class Step:
     """Of an action: how one gets back, and what that costs."""
     ask: str = ""
     """Of a confirmation: the question; of an action: what has to be confirmed first. Empty: not asked."""
+    needless: Callable[[StepContext], str] | None = None
+    """Why there is nothing to do, by the settings; empty where there is. It is then neither asked for nor begun."""
     typed: Callable[[StepContext], str] | None = None
     """Of a dangerous action: what has to be typed to confirm it, as the network's name."""
     item: str = ""

@@ -66,33 +66,39 @@ class Controlled:
     Args:
         network: Laid out and not started: the controllers start it.
         more_settings: Further lines of every node's table.
+        of_network: Further lines and tables of the network's own.
 
     Attributes:
         settings: The file that everybody reads.
     """
 
-    def __init__(self, network: CosmosNetwork, more_settings: str = "") -> None:
+    def __init__(self, network: CosmosNetwork, more_settings: str = "", of_network: str = "") -> None:
         self.network = network
         self.names = tuple(network.validators)
         self._controllers: dict[str, subprocess.Popen[bytes]] = {}
         self._begun: list[subprocess.Popen[bytes]] = []
         self._config = network.folder / "config"
+        self._more_settings = more_settings
+        self.write_settings(of_network)
+
+    def write_settings(self, of_network: str) -> None:
+        """Write the settings file, anew where it is there: a controller that runs keeps what it read of it."""
         path = self._config / "upgrade-console" / "config.toml"
-        path.parent.mkdir(parents=True)
-        path.write_text(settings_of(network, more_settings))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(settings_of(self.network, self._more_settings, of_network))
         path.chmod(0o600)
         self.settings = path
 
     # --- the command line ---
 
-    def call(self, *arguments: str, node: str = "", network: str = NETWORK) -> Ran:
+    def call(self, *arguments: str, node: str = "", network: str = NETWORK, deadline_s: float = 120.0) -> Ran:
         """Any verb, for one node."""
         done = subprocess.run(
             self.command(*arguments, node=node, network=network),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=deadline_s,
             check=False,
             env=self.environment,
         )
@@ -193,12 +199,13 @@ class Controlled:
         return self.network.folder / "state" / name
 
 
-def settings_of(network: CosmosNetwork, more: str = "") -> str:
+def settings_of(network: CosmosNetwork, more: str = "", of_network: str = "") -> str:
     """The settings file of somebody who runs all of a network's nodes.
 
     Args:
         network: The chain.
         more: Further lines of every node's table.
+        of_network: Further lines and tables of the network's own.
     """
     endpoints = json.dumps([node.rpc for node in network.validators.values()])
     lines = [
@@ -207,6 +214,7 @@ def settings_of(network: CosmosNetwork, more: str = "") -> str:
         'stage = "testnet"',
         f'chain_id = "{CHAIN_ID}"',
         f"cometbft_rpc = {endpoints}",
+        of_network,
     ]
     for name, node in network.validators.items():
         lines += [
@@ -223,7 +231,12 @@ def settings_of(network: CosmosNetwork, more: str = "") -> str:
 
 @contextmanager
 def controlled(
-    folder: Path, periods: Periods, more_settings: str = "", *, lay_out: Callable[..., CosmosNetwork] = laid_out
+    folder: Path,
+    periods: Periods,
+    more_settings: str = "",
+    *,
+    of_network: str = "",
+    lay_out: Callable[..., CosmosNetwork] = laid_out,
 ) -> Iterator[Controlled]:
     """Four nodes that came under our controllers and make blocks; nothing of them survives.
 
@@ -231,10 +244,11 @@ def controlled(
         folder: Of the whole network.
         periods: How long things take on it.
         more_settings: Further lines of every node's table.
+        of_network: Further lines and tables of the network's own.
         lay_out: Writes the network, as `laid_out` does.
     """
     network = lay_out(folder, periods=periods)
-    nodes = Controlled(network, more_settings)
+    nodes = Controlled(network, more_settings, of_network)
     try:
         for name in nodes.names:
             nodes.does(name, "init")

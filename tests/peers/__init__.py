@@ -48,8 +48,8 @@ class Peer:
     def path(self) -> Path:
         """Where it is once it is built, from these pins for this machine."""
         digest = hashlib.sha256(f"{platform.system()} {platform.machine()}".encode())
-        for pin in sorted(each for each in self.pins.iterdir() if each.is_file()):
-            digest.update(pin.name.encode() + b"\0" + pin.read_bytes() + b"\0")
+        for pin in sorted(each for each in self.pins.rglob("*") if each.is_file()):
+            digest.update(pin.relative_to(self.pins).as_posix().encode() + b"\0" + pin.read_bytes() + b"\0")
         digest.update("".join(self.linked).encode())
         return STORE / f"{self.name}-{digest.hexdigest()[:12]}" / self.program
 

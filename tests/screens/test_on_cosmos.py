@@ -75,6 +75,28 @@ async def test_a_vote_shows_the_tally_as_it_moves_and_is_sent_by_the_daemon() ->
         assert [message.command for message in session.messages_sent] == [("gov", "vote", "42", "no_with_veto")]
 
 
+async def test_a_split_vote_is_asked_for_its_shares() -> None:
+    session = FakeSession(chain_fakes.shown(chain_fakes.voting()))
+    app = UpgradeConsoleApp(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await pilot.press("t")
+        await until(pilot, lambda: isinstance(app.screen, BallotScreen) and app.screen.focused is not None, "the vote")
+        await press(pilot, "#split")
+        await until(pilot, lambda: isinstance(app.screen, DetailsScreen), "the shares")
+        app.screen.query_one("#detail-shares", Input).value = "yes=0.7,no=0.2"
+        await pilot.press("enter")
+        await until(pilot, lambda: "the shares come to 0.9; they have to come to 1" in screen_text(app), "the refusal")
+        app.screen.query_one("#detail-shares", Input).value = "yes=0.7,no=0.3"
+        await pilot.press("enter")
+        await reviewed(pilot)
+        assert "Votes 70 % YES, 30 % NO on proposal 42 (Upgrade to v2.0.0)" in screen_text(app)
+        await alone(pilot, "y")
+        await until(pilot, lambda: "In block 1,240" in screen_text(app), "the vote is in a block")
+        (sent,) = session.messages_sent
+        assert sent.command == ("gov", "weighted-vote", "42", "yes=0.7,no=0.3")
+
+
 async def test_a_deposit_starts_with_what_is_missing_and_a_refusal_of_the_daemon_is_told() -> None:
     session = FakeSession(chain_fakes.shown(chain_fakes.depositing()))
     session.review_error = DaemonError("virtengined refused: out of funds", safe="nothing was sent")

@@ -125,18 +125,21 @@ def parse_tally(value: object) -> Tally:
 
 def parse_votes(value: object) -> dict[bytes, Choice]:
     """A page of votes by the voter's address in bytes. Raises BadAnswer."""
-    found: dict[bytes, Choice] = {}
-    for each in items(table(value, "the votes").get("votes"), "the votes", most=MOST_ON_A_PAGE):
-        vote = table(each, "a vote")
-        voter = bech32_bytes(exact_text(vote.get("voter", ""), "a voter"))
-        if voter is None:
-            continue
-        options = [table(option, "a vote's option") for option in items(vote.get("options"), "options", most=8)]
-        kinds = {exact_text(option.get("option", ""), "a vote's option") for option in options}
-        # The first chains had one option, and no weights.
-        kinds = kinds or {exact_text(vote.get("option", ""), "a vote's option")}
-        found[voter] = _CHOICES.get(next(iter(kinds)), Choice.NONE) if len(kinds) == 1 else Choice.SPLIT
-    return found
+    entries = items(table(value, "the votes").get("votes"), "the votes", most=MOST_ON_A_PAGE)
+    return dict(found for each in entries if (found := _vote(each)) is not None)
+
+
+def parse_vote(value: object) -> dict[bytes, Choice]:
+    """One account's vote, as a page of one. Raises BadAnswer."""
+    found = _vote(table(value, "a vote").get("vote"))
+    return {} if found is None else dict((found,))
+
+
+def parse_voters_prefix(value: object) -> str:
+    """How the chain's accounts begin, by the first vote of a page; empty where there is none. Raises BadAnswer."""
+    entries = items(table(value, "the votes").get("votes"), "the votes", most=MOST_ON_A_PAGE)
+    voters = (exact_text(table(each, "a vote").get("voter", ""), "a voter") for each in entries)
+    return next((voter.rpartition("1")[0] for voter in voters if bech32_bytes(voter) is not None), "")
 
 
 def parse_gov_rules(value: object) -> GovRules:
@@ -237,6 +240,19 @@ def next_page(value: object) -> bytes:
     if pagination is None:
         return b""
     return base64_bytes(table(pagination, "pagination").get("next_key"), "next_key", most=256)
+
+
+def _vote(value: object) -> tuple[bytes, Choice] | None:
+    """Who voted and what; None for an address that is none."""
+    vote = table(value, "a vote")
+    voter = bech32_bytes(exact_text(vote.get("voter", ""), "a voter"))
+    if voter is None:
+        return None
+    options = [table(option, "a vote's option") for option in items(vote.get("options"), "options", most=8)]
+    kinds = {exact_text(option.get("option", ""), "a vote's option") for option in options}
+    # The first chains had one option, and no weights.
+    kinds = kinds or {exact_text(vote.get("option", ""), "a vote's option")}
+    return voter, _CHOICES.get(next(iter(kinds)), Choice.NONE) if len(kinds) == 1 else Choice.SPLIT
 
 
 def _proposal(entry: Mapping[str, object]) -> GovProposal | None:

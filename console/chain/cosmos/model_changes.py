@@ -5,6 +5,7 @@ Only REST tells a message of a module that this program does not know: `abci_que
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from console.chain.fields import exact_text, integer, items, table, text, wrong
 from console.chain.rest import Rest, RestRefused
 from console.errors import BadAnswer, ChainError, EndpointDown
 from console.text import UntrustedText
+
+LOOKS, BETWEEN_S = 3, 2.0
+"""How often endpoints are asked that contradict each other, and seconds between: one may be a block behind."""
 
 _NEWEST = 30
 _MOST_MESSAGES = 100
@@ -39,6 +43,8 @@ class ModelChange:
     """The first height that is executed with the new model."""
     url: str
     """As the message names it; empty where it names none."""
+    failed_reason: UntrustedText
+    """Why the chain did not carry it out, though it passed; empty otherwise, and on SDKs before 0.50."""
 
 
 def model_version(value: str) -> str:
@@ -60,6 +66,22 @@ async def read_model_changes(rest: Rest, urls: Sequence[str], message_type: str)
         EndpointDown: None answers.
         BadAnswer: One answers something else, or they contradict each other.
     """
+    for look in range(LOOKS):
+        if look:
+            await asyncio.sleep(BETWEEN_S)
+        told = await _read_all(rest, urls, message_type)
+        first, changes = next(iter(told.items()))
+        other = next((url for url, each in told.items() if each != changes), "")
+        if not other:
+            return changes
+    raise BadAnswer(
+        f"{first} and {other} tell different proposals",
+        next_step="wait until both are at one height, or find out which is wrong",
+    )
+
+
+async def _read_all(rest: Rest, urls: Sequence[str], message_type: str) -> dict[str, tuple[ModelChange, ...]]:
+    """What each endpoint that answers tells; at least one."""
     told: dict[str, tuple[ModelChange, ...]] = {}
     failed: ChainError | None = None
     for url in urls:
@@ -69,14 +91,7 @@ async def read_model_changes(rest: Rest, urls: Sequence[str], message_type: str)
             failed = error
     if not told:
         raise failed or EndpointDown("no REST endpoint is set", next_step="set `rest` of the network")
-    first, *others = told.items()
-    for url, changes in others:
-        if changes != first[1]:
-            raise BadAnswer(
-                f"{first[0]} and {url} tell different proposals",
-                next_step="wait until both are at one height, or find out which is wrong",
-            )
-    return first[1]
+    return told
 
 
 async def _read(rest: Rest, url: str, message_type: str) -> tuple[ModelChange, ...]:
@@ -120,6 +135,7 @@ def _changes(entry: Mapping[str, object], message_type: str) -> list[ModelChange
                 checksum=checksum,
                 height=integer(message.get("effective_height"), "the effective height", low=1),
                 url=exact_text(url, "the model's URL", most=4096),
+                failed_reason=text(entry.get("failed_reason"), "failed_reason"),
             )
         )
     return found

@@ -140,6 +140,17 @@ def votes(version: GovVersion, proposal_id: int, page: Page) -> Query:
     )
 
 
+def vote(version: GovVersion, proposal_id: int, voter: str) -> Query:
+    """The vote of one account, while it is voted on; refused where it has not voted."""
+    return Query(
+        f"a vote on proposal {proposal_id}",
+        f"/cosmos/gov/{version}/proposals/{proposal_id}/votes/{quote(voter, safe='')}",
+        f"/cosmos.gov.{version}.Query/Vote",
+        written_integer(1, proposal_id) + written_bytes(2, voter.encode()),
+        shapes.VOTE[version],
+    )
+
+
 def gov_params(version: GovVersion, kind: RulesKind) -> Query:
     """What a vote needs, what opens it, or how long it is open; from SDK 0.47 on each answer of v1 has both."""
     return Query(

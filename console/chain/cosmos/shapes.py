@@ -284,6 +284,10 @@ GOV_PARAMS: Mapping[str, Shape] = {
     },
 }
 VOTES: Mapping[str, Shape] = {"v1": _paged("votes", _vote(_text)), "v1beta1": _paged("votes", _vote(_decimal))}
+VOTE: Mapping[str, Shape] = {
+    "v1": {1: Field("vote", _message(_vote(_text)))},
+    "v1beta1": {1: Field("vote", _message(_vote(_decimal)))},
+}
 VALIDATORS = _paged(
     "validators",
     {

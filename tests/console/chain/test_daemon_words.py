@@ -23,6 +23,12 @@ from console.chain.daemon_words import explained, quoted_line
             "no such proposal",
             "proposals",
         ),
+        (
+            "Error: rpc error: code = Unknown desc = rpc error: code = Unknown desc = failed to execute message; "
+            "message index: 0: virt1xyz: provider not found [x/p/keeper.go:104] with gas used: '35': unknown request",
+            "the chain has no such provider (virt1xyz: provider not found)",
+            "`from.provider`",
+        ),
         ("minimum deposit is too small: 1stake < 10stake", "not what this chain takes", "another --deposit"),
         ("Error: error in json rpc client, post failed: dial tcp: connection refused", "could not reach", "node"),
         ("Error: unknown flag: --expedited\nUsage:\n  d tx gov [flags]\n", "no such command", "version"),
@@ -35,6 +41,11 @@ def test_each_failure_has_its_sentence(said: str, told: str, next_step: str) -> 
     found = explained(said)
     assert told in found.what
     assert next_step in found.next_step
+
+
+def test_how_a_command_is_used_is_no_cause() -> None:
+    usage = "Usage:\n  d tx provider set-status [flags]\n\nFlags:\n  --reason string   as: insufficient funds\n"
+    assert explained(f"Error: the model is asleep\n{usage}").what == "the model is asleep"
 
 
 def test_nobody_there_is_not_a_wrong_passphrase() -> None:

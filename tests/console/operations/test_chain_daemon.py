@@ -21,6 +21,7 @@ from console.operations.chain_messages import (
     deposit_message,
     document_message,
     provider_status_message,
+    split_vote_message,
     vote_message,
 )
 from console.settings import NetworkSettings, parse_network
@@ -354,5 +355,12 @@ def test_only_what_can_be_meant_is_made_into_a_message() -> None:
     for make in making:
         with pytest.raises(InputError):
             make()
+    for shares in ("", "yes", "yes=0", "yes=0.5", "yes=0.5,yes=0.5", "yes=0.5,maybe=0.5", "yes=1.2,no=-0.2", "yes=1e0"):
+        with pytest.raises(InputError):
+            split_vote_message(1, shares)
+    split = split_vote_message(7, " Yes=0.625, no_with_veto=.375", about="Up")
+    assert split.command == ("gov", "weighted-vote", "7", "yes=0.625,no_with_veto=0.375")
+    assert split.effect.startswith("Votes 62.5 % YES, 37.5 % NO WITH VETO on proposal 7 (Up). With 1/3 of vetoes")
+    assert split_vote_message(7, "abstain=1").effect == "Votes 100 % ABSTAIN on proposal 7."
     assert deposit_message(7, " 10stake,5ibc/ABC ").command == ("gov", "deposit", "7", "10stake,5ibc/ABC")
     assert isinstance(ChainError("x"), ConsoleError)

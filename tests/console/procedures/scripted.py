@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from console.model import Finding, Outcome, PowerNow, Snapshot, StepKind
+from console.model.procedure import skipped
 from console.node.bell import Bell
 from console.node.client import NodeClient
 from console.node.controller import Controller
@@ -110,6 +111,12 @@ async def run_steps(
             break
         if step.id in leave_out:
             assert step.optional, f"{step.id} cannot be left out"
+            continue
+        if step.follows in done and done[step.follows].outcome is Outcome.SKIP:
+            done[step.id] = skipped(f"it goes with {step.follows}")
+            continue
+        if step.needless is not None and (why := step.needless(context)):
+            done[step.id] = skipped(why)
             continue
         if step.work is None:
             assert step.kind is StepKind.CONFIRMATION

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from console.chain import cosmos_delivery
 from console.errors import ConsoleError
 from console.files import sha256_of
 from console.model import Outcome
@@ -25,11 +26,13 @@ from tests.console.chain.cosmos.test_model_changes import MESSAGE, TYPE, answer
 from tests.console.node.bench import until
 from tests.console.node.cosmos_nodes import CosmosBench, committed, cosmos_bench, running, served
 from tests.console.operations.examples import a_chain, a_network, a_snapshot
+from tests.console.operations.test_chain_daemon import bench as chain_bench
 from tests.console.procedures.scripted import ScriptedContext, accepted, powers_of, run_step, run_steps, with_socket
 
 pytestmark = pytest.mark.anyio
 
 CONFIG = '# scoring of identities\nmodel_path = "{old}"  # set by ops\nthreshold = 0.5\n'
+UNCONFIRMED = {"model.confirm-shown", "model.confirm"}
 LOADS = "import sys; assert open(sys.argv[1], 'rb').read(5) == b'model', 'no model'"
 
 
@@ -91,6 +94,7 @@ async def validator(
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_activation, "POLL_S", 0.02)
+    monkeypatch.setattr(cosmos_delivery, "FIRST_POLL_S", 0.01)
     monkeypatch.setattr(spared_power, "taking_part", powers_of({"A": 10, "B": 10, "C": 10, "D": 10}))
 
 
@@ -102,7 +106,7 @@ async def test_a_gated_model_is_in_force_after_its_height_and_goes_back(tmp_path
         done = await run_steps(MODEL, context, until="model.follows")
         assert [name for name, finding in done.items() if finding.outcome is Outcome.FAIL] == []
         skipped = {name for name, finding in done.items() if finding.outcome is Outcome.SKIP}
-        assert skipped == {"model.plan", "model.cross", "model.unhook"}
+        assert skipped == {*UNCONFIRMED, "model.plan", "model.cross", "model.unhook"}
         assert on.new.read_bytes() == b"model v1.1.0"
         assert on.config.read_text() == CONFIG.format(old=on.new)
         await until(controller, lambda _: len(on.bench.starts()) == 2)
@@ -132,6 +136,7 @@ async def test_a_model_without_a_gate_is_changed_at_a_halt_and_back_by_the_netwo
         done = await run_steps(MODEL, context, until="model.cross")
         assert [name for name, finding in done.items() if finding.outcome is Outcome.FAIL] == []
         assert {name for name, finding in done.items() if finding.outcome is Outcome.SKIP} == {
+            *UNCONFIRMED,
             "model.height",
             "model.power",
             "model.configure",
@@ -246,6 +251,26 @@ async def test_what_the_network_decided_has_to_be_known(tmp_path: Path) -> None:
             await run_step(MODEL, on.context(), "model.proposal")
         with pytest.raises(ConsoleError, match="needs --hash and --height"):
             await run_step(MODEL, on.context(version="v1.1.0"), "model.proposal")
+
+
+async def test_what_is_on_this_machine_is_confirmed_on_the_chain(tmp_path: Path) -> None:
+    words = ("veid", "confirm-model", "{version}", "{hash}")
+    async with chain_bench(tmp_path / "chain") as chain, validator(tmp_path, confirm=words) as on:
+        context = on.context()
+        await run_steps(MODEL, context, until="model.confirm-shown")
+        # The scripted node has no RPC; the chain's is another one.
+        context.network, context.node = dataclasses.replace(chain.network, model=on.network.model), None
+        shown = await run_step(MODEL, context, "model.confirm-shown")
+        checksum = f"sha256:{sha256_of(on.new)}"
+        assert {"model_version: v1.1.0", f"model_hash: {checksum}"} <= set(shown.evidence)
+        assert chain.home.signatures() == 0
+        confirmed = await run_step(MODEL, context, "model.confirm")
+        assert confirmed.sentence.startswith("the chain has this validator's confirmation since block")
+        assert chain.sent() == [f"tx veid confirm-model v1.1.0 {checksum}: in a block 101"]
+        # Nothing is confirmed that is not here.
+        on.new.unlink()
+        assert (await run_step(MODEL, context, "model.confirm")).outcome is Outcome.FAIL
+        assert len(chain.sent()) == 1
 
 
 def test_a_version_is_not_found_in_a_longer_one() -> None:

@@ -202,7 +202,7 @@ async def test_paused_and_resumed_on_the_chain_by_its_own_daemon(program: Provid
         await on.started()
         shown = await run_step(PROVIDER, on.context, "provider.pause-shown")
         assert any("tx provider set-status --status PAUSED" in line for line in shown.evidence)
-        assert "status: PAUSED" in shown.evidence
+        assert "status: PROVIDER_STATUS_PAUSED" in shown.evidence
         assert chain.home.signatures() == 0
         paused = await run_step(PROVIDER, on.context, "provider.pause")
         assert paused.sentence.startswith("the chain has the provider as PAUSED since block")

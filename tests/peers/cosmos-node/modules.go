@@ -30,6 +30,11 @@ import (
 	slashingtypes "github.com/cosmos/cosmos-sdk/x/slashing/types"
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 
+	"upgrade-console/peers/cosmos-node/x/provider"
+	providermodulev1 "upgrade-console/peers/cosmos-node/x/provider/modulev1"
+	"upgrade-console/peers/cosmos-node/x/veid"
+	veidmodulev1 "upgrade-console/peers/cosmos-node/x/veid/modulev1"
+
 	// Each registers its module for the wiring below.
 	_ "cosmossdk.io/x/upgrade"
 	_ "github.com/cosmos/cosmos-sdk/runtime"
@@ -49,11 +54,14 @@ const addedModule = epochstypes.ModuleName
 
 // wiring says which modules the chain is made of, and in which order they take their turns.
 func wiring() depinject.Config {
-	beginBlockers := []string{distrtypes.ModuleName, slashingtypes.ModuleName, stakingtypes.ModuleName}
+	beginBlockers := []string{
+		distrtypes.ModuleName, slashingtypes.ModuleName, stakingtypes.ModuleName, veid.ModuleName,
+	}
 	// Accounts and coins come first, and genesis transactions last, since they create the validators.
 	genesis := []string{
 		consensustypes.ModuleName, authtypes.ModuleName, banktypes.ModuleName, distrtypes.ModuleName,
 		stakingtypes.ModuleName, slashingtypes.ModuleName, govtypes.ModuleName, upgradetypes.ModuleName,
+		provider.ModuleName, veid.ModuleName,
 	}
 	modules := []*appv1alpha1.ModuleConfig{
 		{Name: authtypes.ModuleName, Config: appconfig.WrapAny(&authmodulev1.Module{
@@ -74,6 +82,8 @@ func wiring() depinject.Config {
 		{Name: upgradetypes.ModuleName, Config: appconfig.WrapAny(&upgrademodulev1.Module{})},
 		{Name: consensustypes.ModuleName, Config: appconfig.WrapAny(&consensusmodulev1.Module{})},
 		{Name: genutiltypes.ModuleName, Config: appconfig.WrapAny(&genutilmodulev1.Module{})},
+		{Name: provider.ModuleName, Config: appconfig.WrapAny(&providermodulev1.Module{})},
+		{Name: veid.ModuleName, Config: appconfig.WrapAny(&veidmodulev1.Module{})},
 		{Name: "tx", Config: appconfig.WrapAny(&txconfigv1.Config{})},
 	}
 	if plan != "" {

@@ -52,6 +52,7 @@ _SHAPES: Mapping[str, Shape] = {
     **{f"/cosmos.gov.{each}.Query/TallyResult": shapes.TALLY[each] for each in ("v1", "v1beta1")},
     **{f"/cosmos.gov.{each}.Query/Params": shapes.GOV_PARAMS[each] for each in ("v1", "v1beta1")},
     **{f"/cosmos.gov.{each}.Query/Votes": shapes.VOTES[each] for each in ("v1", "v1beta1")},
+    **{f"/cosmos.gov.{each}.Query/Vote": shapes.VOTE[each] for each in ("v1", "v1beta1")},
 }
 
 
@@ -161,6 +162,10 @@ def validator(name: str, tokens: int, *, status: str = "BONDED", jailed: bool = 
     }
 
 
+class NotThere(Exception):
+    """What is asked for is not on the chain."""
+
+
 @dataclass
 class SdkNode:
     """One node: change its fields, and it answers so."""
@@ -257,7 +262,10 @@ class SdkNode:
         request = dict(_fields(bytes.fromhex(params["data"])))
         if path.endswith("/Proposals") and dict(_fields(request.get(4, b"")))[3] > self.most_together:
             return {"code": 0, "value": "A" * (9 << 20), "height": str(self._state_height)}
-        body = self._body(path, request)
+        try:
+            body = self._body(path, request)
+        except NotThere as error:
+            return {"code": 18, "log": str(error), "codespace": "sdk", "height": "0"}
         raw = written(_SHAPES[path], body)
         return {
             "code": 0,
@@ -287,6 +295,12 @@ class SdkNode:
             return self._paged("info", self.infos, request.get(1, b""))
         if part == "Votes":
             return self._paged("votes", self.votes, request.get(2, b""))
+        if part == "Vote":
+            voter = request[2].decode()
+            cast = next((each for each in self.votes if each["voter"] == voter), None)
+            if cast is None:
+                raise NotThere(f"voter: {voter} not found for proposal: {request[1]}")
+            return {"vote": cast}
         if part == "Pool":
             return {"pool": {"not_bonded_tokens": "5", "bonded_tokens": str(self.bonded)}}
         if part == "GetNodeInfo":
@@ -354,7 +368,10 @@ class SdkNode:
             return web.json_response({"code": 3, "message": "height in the future"}, status=400)
         if request.path.endswith("/blocks/latest"):
             return web.json_response({"block": {"header": {"height": str(self.height)}}})
-        body = {"syncing": self.catching_up} if request.path.endswith("/syncing") else self._rest_body(request)
+        try:
+            body = {"syncing": self.catching_up} if request.path.endswith("/syncing") else self._rest_body(request)
+        except NotThere as error:
+            return web.json_response({"code": 3, "message": str(error), "details": []}, status=400)
         headers = {"Grpc-Metadata-X-Cosmos-Block-Height": str(at or self._state_height)}
         return web.json_response(body, headers=headers)
 
@@ -380,6 +397,8 @@ class SdkNode:
                 return self._body(f"{gov}Proposals", {1: int(words.get("proposal_status", "0"))})
             if last == "votes":
                 return self._body(f"{gov}Votes", {2: page})
+            if "/votes/" in path:
+                return self._body(f"{gov}Vote", {1: int(path.split("/")[-3]), 2: last.encode()})
             if last == "tally":
                 return self._body(f"{gov}TallyResult", {1: int(path.split("/")[-2])})
             return self._body(f"{gov}Params", {1: last.encode()})

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from console.chain.cosmos import model_changes
 from console.chain.cosmos.model_changes import model_version, parse_model_changes, read_model_changes
-from console.chain.rest import Rest
+from console.chain.rest import Rest, RestAnswer
 from console.errors import BadAnswer, EndpointDown
 from tests.console.node.cosmos_nodes import served
 
@@ -87,7 +89,10 @@ def test_whatever_comes_is_read_or_refused(body: Any) -> None:
 
 
 @pytest.mark.anyio
-async def test_endpoints_have_to_say_the_same_and_one_that_is_down_does_not_count() -> None:
+async def test_endpoints_have_to_say_the_same_and_one_that_is_down_does_not_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(model_changes, "BETWEEN_S", 0.0)
     rest = Rest()
     try:
         with (
@@ -99,7 +104,23 @@ async def test_endpoints_have_to_say_the_same_and_one_that_is_down_does_not_coun
             assert asked[0].startswith("/cosmos/gov/v1/proposals?pagination.limit=30")
             with pytest.raises(BadAnswer, match="tell different proposals"):
                 await read_model_changes(rest, [one, other], TYPE)
+            assert len(asked) == 1 + model_changes.LOOKS
         with pytest.raises(EndpointDown):
             await read_model_changes(rest, ["http://127.0.0.1:9"], TYPE)
     finally:
         await rest.close()
+
+
+@pytest.mark.anyio
+async def test_one_that_is_a_block_behind_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_changes, "BETWEEN_S", 0.0)
+    voting = json.dumps(answer(MESSAGE, status="PROPOSAL_STATUS_VOTING_PERIOD")).encode()
+    passed = json.dumps(answer(MESSAGE)).encode()
+    told = iter((voting, passed, passed, passed))
+
+    class Later(Rest):
+        async def get(self, base: str, path: str, headers: Mapping[str, str] | None = None) -> RestAnswer:
+            return RestAnswer(json.loads(next(told)), {})
+
+    (found,) = await read_model_changes(Later(), ["http://one", "http://other"], TYPE)
+    assert found.status == "PASSED"
