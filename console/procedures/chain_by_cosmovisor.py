@@ -24,6 +24,8 @@ from console.procedures.here import node_of
 from console.procedures.step import Step, StepContext
 from console.settings import NodeSettings
 
+_BACK = "; where the new program ends at once, `upgrade-console run rollback --way cosmovisor` leads back"
+
 
 def _running(node: NodeSettings) -> Supervisor | None:
     """The Cosmovisor that runs the node now, as far as this user sees it."""
@@ -31,7 +33,7 @@ def _running(node: NodeSettings) -> Supervisor | None:
     return None if process is None else process.supervisor
 
 
-def _settings(context: StepContext, running: Supervisor | None = None) -> CosmovisorSettings:
+def cosmovisor_settings(context: StepContext, running: Supervisor | None = None) -> CosmovisorSettings:
     """As the running one was started, else as its unit sets them, else this environment. Raises InputError, NodeError.
 
     Args:
@@ -66,7 +68,7 @@ async def _look(context: StepContext) -> Finding:
             go_on="begin again with --way controller, or move the node first: `upgrade-console node doctor`",
         )
     running = await asyncio.to_thread(_running, node)
-    found = await asyncio.to_thread(_settings, context, running)
+    found = await asyncio.to_thread(cosmovisor_settings, context, running)
     facts = await asyncio.to_thread(look_at_home, found.home, found.name)
     lines = [
         f"Cosmovisor runs as pid {running.pid}, with the settings that follow"
@@ -114,7 +116,7 @@ def _target(found: CosmovisorSettings, name: str) -> Path:
 
 
 async def _staged(context: StepContext) -> Finding:
-    target = _target(await asyncio.to_thread(_settings, context), context.remembered("plan"))
+    target = _target(await asyncio.to_thread(cosmovisor_settings, context), context.remembered("plan"))
     if target.is_file() and os.access(target, os.X_OK):
         sha256 = await asyncio.to_thread(sha256_of, target)
         if sha256 == context.remembered("sha256"):
@@ -127,7 +129,7 @@ async def _staged(context: StepContext) -> Finding:
 
 
 async def _stage(context: StepContext) -> Finding:
-    found = await asyncio.to_thread(_settings, context)
+    found = await asyncio.to_thread(cosmovisor_settings, context)
     name = context.remembered("plan")
     if _target(found, name).exists():
         return await _staged(context)
@@ -144,7 +146,7 @@ async def _stage(context: StepContext) -> Finding:
 
 async def _crossed(context: StepContext) -> Finding:
     node, (_, height) = node_of(context), chain_plan.plan_of(context)
-    found = await asyncio.to_thread(_settings, context)
+    found = await asyncio.to_thread(cosmovisor_settings, context)
     wanted = f"upgrades/{plan_folder(context.remembered('plan'), recase=found.recase)}"
     while True:
         staged = await _staged(context)
@@ -164,7 +166,9 @@ async def _crossed(context: StepContext) -> Finding:
             return failed(str(staged.sentence), *lines, go_on=staged.go_on)
         if (gone := await chain_plan.changed(context)) is not None:
             return gone
-        context.tell(f"{chain_plan.how_far(heights, height)}; current -> {facts.current or 'missing'}")
+        context.tell(
+            f"{chain_plan.how_far(heights, height)}; current -> {facts.current or 'missing'}{_BACK * switched}"
+        )
         await context.sleep(chain_plan.POLL_S)
 
 
@@ -195,7 +199,9 @@ def cosmovisor_steps() -> tuple[Step, ...]:
             "upgrade.crossing",
             StepKind.WAIT,
             "Wait for the height and watch Cosmovisor cross",
-            "What is staged is compared at every look. Cosmovisor stops the node, switches `current` and starts it.",
+            "What is staged is compared at every look. Cosmovisor stops the node, switches `current` and starts it. It"
+            " does not start a new program again that ends at once: while H is not executed `upgrade-console run"
+            " rollback --way cosmovisor` leads back.",
             _crossed,
             deadline_s=0.0,
         ),

@@ -1,4 +1,4 @@
-"""The node's own unit in a chain upgrade by hand over systemd: stopped, and the backups of its program."""
+"""The node's own unit where no controller of ours runs it: stopped, and by hand over systemd the kept program."""
 
 from __future__ import annotations
 
@@ -11,10 +11,19 @@ from console.operations.service import WatchedService, unit_service
 from console.procedures.here import node_of
 from console.procedures.step import StepContext
 
+WAYS = ("controller", "cosmovisor", "systemd")
+"""Who brings a node over an upgrade, and takes it back."""
 BINARY = "binary"
 """What the program is called in a backup."""
 STOP_S = 600.0
 _BEFORE = "-before-"
+
+
+def way_given(text: str) -> str:
+    """One of `WAYS`. Raises ValueError."""
+    if text.strip() not in WAYS:
+        raise ValueError(" or ".join(WAYS))
+    return text.strip()
 
 
 def unit_name(context: StepContext) -> str:
@@ -40,7 +49,8 @@ def runs_by_unit(context: StepContext) -> Finding | None:
     if node is None or not node.unit or controller_holds(node):
         return None
     return failed(
-        f"no controller of ours runs {node.name}, its unit {node.unit} does", go_on="begin again with --way systemd"
+        f"no controller of ours runs {node.name}, its unit {node.unit} does",
+        go_on="begin again with --way systemd, or --way cosmovisor where the unit starts that",
     )
 
 

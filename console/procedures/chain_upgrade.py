@@ -14,12 +14,11 @@ from console.operations.node import prepare_upgrade
 from console.procedures import chain_plan
 from console.procedures.chain_by_cosmovisor import cosmovisor_steps
 from console.procedures.chain_by_systemd import systemd_steps
-from console.procedures.chain_unit import runs_by_unit
+from console.procedures.chain_unit import WAYS, runs_by_unit, way_given
 from console.procedures.here import heard
 from console.procedures.step import Parameter, Procedure, Step, StepContext
 from console.procedures.verify_validator import VERIFY_VALIDATOR
 
-WAYS = ("controller", "cosmovisor", "systemd")
 _LOST = {
     Crossing.RESUMED_OLD: "the network aborted this upgrade and goes on under the old rules: nothing has to be taken"
     " back here, and it is proposed again with another height",
@@ -178,12 +177,6 @@ def _steps(arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, .
     return (plan, *crossed, *VERIFY_VALIDATOR.steps({"unit": arguments.get("unit", "")}, ()))
 
 
-def _way(text: str) -> str:
-    if text.strip() not in WAYS:
-        raise ValueError(" or ".join(WAYS))
-    return text.strip()
-
-
 def _checksum(text: str) -> str:
     return checksum_given(text) if text.strip() else ""
 
@@ -196,7 +189,7 @@ CHAIN_UPGRADE = Procedure(
     " over systemd, where each step is this run's.",
     _steps,
     (
-        Parameter("way", "controller, cosmovisor or systemd", WAYS[0], _way),
+        Parameter("way", "controller, cosmovisor or systemd", WAYS[0], way_given),
         Parameter("name", "The plan's name; empty: what the chain plans", ""),
         Parameter("url", "Where the program is, where the plan names none (cosmovisor, systemd)", ""),
         Parameter("checksum", "Of those bytes, as published: sha256:…", "", _checksum),

@@ -10,8 +10,9 @@ from console.node.chain_halt import back_together
 from console.operations.node_command import perform
 from console.operations.node_rules import checks_of
 from console.procedures.arguments import filled, yes_or_no
-from console.procedures.chain_unit import runs_by_unit
+from console.procedures.chain_unit import WAYS, runs_by_unit, way_given
 from console.procedures.here import heard, network_name
+from console.procedures.rollback_by_cosmovisor import cosmovisor_rollback_steps
 from console.procedures.rollback_by_systemd import systemd_rollback_steps
 from console.procedures.signer_kept import note_signer, signer_kept
 from console.procedures.step import Parameter, Procedure, Step, StepContext
@@ -101,7 +102,8 @@ async def _parked(context: StepContext) -> Finding:
 
 
 def _steps(arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, ...]:
-    return systemd_rollback_steps() if arguments.get("way") == "systemd" else _controller_steps()
+    ways = {"cosmovisor": cosmovisor_rollback_steps, "systemd": systemd_rollback_steps}
+    return ways.get(arguments.get("way", WAYS[0]), _controller_steps)()
 
 
 def _controller_steps() -> tuple[Step, ...]:
@@ -154,29 +156,21 @@ def _controller_steps() -> tuple[Step, ...]:
     )
 
 
-WAYS = ("controller", "systemd")
-
-
-def _way(text: str) -> str:
-    if text.strip() not in WAYS:
-        raise ValueError(" or ".join(WAYS))
-    return text.strip()
-
-
 ROLLBACK = Procedure(
     "rollback",
     "Chain upgrade rollback",
-    "Takes a chain upgrade back on this node while there is a way back: by our controller, or by hand over systemd,"
-    " where it was crossed so. Alone it ends parked; the old binary runs again only when the network aborts, and after"
-    " a commit of H + 1 there is only a way forward.",
+    "Takes a chain upgrade back on this node while there is a way back: by our controller, in Cosmovisor's layout, or"
+    " by hand over systemd, as it was crossed. Alone it ends parked; the old binary runs again only when the network"
+    " aborts, and after a commit of H + 1 there is only a way forward.",
     _steps,
     (
         Parameter("why", "Why it goes back, for journal and record", check=filled),
-        Parameter("way", "controller or systemd, as it was crossed", WAYS[0], _way),
-        Parameter("unit", "The node's systemd unit; empty: its setting `unit` (systemd)", ""),
+        Parameter("way", "controller, cosmovisor or systemd, as it was crossed", WAYS[0], way_given),
+        Parameter("unit", "The node's systemd unit; empty: its setting `unit` (cosmovisor, systemd)", ""),
+        Parameter("to", "What ran before: genesis, or a name; empty: as the layout says (cosmovisor)", ""),
         BACKUP,
     ),
-    variants=(("way", "systemd"),),
+    variants=tuple(("way", way) for way in WAYS[1:]),
 )
 
 
