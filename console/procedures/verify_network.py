@@ -40,8 +40,8 @@ from console.operations.fleet import FleetReader
 from console.operations.node_abort import abort_case
 from console.operations.proposal_draft import option_of
 from console.operations.revert_proposal import release_before, revert_draft
-from console.procedures.drafts import keep
 from console.procedures.here import verification
+from console.procedures.prepared import keep
 from console.procedures.step import Parameter, Procedure, Step, StepContext
 
 
@@ -162,7 +162,7 @@ async def _abort_prepared(context: StepContext) -> tuple[str, ...]:
         case = await asyncio.to_thread(abort_case, context.network, context.node)
     except NodeError as error:
         return (f"an abort cannot be prepared here: {error.what}", *([error.next_step] if error.next_step else []))
-    return tuple(case.lines)
+    return (*case.lines, "in the console B goes through it: it signs, counts the lines, and takes this node back")
 
 
 async def _signers(context: StepContext, chain: ChainView, height: int) -> frozenset[str] | None:
