@@ -112,6 +112,10 @@ async def test_only_the_nodes_that_are_named(fleet: FakeNetwork, tmp_path: Path,
         await Roll(fleet, tmp_path, ROLLING, {**release, "nodes": "other"}).begin()
     with pytest.raises(ValueError, match="each once"):
         accepted(ROLLING, {**release, "nodes": "big,big"})
+    # What is no file is refused before there is a run.
+    for path in ("", "/nonexistent", str(Path(release["binary"]).parent)):
+        with pytest.raises(ValueError, match="a file of this machine"):
+            accepted(ROLLING, {**release, "binary": path})
 
 
 async def test_others_that_are_down_count(fleet: FakeNetwork, tmp_path: Path, release: dict[str, str]) -> None:
