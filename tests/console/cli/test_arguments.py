@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from console.cli.arguments import build_parser, parse
+from console.cli.arguments import parse
+from console.cli.verbs import build_parser
 from tests.console.cli.conftest import Run
 from tests.console.cli.peers import write_settings
 
