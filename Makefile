@@ -7,11 +7,9 @@ DEMO_DIR ?=
 # What is compiled is kept, whatever the environment says: a network alone starts a hundred processes.
 export PYTHONDONTWRITEBYTECODE :=
 
-# Where the tests are that bring up whole networks: to collect all others costs half a minute.
+# Where the tests are that bring up whole networks: to collect all others costs half a minute. tests/test_networks.py
+# fails when one is elsewhere.
 NETWORKS := tests/e2e tests/test_wheel.py tests/console/cli tests/console/devnet
-
-# Where contracts are compiled again: half a minute of one core.
-COMPILED := tests/contracts/test_artefacts.py tests/console/operations/test_artefact_sources.py
 
 .PHONY: demo test test-peers soak check format contracts contracts-test contracts-gas slither peers older-peers tables pictures bench clean
 
@@ -19,18 +17,19 @@ demo: $(VENV)/.runtime
 	$(BIN)/upgrade-console --network devnet $(if $(DEMO_DIR),--dir $(DEMO_DIR))
 
 # Four side by side, since they wait as long as they work; a worker without tests takes some of another's. Fault runs are
-# side by side already and fill two cores. Of whole networks three: with more, blocks would be made faster than two cores
-# get ready for them.
+# side by side within a test already: a second process has work where the first waits for the last runs of a group. Of
+# whole networks three: with more, blocks would be made faster than two cores get ready for them.
 test: $(VENV)/.dev
-	$(BIN)/pytest -q -n 4 --dist worksteal -m "not e2e and not soak" --ignore tests/faults
-	$(BIN)/pytest -q tests/faults
+	$(BIN)/pytest -q -n 4 --dist worksteal -m "not e2e and not peer and not soak" --ignore tests/faults
+	$(BIN)/pytest -q -n 2 --dist worksteal tests/faults
 	$(BIN)/pytest -q -n 3 --dist loadgroup -m "e2e and not peer and not soak" $(NETWORKS)
 
-# Networks of other makers' nodes, and what stands beside one: CometBFT, Cosmos SDK chains, cosmovisor, sshd, Prometheus;
-# and the Solidity compiler.
-# What `make peers` has not built here skips, and says so.
+# What needs a program of another maker: the Solidity compiler, Docker, systemd, sshd, promtool, anvil; then networks of their
+# nodes: CometBFT, Cosmos SDK chains, cosmovisor. What is not here or `make peers` has not built skips, and says so. The
+# first are all over the tree, and some are known only by what they ask for: all are collected, so that none is missed.
 test-peers: $(VENV)/.dev
-	$(BIN)/pytest -q -n 3 --dist loadgroup -m "e2e and peer and not soak" $(NETWORKS) $(COMPILED)
+	$(BIN)/pytest -q -n 3 --dist loadfile -m "peer and not e2e and not soak"
+	$(BIN)/pytest -q -n 3 --dist loadgroup -m "e2e and peer and not soak" $(NETWORKS)
 
 # A thousand more fault runs and every planted bug (docs/faults.md), the longest stories of whole networks, wide sweeps.
 soak: $(VENV)/.dev

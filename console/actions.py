@@ -224,6 +224,14 @@ _OF_UPGRADES: tuple[Action, ...] = (
         changes=True,
     ),
     Action(
+        "network_abort",
+        "B",
+        "Abort",
+        "Go back together at a halted chain: sign, count everybody's words, and take this node back.",
+        ("overview", "node", "procedures"),
+        changes=True,
+    ),
+    Action(
         "propose_draft",
         "P",
         "Draft",

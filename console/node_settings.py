@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -124,3 +125,12 @@ class RemoteNode:
     """What the shell there is given; `node pipe` of the console that is installed there."""
     address: str
     """The validator's Ethereum address; empty where it has none, and on Cosmos chains that need none."""
+
+    def by_hand(self, what: str) -> str:
+        """What a person types to have the console there do something, by the way that the settings name.
+
+        Args:
+            what: A verb with its options.
+        """
+        console, found, _ = self.command.rpartition(" node pipe")
+        return f"ssh -t {self.ssh} {shlex.quote(f'{console} {what}')}" if found else f"ssh -t {self.ssh}"

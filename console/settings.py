@@ -39,6 +39,7 @@ from console.setting_kinds import SSH_COMMAND, SSH_HOST
 from console.setting_words import nearest, quoted, table_of
 from console.settings_file import config_file, default_devnet_folder, devnet_up_command, state_folder, written_settings
 from console.settings_table import SETTINGS, Setting
+from console.text import untrusted
 
 __all__ = [
     "DEVNET",
@@ -148,9 +149,9 @@ class NetworkSettings:
         for remote in self.elsewhere:
             if remote.name == name:
                 raise SettingsError(
-                    f"{name} of network {self.name} is on another machine ({remote.ssh}), and this looks at files of "
-                    "this one",
-                    next_step="do it there, or with a verb that asks the controller (docs/fleet.md)",
+                    f"{name} of network {self.name} is on another machine ({remote.ssh}), and this needs the files"
+                    " that are there",
+                    next_step=f"do it there: {remote.by_hand('…')}",
                 )
         known = ", ".join(each.name for each in self.named) or "none"
         raise SettingsError(f"network {self.name} has no node {name!r} (known: {known})")
@@ -249,6 +250,12 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None, *, regi
         raise SettingsError(f"{where}: kind {kind!r} is not supported (supported: {', '.join(KINDS)})")
     needs_evm = kind == "ipc"
     nodes = table_of(table.get("nodes", {}), f"{where}.nodes")
+    for each in nodes:
+        if not each.strip() or str(untrusted(each)) != each:
+            # It stands in tables, journals and commands, and has to be there what it looks like.
+            raise SettingsError(
+                f"{where}: {str(untrusted(each))!r} cannot be a node's name: it is empty, or has hidden characters"
+            )
     tables = {each: table_of(node, f"{where}.nodes.{each}") for each, node in nodes.items()}
     standing = standing_in(table, name)
     stage = standing.stage

@@ -17,6 +17,7 @@ from textual.screen import Screen
 from console import model
 from console.actions import PALETTE
 from console.actions import action as registered
+from console.errors import ConsoleError
 from console.model import Course
 from console.network_table import DEVNET
 from screens.bindings import LOCKED_REASON, absent, bindings_everywhere, refusal, refusal_of_hands
@@ -24,6 +25,7 @@ from screens.mode import ModeScreen
 from screens.switching import SwitchingApp
 from screens.terminal import DrawnTerminal
 from widgets.status_line import named
+from widgets.working import begin
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -101,6 +103,8 @@ class ActingApp(SwitchingApp):
         if session.standing.role != "none":
             at_stake = named(session.network, session.standing)
             self.badge = Content.assemble("  ", (at_stake.text, at_stake.style))
+        self._abort_lines: dict[int, list[str]] = {}
+        """Everybody's words for an abort, by the plan's number."""
         self._opened_at = monotonic()
         session.lend_terminal(DrawnTerminal(self))
 
@@ -237,6 +241,22 @@ class ActingApp(SwitchingApp):
 
         run = self.screen.chosen_run if isinstance(self.screen, ProcedureList) else None
         self.proposing.open_draft(run)
+
+    def action_network_abort(self) -> None:
+        """Open what the abort of a halted network needs."""
+        begin(self, self._open_abort, name="abort", group="abort", exclusive=True)
+
+    async def _open_abort(self) -> None:
+        from screens.abort import AbortScreen
+
+        try:
+            abort = await self.session.network_abort()
+        except ConsoleError as error:
+            self.tell(str(error), severity="error")
+            return
+        if not self._is_open(AbortScreen):
+            lines = self._abort_lines.setdefault(abort.case.plan.id, [])
+            await self.push_screen(AbortScreen(self.session, abort, lines))
 
     def action_ready(self) -> None:
         """Ask before signalling readiness by hand."""

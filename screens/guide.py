@@ -36,6 +36,13 @@ DIALOGS = (
         "Left, Right, Enter",
     ),
     DialogRow(
+        "AbortScreen",
+        "Abort the upgrade together",
+        "{network_abort} on Overview, Node, Procedures",
+        "at a halted chain: who has to agree, our own signed word, everybody's lines counted, and going back",
+        "Tab, Enter; lines are pasted; Esc keeps them",
+    ),
+    DialogRow(
         "PlanScreen",
         "The plan of an action",
         "whatever changes something",

@@ -46,7 +46,7 @@ def parameters_screen(
     for name, _meaning, default in head.parameters:
         draft.setdefault(name, default or "")
     details = tuple(
-        Detail(name, name, meaning + ("; may stay empty" if default == "" else ""))
+        Detail(name, name, meaning + ("; may stay empty" if default == "" and "empty" not in meaning else ""))
         for name, meaning, default in head.parameters
     )
     body = stacked(Content.styled(head.title, STRONG), head.purpose, "")

@@ -19,7 +19,7 @@ from console.errors import ConsoleError
 from console.model import ProposalDraft, Snapshot, Traffic
 from console.operations.proposal_draft import proposed_as
 from console.ports.session import Session
-from console.procedures.drafts import newest_draft
+from console.procedures.prepared import newest_draft
 from console.text import utc
 from screens.addresses import prefix_of
 from screens.buttons import button

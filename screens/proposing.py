@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from console.errors import ConsoleError
 from console.model import Progress, ProposalDraft
 from console.ports.session import Session
-from console.procedures.drafts import draft_of, has_draft, newest_draft
+from console.procedures.prepared import draft_of, has_draft, newest_draft
 from screens.propose import ProposeScreen
 from screens.propose_draft import chain_of
 from screens.propose_form import ProposeForm

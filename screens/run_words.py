@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from textual.content import Content
 
-from console.model import RunState
+from console.model import Progress, RunState
 from console.procedures.desk import Desk
-from console.procedures.drafts import has_draft
 from console.procedures.engine import step_lines_of
 from console.procedures.page import steps_without_run
+from console.procedures.prepared import has_abort, has_draft
 from console.procedures.step import Procedure
 from screens.driving import ChosenRun
 from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, stacked
@@ -45,10 +47,18 @@ def at_hand(run: ChosenRun) -> Content:
         answers = "a answers, d says no" + (", k leaves it out" if question.step.optional else "")
         return stacked(Content.assemble(("? ", WARN), (question.words, STRONG)), Content.styled(answers, MUTED))
     sign, words, key, on = _standing(run)
-    keys = ["P opens the propose form with its draft"] if has_draft(run.progress) and not run.past else []
+    keys = [] if run.past else list(_prepared(run.progress))
     last = [Content.styled(each, MUTED) for each in (*keys, key) if each] + ([Content(on)] if on else [])
     first = Content.assemble(sign, words)
     return stacked(first, Content(" · ").join(last)) if last else first
+
+
+def _prepared(progress: Progress) -> Iterator[str]:
+    """Keys for what a run prepared and nobody has started."""
+    if has_abort(progress):
+        yield "B goes through the network's abort"
+    if has_draft(progress):
+        yield "P opens the propose form with its draft"
 
 
 def _standing(run: ChosenRun) -> tuple[tuple[str, str], str, str, str]:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from dataclasses import replace
 
-from console.errors import ConsoleError, InputError
+from console.errors import ConsoleError, InputError, NodeError
 from console.hand_lock import READ_ONLY, HandLock
 from console.log_store import LogStore
 from console.maintenance import MaintenanceWindow
@@ -62,6 +62,7 @@ from console.model import (
     upgrade_of,
 )
 from console.model.plan import FailureCode
+from console.operations.node_abort import NetworkAbort
 from console.ports.keys import Terminal
 from console.ports.session import Timeline
 from console.procedures.desk import Desk
@@ -553,6 +554,7 @@ class FakeSession:
         self.proposed: list[dict[str, str]] = []
         self.readied: list[int] = []
         self.commands: list[NodeCommand] = []
+        self.abort: NetworkAbort | None = None
         self.known_release = a_release()
         self.tree = node_fakes.a_tree()
         self.storage = node_fakes.a_storage()
@@ -747,6 +749,11 @@ class FakeSession:
         error = self.error or self.node_error
         if error is not None:
             raise error
+
+    async def network_abort(self) -> NetworkAbort:
+        if self.abort is None:
+            raise NodeError("node1 knows of no upgrade that could be aborted", safe="nothing was changed")
+        return self.abort
 
     async def release(self) -> KnownRelease:
         self.releases_asked += 1

@@ -13,8 +13,8 @@ from console.hand_lock import HandLock
 from console.hash_chain import line_hash
 from console.model import Finding, Progress, ProposalDraft, Snapshot, StepKind
 from console.procedures.desk import Desk, UnreadableRun
-from console.procedures.drafts import keep
 from console.procedures.engine import Place
+from console.procedures.prepared import keep
 from console.procedures.progress import shown
 from console.procedures.run_journal import Reading, reading_of
 from console.procedures.step import Parameter, Procedure, Step, StepContext, failed, passed

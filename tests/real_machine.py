@@ -72,7 +72,7 @@ class RealMachine:
     def start(self) -> None:
         """Start it and wait until its journal is there. Raises NoMachine with its last words."""
         program = next((path for path in _PROGRAMS if os.access(path, os.X_OK)), None)
-        for tool in ("systemctl", "journalctl", "unshare", "nsenter"):
+        for tool in ("systemctl", "journalctl", "unshare", "nsenter", "setpriv"):
             if program is None or shutil.which(tool) is None:
                 raise NoMachine("systemd is not installed (apt-get install systemd)")
         if os.getuid() != 0:
@@ -94,7 +94,8 @@ class RealMachine:
             raise
         with (self.folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
-                ["sh", "-c", _SCRIPT],
+                # It dies with the tests, however they end.
+                ["setpriv", "--pdeathsig", "KILL", "sh", "-c", _SCRIPT],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

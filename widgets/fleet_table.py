@@ -84,7 +84,15 @@ def _seen(node: FleetNode, now: float) -> str:
     if node.read_at is None:
         return UNKNOWN
     age = now - node.read_at
+    if node.problem:
+        # What stands in the row was said then, and is said no more.
+        return _exact(age)
     return "now" if age < STALE_S else _coarse(age)
+
+
+def _exact(seconds: float) -> str:
+    """An age to the second while it is young, then in its largest unit."""
+    return duration(max(0.0, seconds)).split(" ", 1)[0]
 
 
 def _coarse(seconds: float) -> str:
@@ -134,6 +142,8 @@ def _heard(node: FleetNode, now: float) -> str:
     if node.read_at is None:
         return "not heard of yet"
     age = now - node.read_at
+    if node.problem:
+        return f"last heard of {_exact(age)} ago, and what follows is of then"
     return "heard of now" if age < STALE_S else f"last heard of {_coarse(age)} ago"
 
 
@@ -166,6 +176,7 @@ class FleetTable(RowTable[FleetRow]):
 
     TONED: ClassVar[frozenset[str]] = frozenset({"state", "signs", "seen"})
     RIGHT: ClassVar[frozenset[str]] = frozenset({"height", "peers", "halts"})
+    MIDDLE: ClassVar[frozenset[str]] = frozenset({"name", "where"})
 
     def columns_for(self, width: int) -> tuple[Column, ...]:
         state: Column = ("state", "state", 22)

@@ -104,6 +104,8 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
     """Fields that are drawn in the row's tone."""
     RIGHT: ClassVar[frozenset[str]] = frozenset()
     """Fields of numbers, which stand at the right of their columns."""
+    MIDDLE: ClassVar[frozenset[str]] = frozenset()
+    """Fields that are cut in the middle: names of one family differ at their ends."""
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "rows--header",
         "rows--cursor",
@@ -305,7 +307,8 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
         segments = []
         for text, field, column, style in cells:
             room = max(1, column - (field != self._layout[-1][0]))
-            fitted = _fitted(text, room, right=field in self.RIGHT)
+            shown = cut_in_the_middle(text, room) if field in self.MIDDLE else text
+            fitted = _fitted(shown, room, right=field in self.RIGHT)
             segments.append(Segment(fitted + " " * (column - room), style))
         return Strip(segments).adjust_cell_length(width, base)
 
@@ -356,6 +359,17 @@ class RowTable(ScrollView, Generic[R], can_focus=True):
         if self.show_cursor and self.chosen != self._highlighted:
             self._highlighted = self.chosen
             self.post_message(self.Highlighted(self))
+
+
+def cut_in_the_middle(text: str, width: int) -> str:
+    """A text of at most `width` columns with its two ends: `a-valid…rack-17`."""
+    if cell_len(text) <= width or width < 5:
+        return text
+    tail = (width - 1) // 2
+    end = text
+    while cell_len(end) > tail:
+        end = end[1:]
+    return set_cell_size(text, width - 1 - tail).rstrip() + "…" + end
 
 
 def _fitted(text: str, width: int, *, right: bool) -> str:

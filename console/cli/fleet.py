@@ -12,7 +12,8 @@ from console.model import FleetNode, last_word
 from console.settings import load_network
 from console.text import duration, untrusted
 
-_HEADINGS = f"{'node':<14} {'where':<14} {'state':<20} {'generation':<14} {'height':>10} peers signs  point"
+_LEAST = 14
+"""Columns of a name, where none of the fleet is longer."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -29,27 +30,33 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(fleet_document(nodes, now))
     else:
-        print(_HEADINGS)
+        name = _widest(*(node.name for node in nodes))
+        where = _widest(*(node.where for node in nodes))
+        print(f"{'node':<{name}} {'where':<{where}} {_REST}")
         for node in nodes:
-            print(_line(node, now))
+            print(f"{node.name:<{name}} {node.where or 'here':<{where}} {_line(node, now)}")
     for node in nodes:
         if node.problem:
             complain(f"{node.name}: {node.problem}" if node.name not in node.problem else node.problem)
     return 1 if any(node.problem for node in nodes) else 0
 
 
+_REST = f"{'state':<20} {'generation':<14} {'height':>10} peers signs  point"
+
+
+def _widest(*words: str) -> int:
+    return max(_LEAST, *(len(word) for word in words))
+
+
 def _line(node: FleetNode, now: float) -> str:
     status, seen = node.status, node.consensus
-    where = node.where or "here"
     if status is None:
-        return f"{node.name:<14} {where:<14} {'does not answer':<20}"
+        return "does not answer"
     signs = {True: "yes", False: "no", None: "—"}[node.signs]
     height = "—" if status.height is None else str(status.height)
     peers = "—" if seen is None else str(seen.peers)
     point = "none" if node.point_at is None else f"{duration(now - node.point_at)} old"
     said = last_word(status)
     words = f"\n    {untrusted(said, 300)}" if said else ""
-    return (
-        f"{node.name:<14} {where:<14} {status.state:<20} {status.generation:<14} {height:>10} {peers:>5} {signs:>5}  "
-        f"{point}{words}"
-    )
+    state = f"{status.state:<20}" if not node.problem else f"{'does not answer':<20}"
+    return f"{state} {status.generation:<14} {height:>10} {peers:>5} {signs:>5}  {point}{words}"

@@ -63,6 +63,10 @@ def read_severity(text: str) -> str:
         raise ValueError(" or ".join(each.value for each in Severity)) from None
 
 
+LEAST_REASON = 4
+"""Characters of a reason."""
+
+
 def read_bypasses(text: str) -> dict[str, str]:
     """What is left out and why: `governance=the chain stands; notice=would tell attackers`.
 
@@ -74,8 +78,10 @@ def read_bypasses(text: str) -> dict[str, str]:
         step, _, why = (word.strip() for word in piece.partition("="))
         if step not in NORMAL_STEPS:
             raise ValueError(f"STEP=REASON; …, where STEP is {', '.join(NORMAL_STEPS)}")
-        if step in found or len(why) < 4:
-            raise ValueError(f"STEP=REASON once for each step; {step} has no reason or two")
+        if step in found:
+            raise ValueError(f"STEP=REASON once for each step; {step} is named twice")
+        if len(why) < LEAST_REASON:
+            raise ValueError(f"STEP=REASON, with a reason that others understand; {step} has {why!r}")
         found[step] = why
     return found
 

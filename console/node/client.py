@@ -244,6 +244,21 @@ class NodeClient:
         found = answer.get("lines")
         return [str(untrusted(line, protocol.MAX_LINE)) for line in found] if isinstance(found, list) else []
 
+    async def log_after(self, source: str, place: str, lines: int) -> tuple[list[str], str]:
+        """Lines of a log that came after a place, oldest first, and the place after them. Raises as `start`.
+
+        Args:
+            source: `node` or `controller`.
+            place: As it was answered before; empty for the last lines.
+            lines: How many, without a place.
+        """
+        asked = {"source": source, "after": place, "lines": lines}
+        answer = await self._ask("logs", asked, self._deadline_s)
+        found, after = answer.get("lines"), answer.get("place")
+        if not isinstance(found, list) or not isinstance(after, str):
+            raise NodeError("the controller's answer is not understood")
+        return [str(untrusted(line, protocol.MAX_LINE)) for line in found], str(untrusted(after, 100))
+
     async def events(self, since: int = 0) -> list[dict[str, Any]]:
         """Journal events after sequence number `since`, oldest first. Raises as `start`."""
         answer = await self._ask("events", {"since": since}, self._deadline_s)

@@ -243,6 +243,7 @@ QUESTIONS: tuple[Question, ...] = (
         (
             Parameter("source", one_of("node", "controller")),
             Parameter("lines", whole(0, 1_000_000), required=False),
+            Parameter("after", text(MAX_NAME), required=False),
         ),
         changes=False,
         answer=Answer.OWN,

@@ -25,6 +25,7 @@ from console.node.journal import Journal
 from console.node.key_elsewhere import OWN_ADDRESS
 from console.node.known_release import ReleaseTeller
 from console.node.live_settings import LiveSettings
+from console.node.log_lines import lines_after, tail
 from console.node.node_files import NodeFiles
 from console.node.plan_ahead import check_ahead, write_ahead
 from console.node.questions import COMMANDS, Answer, Question, question
@@ -36,7 +37,6 @@ from console.text import untrusted
 _LOG = logging.getLogger(__name__)
 
 _MAX_LOG_LINES = 500
-_MAX_LINE_SHOWN = 1000
 _MAX_SENTENCE = 4000
 
 
@@ -341,7 +341,11 @@ class ControllerService:
 
     async def _logs(self, parameters: dict[str, Any], _: str) -> dict[str, Any]:
         count = min(max(1, parameters.get("lines", 100)), _MAX_LOG_LINES)
-        return {"lines": tail(self._run_dir / f"{parameters['source']}.log", count)}
+        path = self._run_dir / f"{parameters['source']}.log"
+        if "after" not in parameters:
+            return {"lines": tail(path, count)}
+        lines, place = await asyncio.to_thread(lines_after, path, parameters["after"], count)
+        return {"lines": lines, "place": place}
 
     async def _events(self, parameters: dict[str, Any], _: str) -> dict[str, Any]:
         events = self._journal.events(parameters.get("since", 0), 100)
@@ -371,21 +375,6 @@ def own_consensus(seen: ConsensusReading) -> OwnConsensus:
         signed=seen.own_signature,
         consensus_address=seen.own_consensus_address,
     )
-
-
-def tail(path: Path, lines: int) -> list[str]:
-    """The last lines of a log, each made safe to show and cut at a thousand characters."""
-    budget = min(lines * 400, protocol.MAX_LINE // 2)
-    try:
-        with path.open("rb") as stream:
-            end = stream.seek(0, os.SEEK_END)
-            stream.seek(max(0, end - budget))
-            raw = stream.read(budget).splitlines()
-    except FileNotFoundError:
-        return []
-    if end > budget and len(raw) > 1:
-        raw = raw[1:]
-    return protocol.newest_that_fit([str(untrusted(line, _MAX_LINE_SHOWN)) for line in raw[-lines:]])
 
 
 def _peer_uid(writer: asyncio.StreamWriter) -> int:

@@ -1,9 +1,10 @@
 """The lease of a roll over a whole fleet: asked of every controller before one node is taken down, kept until it is
 back (docs/fleet.md).
 
-Every controller that answers has to grant it, and those have to be more than half of the fleet. So two rolls never
-both have it: any two majorities share a controller, and that one grants it once. The controller whose node is taken
-down is asked last and for the shortest time, and does not obey without it: where it still holds, it holds everywhere.
+More than half of the fleet's controllers have to grant it, and none that is heard may have granted it to somebody
+else. So two rolls never both have it: any two majorities share a controller, and that one grants it once. The
+controller whose node is taken down is asked last and for the shortest time, and does not obey without it: where it
+still holds, it holds everywhere.
 """
 
 from __future__ import annotations
@@ -96,11 +97,16 @@ class FleetLease:
 
     async def renew(self) -> None:
         """Have those renew it that answered last. Raises as `take`, and gives nothing back."""
-        await self._by_the_others(self._clock(), list(self.answers or await self.look()))
+        began = self._clock()
+        await self._by_the_others(began, list(self.answers or await self.look()))
 
     async def _by_the_others(self, began: float, names: Sequence[str]) -> None:
         """Have these grant it, and the node's own controller last: what it holds ends before what they hold."""
-        await asyncio.gather(*(self._granted_by(name, LEASE_S) for name in names if name != self._node))
+        others = (self._granted_by(name, LEASE_S) for name in names if name != self._node)
+        # All of them to their ends: none grants it behind our back when it was given back already.
+        for problem in await asyncio.gather(*others, return_exceptions=True):
+            if problem is not None:
+                raise problem
         left = LEASE_S - (self._clock() - began) - _MARGIN_S
         if left < _LEAST_S:
             raise NodeError(
@@ -109,54 +115,58 @@ class FleetLease:
                 next_step="see which controller answers so slowly, then go on",
             )
         await self._granted_by(self._node, left)
+        self._need_most()
 
     async def look(self) -> dict[str, LeaseAnswer]:
         """Ask everybody who has it, without asking for it.
 
         Raises:
             HeldByOther: Another roll has it.
-            ControllerDown: The node's own controller does not answer.
-            NodeError: Too few answer to tell, or one knows no leases.
+            NodeError: The node's own controller does not answer or knows no leases, or too few answer to tell.
         """
-        found = await asyncio.gather(
-            *(self._asked(name, 0.0) for name in self._fleet),
-            return_exceptions=True,
-        )
         self.unheard, self.answers = {}, {}
-        for name, answer in zip(self._fleet, found, strict=True):
-            if isinstance(answer, ControllerDown) and name != self._node:
-                self.unheard[name] = str(answer)
-            elif isinstance(answer, BaseException):
-                raise answer
-            else:
-                self._refuse_held(name, answer)
-                self.answers[name] = answer
-        if 2 * len(self.answers) <= len(self._fleet):
-            raise NodeError(
-                f"{len(self.answers)} of {len(self._fleet)} controllers of the fleet answer, and more than half have"
-                f" to, else another roll could go on unseen: nothing is heard of {', '.join(self.unheard)}",
-                safe=_NOTHING,
-                next_step="bring them back, or take nodes that are gone out of the settings; then go on",
-            )
+        for problem in await asyncio.gather(
+            *(self._granted_by(name, 0.0) for name in self._fleet), return_exceptions=True
+        ):
+            if problem is not None:
+                raise problem
+        self._need_most()
         return self.answers
 
-    async def _granted_by(self, name: str, seconds: float) -> None:
-        """Raises HeldByOther, and ControllerDown: it answered a moment ago, and what it granted is not known."""
-        self._refuse_held(name, answer := await self._asked(name, seconds))
-        self.answers[name] = answer
+    def _need_most(self) -> None:
+        if 2 * len(self.answers) > len(self._fleet):
+            return
+        raise NodeError(
+            f"{len(self.answers)} of {len(self._fleet)} controllers of the fleet answer, and more than half have"
+            f" to, else another roll could go on unseen: nothing is heard of {', '.join(sorted(self.unheard))}",
+            safe=_NOTHING,
+            next_step="bring them back, or take nodes that are gone out of the settings; then go on",
+        )
 
-    async def _asked(self, name: str, seconds: float) -> LeaseAnswer:
+    async def _granted_by(self, name: str, seconds: float) -> None:
+        """Have one grant it. Another one that cannot, or whose word was not heard, is not counted.
+
+        Raises:
+            HeldByOther: Another roll has it.
+            NodeError: It is the node's own controller, and cannot.
+        """
         wish = RollLease(self.id, self._by, self._node, name == self._node, seconds)
         try:
-            return await self._fleet[name].lease(wish)
-        except ControllerDown:
-            raise
+            answer = await self._fleet[name].lease(wish)
         except NodeError as error:
-            raise NodeError(
-                f"{name} grants no lease: {error.what.rstrip('.')}",
-                safe=_NOTHING,
-                next_step="have the same version of the console run every controller of the fleet, then go on",
-            ) from error
+            if name == self._node:
+                if isinstance(error, ControllerDown):
+                    raise
+                raise NodeError(
+                    f"{name} grants no lease: {error.what.rstrip('.')}",
+                    safe=_NOTHING,
+                    next_step="have this version of the console run its controller, then go on",
+                ) from error
+            self.answers.pop(name, None)
+            self.unheard[name] = error.what.rstrip(".")
+            return
+        self._refuse_held(name, answer)
+        self.answers[name] = answer
 
     def _refuse_held(self, name: str, answer: LeaseAnswer) -> None:
         other = answer.refused(self.id)
@@ -170,7 +180,7 @@ class FleetLease:
 
     async def end(self) -> None:
         """Give it back wherever it was granted; who does not hear it lets it run out."""
-        await asyncio.gather(*(self._ended(each) for each in self._fleet.values()))
+        await asyncio.gather(*(self._ended(self._fleet[name]) for name in self.answers))
 
     async def _ended(self, control: LeasedControl) -> None:
         with suppress(ConsoleError):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from console.errors import InputError, JournalError, NodeError
+from console.hand_lock import HandLock
 from console.model import Crossing, NodeStatus
 from console.node.abort import Agreement, Member, Plan, SignedStatement, Statement, agreement, parse_statements
 from console.node.chain_halt import skip_words
 from console.operations.node_alone import reading
 from console.operations.node_command import CommandWords
+from console.ports.keys import Terminal
 from console.settings import NetworkSettings, NodeSettings
 from console.text import UntrustedText, percent, untrusted
 
@@ -143,8 +146,13 @@ def _power(value: object) -> int:
     return value
 
 
-async def own_statement(case: AbortCase, node: NodeSettings) -> str:
+async def own_statement(case: AbortCase, node: NodeSettings, terminal: Terminal | None = None) -> str:
     """Our validator's signed word, as the line that is exchanged; the signer process signs it.
+
+    Args:
+        case: What would be aborted.
+        node: With its operator key.
+        terminal: Where the signer may ask for a passphrase; None: nowhere.
 
     Raises:
         InputError: This node has no operator key or no address, or is not at its halt.
@@ -162,7 +170,7 @@ async def own_statement(case: AbortCase, node: NodeSettings) -> str:
 
     statement = Statement(case.plan, node.address, case.height)
     text = statement.text()
-    process = SignerProcess()
+    process = SignerProcess(terminal=terminal)
     try:
         signed = await process.sign_statement(node.operator_key, text)
     finally:
@@ -192,6 +200,43 @@ async def abort(control: AbortControl, count: Counted, reason: str = "") -> Node
         )
     words = f"{count.reason}; {reason.strip()}" if reason.strip() else count.reason
     return await control.abort(words[:500])
+
+
+class NetworkAbort:
+    """The abort of one halted network as a screen goes through it: our word, everybody's lines, and going back.
+
+    Args:
+        case: What would be aborted.
+        node: This machine's.
+        control: Its controller's client.
+        hands: Whether changes are let through.
+        terminal: Where the signer may ask for a passphrase; None: nowhere.
+    """
+
+    def __init__(
+        self, case: AbortCase, node: NodeSettings, control: AbortControl, hands: HandLock, terminal: Terminal | None
+    ) -> None:
+        self.case = case
+        self.node = node.name
+        self._node = node
+        self._control = control
+        self._hands = hands
+        self._terminal = terminal
+
+    async def own_line(self) -> str:
+        """Our validator's signed word. Raises InputError: read-only or locked; and as `own_statement`."""
+        self._hands.require_free()
+        return await own_statement(self.case, self._node, self._terminal)
+
+    async def count(self, lines: str) -> Counted:
+        """Count these lines. Raises StatementError: far too many."""
+        # Each signature takes a millisecond.
+        return await asyncio.to_thread(counted, self.case, lines)
+
+    async def go_back(self, lines: str, reason: str) -> NodeStatus:
+        """Have the controller go back, when more than 2/3 agree. Raises InputError: read-only; and as `abort`."""
+        self._hands.require_free()
+        return await abort(self._control, await self.count(lines), reason)
 
 
 def shown_missing(found: Agreement) -> UntrustedText:

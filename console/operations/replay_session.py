@@ -38,6 +38,7 @@ from console.ports.keys import Terminal
 from console.ports.session import Audit, Session, Timeline
 
 if TYPE_CHECKING:
+    from console.operations.node_abort import NetworkAbort
     from console.procedures.desk import Desk
     from console.recording.file import Recording
 
@@ -165,6 +166,10 @@ class SilentSession:
         self._refuse()
 
     async def node_command(self, command: NodeCommand) -> NodeStatus:
+        """Raises InputError."""
+        self._refuse()
+
+    async def network_abort(self) -> NetworkAbort:
         """Raises InputError."""
         self._refuse()
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         Traffic,
     )
     from console.operations.connection import Connection, MessageSender
+    from console.operations.node_abort import NetworkAbort
     from console.operations.node_inside import NodeInside
     from console.operations.stances import Stances
     from console.ports.keys import Terminal
@@ -320,6 +321,18 @@ class ConsoleSession:
         if control is None:
             raise self._no_node()
         return await perform(control, command)
+
+    async def network_abort(self) -> NetworkAbort:
+        """What the abort of a halted network needs; raises as `console.operations.node_abort.abort_case`."""
+        from console.node.client import NodeClient
+        from console.operations.node_abort import NetworkAbort, abort_case
+
+        connection = self._connected()
+        if connection.node is None:
+            raise self._no_node()
+        case = await asyncio.to_thread(abort_case, connection.network, connection.node)
+        client = NodeClient(connection.node.state_dir)
+        return NetworkAbort(case, connection.node, client, self._hands, self._terminal)
 
     async def node_processes(self) -> ProcessTree:
         """The processes of this session's node now. Raises InputError: there is none."""

@@ -35,6 +35,7 @@ from console.model import (
 from console.ports.keys import Terminal
 
 if TYPE_CHECKING:
+    from console.operations.node_abort import NetworkAbort
     from console.procedures.desk import Desk
 
 
@@ -219,6 +220,10 @@ class Session(Protocol):
 
     async def node_command(self, command: NodeCommand) -> NodeStatus:
         """Have this session's node do it, whatever a reason is needed for with one. Raises ConsoleError."""
+        ...
+
+    async def network_abort(self) -> NetworkAbort:
+        """What the abort of a halted network needs, by this node's journal. Raises ConsoleError: nothing to abort."""
         ...
 
     async def node_processes(self) -> ProcessTree:

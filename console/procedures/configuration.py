@@ -118,7 +118,8 @@ async def _set(context: StepContext) -> Finding:
         status = await context.client(name).status()
         context.remember(f"pid.{name}", str(status.pid or 0))
     done = await set_wanted(context.client(name), left, f"{context.arguments['why']} (by {context.person})")
-    return passed(f"{len(done)} settings of {name} are set", *lines_of(done))
+    many = "settings" if len(done) != 1 else "setting"
+    return passed(f"{len(done)} {many} of {name} set", *lines_of(done))
 
 
 async def _restarted(context: StepContext) -> Finding:

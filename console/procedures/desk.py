@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from console.errors import InputError, JournalError
 from console.hand_lock import HandLock
@@ -302,8 +304,24 @@ class Desk:
         if dry:
             yield lambda _run: None
             return
-        with only_one(self.place.folder, procedure, node, by, self.place.clock) as tell:
+        with ExitStack() as locks:
+            telling = [
+                locks.enter_context(only_one(folder, procedure, node, by, self.place.clock))
+                for folder in self._lock_folders(node)
+            ]
+
+            def tell(run: str) -> None:
+                for each in telling:
+                    each(run)
+
             yield tell
+
+    def _lock_folders(self, node: str) -> tuple[Path, ...]:
+        """Where a run's lock is taken: among the runs of this user, and beside the node, for every user who may act."""
+        found = next((each for each in self.place.network.nodes if each.name == node), None)
+        if found is None or not os.access(found.state_dir, os.W_OK):
+            return (self.place.folder,)
+        return (self.place.folder, found.state_dir / "procedures")
 
     def _leave_out(self, journal: RunJournal, reasons: Mapping[str, str], by: UntrustedText) -> None:
         for name, reason in reasons.items():

@@ -190,7 +190,7 @@ async def _waited_for(context: StepContext) -> Finding:
     name = context.item
     key, since = context.remembered(f"key.{name}"), int(context.remembered(f"down.{name}") or 0)
     power = int(context.remembered(f"power.{name}") or 0)
-    began = context.now()
+    began = float(context.remembered(f"down-at.{name}") or context.now())
     said = ""
     while True:
         node = await heard(context, partial(look_at, name, context.client(name)))

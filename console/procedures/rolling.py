@@ -14,7 +14,7 @@ from console.operations.fetched_executable import checksum_given
 from console.operations.roll import check_release
 from console.procedures.roll import NODES, back_step, fleet_step, settled, taken_down
 from console.procedures.step import Parameter, Procedure, Step, StepContext
-from console.text import short_hash
+from console.text import short_hash, untrusted
 
 _SWAP_S = 900.0
 
@@ -27,6 +27,14 @@ def generation_given(text: str) -> str:
     return name
 
 
+def file_given(text: str) -> str:
+    """An absolute path, as `path_given` makes it, that is a file now. Raises ValueError."""
+    path = path_given(text)
+    if not Path(path).is_file():
+        raise ValueError(f"a file of this machine; {untrusted(path) or 'an empty text'} is none")
+    return path
+
+
 def path_given(text: str) -> str:
     """A file, as an absolute path; empty stays empty. Raises ValueError."""
     return str(Path(text.strip()).expanduser().absolute()) if text.strip() else ""
@@ -34,7 +42,7 @@ def path_given(text: str) -> str:
 
 RELEASE_PARAMETERS = (
     Parameter("name", "The generation's name: v1.0.1", check=generation_given),
-    Parameter("binary", "The new program, on this machine; it is carried to the others", check=path_given),
+    Parameter("binary", "The new program, on this machine; it is carried to the others", check=file_given),
     Parameter("checksum", "What it must have, as it was published: sha256:…", check=checksum_given),
     Parameter("manifest", "The release's manifest, with its .sshsig files beside it; empty: none", "", path_given),
     NODES,

@@ -320,6 +320,11 @@ def only_one(
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        if os.geteuid() == 0:
+            # What root makes beside a node is the node's user's: he comes second as well as first.
+            owner = folder.parent.stat()
+            os.chown(folder, owner.st_uid, owner.st_gid)
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
     except OSError as error:
         raise JournalError(
             f"the procedure's lock {untrusted(path)} cannot be made: {os.strerror(error.errno or 0)}",
@@ -363,13 +368,18 @@ def _holder_words(folder: Path, procedure: str, descriptor: int) -> tuple[str, s
         since = time.strftime("%H:%M:%S", time.localtime(float(holder["since"])))
         words = f"{procedure} is run by {untrusted(holder['by'], 64)} (process {int(holder['pid'])}) since {since}"
         run = str(holder["run"])
-        if _RUN_ID.fullmatch(run):
-            progress = read_run(folder / run).progress
-            step = progress.run.begun or _next_step(progress)
-            words += f", run {run}" + (f", at step {step}" if step else "")
-    except (OSError, ValueError, KeyError, TypeError, JournalError):
+    except (OSError, ValueError, KeyError, TypeError):
         return f"{procedure} is run by another process", ""
-    return words, run
+    if _RUN_ID.fullmatch(run) is None:
+        return words, ""
+    words += f", run {run}"
+    try:
+        progress = read_run(folder / run).progress
+    except JournalError:
+        # Another user's: his records are his own.
+        return words, ""
+    step = progress.run.begun or _next_step(progress)
+    return words + (f", at step {step}" if step else ""), run
 
 
 def _next_step(progress: Progress) -> str:

@@ -52,13 +52,15 @@ async def take_down(
     lease = lease_of(context, node)
     async with lease.renewed():
         try:
+            if len(context.network.named) > 1:
+                context.tell(f"the {len(context.network.named)} controllers of the fleet are asked for their lease")
             await lease.take()
             refusal, lines = await _judged(context, node, key, read, lease)
             if refusal:
                 await lease.end()
                 return failed(refusal, *lines, go_on=_WAIT)
-            # Anew: a block was waited for, and the node's own controller asks how long it still holds.
-            await lease.take()
+            # A block was waited for, and the node's own controller asks how long it still holds.
+            await lease.renew()
         except ConsoleError:
             await lease.end()
             raise
@@ -82,6 +84,8 @@ async def _judged(
     """Why it may not be taken down now, empty where it may, and what that rests on."""
     looked = await look_at(node, context.client(node))
     # Of whom nobody hears, the commits alone tell.
+    if lease.unheard:
+        context.tell(f"{_UNHEARD_BLOCKS} blocks are waited for, since {', '.join(lease.unheard)} cannot be heard")
     seen = await after_blocks(_UNHEARD_BLOCKS if lease.unheard else 1, read, context.sleep, BLOCK_S)
     now = with_those_out(seen, lease.answers, node)
     lines = [looked.evidence, power_evidence(now, key)]
@@ -90,6 +94,7 @@ async def _judged(
     why = why_not_taken_down(looked, now, key)
     if not why:
         context.remember(f"down.{node}", str(now.height))
+        context.remember(f"down-at.{node}", str(context.now()))
     return why, tuple(lines)
 
 

@@ -14,6 +14,15 @@ from tests.console.node.runtime.real_engine import NoEngine, RealEngine, static_
 from tests.console.node.runtime.real_systemd import NoManager, RealManager
 from tests.real_machine import NoMachine, RealMachine
 
+_OTHERS = {"shared_engine", "real_manager", "real_machine"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What asks for a real engine or manager is a test of a peer."""
+    for item in items:
+        if isinstance(item, pytest.Function) and not _OTHERS.isdisjoint(item.fixturenames):
+            item.add_marker(pytest.mark.peer)
+
 
 @pytest.fixture(scope="session")
 def shared_engine() -> Iterator[RealEngine]:

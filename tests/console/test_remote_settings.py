@@ -33,8 +33,9 @@ def test_a_node_elsewhere_needs_its_host_and_its_validator() -> None:
     assert (node.ssh, node.command) == ("val@far.example", "upgrade-console --network n --node far node pipe")
     assert [each.where for each in members(found)] == ["val@far.example"]
     assert member(found, "far").local is None
-    with pytest.raises(SettingsError, match="is on another machine"):
+    with pytest.raises(SettingsError, match="is on another machine") as told:
         found.node("far")
+    assert str(told.value).endswith("do it there: ssh -t val@far.example 'upgrade-console --network n --node far …'.")
     with pytest.raises(SettingsError, match=r"no node 'fat' \(known: far\)"):
         member(found, "fat")
 
@@ -59,3 +60,9 @@ def test_what_the_shell_there_is_given_may_be_said() -> None:
 def test_what_is_no_such_node_is_refused(table: dict[str, Any], words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         network(far=table)
+
+
+@pytest.mark.parametrize("name", ["", " ", "val\u202e-10", "val\x1b[31m", "a\nb"])
+def test_a_name_is_what_it_looks_like(name: str) -> None:
+    with pytest.raises(SettingsError, match="cannot be a node's name"):
+        network(**{name: {"ssh": "far", "address": ADDRESS}})

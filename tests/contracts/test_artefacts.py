@@ -88,7 +88,6 @@ def test_the_lockfile_pins_the_compiler_and_names_no_host() -> None:
     assert {name: json.loads(text)["packages"][f"node_modules/{name}"]["version"] for name in wanted} == wanted
 
 
-@pytest.mark.e2e
 @pytest.mark.peer
 def test_compiling_again_gives_the_same_bytes(tmp_path: Path) -> None:
     missing = [] if shutil.which("node") else ["node"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +14,8 @@ from tests.faults.plan import FaultRun
 from tests.faults.play import DEADLINE_S, Outcome, Play
 from tests.faults.rig import Zygote, served
 
-WORKERS = 5
-"""Runs at the same time: most of a run is waiting."""
+AT_ONCE = 6
+"""Runs at the same time, in all processes of the test run: most of a run is waiting."""
 
 Player = Callable[..., list[Outcome]]
 
@@ -44,7 +45,8 @@ def zygote() -> Iterator[Zygote]:
 @pytest.fixture
 def play(tmp_path: Path, zygote: Zygote) -> Iterator[Player]:
     """Plays runs at the same time, each in its own folder."""
-    with served(tmp_path) as url, ThreadPoolExecutor(WORKERS) as pool:
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    with served(tmp_path) as url, ThreadPoolExecutor(max(1, AT_ONCE // processes)) as pool:
 
         def play_all(
             runs: Sequence[FaultRun], forker: Zygote | None = None, *, deadline_s: float = DEADLINE_S

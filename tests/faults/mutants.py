@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from tests.faults.plan import Fault, FaultRun, scenarios
@@ -27,19 +28,32 @@ class Mutant:
     quick: bool = False
     """Whether `make test` plants it too."""
 
+    def changed(self) -> dict[str, str]:
+        """The files under `console/` that have the bug, each with its text.
+
+        Raises:
+            AssertionError: The place where it belongs has changed.
+        """
+        texts: dict[str, str] = {}
+        for file, old, new in self.changes:
+            text = texts.get(file) or (REPOSITORY / "console" / file).read_text()
+            assert text.count(old) == 1, f"{self.name}: {file} holds {text.count(old)} times: {old}"
+            texts[file] = text.replace(old, new)
+        return texts
+
     def plant(self, folder: Path) -> Path:
         """Copy the package with the bug in it; returns the folder that holds `console`.
 
         Raises:
             AssertionError: The place where it belongs has changed.
         """
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(REPOSITORY / "console", folder / "console", ignore=ignored)
-        for file, old, new in self.changes:
+        texts = self.changed()
+        # With what is compiled of it, but not what is being compiled now: to do that again takes longer than a run.
+        shutil.copytree(REPOSITORY / "console", folder / "console", ignore=shutil.ignore_patterns("*.pyc.*"))
+        for file, text in texts.items():
             path = folder / "console" / file
-            text = path.read_text()
-            assert text.count(old) == 1, f"{self.name}: {file} holds {text.count(old)} times: {old}"
-            path.write_text(text.replace(old, new))
+            path.write_text(text)
+            Path(cache_from_source(str(path))).unlink(missing_ok=True)
         return folder
 
     def fault_runs(self) -> Iterator[FaultRun]:

@@ -43,6 +43,6 @@ def test_every_planted_bug_is_found(mutant: Mutant, play: Player, tmp_path_facto
     find(mutant, play, tmp_path_factory.mktemp("mutant"))
 
 
-def test_every_planted_bug_has_its_place_in_the_code(tmp_path: Path) -> None:
-    for number, mutant in enumerate(MUTANTS):
-        mutant.plant(tmp_path / str(number))
+def test_every_planted_bug_has_its_place_in_the_code() -> None:
+    for mutant in MUTANTS:
+        assert mutant.changed()

@@ -71,6 +71,15 @@ def test_an_age_is_said_only_where_an_answer_is_old() -> None:
     assert fleet_title(nodes[:1]) == "Fleet · 1 node"
 
 
+def test_a_node_that_stopped_answering_says_at_once_how_old_its_word_is() -> None:
+    well = node_fakes.a_fleet()[0]
+    gone = replace(well, problem="no controller answers in /var/lib/node1/run.", read_at=NOW - 3)
+    (row,) = fleet_rows((gone,), NOW)
+    assert (row.state, row.seen) == ("✗ no answer", "3s")
+    assert "last heard of 3s ago, and what follows is of then" in fleet_detail(gone, NOW).plain
+    assert fleet_rows((gone,), NOW + 87)[0].seen == "1m"
+
+
 def test_a_node_that_never_answered_says_so() -> None:
     node = replace(node_fakes.a_fleet()[3], status=None, consensus=None, read_at=None)
     (row,) = fleet_rows((node,), NOW)

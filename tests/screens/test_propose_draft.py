@@ -14,7 +14,7 @@ from textual.widgets import Button, Checkbox, Input
 
 from console.app import UpgradeConsoleApp
 from console.model import ProposalDraft, ProposalStatus, Snapshot
-from console.procedures.drafts import DRAFT
+from console.procedures.prepared import DRAFT
 from console.settings import NetworkSettings
 from console.text import UntrustedText
 from screens.plan import PlanScreen

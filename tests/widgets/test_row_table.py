@@ -10,7 +10,7 @@ from textual import on
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from widgets.row_table import Column, RowTable, _fitted
+from widgets.row_table import Column, RowTable, _fitted, cut_in_the_middle
 
 pytestmark = pytest.mark.anyio
 
@@ -228,3 +228,17 @@ async def _clicked(pilot: Pilot[None], x: int, y: int) -> None:
 )
 def test_a_text_fills_its_column_exactly(text: str, width: int, right: bool, fitted: str) -> None:
     assert _fitted(text, width, right=right) == fitted
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [
+        ("node1", 11, "node1"),
+        ("validator-frankfurt-1", 11, "valid…urt-1"),
+        ("validator-frankfurt-2", 11, "valid…urt-2"),
+        ("検証者検証者検証者", 11, "検証…証者"),
+        ("abcdef", 4, "abcdef"),
+    ],
+)
+def test_names_of_one_family_are_told_apart_by_their_ends(text: str, width: int, shown: str) -> None:
+    assert cut_in_the_middle(text, width) == shown

@@ -7,21 +7,20 @@ import asyncio
 import dataclasses
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from console.cli.node.asking import asked
 from console.cli.node.choosing import chosen, controlled
 from console.cli.node.showing import process_lines
-from console.cli.printing import print_findings, print_json
+from console.cli.printing import complain, print_findings, print_json
 from console.errors import ConsoleError, ControllerDown
 from console.text import short_hash, untrusted
 
 if TYPE_CHECKING:
     from console.node.discovery.finding import Finding
     from console.operations.controllers import Member
-    from console.operations.logs import NodeLogs
     from console.settings import NetworkSettings
 
 _BETWEEN_LOOKS_S = 0.5
@@ -159,20 +158,18 @@ def logs(arguments: argparse.Namespace) -> int:
     from console.operations.logs import last_lines, logs_of
 
     network, member = controlled(arguments)
-    if member.local is None and not arguments.follow:
+    node = member.local
+    if node is None:
         return _logs_elsewhere(arguments, network, member)
-    node = member.local or network.node(member.name)
     found = logs_of(node).only(arguments.source)
     if not arguments.follow and not found.there:
         raise ConsoleError(
             f"{node.name} has no log in {node.state_dir / 'run'}", next_step="it comes with the first start"
         )
     if arguments.follow:
-        try:
-            asyncio.run(_follow(found, arguments.lines, as_json=arguments.json))
-        except KeyboardInterrupt:
-            pass  # how following ends
-        return 0
+        from console.operations.logs import follow
+
+        return _followed(follow(found, arguments.lines), len(found.sources) > 1, as_json=arguments.json)
     told = last_lines(found, arguments.lines)
     if arguments.json:
         print_json({"lines": [{"source": source, "line": line} for source, line in told]})
@@ -184,6 +181,11 @@ def logs(arguments: argparse.Namespace) -> int:
 
 def _logs_elsewhere(arguments: argparse.Namespace, network: NetworkSettings, node: Member) -> int:
     sources = (arguments.source,) if arguments.source is not None else ("node", "controller")
+    if arguments.follow:
+        from console.operations.far_logs import follow_elsewhere
+
+        told_on = follow_elsewhere(node.client, sources, arguments.lines, lambda error: complain(str(error)))
+        return _followed(told_on, len(sources) > 1, as_json=arguments.json)
     told = [
         (source, line)
         for source in sources
@@ -197,15 +199,19 @@ def _logs_elsewhere(arguments: argparse.Namespace, network: NetworkSettings, nod
     return 0
 
 
-async def _follow(found: NodeLogs, lines: int, *, as_json: bool) -> None:
-    from console.operations.logs import follow
+def _followed(told: AsyncGenerator[tuple[str, str], None], both: bool, *, as_json: bool) -> int:
+    async def show() -> None:
+        async with aclosing(told):
+            async for source, line in told:
+                # One object per line: a stream has no end to wait for.
+                shown = json.dumps({"source": source, "line": line}) if as_json else _shown(source, line, both)
+                print(shown, flush=True)
 
-    several = len(found.sources) > 1
-    async with aclosing(follow(found, lines)) as told:
-        async for source, line in told:
-            # One object per line: a stream has no end to wait for.
-            shown = json.dumps({"source": source, "line": line}) if as_json else _shown(source, line, several)
-            print(shown, flush=True)
+    try:
+        asyncio.run(show())
+    except KeyboardInterrupt:
+        pass  # how following ends
+    return 0
 
 
 def _shown(source: str, line: str, both: bool) -> str:

@@ -90,7 +90,7 @@ def read_answer(line: bytes) -> Answer:
     except NodeError:
         document = {}
     if _KEY not in document:
-        raise ValueError(f"something else than the console answers there: {untrusted(line, 120)!r}")
+        raise ValueError(f"something else than the console answers there: {untrusted(line.strip(), 120)!r}")
     found = document[_KEY]
     if found != VERSION:
         raise ValueError(f"the console there speaks version {untrusted(found, 20)} over a pipe, this one {VERSION}")

@@ -91,7 +91,7 @@ class SshLink:
         return ControllerDown(
             f"the controller of {self._there} did not answer {what} within {seconds:g} seconds",
             safe="its node goes on as it was",
-            next_step="look at it there, or go on later with --resume",
+            next_step="look at it there, or ask again; a run goes on with --resume",
         )
 
     @property

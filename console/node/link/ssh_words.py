@@ -48,7 +48,7 @@ def why_ended(there: str, code: int | None, said: Sequence[str], greeted: bool) 
         return ControllerDown(
             f"SSH to {there} is lost{why}",
             safe="its node and its controller go on",
-            next_step="go on with --resume when it is back",
+            next_step="ask again when the way is back; a run goes on with --resume",
         )
     for mark, what, next_step in _REFUSED:
         if mark in text:

@@ -76,6 +76,11 @@ def test_what_is_left_out_is_named_once_with_its_reason() -> None:
         "governance": "the chain stands",
         "notice": "none needed",
     }
-    for wrong in ("governance", "governance=x", "signatures=not needed", "notice=a reason; notice=another"):
-        with pytest.raises(ValueError):
+    for wrong, why in (
+        ("governance", "governance has ''"),
+        ("governance=x", "governance has 'x'"),
+        ("signatures=not needed", "where STEP is"),
+        ("notice=a reason; notice=another", "notice is named twice"),
+    ):
+        with pytest.raises(ValueError, match=why):
             read_bypasses(wrong)

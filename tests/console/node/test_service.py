@@ -27,7 +27,7 @@ from console.node.live_settings import LiveSettings
 from console.node.manifests import Manifests, NetworkDemands
 from console.node.plan_file import written_ahead
 from console.node.releases import BinaryReleases
-from console.node.service import ControllerService, tail, user_name
+from console.node.service import ControllerService, user_name
 from console.node.shape import shape_of
 from console.release_settings import ReleaseSettings
 from tests.console.node.bench import Bench, until
@@ -106,12 +106,6 @@ async def test_a_refusal_of_the_system_is_answered(bench: Bench) -> None:
         answer = json.loads(await reader.readline())
         assert answer["error"]["code"] == protocol.REFUSED
         writer.close()
-
-
-def test_one_line_without_an_end_is_shown_too(tmp_path: Path) -> None:
-    path = tmp_path / "node.log"
-    path.write_bytes(b"y" * 100_000)
-    assert tail(path, 10)[0].startswith("y" * 1000)
 
 
 class Spoken:

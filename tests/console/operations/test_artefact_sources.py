@@ -73,7 +73,6 @@ async def test_what_cannot_be_compiled_says_why(tmp_path: Path, monkeypatch: pyt
         await recompile(tmp_path)
 
 
-@pytest.mark.e2e
 @pytest.mark.peer
 @pytest.mark.skipif(
     shutil.which("node") is None or not (CONTRACTS / "node_modules" / "solc").is_dir(), reason="needs `npm ci`"

@@ -104,12 +104,17 @@ async def test_more_than_half_have_to_answer_and_the_node_itself() -> None:
     assert nodes["a"].leases.holder() is None
 
 
-async def test_a_controller_that_knows_no_leases_is_named() -> None:
-    nodes = fleet("a", "b")
+async def test_a_controller_that_can_grant_none_is_not_counted_and_takes_no_node_of_its_own_down() -> None:
+    nodes = fleet("a", "b", "c")
     nodes["a"].old = True
+    lease = lease_of(nodes, "b")
+    await lease.take()
+    assert lease.unheard == {"a": "the controller does not know lease"}
+    await lease.end()
     with pytest.raises(NodeError, match="a grants no lease: the controller does not know lease") as told:
-        await lease_of(nodes, "b").take()
-    assert "the same version" in str(told.value)
+        await lease_of(nodes, "a").take()
+    assert "have this version of the console run its controller" in str(told.value)
+    assert [node.leases.holder() for node in nodes.values()] == [None] * 3
 
 
 async def test_a_fleet_that_answers_too_slowly_grants_nothing() -> None:
@@ -198,7 +203,7 @@ class World:
                 if silent - {node}:
                     await lease.end()
                     return
-                await lease.take()
+                await lease.renew()
                 await self.ask(desk, node, "swap", lambda: self.swap(node, lease.id))
                 while node in self.out:
                     await self.pause(2.0)

@@ -16,7 +16,21 @@ from console.procedures.engine import Answer
 from console.procedures.run_journal import JOURNAL_NAME, RunJournal, begin_journal, only_one
 from console.procedures.step import Procedure, Step, StepContext, passed
 from console.text import UntrustedText
-from tests.console.procedures.bench import ANSWERS, Hands, Killed, World, action, check, dies_at, no, place, story, yes
+from tests.console.operations.homes import a_cosmos_node
+from tests.console.procedures.bench import (
+    ANSWERS,
+    Hands,
+    Killed,
+    World,
+    action,
+    check,
+    dies_at,
+    network,
+    no,
+    place,
+    story,
+    yes,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -379,6 +393,28 @@ def test_what_looks_like_a_secret_does_not_get_into_a_journal(tmp_path: Path) ->
     content = (tmp_path / "r-1" / JOURNAL_NAME).read_text()
     assert "hunter" not in content
     assert "abandon" not in content
+
+
+async def test_two_users_of_one_machine_do_not_run_it_for_one_node(tmp_path: Path) -> None:
+    node = replace(a_cosmos_node(tmp_path), state_dir=tmp_path / "state-of-node")
+    node.state_dir.mkdir()
+    mine = replace(place(tmp_path / "jane"), network=replace(network(), nodes=(node,)), node=node)
+    theirs = replace(mine, folder=tmp_path / "root")
+    seen: list[str] = []
+
+    class First(Hands):
+        async def answer(self, question: object) -> Answer | None:
+            with pytest.raises(
+                HeldByOther, match=r"story is run by jane \(process \d+\) since .*, run story-"
+            ) as refused:
+                await Desk(theirs, (story(World()),)).start("story", {}, Hands())
+            seen.append(str(refused.value))
+            return None
+
+    await Desk(mine, (story(World()),)).start("story", {}, First())
+    assert len(seen) == 1
+    # Each keeps records of his own.
+    assert [len(Desk(each, (story(World()),)).runs()[0]) for each in (mine, theirs)] == [1, 0]
 
 
 def test_a_lock_of_one_node_does_not_keep_another_from_it(tmp_path: Path) -> None:

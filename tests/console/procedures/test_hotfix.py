@@ -184,7 +184,7 @@ async def test_a_third_of_the_power_is_never_taken_down(
         ({"severity": "low"}, "critical or high or medium"),
         ({"checksum": "md5:" + "a" * 32}, "can be forged"),
         ({"bypass": "verification=no time"}, "STEP=REASON"),
-        ({"bypass": "governance="}, "has no reason"),
+        ({"bypass": "governance="}, "a reason that others understand"),
         ({"identified": "soon"}, "a moment"),
         ({"breaking": "maybe"}, "yes or no"),
     ],

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -19,7 +20,7 @@ from console.procedures.step import Procedure
 from console.procedures.taking_down import lease_of
 from console.text import untrusted
 from tests import fakes
-from tests.console.procedures.fleet import FILE, FakeNetwork, FleetContext, fleet_of, seen
+from tests.console.procedures.fleet import FILE, LOST, FakeNetwork, FakeNode, FleetContext, fleet_of, seen
 from tests.console.procedures.scripted import accepted
 
 pytestmark = pytest.mark.anyio
@@ -41,6 +42,13 @@ class Roll:
     async def begin(self) -> None:
         assert self.procedure.items is not None
         self.items = await self.procedure.items(self.context)
+
+    async def begin_again(self) -> None:
+        """Settle who it goes over, a second time where the first one lost its way: nothing was begun by then."""
+        try:
+            await self.begin()
+        except ControllerDown:
+            await self.begin()
 
     async def go(self) -> tuple[str, Finding]:
         """Go on until a step fails; the last step, and what it found. A step that failed is tried again."""
@@ -104,6 +112,10 @@ async def test_only_the_nodes_that_are_named(fleet: FakeNetwork, tmp_path: Path,
         await Roll(fleet, tmp_path, ROLLING, {**release, "nodes": "other"}).begin()
     with pytest.raises(ValueError, match="each once"):
         accepted(ROLLING, {**release, "nodes": "big,big"})
+    # What is no file is refused before there is a run.
+    for path in ("", "/nonexistent", str(Path(release["binary"]).parent)):
+        with pytest.raises(ValueError, match="a file of this machine"):
+            accepted(ROLLING, {**release, "binary": path})
 
 
 async def test_others_that_are_down_count(fleet: FakeNetwork, tmp_path: Path, release: dict[str, str]) -> None:
@@ -433,3 +445,64 @@ async def test_a_node_that_somebody_else_swapped_is_left_alone(
     assert name == "middle.swap"
     assert "middle runs v9, and ran genesis when this roll began: somebody else changed it" in finding.sentence
     assert [name for name, _ in fleet.taken] == ["small"]
+
+
+class Lossy:
+    """The way to one node, which is lost at one question, before the controller hears it or after it has done it."""
+
+    def __init__(self, node: FakeNode, method: str, *, heard: bool, turn: int) -> None:
+        self._node = node
+        self._method = method
+        self._heard = heard
+        self._left = turn
+
+    def __getattr__(self, name: str) -> object:
+        found = getattr(self._node, name)
+        if name != self._method:
+            return found
+
+        async def asked(*given: object, **more: object) -> object:
+            self._left -= 1
+            if self._left:
+                return await found(*given, **more)
+            if self._heard:
+                await found(*given, **more)
+            raise LOST
+
+        return asked
+
+
+@pytest.mark.parametrize("heard", [True, False])
+@pytest.mark.parametrize("turn", [1, 2, 3])
+@pytest.mark.parametrize("method", ["status", "consensus", "lease", "end_lease", "generations", "add_upgrade", "swap"])
+async def test_a_way_that_is_lost_at_any_question_of_a_roll(
+    fleet: FakeNetwork, tmp_path: Path, release: dict[str, str], method: str, turn: int, heard: bool
+) -> None:
+    roll = Roll(fleet, tmp_path, ROLLING, {**release, "nodes": "small,middle"})
+    await _through(roll, fleet, "small", method, heard=heard, turn=turn)
+    assert [fleet.nodes[name].done for name in ("small", "middle", "big")] == [["stage", "swap"], ["stage", "swap"], []]
+
+
+@pytest.mark.parametrize("heard", [True, False])
+@pytest.mark.parametrize("turn", [1, 2])
+@pytest.mark.parametrize("method", ["config", "node_files", "node_values", "config_set", "node_values_set", "restart"])
+async def test_a_way_that_is_lost_at_any_question_of_a_configuration_change(
+    fleet: FakeNetwork, tmp_path: Path, method: str, turn: int, heard: bool
+) -> None:
+    given = {"set": f"keep_points=5; {FILE}:moniker=x", "why": "a name", "nodes": "small,middle"}
+    roll = Roll(fleet, tmp_path, CONFIGURATION, given)
+    await _through(roll, fleet, "small", method, heard=heard, turn=turn)
+    for name in ("small", "middle"):
+        assert sorted(fleet.nodes[name].done) == ["restart", "set", "set file"]
+
+
+async def _through(roll: Roll, fleet: FakeNetwork, node: str, method: str, *, heard: bool, turn: int) -> None:
+    """Go on until it is through: at most one stop, with the sentence of a lost way, and a way on."""
+    fleet.nodes[node] = cast(FakeNode, Lossy(fleet.nodes[node], method, heard=heard, turn=turn))
+    await roll.begin_again()
+    _, finding = await roll.go()
+    if finding.outcome is Outcome.FAIL:
+        assert finding.sentence.startswith("SSH to val is lost"), finding
+        assert "--resume" in finding.go_on
+        _, finding = await roll.go()
+    assert finding.outcome is Outcome.PASS, finding

@@ -11,7 +11,7 @@ import pytest
 from console.model import Outcome, ProposalStatus, Snapshot, Verdict
 from console.operations.proposal_draft import read_draft
 from console.procedures.built_in import BUILT_IN
-from console.procedures.drafts import DRAFT, REMEMBERED
+from console.procedures.prepared import DRAFT, REMEMBERED
 from console.procedures.step import Procedure
 from console.procedures.verify_network import VERIFY_NETWORK
 from console.procedures.verify_provider import VERIFY_PROVIDER

@@ -7,6 +7,7 @@ from typing import Any
 from textual.command import CommandPalette
 from textual.screen import Screen
 
+from screens.abort import AbortScreen
 from screens.audit import AuditScreen
 from screens.ballot import BallotScreen
 from screens.bring_up import BringUpScreen
@@ -48,6 +49,11 @@ _UNMOVED = _not(_OF_ONE_MOMENT, *_AGED)
 _UNASKED = _not(_ASKS_NOBODY, State.LOADING, State.ERROR, State.DISCONNECTED)
 
 IMPOSSIBLE: dict[type[Screen[Any]], Reasons] = {
+    AbortScreen: {
+        **_not("it goes by this node's journal, which answers while nobody else does", *_AGED, State.DISCONNECTED),
+        State.LOADING: "the count of no line is there when it opens",
+        State.EMPTY: "its key is refused where nothing can be aborted",
+    },
     AuditScreen: _not(_OF_FILES, State.STALE, State.HALTED, State.WAITING_FOR_QUORUM),
     ProceduresScreen: _not(_OF_FILES, *_AGED),
     LogsScreen: {

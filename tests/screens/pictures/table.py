@@ -16,11 +16,12 @@ from screens.mode import ModeScreen
 from screens.procedure_list import ProcedureList
 from screens.propose_form import ProposeForm
 from screens.sized import Dialog, SizedScreen
-from tests.screens.pictures import cosmos_views, dialogs, on_cosmos, proposals, views
+from tests.screens.pictures import aborting, cosmos_views, dialogs, on_cosmos, proposals, views
 from tests.screens.pictures.scene import Scene
 
 SCENES: tuple[Scene, ...] = (
     *views.SCENES,
+    *aborting.SCENES,
     *dialogs.SCENES,
     *proposals.SCENES,
     *cosmos_views.SCENES,

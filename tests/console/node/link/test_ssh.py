@@ -8,6 +8,7 @@ import os
 import shlex
 import signal
 import sys
+from contextlib import aclosing
 from pathlib import Path
 
 import psutil
@@ -18,6 +19,7 @@ from console.node.client import NodeClient
 from console.node.journal import Journal
 from console.node.link.pipe import CONTROL, Wish
 from console.node.link.ssh import SshLink
+from console.operations.far_logs import follow_elsewhere
 from console.operations.node_pipe import CARRIED
 from tests.console.node.bench import Bench
 from tests.console.node.test_service import serving
@@ -96,7 +98,7 @@ async def test_a_controller_elsewhere(sshd: Sshd, bench: Bench, tmp_path: Path) 
 
 async def test_ways_that_are_lost(sshd: Sshd, bench: Bench, tmp_path: Path) -> None:
     client = NodeClient(SshLink("val-2", HOST, far_command(tmp_path, bench)))
-    lost = r"SSH to val-2 \(far\) is lost.*its node and its controller go on; go on with --resume"
+    lost = r"SSH to val-2 \(far\) is lost.*its node and its controller go on; ask again when the way is back"
     async with serving(bench):
         async with client.kept():
             await client.status()
@@ -116,6 +118,27 @@ async def test_ways_that_are_lost(sshd: Sshd, bench: Bench, tmp_path: Path) -> N
             with pytest.raises(ControllerDown, match=lost):
                 await client.status()
         assert not children()
+
+
+async def test_logs_are_followed_over_a_way_that_is_cut(sshd: Sshd, bench: Bench, tmp_path: Path) -> None:
+    client = NodeClient(SshLink("val-2", HOST, far_command(tmp_path, bench)))
+    log = bench.state_dir / "run" / "controller.log"
+    log.write_text("one\ntwo\n")
+    losses: list[str] = []
+
+    async def soon(_seconds: float) -> None:
+        await asyncio.sleep(0.05)
+
+    async with serving(bench), asyncio.timeout(60):
+        following = follow_elsewhere(client, ("controller",), 1, lambda error: losses.append(error.what), soon)
+        async with aclosing(following) as lines:
+            assert await anext(lines) == ("controller", "two")
+            sshd.cut()
+            with log.open("a") as stream:
+                stream.write("written while nobody heard\n")
+            assert await anext(lines) == ("controller", "written while nobody heard")
+        assert not children()
+    assert [each.partition(" is lost")[0] for each in losses] == ["SSH to val-2 (far)"]
 
 
 async def test_where_there_is_no_way(sshd: Sshd, bench: Bench, tmp_path: Path) -> None:

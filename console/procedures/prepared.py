@@ -1,4 +1,4 @@
-"""Drafts of proposals that runs wrote: where they lie, and which of them may still be proposed."""
+"""What a run prepared and only people start: the network's abort, and the draft of a proposal."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ DRAFT = "revert-proposal.json"
 """In the folder of a run's files."""
 REMEMBERED = "proposal-draft"
 """Under this a run remembers that it wrote one."""
+ABORT_REMEMBERED = "network-abort"
+"""Under this a run remembers whether an abort of the network can be gone through on this machine."""
 
 
 def keep(context: StepContext, draft: ProposalDraft) -> Path:
@@ -34,6 +36,11 @@ def keep(context: StepContext, draft: ProposalDraft) -> Path:
         raise InputError(f"the draft cannot be written to {untrusted(path)}: {error.strerror or error}") from error
     context.remember(REMEMBERED, DRAFT)
     return path
+
+
+def has_abort(progress: Progress) -> bool:
+    """Whether a run prepared the network's abort."""
+    return bool(progress.remembered.get(ABORT_REMEMBERED))
 
 
 def has_draft(progress: Progress) -> bool:
