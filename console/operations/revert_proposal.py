@@ -109,8 +109,8 @@ _Prepared = tuple[dict[str, str], dict[str, str]]
 
 def _by_registry(snapshot: Snapshot, before: ReleaseBefore, name: str, rules: RegistryRules | None) -> _Prepared:
     height = _height(snapshot, rules)
-    release_hash = f"sha256:{before.release_hash}" if before.release_hash else ""
-    fields = fields_of(name, height, before.url, release_hash, breaking=True)
+    # Without `sha256:` before it the form shows it whole.
+    fields = fields_of(name, height, before.url, before.release_hash, breaking=True)
     missing = {} if height is not None else {"height": _NO_HEIGHT}
     if not before.url:
         missing["url"] = "where everybody gets the release of before"
