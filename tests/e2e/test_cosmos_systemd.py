@@ -4,95 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import subprocess
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from console.files import sha256_of
 from tests.console.node.cosmos_nodes import served
-from tests.cosmos_network import DAEMON, CosmosNetwork, laid_out, patience, quick
-from tests.e2e.controlled_cosmos import NETWORK, Controlled
+from tests.cosmos_network import DAEMON, patience
+from tests.e2e.by_unit import OURS, by_hand, ended
+from tests.e2e.controlled_cosmos import NETWORK
 from tests.e2e.devnet import Ran
 from tests.peers import COSMOS_V1, COSMOS_V2, require
-from tests.real_machine import NoMachine, RealMachine
 
 pytestmark = [pytest.mark.e2e, pytest.mark.peer, pytest.mark.timeout(600)]
 
 LEAD = 30
 """Blocks from the proposal to H on an idle machine: the vote takes fifteen."""
-OURS = "val4"
-UNIT = """[Service]
-ExecStart={program} start --home {home} --log_no_color
-TimeoutStopSec=30
-"""
-
-
-class ByHand(Controlled):
-    """A network of which one node is a unit of a machine; its operator works there."""
-
-    def __init__(self, network: CosmosNetwork, machine: RealMachine) -> None:
-        super().__init__(network, 'local_downloads = true\nunit = "noded"')
-        self.machine = machine
-        self.program = network.folder / "installed" / DAEMON
-        self.program.parent.mkdir()
-        shutil.copy2(require(COSMOS_V1), self.program)
-        machine.unit("noded.service", UNIT.format(program=self.program, home=network.validators[OURS].home))
-
-    def operator(self, *arguments: str) -> list[str]:
-        """A command line of its operator."""
-        return self.machine.command(*self.command(*arguments, node=OURS))
-
-    def runs(self, procedure: str, *arguments: str) -> Ran:
-        """Run a procedure there to its end."""
-        return self.does_there("run", procedure, "--json", *arguments)
-
-    def does_there(self, *arguments: str) -> Ran:
-        """Any verb there."""
-        done = subprocess.run(
-            self.operator(*arguments),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-            env=self.environment,
-        )
-        return Ran(done.returncode, done.stdout, done.stderr)
-
-
-@contextmanager
-def by_hand(folder: Path) -> Iterator[ByHand]:
-    network = laid_out(folder, periods=quick())
-    machine = RealMachine(Path(tempfile.mkdtemp(prefix="uc-", dir="/tmp")))
-    try:
-        machine.start()
-    except NoMachine as error:
-        pytest.skip(f"no systemd of our own: {error}")
-    try:
-        nodes = ByHand(network, machine)
-        try:
-            assert machine.run("systemctl", "start", "noded").code == 0
-            network.start(*(name for name in network.validators if name != OURS))
-            network.reaches(2)
-            yield nodes
-        finally:
-            network.stop()
-            nodes.end()
-    finally:
-        machine.end()
-        shutil.rmtree(machine.folder)
-
-
-def ended(ran: Ran) -> dict[str, tuple[str, str]]:
-    """Each step's outcome and sentence."""
-    events: list[dict[str, Any]] = [json.loads(line) for line in ran.out.splitlines() if line.startswith("{")]
-    return {each["step"]: (each["outcome"], each["words"]) for each in events if each["event"] == "ended"}
 
 
 def test_a_wrong_program_is_taken_back_and_the_right_one_crosses(tmp_path: Path) -> None:

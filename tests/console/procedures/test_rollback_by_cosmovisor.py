@@ -23,8 +23,8 @@ from console.operations.kept_files import all_kept
 from console.operations.node_alone import alone
 from console.procedures import chain_by_cosmovisor
 from console.procedures.desk import Desk
-from console.procedures.engine import Place
 from console.procedures.rollback import ROLLBACK
+from console.procedures.run_context import Place
 from tests.console.node import nodes
 from tests.console.node.cosmos_nodes import write_daemon
 from tests.console.procedures.bench import Hands, Killed, dies_at, yes
