@@ -150,6 +150,21 @@ async def on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
             on.unit.end()
 
 
+@asynccontextmanager
+async def beside_the_unit(program: Path, home: Path) -> AsyncIterator[int]:
+    """A node that somebody starts on the home by hand; its pid, once its command line can be read."""
+    process = subprocess.Popen([program, "start", "--home", home], start_new_session=True)
+    try:
+        # A moment after it was executed it has none yet.
+        async with asyncio.timeout(20):
+            while not psutil.Process(process.pid).cmdline():
+                await asyncio.sleep(0.01)
+        yield process.pid
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
 def by_hand(on: OnDisk, url: str, **given: str) -> ScriptedContext:
     context = on.context(
         CHAIN_UPGRADE,

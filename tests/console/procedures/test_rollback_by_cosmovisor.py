@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import subprocess
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,7 +26,7 @@ from console.procedures.run_context import Place
 from tests.console.node import nodes
 from tests.console.node.cosmos_nodes import write_daemon
 from tests.console.procedures.bench import Hands, Killed, dies_at, yes
-from tests.console.procedures.on_disk import H, OnDisk, ScriptedUnit, on_disk
+from tests.console.procedures.on_disk import H, OnDisk, ScriptedUnit, beside_the_unit, on_disk
 from tests.console.procedures.scripted import ScriptedContext, run_step, run_steps
 
 pytestmark = pytest.mark.anyio
@@ -214,14 +212,9 @@ async def test_others_that_hold_the_node_or_change_it_stop_it(tmp_path: Path, mo
         assert (held.outcome, held.go_on) == (Outcome.FAIL, "begin again without --way")
         await run_steps(ROLLBACK, context, until="rollback.back")
         # An orphan that Cosmovisor left behind.
-        program = home.link / "bin" / nodes.DAEMON
-        other = subprocess.Popen([program, "start", "--home", home.on.home], start_new_session=True)
-        try:
+        async with beside_the_unit(home.link / "bin" / nodes.DAEMON, home.on.home) as orphan:
             refused = await run_step(ROLLBACK, context, "rollback.back")
-        finally:
-            os.killpg(other.pid, signal.SIGKILL)
-            other.wait()
-        assert (refused.outcome, f"process {other.pid}" in refused.sentence) == (Outcome.FAIL, True)
+        assert (refused.outcome, f"process {orphan}" in refused.sentence) == (Outcome.FAIL, True)
         # The plan file stays where `current` still leads forward: the new program could not load its stores.
         early = await run_step(ROLLBACK, context, "rollback.hide")
         assert (early.outcome, home.plan.exists()) == (Outcome.FAIL, True)

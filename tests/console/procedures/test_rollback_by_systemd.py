@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import shutil
-import signal
-import subprocess
 import tarfile
 import time
 from pathlib import Path
@@ -27,7 +24,7 @@ from tests import fakes
 from tests.console.node import nodes
 from tests.console.node.test_level_db import MADE
 from tests.console.procedures.bench import Hands, Killed, dies_at, yes
-from tests.console.procedures.on_disk import H, OnDisk, on_disk
+from tests.console.procedures.on_disk import H, OnDisk, beside_the_unit, on_disk
 from tests.console.procedures.scripted import ScriptedContext, run_step, run_steps
 
 pytestmark = pytest.mark.anyio
@@ -168,14 +165,10 @@ async def test_others_that_hold_the_node_stop_it(tmp_path: Path, monkeypatch: py
         assert (held.go_on, (on.node.state_dir / LOCK_NAME).exists()) == ("begin again without --way", True)
         assert (await run_steps(ROLLBACK, context, until="rollback.back"))["rollback.keep"].outcome is Outcome.PASS
         # Started by hand beside the unit.
-        other = subprocess.Popen([on.binary, "start", "--home", on.home], start_new_session=True)
-        try:
+        async with beside_the_unit(on.binary, on.home) as other:
             refused = await run_step(ROLLBACK, context, "rollback.back")
-        finally:
-            os.killpg(other.pid, signal.SIGKILL)
-            other.wait()
         assert refused.outcome is Outcome.FAIL
-        assert f"process {other.pid}" in refused.sentence
+        assert f"process {other}" in refused.sentence
         assert sha256_of(on.binary) == on.sha256
         on.unit.stubborn = True
         on.chain.height, on.chain.app_height = H, H - 1
