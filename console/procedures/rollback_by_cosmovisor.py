@@ -273,8 +273,9 @@ async def _parked(context: StepContext) -> Finding:
     plan = _plan_file(context)
     lines = [
         f"current -> {to}",
-        f"it goes on only with `--unsafe-skip-upgrades {height}` behind `cosmovisor run start` in the unit, and only"
-        " together with more than 2/3 of the voting power that does the same",
+        f"it goes on only with `--unsafe-skip-upgrades {height}` behind `cosmovisor run start` in the unit (two words:"
+        " with `=` Cosmovisor does not see it), and only together with more than 2/3 of the voting power that does the"
+        " same",
         f"while it skips, {plan} must not be there: Cosmovisor would end the node and itself for it",
         f"started as it is, it halts again before height {int(height):,}, writes that file anew, and Cosmovisor looks"
         f" for {left}",
@@ -338,10 +339,9 @@ def cosmovisor_rollback_steps() -> tuple[Step, ...]:
             "rollback.back",
             StepKind.ACTION,
             "Point `current` back",
-            "Right before, the stopped node's database is read, with nobody else having it open: what ran until then"
-            " may have gone on after it was last asked. The link is switched in one step, relative or absolute as it"
-            " was. Nothing is started. `rollback --hard` is no part of it: at a halt it would delete the decided block"
-            " H.",
+            "In one step, relative or absolute as the link was. Right before, the stopped node's database is read, with"
+            " nobody else having it open: what ran until then may have gone on after it was last asked. Nothing is"
+            " started. `rollback --hard` is no part of it: at a halt it would delete the decided block H.",
             _switch,
             done=again,
             undo=f"`current` may point to the upgrade again while the node is down; {AGAIN}",
@@ -350,10 +350,10 @@ def cosmovisor_rollback_steps() -> tuple[Step, ...]:
             "rollback.hide",
             StepKind.ACTION,
             "Keep Cosmovisor from switching forward",
-            "It switches by itself to the plan that it finds in `data`, and with the height skipped it would end the"
-            " node for it. The plan file goes, its copy is kept, and the generation that was left is renamed beside its"
-            " place, so that a fixed release can be staged under its name. Only once `current` is back: without the"
-            " file the new program could not load its stores.",
+            "The plan file goes, its copy is kept, and the generation that was left is renamed beside its place: a"
+            " fixed release can be staged under its name. Cosmovisor switches by itself to the plan that it finds in"
+            " `data`, and with the height skipped it would end the node for it. Only once `current` is back: without"
+            " the file the new program could not load its stores.",
             _hide,
             done=again,
             undo="put both back where its evidence says that they were",

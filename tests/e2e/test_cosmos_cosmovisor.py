@@ -143,11 +143,11 @@ def test_a_wrong_program_is_taken_back_and_the_old_one_runs_on_where_the_network
         assert nodes.machine.run("systemctl", "is-active", "noded").stdout.strip() in {"inactive", "failed"}
 
         # The network skips it together, and Cosmovisor lets the old program run on.
-        skips = f"--unsafe-skip-upgrades={height}"
+        skips = ("--unsafe-skip-upgrades", str(height))
         network.stop()
-        network.start_flags = (*network.start_flags, skips)
+        network.start_flags = (*network.start_flags, *skips)
         network.start(*(name for name in network.validators if name != OURS))
-        nodes.unit(UNIT.format(cosmovisor=cosmovisor, daemon=DAEMON, more=skips))
+        nodes.unit(UNIT.format(cosmovisor=cosmovisor, daemon=DAEMON, more=" ".join(skips)))
         assert nodes.machine.run("systemctl", "start", "noded").code == 0
         network.reaches(height + 5, deadline_s=180)
         assert nodes.machine.run("systemctl", "is-active", "noded").stdout.strip() == "active"
