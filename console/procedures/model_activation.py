@@ -23,8 +23,8 @@ from console.procedures.taking_down import until_back
 
 POLL_S = 3.0
 FASTEST_BLOCKS_S = 2.0
-"""Seconds per block from which on controllers stop their nodes in time at a height that no plan of the chain holds: with
-blocks of 0.4 s two nodes of four ran past it, on an idle machine with blocks of 1 s none did."""
+"""Seconds per block from which on controllers stop their nodes in time at a height that no plan of the chain holds.
+With blocks of 0.4 s two nodes of four ran past it; on an idle machine with blocks of 1 s none did."""
 _CONFIG = "config"
 _LOST = frozenset(
     {Crossing.PARKED, Crossing.NEEDS_OPERATOR, Crossing.ROLLBACK, Crossing.RESUMED_OLD, Crossing.MISSED_HALT}
