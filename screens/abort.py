@@ -98,6 +98,8 @@ class AbortScreen(Dialog[None]):
 
     def on_mount(self) -> None:
         self.query_one(LinesField).cursor_blink = False
+        # What was said before may not cover the lines or the answers.
+        self.app.clear_notifications()
         self._count_soon()
 
     def _count_soon(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from console.errors import ConsoleError, InputError
 from console.model import Progress, RunState
 from console.procedures.desk import Desk
-from console.procedures.engine import Answer, Person, Question
+from console.procedures.person import Answer, Person, Question
 from console.procedures.run_thread import LEFT_WITHIN_S, RunThread
 from console.text import UntrustedText
 from console.this_user import this_user

@@ -15,7 +15,7 @@ from console.errors import ConsoleError, InputError
 from console.model import Progress
 from console.ports.session import Session
 from console.procedures.desk import Desk
-from console.procedures.engine import Question
+from console.procedures.person import Question
 from console.procedures.run_journal import Reading
 from console.procedures.run_thread import TerminalElsewhere
 from screens.driving import ChosenRun, Driving

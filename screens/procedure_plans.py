@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from textual.content import Content
 
 from console.model import Progress, StepKind, StepLine
-from console.procedures.engine import Question
+from console.procedures.person import Question
 from screens.details import Detail, DetailsScreen
 from screens.plan import PlanScreen
 from widgets.drawn import MUTED, STRONG, WARN, stacked

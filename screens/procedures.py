@@ -16,7 +16,7 @@ from console.errors import ConsoleError
 from console.model import Progress
 from console.ports.session import Session
 from console.procedures.desk import checked_arguments
-from console.procedures.engine import Answer, Question
+from console.procedures.person import Answer, Question
 from console.procedures.run_journal import Reading
 from console.procedures.run_record import run_markdown
 from screens.bindings import bindings_for

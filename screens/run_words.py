@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from textual.content import Content
 
 from console.model import Progress, RunState
+from console.procedures.definition import step_lines_of
 from console.procedures.desk import Desk
-from console.procedures.engine import step_lines_of
 from console.procedures.page import steps_without_run
 from console.procedures.prepared import has_abort, has_draft
 from console.procedures.step import Procedure

@@ -13,9 +13,9 @@ from console.hand_lock import HandLock
 from console.hash_chain import line_hash
 from console.model import Finding, Progress, ProposalDraft, Snapshot, StepKind
 from console.procedures.desk import Desk, UnreadableRun
-from console.procedures.engine import Place
 from console.procedures.prepared import keep
 from console.procedures.progress import shown
+from console.procedures.run_context import Place
 from console.procedures.run_journal import Reading, reading_of
 from console.procedures.step import Parameter, Procedure, Step, StepContext, failed, passed
 from console.settings import NetworkSettings, parse_network

@@ -180,7 +180,7 @@ def procedure_desk(target: Target, terminal: Terminal | None = None, hands: Hand
     """
     from console.procedures.catalogue import catalogue
     from console.procedures.desk import Desk
-    from console.procedures.engine import Place
+    from console.procedures.run_context import Place
     from console.procedures.run_journal import procedures_folder
 
     async def read() -> Snapshot:

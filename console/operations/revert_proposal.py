@@ -7,7 +7,7 @@ else a new release has to be made, and the draft says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,8 +58,21 @@ def release_before(chain: ChainView, upgrade: Proposal, generation: Mapping[str,
         return ReleaseBefore(name, last.release_hash, str(last.release_url), last.release_kind, f"plan {last.id}")
     if generation is not None:
         name = str(untrusted(generation.get("name", ""), 80))
-        return ReleaseBefore(name, str(generation.get("sha256") or ""), "", source=f"generation {name} of this node")
+        origin = str(generation.get("origin") or "")
+        url = str(untrusted(origin, 512)) if origin.startswith(("https://", "http://")) else ""
+        return ReleaseBefore(name, str(generation.get("sha256") or ""), url, source=f"generation {name} of this node")
     return ReleaseBefore("", "", "", source="nobody")
+
+
+def generation_before(generations: Iterable[Mapping[str, Any]], current: str) -> Mapping[str, Any] | None:
+    """The whole generation that was staged last before the current one; None where there is none.
+
+    Args:
+        generations: As the controller lists them.
+        current: Name of the one that runs.
+    """
+    older = [each for each in generations if each.get("name") != current and each.get("complete")]
+    return max(older, key=lambda each: float(each.get("staged_at") or 0.0), default=None)
 
 
 def revert_draft(
@@ -96,8 +109,8 @@ _Prepared = tuple[dict[str, str], dict[str, str]]
 
 def _by_registry(snapshot: Snapshot, before: ReleaseBefore, name: str, rules: RegistryRules | None) -> _Prepared:
     height = _height(snapshot, rules)
-    release_hash = f"sha256:{before.release_hash}" if before.release_hash else ""
-    fields = fields_of(name, height, before.url, release_hash, breaking=True)
+    # Without `sha256:` before it the form shows it whole.
+    fields = fields_of(name, height, before.url, before.release_hash, breaking=True)
     missing = {} if height is not None else {"height": _NO_HEIGHT}
     if not before.url:
         missing["url"] = "where everybody gets the release of before"

@@ -285,7 +285,7 @@ class ConsoleSession:
         """Write what was reviewed to a file for another signer; its path. Raises ConsoleError."""
         network = self._connected().network
         if isinstance(review, model.MessageReview):
-            from console.operations.chain_daemon import export_message
+            from console.operations.transaction_files import export_message
 
             return str(await asyncio.to_thread(export_message, review, network))
         from console.operations.registry_call import export_call

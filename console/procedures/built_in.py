@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from console.procedures.announcements import ANNOUNCE
 from console.procedures.chain_upgrade import CHAIN_UPGRADE
+from console.procedures.checklist_day import CHECKLIST_24H
+from console.procedures.checklist_hour import CHECKLIST_1H
+from console.procedures.checklist_now import CHECKLIST_NOW
 from console.procedures.configuration import CONFIGURATION
 from console.procedures.hotfix import HOTFIX
 from console.procedures.look import LOOK
 from console.procedures.model import MODEL
 from console.procedures.model_rollback import ROLLBACK_MODEL
 from console.procedures.patch import PATCH
-from console.procedures.pre_upgrade import CHECKLIST_1H, CHECKLIST_24H, CHECKLIST_NOW
 from console.procedures.provider import PROVIDER
 from console.procedures.provider_kubernetes import PROVIDER_KUBERNETES, ROLLBACK_PROVIDER_KUBERNETES
 from console.procedures.provider_rollback import ROLLBACK_PROVIDER

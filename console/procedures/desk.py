@@ -13,7 +13,10 @@ from pathlib import Path
 from console.errors import InputError, JournalError
 from console.hand_lock import HandLock
 from console.model import Outcome, Progress, RunState, Snapshot, StepLine
-from console.procedures.engine import Drive, Person, Place, RunContext, RunEvent, digest_of, lines_of, unfinished
+from console.procedures.definition import digest_of, lines_of
+from console.procedures.engine import Drive, unfinished
+from console.procedures.person import Person, RunEvent
+from console.procedures.run_context import Place, RunContext
 from console.procedures.run_journal import (
     Reading,
     RunJournal,

@@ -7,218 +7,15 @@ nobody answers, a lost terminal or a kill, the journal says how far it was, and 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
 from console.errors import ConsoleError, InputError, JournalError
-from console.model import Finding, Outcome, Progress, RunState, Snapshot, StepKind, StepLine
-from console.node.client import NodeClient
-from console.operations.controllers import here, member
-from console.ports.keys import Terminal
-from console.procedures.progress import Move, next_move, shown, step_lines
+from console.model import Finding, Outcome, Progress, RunState, StepKind
+from console.procedures.person import Answer, Person, Question, RunEvent
+from console.procedures.progress import Move, next_move, shown
+from console.procedures.run_context import LookedOnce, Place, RunContext
 from console.procedures.run_journal import RunJournal
-from console.procedures.secrets import refuse_secret
 from console.procedures.step import Step, StepWork, failed, found, passed, skipped, warned
-from console.settings import NetworkSettings, NodeSettings
-from console.text import UntrustedText, untrusted
-
-FILES = "files"
-"""Folder below the run's own for what its steps keep."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where procedures run."""
-
-    network: NetworkSettings
-    node: NodeSettings | None
-    """This machine's node that is meant; None for none."""
-    folder: Path
-    """Of the runs on this network."""
-    read: Callable[[], Awaitable[Snapshot]]
-    """Reads chain and node once."""
-    clock: Callable[[], float]
-    """Unix seconds."""
-    terminal: Terminal | None = None
-    """Where a signer or a keyring may ask; None where nobody is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What a person is asked."""
-
-    step: Step
-    words: str
-    """The question."""
-    typed: str = ""
-    """What has to be typed instead of yes; empty for nothing."""
-    whether_done: bool = False
-    """Whether it is asked if an action was done that was begun before and cannot tell."""
-    evidence: Finding | None = None
-    """What was found that it rests on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a person said."""
-
-    yes: bool
-    by: UntrustedText
-    """Who."""
-    typed: str = ""
-    reason: str = ""
-    """Of a no, or of leaving it out."""
-    leave_out: bool = False
-    """Leave an optional step out."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunEvent:
-    """What somebody who watches a run is told."""
-
-    kind: str
-    """`started`, `gone on`, `begun`, `told`, `ended`, `asked`, `done`, `stopped` or `given up`."""
-    run: str
-    at: float
-    """Unix seconds."""
-    step: str = ""
-    words: str = ""
-    finding: Finding | None = None
-
-
-class Person(Protocol):
-    """Who runs it: the terminal, the screen, or nobody."""
-
-    @property
-    def name(self) -> UntrustedText: ...
-    async def answer(self, question: Question) -> Answer | None:
-        """Ask; None where nobody is there to answer."""
-        ...
-
-    def told(self, event: RunEvent) -> None:
-        """Show what happened."""
-        ...
-
-
-class _LookedOnce(Exception):
-    """A wait of a dry run wants to wait."""
-
-
-class RunContext:
-    """`console.procedures.step.StepContext` of one step of a run."""
-
-    def __init__(
-        self, place: Place, arguments: Mapping[str, str], person: Person, journal: RunJournal | None, step: Step | None
-    ) -> None:
-        self._place = place
-        self._arguments = arguments
-        self._person = person
-        self._journal = journal
-        self._step = step
-        self._said = ""
-
-    @property
-    def network(self) -> NetworkSettings:
-        return self._place.network
-
-    @property
-    def node(self) -> NodeSettings | None:
-        return self._place.node
-
-    @property
-    def arguments(self) -> Mapping[str, str]:
-        return self._arguments
-
-    @property
-    def item(self) -> str:
-        return "" if self._step is None else self._step.item
-
-    @property
-    def person(self) -> UntrustedText:
-        return self._person.name
-
-    @property
-    def run(self) -> str:
-        return "" if self._journal is None else self._journal.progress.run.id
-
-    @property
-    def terminal(self) -> Terminal | None:
-        return self._place.terminal
-
-    @property
-    def folder(self) -> Path:
-        folder = (self._place.folder if self._journal is None else self._journal.folder) / FILES
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return folder
-
-    def now(self) -> float:
-        return self._place.clock()
-
-    def client(self, node: str = "") -> NodeClient:
-        if not node:
-            return here(self._place.node or self._place.network.node(None)).client
-        return member(self._place.network, node).client
-
-    async def snapshot(self) -> Snapshot:
-        return await self._place.read()
-
-    async def sleep(self, seconds: float) -> None:
-        if self._journal is not None and self._journal.progress.run.dry:
-            raise _LookedOnce
-        await asyncio.sleep(seconds)
-
-    def tell(self, sentence: str) -> None:
-        if self._journal is not None and self._step is not None:
-            run = self._journal.progress.run.id
-            words = untrusted(sentence, 512)
-            if words == self._said:
-                return
-            self._said = words
-            self._person.told(RunEvent("told", run, self.now(), self._step.id, words))
-
-    def remember(self, key: str, value: str) -> None:
-        if self._journal is None:
-            raise JournalError("there is no run yet in which something could be remembered")
-        refuse_secret(key, value)
-        self._journal.append("remembered", at=self.now(), key=key, value=value)
-
-    def remembered(self, key: str) -> str:
-        return "" if self._journal is None else self._journal.progress.remembered.get(key, "")
-
-
-def digest_of(steps: tuple[Step, ...]) -> str:
-    """sha256, 64 hex digits, of what these steps say and ask: a run goes on by the definition that it began with."""
-    told = [
-        [each.id, each.kind.value, each.title, each.says, each.undo, each.ask, each.item, each.boxes, each.optional,
-         each.deadline_s, each.work is not None, each.done is not None, each.typed is not None,
-         *([each.follows] if each.follows else [])]
-        for each in steps
-    ]  # fmt: skip
-    return hashlib.sha256(json.dumps(told, separators=(",", ":")).encode("ascii")).hexdigest()
-
-
-def lines_of(steps: tuple[Step, ...]) -> list[dict[str, object]]:
-    """The steps as the journal names them."""
-    return [
-        {
-            "id": each.id,
-            "kind": each.kind.value,
-            "title": each.title,
-            "optional": each.optional,
-            "asks": bool(each.ask),
-            "looks": each.done is not None,
-        }
-        for each in steps
-    ]
-
-
-def step_lines_of(steps: tuple[Step, ...]) -> tuple[StepLine, ...]:
-    """The steps as they are shown without a run."""
-    return step_lines(lines_of(steps))
+from console.text import UntrustedText
 
 
 class Drive:
@@ -401,7 +198,7 @@ class Drive:
         try:
             async with asyncio.timeout(step.deadline_s or None):
                 return await work(self._context(step))
-        except _LookedOnce:
+        except LookedOnce:
             return skipped(f"Would wait: {step.says}")
         except TimeoutError:
             return failed(f"it did not end within {step.deadline_s:g} s", go_on=_AGAIN)

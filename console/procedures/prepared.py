@@ -9,7 +9,7 @@ from console.files import write_durably
 from console.model import ChainView, Progress, ProposalDraft
 from console.operations.proposal_draft import draft_text, proposed_as, read_draft
 from console.procedures.desk import Desk
-from console.procedures.engine import FILES
+from console.procedures.run_context import FILES
 from console.procedures.run_journal import run_folder
 from console.procedures.step import StepContext
 from console.text import untrusted

@@ -11,7 +11,7 @@ from typing import Any
 from console.errors import ConsoleError
 from console.model import Progress
 from console.ports.keys import Terminal
-from console.procedures.engine import Answer, Person, Question, RunEvent
+from console.procedures.person import Answer, Person, Question, RunEvent
 from console.text import UntrustedText
 
 LEFT_WITHIN_S = 3.0
@@ -19,7 +19,7 @@ LEFT_WITHIN_S = 3.0
 
 
 class RunThread:
-    """`console.procedures.engine.Person` for somebody in front of a screen, and the thread of the run.
+    """`console.procedures.person.Person` for somebody in front of a screen, and the thread of the run.
 
     What the screen reads of it (`question`, `said`, `run`) is replaced whole, never changed in place.
 

@@ -39,7 +39,7 @@ from console.model.procedure import failed, skipped, warned
 from console.operations.fleet import FleetReader
 from console.operations.node_abort import abort_case
 from console.operations.proposal_draft import option_of
-from console.operations.revert_proposal import release_before, revert_draft
+from console.operations.revert_proposal import generation_before, release_before, revert_draft
 from console.procedures.here import verification
 from console.procedures.prepared import keep
 from console.procedures.step import Parameter, Procedure, Step, StepContext
@@ -180,7 +180,7 @@ async def _revert_prepared(
     """The revert draft, kept in the run's folder."""
     generations = [] if context.node is None else await context.client().generations()
     current = "" if snapshot.node is None else snapshot.node.generation
-    older = next((each for each in generations if each.get("name") != current and each.get("complete")), None)
+    older = generation_before(generations, current)
     draft = revert_draft(snapshot, proposal, release_before(chain, proposal, older), await _rules(context))
     try:
         path = await asyncio.to_thread(keep, context, draft)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from console.cli.arguments import build_parser
+from console.cli.verbs import build_parser
 from console.procedures.built_in import BUILT_IN
 
 ROOT = Path(__file__).parents[2]

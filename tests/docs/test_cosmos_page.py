@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from console.cli.arguments import build_parser
+from console.cli.verbs import build_parser
 from console.model import Crossing, Preparation
 from console.settings import parse_network
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from console.actions import ACTIONS, key_names
-from console.cli.arguments import build_parser
+from console.cli.verbs import build_parser
 from console.operations.status import status_document
 from console.settings import parse_network
 from tests import fakes

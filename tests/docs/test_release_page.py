@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from console.cli.arguments import build_parser
+from console.cli.verbs import build_parser
 from console.node.release.checks import exit_codes_markdown
 from console.release_settings import releases_markdown
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from console.cli.arguments import build_parser
+from console.cli.verbs import build_parser
 from tests.e2e.conftest import survivors
 from tests.e2e.devnet import Devnet
 

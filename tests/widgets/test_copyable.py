@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from console.cli.arguments import build_parser
+from console.cli.verbs import build_parser
 from tests import fakes
 from tests.fakes import ADDRESSES, HASH, URL
 from widgets.copyable import Copyable, copyable_of, of_proposal, of_validator

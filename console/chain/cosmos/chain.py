@@ -86,12 +86,6 @@ class Beside(Generic[T]):
         except ChainError as error:
             self.failure = error
 
-    async def wait_for_it(self) -> None:
-        """Wait until the reading under way is done."""
-        if self._task is not None:
-            await asyncio.wait({self._task})
-        self.collect()
-
     def soon(self) -> None:
         """Have it read again at the next view."""
         self._begun_at = None

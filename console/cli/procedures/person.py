@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from console.errors import InputError
 from console.model import Finding, Outcome
-from console.procedures.engine import Answer, Question, RunEvent
+from console.procedures.person import Answer, Question, RunEvent
 from console.text import UntrustedText, untrusted
 
 SIGNS = {Outcome.PASS: "ok  ", Outcome.WARN: "WARN", Outcome.FAIL: "FAIL", Outcome.SKIP: "skip"}
@@ -28,7 +28,7 @@ class Given:
 
 
 class CommandLine:
-    """`console.procedures.engine.Person` on stdin and stdout.
+    """`console.procedures.person.Person` on stdin and stdout.
 
     Args:
         name: Who it is.

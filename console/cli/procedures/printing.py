@@ -10,8 +10,8 @@ from console.cli.printing import print_json
 from console.cli.procedures.person import event_document, finding_lines
 from console.model import Coordination, Progress
 from console.procedures.desk import Desk
-from console.procedures.engine import RunEvent
 from console.procedures.page import steps_without_run
+from console.procedures.person import RunEvent
 from console.procedures.run_journal import Reading
 from console.procedures.run_record import run_document
 from console.procedures.step import Procedure

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from console.cli.arguments import build_parser, parse
+from console.cli.arguments import parse
+from console.cli.verbs import build_parser
 from tests.console.cli.conftest import Run
 from tests.console.cli.peers import write_settings
 
@@ -99,6 +100,9 @@ def test_a_folder_means_the_devnet(tmp_path: Path) -> None:
         "--network a --dir /tmp status",
         "--network a propose --name v1",
         "--network a propose --name v1 --height soon --binary-url http://h --binary-hash x",
+        "--network a vote 1",
+        "--network a vote 1 yes --weighted yes=0.7,no=0.3",
+        "--network a vote 1 --weighted yes=1 --relay f",
         "--network a ready",
         "--network a ready --proposal x",
         "--network a node",

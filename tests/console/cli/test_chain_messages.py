@@ -91,6 +91,8 @@ async def test_what_is_another_kind_of_network_s_is_refused(tmp_path: Path, cli_
     async with configured(tmp_path):
         on_virt, on_subnet = ("--network", "virt"), ("--network", "subnet")
         (await cli_beside(*on_subnet, "vote", "1", "abstain")).refused_with("takes yes and no")
+        (await cli_beside(*on_subnet, "vote", "1", "--weighted", "yes=1")).refused_with("takes yes and no")
+        (await cli_beside(*on_virt, "vote", "1", "--weighted", "yes=0.7")).refused_with("the shares come to 0.7")
         (await cli_beside(*on_subnet, "deposit", "1", "1stake")).refused_with("subnet is an IPC network")
         (await cli_beside(*on_virt, "vote", "1", "yes", "--key", "k")).refused_with("the daemon's keyring signs")
         (await cli_beside(*on_virt, "vote", "1", "yes", "--sign-only")).refused_with("a registry's")

@@ -26,6 +26,7 @@ FIRST_FRAME = frozenset(
         "console.app",
         "console.cli",
         "console.cli.arguments",
+        "console.cli.console_arguments",
         "console.cli.groups",
         "console.cli.open",
         "console.console_settings",

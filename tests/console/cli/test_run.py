@@ -12,7 +12,7 @@ from console.cli.arguments import parse
 from console.cli.procedures.person import CommandLine
 from console.model.procedure import passed
 from console.procedures import built_in
-from console.procedures.engine import RunEvent
+from console.procedures.person import RunEvent
 from tests.console.cli.conftest import Run
 from tests.console.cli.peers import write_settings
 from tests.console.procedures.bench import World, story

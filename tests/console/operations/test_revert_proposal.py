@@ -7,7 +7,7 @@ from dataclasses import replace
 from console.model import CosmosFacts, NetworkIdentity, ProposalStatus, ProposingRules, ReleaseKind
 from console.operations.proposal_draft import FIELDS
 from console.operations.propose import check_fields, earliest_height
-from console.operations.revert_proposal import ReleaseBefore, release_before, revert_draft
+from console.operations.revert_proposal import ReleaseBefore, generation_before, release_before, revert_draft
 from console.operations.upgrade_proposal import check_upgrade, first_after_vote
 from console.text import UntrustedText
 from tests import chain_fakes, fakes, governance_fakes
@@ -34,6 +34,23 @@ def test_the_plan_executed_before_is_what_is_gone_back_to() -> None:
     assert release_before(chain, chain.proposals[0], None).release_hash == ""
 
 
+def test_of_several_generations_the_last_before_this_one_is_it_with_where_it_came_from() -> None:
+    chain = fakes.committed().chain
+    assert chain is not None
+    known = [
+        {"name": "genesis", "complete": True, "staged_at": None},
+        {"name": "v0.1.5", "complete": True, "staged_at": 20.0, "sha256": "cd" * 32, "origin": "https://h/v0.1.5"},
+        {"name": "v0.1.0", "complete": True, "staged_at": 10.0},
+        {"name": "v0.1.9", "complete": False, "staged_at": 30.0},
+        {"name": "v0.2.0", "complete": True, "staged_at": 40.0},
+    ]
+    older = generation_before(known, "v0.2.0")
+    found = release_before(chain, chain.proposals[0], older)
+    assert (found.name, found.release_hash, found.url) == ("v0.1.5", "cd" * 32, "https://h/v0.1.5")
+    assert release_before(chain, chain.proposals[0], {"name": "x", "origin": "/opt/build"}).url == ""
+    assert generation_before(known[-1:], "v0.2.0") is None
+
+
 def test_the_draft_passes_the_propose_form_as_it_is() -> None:
     snapshot = fakes.committed()
     assert snapshot.chain is not None
@@ -43,7 +60,7 @@ def test_the_draft_passes_the_propose_form_as_it_is() -> None:
     assert snapshot.height is not None
     assert int(draft.fields["height"]) == earliest_height(snapshot.chain, snapshot.height) + 3600
     assert draft.fields["name"] == "revert-v0.2.0"
-    assert draft.fields["hash"] == f"sha256:{'ab' * 32}"
+    assert draft.fields["hash"] == "ab" * 32
     assert (draft.takes_back, draft.taken_height, draft.before) == ("v0.2.0", 1300, "v0.1.5 (plan 7)")
     assert draft.missing == draft.questions
     assert list(draft.missing) == ["state"]

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from console.model import Finding, Snapshot, StepKind
-from console.procedures.engine import Answer, Place, Question, RunEvent
+from console.procedures.person import Answer, Question, RunEvent
+from console.procedures.run_context import Place
 from console.procedures.run_journal import RunJournal
 from console.procedures.step import Parameter, Procedure, Step, StepContext, failed, passed
 from console.settings import NetworkSettings, parse_network

@@ -12,7 +12,7 @@ import pytest
 from console.errors import HeldByOther, InputError, JournalError
 from console.model import Finding, Outcome, RunState, StepKind
 from console.procedures.desk import Desk
-from console.procedures.engine import Answer
+from console.procedures.person import Answer
 from console.procedures.run_journal import JOURNAL_NAME, RunJournal, begin_journal, only_one
 from console.procedures.step import Procedure, Step, StepContext, passed
 from console.text import UntrustedText

@@ -12,8 +12,8 @@ import pytest
 from console.errors import SettingsError
 from console.model import Outcome, RunState
 from console.procedures.catalogue import catalogue
+from console.procedures.definition import digest_of
 from console.procedures.desk import Desk
-from console.procedures.engine import digest_of
 from console.procedures.own_file import read_own_procedures
 from console.procedures.own_steps import with_own
 from tests.console.procedures.bench import ANSWERS, Hands, World, place, story, yes

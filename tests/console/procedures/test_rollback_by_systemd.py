@@ -21,8 +21,8 @@ from console.operations.kept_files import all_kept, keep_files
 from console.operations.node_alone import LOCK_NAME, alone
 from console.procedures.chain_upgrade import CHAIN_UPGRADE
 from console.procedures.desk import Desk
-from console.procedures.engine import Place
 from console.procedures.rollback import ROLLBACK
+from console.procedures.run_context import Place
 from tests import fakes
 from tests.console.node import nodes
 from tests.console.node.test_level_db import MADE

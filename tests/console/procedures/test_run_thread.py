@@ -12,7 +12,7 @@ import pytest
 from console.errors import InputError, SignerError
 from console.model import RunState, StepKind
 from console.procedures.desk import Desk
-from console.procedures.engine import Answer
+from console.procedures.person import Answer
 from console.procedures.run_thread import RunThread, TerminalElsewhere
 from console.procedures.step import Procedure, Step, StepContext, passed
 from console.text import UntrustedText

@@ -279,7 +279,7 @@ async def agreement_of(*nodes: SdkNode, looks: int = 4, **changes: Any) -> Agree
     async with reading(*nodes, **changes) as (chain, clock, _served):
         view = await chain.view()
         for _ in range(looks):
-            await chain._second.wait_for_it()
+            await chain._second.wait()
             view = await later(chain, clock)
     assert view.agreement is not None
     return view.agreement.state
@@ -331,7 +331,7 @@ async def test_one_node_is_no_second_witness_of_itself() -> None:
     async with reading_own(SdkNode(plan=PLAN, catching_up=True)) as (chain, clock, _):
         view = await chain.view()
         for _look in range(4):
-            await chain._second.wait_for_it()
+            await chain._second.wait()
             view = await later(chain, clock)
     assert view.agreement is not None
     assert view.agreement.state is AgreementState.UNCHECKED

@@ -49,8 +49,8 @@ async def viewed(
         try:
             await read.view()
             # On a busy machine the first view does not wait for them.
-            for beside in (read._staking, read._slow):
-                await beside.wait_for_it()
+            while any(beside.value is None and beside.failure is None for beside in (read._staking, read._slow)):
+                await read.view()
             yield await read.view()
         finally:
             await read.close()

@@ -12,7 +12,9 @@ from console.model import Outcome, StepKind
 from console.operations.config_copy import newest_copy
 from console.procedures.announcements import ANNOUNCE
 from console.procedures.built_in import BUILT_IN
-from console.procedures.pre_upgrade import CHECKLIST_1H, CHECKLIST_24H, CHECKLIST_NOW
+from console.procedures.checklist_day import CHECKLIST_24H
+from console.procedures.checklist_hour import CHECKLIST_1H
+from console.procedures.checklist_now import CHECKLIST_NOW
 from console.procedures.step import Procedure
 from tests import fakes
 from tests.console.node.bench import Bench
