@@ -17,7 +17,7 @@ from console import tidying
 from console.app import UpgradeConsoleApp
 from console.model import Snapshot
 from tests.crowd import crowd
-from tests.fakes import FakeSession
+from tests.session_fakes import FakeSession
 from widgets.dashboard import DashboardTable
 
 MANY = 10_000

@@ -20,10 +20,10 @@ from pathlib import Path
 from console import __version__
 from console.chain.peers import CometPeers
 from console.errors import ConsoleError, HeldByOther, JournalError, NodeError
-from console.model import PlanOrigin
+from console.model import Arming, Attempt, PlanOrigin
 from console.node.ballast import Ballast
 from console.node.bell import Bell
-from console.node.controller import Controller, open_attempt_words
+from console.node.controller import Controller
 from console.node.faults import FaultPoints
 from console.node.heads_noted import HeadsNoted
 from console.node.inventory import Inventory
@@ -113,7 +113,7 @@ async def run_controller(network: NetworkSettings, node: NodeSettings) -> int:
     teller = None if parts.manifests is None else ReleaseTeller(parts.manifests, parts.generations)
     service = ControllerService(run_dir, controller, journal, bell, live=live, inventory=inventory, releases=teller)
     await service.open()
-    _LOG.info("controller of %s starts: %s", node.name, open_attempt_words(journal.latest_attempt()))
+    _LOG.info("controller of %s starts: %s", node.name, _open_attempt_words(journal.latest_attempt()))
     # With a full disk the node is looked after all the same.
     with suppress(JournalError):
         journal.record(CONTROLLER_STARTED, version=__version__)
@@ -345,3 +345,12 @@ def _first(group: BaseExceptionGroup[ConsoleError]) -> ConsoleError:
     for error in group.exceptions:
         return error if isinstance(error, ConsoleError) else _first(error)
     raise AssertionError("an exception group is never empty")
+
+
+def _open_attempt_words(attempt: Attempt | None) -> str:
+    """One line on the open attempt, for the controller's log at its start."""
+    if attempt is None:
+        return "no upgrade is open"
+    arming = " armed" if attempt.arming is Arming.ARMED else ""
+    at = f"{attempt.preparation.value}{arming} {attempt.crossing.value}".strip()
+    return f"upgrade {attempt.name} #{attempt.proposal_id} at {at}"

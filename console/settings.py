@@ -6,7 +6,6 @@ folder as `network.toml`.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from console.model.standing import Accent, Stage, Standing
 from console.network_lookup import network_table, standing_in
 from console.network_table import BUILT_IN, DEVNET
 from console.node_settings import NodeSettings, RemoteNode
+from console.node_table import no_rest_here, parse_node, parse_remote, refuse_shared_port
 from console.ports.keys import KeyReference
 from console.provider_settings import ModelSettings, ProviderSettings, parse_model, parse_provider
 from console.release_settings import ReleaseSettings, default_releases, parse_releases
@@ -35,10 +35,8 @@ from console.setting_fields import (
     tokens,
     urls,
 )
-from console.setting_kinds import SSH_COMMAND, SSH_HOST
-from console.setting_words import nearest, quoted, table_of
+from console.setting_words import quoted, table_of
 from console.settings_file import config_file, default_devnet_folder, devnet_up_command, state_folder, written_settings
-from console.settings_table import SETTINGS, Setting
 from console.text import untrusted
 
 __all__ = [
@@ -264,8 +262,8 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None, *, regi
         table_of(table.get("releases", {}), f"{where}.releases"), where, default_releases(kind, stage, trust)
     )
     _refuse_no_proof(releases, name, kind, where)
-    parsed = tuple(_parse_node(each, node, where, kind) for each, node in tables.items() if "ssh" not in node)
-    _refuse_shared_port(parsed, where)
+    parsed = tuple(parse_node(each, node, where, kind) for each, node in tables.items() if "ssh" not in node)
+    refuse_shared_port(parsed, where)
     # A network of ours has both; a built-in one has neither until somebody deploys a registry.
     bare = not registry and table.get("registry", "") == ""
     return NetworkSettings(
@@ -285,7 +283,7 @@ def parse_network(name: str, table: dict[str, Any], folder: Path | None, *, regi
         require_agreement=flag(table, "require_agreement", where),
         nodes=parsed,
         elsewhere=tuple(
-            _parse_remote(node_name, node, where, name, kind) for node_name, node in tables.items() if "ssh" in node
+            parse_remote(node_name, node, where, name, kind) for node_name, node in tables.items() if "ssh" in node
         ),
         folder=folder,
         block_time_s=optional_number(table, "block_time_s", where),
@@ -308,15 +306,8 @@ def _rest(table: dict[str, Any], where: str, kind: str) -> tuple[str, ...]:
     if table.get("rest", []) == []:
         return ()
     if kind != "cosmos":
-        raise _no_rest_here(where)
+        raise no_rest_here(where)
     return urls(table, "rest", where)
-
-
-def _no_rest_here(where: str) -> SettingsError:
-    return SettingsError(
-        f"{where}: rest is a setting of Cosmos chains",
-        next_step="take it out; an IPC subnet is read by ethereum_rpc and cometbft_rpc",
-    )
 
 
 def _parent(table: dict[str, Any], name: str, where: str) -> str:
@@ -359,100 +350,3 @@ def _refuse_no_proof(releases: ReleaseSettings, name: str, kind: str, where: str
             f"{where}, releases: a release of a Cosmos chain cannot be demanded to be proven elsewhere",
             next_step="take out proven_on and proven_hours",
         )
-
-
-def _refuse_shared_port(nodes: tuple[NodeSettings, ...], where: str) -> None:
-    """Refuse two controllers that would listen on one port: the second one's metrics would be the first one's."""
-    first: dict[int, str] = {}
-    for node in nodes:
-        if node.metrics_port and first.setdefault(node.metrics_port, node.name) != node.name:
-            raise SettingsError(
-                f"{where}: metrics_port {node.metrics_port} of node {node.name} is that of node "
-                f"{first[node.metrics_port]} too",
-                next_step="give each node a port of its own",
-            )
-
-
-def _parse_node(name: str, table: dict[str, Any], where: str, network_kind: str) -> NodeSettings:
-    where = f"{where}, node {name}"
-    _refuse_unknown(table, where, [key for setting in SETTINGS for key in setting.file_keys])
-    values: dict[str, Any] = {
-        "state_dir": state_folder() / name,
-        "arguments": (),
-        "operator_key": None,
-        "shape": "embedded",
-    }
-    if network_kind == "cosmos":
-        values |= {"address": "", "ethereum_rpc": "", "shape": "cosmos"}
-    written = {}
-    for setting in SETTINGS:
-        key = _key_used(setting, table, where)
-        if key is not None:
-            written[setting.key] = _decoded(setting, key, table[key], where)
-    values |= written
-    if values.get("runtime") == "docker" and "shape" not in written:
-        values["shape"] = "docker"
-    if (values.get("runtime") == "docker") != (values["shape"] == "docker"):
-        raise SettingsError(
-            f"{where}: shape {values['shape']!r} does not go with runtime {values.get('runtime', 'shim')!r}",
-            next_step='containers have `runtime = "docker"` and no other shape',
-        )
-    for key in ("home", "daemon", "cometbft_rpc", "address", "ethereum_rpc"):
-        if key not in values or (network_kind == "ipc" and values[key] == ""):
-            raise SettingsError(f"{where}: {key} must be a text that is not empty")
-    if network_kind == "ipc":
-        values["address"] = address(values, "address", where)
-    if values.get("rest") and network_kind != "cosmos":
-        raise _no_rest_here(where)
-    if (values["shape"] == "cosmos") != (network_kind == "cosmos"):
-        raise SettingsError(f"{where}: shape {values['shape']!r} does not go with a network of kind {network_kind!r}")
-    return NodeSettings(name=name, written=frozenset(written), **values)
-
-
-def _parse_remote(name: str, table: dict[str, Any], where: str, network: str, kind: str) -> RemoteNode:
-    where = f"{where}, node {name}"
-    _refuse_unknown(table, where, _REMOTE_KEYS)
-    try:
-        ssh = SSH_HOST.decode(table["ssh"])
-    except ValueError as error:
-        raise SettingsError(f"{where}: ssh must be {error}") from error
-    try:
-        command = SSH_COMMAND.decode(table.get("ssh_command", ""))
-    except ValueError as error:
-        raise SettingsError(f"{where}: ssh_command must be {error}") from error
-    if kind == "ipc" and "address" not in table:
-        raise SettingsError(f"{where}: address must be a text that is not empty")
-    named = shlex.join(["--network", network, "--node", name])
-    return RemoteNode(
-        name,
-        ssh,
-        command or f"upgrade-console {named} node pipe",
-        address(table, "address", where) if table.get("address", "") != "" else "",
-    )
-
-
-_REMOTE_KEYS = ["ssh", "ssh_command", "address"]
-
-
-def _refuse_unknown(table: dict[str, Any], where: str, known: list[str]) -> None:
-    for key in table:
-        if key not in known:
-            raise SettingsError(
-                f"{where}: there is no setting {quoted(key)}{nearest(key, known)}",
-                next_step="mend the name, or take the line out",
-            )
-
-
-def _key_used(setting: Setting, table: dict[str, Any], where: str) -> str | None:
-    found = [key for key in setting.file_keys if key in table]
-    if len(found) > 1:
-        raise SettingsError(f"{where}: {' and '.join(found)} are one setting", next_step="keep one of them")
-    return found[0] if found else None
-
-
-def _decoded(setting: Setting, key: str, value: object, where: str) -> Any:
-    try:
-        return setting.kind.decode(value)
-    except ValueError as error:
-        told = f", not {quoted(value)}" if isinstance(value, str | int | float) else ""
-        raise SettingsError(f"{where}: {key} must be {error}{told}") from error

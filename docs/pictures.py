@@ -243,7 +243,7 @@ def _session(shown: Scene) -> Any:
 
     from console.operations.propose import check_fields, earliest_height
     from tests import governance_fakes
-    from tests.fakes import FakeSession
+    from tests.session_fakes import FakeSession
 
     # The devnet's registry, as it is deployed without voting.
     rules = replace(governance_fakes.rules(), voting_required=False, freeze_blocks=5)

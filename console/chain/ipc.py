@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
-from console.chain.agreement import LAG_BLOCKS, Witnesses, hear
-from console.chain.comet_network import GRACE_S, CometNetwork
+from console.chain.agreement import LAG_BLOCKS, hear
+from console.chain.comet_network import GRACE_S
 from console.chain.cut_watch import CutWatcher
 from console.chain.fields import data as read_data
-from console.chain.first_answer import first_answer, telling
+from console.chain.first_answer import first_answer
+from console.chain.network_view import NetworkView
 from console.chain.peers import CometPeers
 from console.chain.plans import RegistryPlans, RegistryReader, RegistryReading, check_chain
 from console.chain.registry import NoRegistry, current_proposal, no_registry
-from console.chain.rpc import Call, JsonRpc, endpoint_name
-from console.errors import ChainError, ContractRefused, EndpointDown
+from console.chain.rpc import Call, endpoint_name
+from console.errors import ChainError, ContractRefused
 from console.model import ChainView, Proposal, Validator
 from console.settings import NetworkSettings
-from console.text import UntrustedText, duration
+from console.text import UntrustedText
 
 __all__ = ["CometPeers", "IpcChain", "RegistryPlans"]
 
@@ -35,7 +37,7 @@ FIRST_WAIT_S = 1.5
 _MOST_CODE = 64 * 1024
 
 
-class IpcChain:
+class IpcChain(NetworkView[RegistryReading]):
     """Reads one subnet. Not for use by two tasks at once.
 
     Args:
@@ -51,23 +53,15 @@ class IpcChain:
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self._network = network
-        self._clock = clock
-        self._rpc = JsonRpc(clock=clock, tokens=network.tokens)
+        super().__init__(network, clock, wall)
         self._reader = RegistryReader(self._rpc, network, page=PROPOSALS)
         self._own = {node.ethereum_rpc: node for node in network.nodes if node.ethereum_rpc}
         # Our own node first: where it is synced, its word is binding.
         own = tuple(url for url in network.ethereum_rpc if url in self._own)
         self._ethereum = tuple(dict.fromkeys((*own, *network.ethereum_rpc)))
-        self._witnesses = Witnesses(required=network.require_agreement)
         self._second = RegistryReader(self._rpc, network, page=PROPOSALS)
         self._asked_second: tuple[str, asyncio.Task[RegistryReading | ChainError]] | None = None
         self._turn = 0
-        self._preferred = 0
-        self._reading: RegistryReading | None = None
-        self._reading_at = 0.0
-        self._registry_failure: ChainError | None = None
-        self._comet = CometNetwork(self._rpc, network, self._witnesses, clock=clock, wall=wall)
         self._cuts = CutWatcher(network, self._rpc, clock)
 
     async def view(self) -> ChainView:
@@ -82,15 +76,15 @@ class IpcChain:
         """
         async with asyncio.TaskGroup() as tasks:
             registry = tasks.create_task(self._read_registry())
-            if self._reading is None and self._comet.unheard:
+            if self._newest is None and self._comet.unheard:
                 # The first time, the registry's height says which headers to ask the nodes for, so that one view is
                 # enough for a block time.
                 await asyncio.wait({registry}, timeout=FIRST_WAIT_S)
             tasks.create_task(self._ask_nodes())
         await self._comet.look_whether_it_stands(self._best_height(), crossing=self._at_a_plans_height())
         await self._look_at_cuts()
-        if self._registry_failure is not None and not self._comet.reachable:
-            raise self._all_down()
+        if self._failure is not None and not self._comet.reachable:
+            raise self._all_down("RPC endpoint")
         return self._view()
 
     async def check(self) -> None:
@@ -127,7 +121,7 @@ class IpcChain:
             await asyncio.wait({look}, timeout=FIRST_WAIT_S)
 
     def _current(self) -> Proposal | None:
-        return None if self._reading is None else current_proposal(self._reading.proposals)
+        return None if self._newest is None else current_proposal(self._newest.proposals)
 
     async def _read_registry(self) -> None:
         if not self._ethereum:
@@ -138,26 +132,17 @@ class IpcChain:
         await self._hear_second()
 
     async def _read_first(self) -> None:
-        count = len(self._ethereum)
-        turns = [(self._preferred + turn) % count for turn in range(count)]
-        failures: list[ChainError] = []
-        # When the healthy one fails, all others are asked at once: their deadlines must not add up.
-        for group in (turns[:1], turns[1:]):
-            answers = await asyncio.gather(*(_read_one(self._reader, self._ethereum[index]) for index in group))
-            for index, answer in zip(group, answers, strict=True):
-                hear(self._witnesses, self._ethereum[index], answer)
-            readings = [answer for answer in answers if isinstance(answer, RegistryReading)]
-            if readings:
-                self._registry_failure = None
-                self._take_reading(max(readings, key=lambda reading: reading.height))
-                return
-            failures.extend(answer for answer in answers if isinstance(answer, ChainError))
-            if any(isinstance(failure, NoRegistry | ContractRefused) for failure in failures):
-                # The chain's own word, the same everywhere.
-                break
-            # At once, because a caller in a hurry may give this refresh up: the next one begins elsewhere.
-            self._preferred = turns[1 % count]
-        self._registry_failure = telling(failures)
+        # A registry that is not there, or refuses, is the chain's own word, the same everywhere.
+        found = await self._ask_in_turn(len(self._ethereum), self._ask_group, (NoRegistry, ContractRefused))
+        if found is not None:
+            self._take_reading(found[1])
+
+    async def _ask_group(self, group: Sequence[int]) -> list[RegistryReading | ChainError]:
+        urls = [self._ethereum[index] for index in group]
+        answers = await asyncio.gather(*(_read_one(self._reader, url) for url in urls))
+        for url, answer in zip(urls, answers, strict=True):
+            hear(self._witnesses, url, answer)
+        return answers
 
     def _ask_second(self) -> None:
         """Ask a second endpoint at the same time, where our own node is not there to be believed."""
@@ -182,17 +167,17 @@ class IpcChain:
         answer = task.result()
         hear(self._witnesses, url, answer)
         if url in self._own and isinstance(answer, RegistryReading) and self._is_synced(url, answer.height):
-            self._registry_failure = None
+            self._failure = None
             self._take_reading(answer)
 
     def _binding(self) -> str:
         """Name of our own node when the newest reading is its, and it is synced; empty when not."""
-        reading = self._reading
+        reading = self._newest
         if reading is None:
             # Before the first answer nothing is known against it.
             first = self._own.get(self._ethereum[0]) if self._ethereum else None
-            return "" if first is None or self._registry_failure is not None else first.name
-        current = self._registry_failure is None and self._ethereum[self._preferred] == reading.url
+            return "" if first is None or self._failure is not None else first.name
+        current = self._failure is None and self._ethereum[self._preferred] == reading.url
         return self._own[reading.url].name if current and self._is_synced(reading.url, reading.height) else ""
 
     def _is_synced(self, url: str, height: int) -> bool:
@@ -208,46 +193,36 @@ class IpcChain:
         if reading.height + LAG_BLOCKS < self._best_height():
             self._preferred = (index + 1) % len(self._ethereum)
             # What a node that lags says is older than what is known already.
-            if self._reading is not None and self._reading.height > reading.height:
+            if self._newest is not None and self._newest.height > reading.height:
                 return
-        self._reading, self._reading_at = reading, self._clock()
+        self._keep(reading)
 
     async def _ask_nodes(self) -> None:
         await self._comet.ask(self._best_height(), self._members(), crossing=self._at_a_plans_height())
 
     def _at_a_plans_height(self) -> bool:
         height = self._best_height()
-        proposals = () if self._reading is None else self._reading.proposals
+        proposals = () if self._newest is None else self._newest.proposals
         return any(entry.has_height and entry.target_height == height for entry in proposals)
 
     def _members(self) -> tuple[tuple[str, int], ...]:
-        return () if self._reading is None else self._reading.members
+        return () if self._newest is None else self._newest.members
 
     def _best_height(self) -> int:
-        return max(self._comet.height, 0 if self._reading is None else self._reading.height)
+        return max(self._comet.height, 0 if self._newest is None else self._newest.height)
 
     def _view(self) -> ChainView:
-        reading, comet = self._reading, self._comet
-        ages = comet.ages_s
-        if reading is not None:
-            ages.append(max(0.0, self._clock() - self._reading_at))
-        validators = self._named_validators()
-        return ChainView(
-            height=self._best_height(),
-            block_time_s=comet.seconds_per_block,
-            block_time_unix=comet.block_time_unix,
-            validators=validators,
-            nodes=comet.views(),
-            proposals=() if reading is None else reading.proposals,
-            readiness=None if reading is None else reading.readiness,
-            age_s=min(ages),
-            problem="; ".join(self._problems()),
-            agreement=None if reading is None else self._witnesses.agreement(self._binding()),
-            cuts=self._cuts.of(self._current()),
-            votes=comet.votes,
-            stalled=comet.stalled(self._best_height(), validators, crossing=self._at_a_plans_height()),
-            answer_s=comet.answer_s,
+        reading = self._newest
+        view = self._chain_view(
+            self._best_height(),
+            self._named_validators(),
+            () if reading is None else reading.proposals,
+            self._binding(),
+            self._problems(),
+            crossing=self._at_a_plans_height(),
         )
+        readiness = None if reading is None else reading.readiness
+        return replace(view, readiness=readiness, cuts=self._cuts.of(self._current()))
 
     def _named_validators(self) -> tuple[Validator, ...]:
         monikers = {node.status.consensus_address: node.status.moniker for node in self._comet.nodes if node.status}
@@ -264,23 +239,8 @@ class IpcChain:
         )
 
     def _problems(self) -> Iterable[str]:
-        if self._registry_failure is not None:
-            if self._reading is None:
-                yield f"plans cannot be read: {self._registry_failure.what}"
-            else:
-                age = duration(self._clock() - self._reading_at)
-                yield f"plans are {age} old: {self._registry_failure.what}"
+        yield from self._problem_of_plans()
         yield from self._comet.problems()
-
-    def _all_down(self) -> ChainError:
-        failures = [error for error in (self._registry_failure, *self._comet.failures) if error]
-        worst = telling(failures)
-        if not isinstance(worst, EndpointDown):
-            return worst
-        return EndpointDown(
-            f"no RPC endpoint of network {self._network.name} answers: {worst.what}",
-            next_step="check that its nodes run and that the URLs in the settings are right",
-        )
 
 
 async def _read_one(reader: RegistryReader, url: str) -> RegistryReading | ChainError:

@@ -146,7 +146,7 @@ async def saying(target: Target, key: str = "") -> AsyncIterator[DaemonMessages]
 async def _run(
     arguments: argparse.Namespace, target: Target, make: Make
 ) -> tuple[MessageReview, CallOutcome | None, Path | None]:
-    from console.operations.chain_daemon import export_message
+    from console.operations.transaction_files import export_message
 
     async with saying(target, arguments.sender or "") as messages:
         review = await messages.review(await make(messages))

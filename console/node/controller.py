@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
-from console.errors import ConsoleError, HeldByOther, JournalError
-from console.model import Arming, Attempt, Crossing, NodeStatus, Preparation, Proposal
+from console.errors import ConsoleError, JournalError
+from console.model import Crossing, NodeStatus, Proposal
 from console.node.advertising import Advertiser
 from console.node.aftermath import Aftermath
 from console.node.arming import Armer
@@ -22,6 +20,7 @@ from console.node.faults import FaultPoints
 from console.node.halt_watch import HaltWatch
 from console.node.journal import Journal
 from console.node.keeper import Keeper
+from console.node.membership import keep_membership
 from console.node.metrics.gauges import Known
 from console.node.next_plan import crossed
 from console.node.operator_commands import PAUSED, STOPPED_BY_OPERATOR, Commands
@@ -34,17 +33,15 @@ from console.node.retention import Retention
 from console.node.returning import Returner
 from console.node.roll_lease import RollLeases
 from console.node.rollout import NOTHING_DEMANDED, ProofDemand, Rollout
-from console.node.runs import HAND_OVER_LOOK_S, NodeRuns
+from console.node.runs import NodeRuns
 from console.node.speaker import Speaker
+from console.node.start_ahead import StartAhead
 from console.node.state_rollback import StateRollback
-from console.node.status import NEAR_BLOCKS, StatusTeller
+from console.node.status import StatusTeller
 from console.ports.chain import ConsensusReading, HeightBound, PeerView, PlanReading, PlanSource, Signals
 from console.settings import NodeSettings
 
 _LOG = logging.getLogger(__name__)
-
-MEMBERSHIP = "membership"
-"""The journal's fact on who decides: `{address: [power, operator]}`."""
 
 _RECORD_S = 2.0
 """Seconds in which the end of a node is recorded, if the disk has room."""
@@ -93,10 +90,8 @@ class Controller:
         self._changed = changed
         self._wake = asyncio.Event()
         self._gone_since: float | None = None
-        self._prepared_for = (0, 0)
         self._began = time.monotonic()
         self._shape = shape = parts.shape
-        self._pre_upgrades = parts.pre_upgrades
         self._generations = generations = parts.generations
         self._points = points = parts.points
         self._book = book = AttemptBook(journal, self._notify, generations.folder_of_plan)
@@ -140,6 +135,7 @@ class Controller:
         self._rollout = rollout = Rollout(proof, settings, book, generations)
         self._above = ParentBounds(above, book, journal, self._notify)
         self._armer = Armer(settings, book, runs, generations, journal, shape, points, rollout, parts.command)
+        self._start_ahead = StartAhead(book, runs, generations, parts.pre_upgrades)
         returner = Returner(settings, book, runs, generations, points, shape)
         self._watch_after = after = parts.after_upgrade
         self._crosser = Crosser(
@@ -309,7 +305,7 @@ class Controller:
             proposal = self._book.follow(reading, current.sha256, executed, current.manifest)
             if proposal is not None:
                 self._book.learn_verdict(proposal)
-                self._keep_membership(reading, proposal)
+                keep_membership(self._journal, reading, proposal)
                 self._book.note_enough_ready(proposal)
         rolled_back: Proposal | None = None
         if reading is not None:
@@ -375,39 +371,10 @@ class Controller:
             await self._armer.step(reading, consensus)
         if reading is not None:
             await self._disarmer.step(reading, consensus)
-        await self._prepare_start(consensus)
+        await self._start_ahead.step(consensus)
         await self.commands.go_on_by_hand()
         await self._notice_chain_halt()
         await self._crosser.step(self._readings.consensus())
-
-    async def _prepare_start(self, consensus: ConsensusReading | None) -> None:
-        """Have the start of the new binary prepared before it is needed."""
-        attempt, live = self._book.open, self._runs.live
-        if attempt is None or live is None or attempt.preparation is not Preparation.READY:
-            return
-        if attempt.crossing is not Crossing.NONE or not attempt.has_height or consensus is None:
-            return
-        if consensus.height < attempt.target_height - NEAR_BLOCKS:
-            return
-        wanted = (attempt.id, live.run_id)
-        if self._prepared_for != wanted:
-            self._prepared_for = wanted
-            generation = self._generations.generation(attempt.generation)
-            self._runs.prepare(generation)
-            self._pre_upgrades.prepare(generation)
-        # Whoever is found is refused at the start, and must not keep the crossing from going on until then.
-        with suppress(HeldByOther):
-            await self._runs.look_for_foreign(HAND_OVER_LOOK_S / 2)
-
-    def _keep_membership(self, reading: PlanReading, proposal: Proposal) -> None:
-        """Keep who decides: at a halted chain nobody can be asked (`node abort` counts by it)."""
-        readiness = reading.readiness
-        if readiness is None or readiness.proposal_id != proposal.id or not readiness.validators:
-            return
-        members = {entry.address: [entry.power, entry.operator] for entry in readiness.validators}
-        text = json.dumps(members, sort_keys=True)
-        if text != self._journal.meta(MEMBERSHIP):
-            self._journal.set_meta(MEMBERSHIP, text)
 
     async def _notice_chain_halt(self) -> None:
         """Notice what a living node of a chain that stops by itself shows by its files and words alone."""
@@ -422,12 +389,3 @@ class Controller:
         """What is watched during and after the upgrade, and what follows from it."""
         await self._retention.step(consensus)
         await self._watch_after.step(self._book.attempt, self._runs, consensus, self._peers)
-
-
-def open_attempt_words(attempt: Attempt | None) -> str:
-    """One line on the open attempt, for the controller's log at its start."""
-    if attempt is None:
-        return "no upgrade is open"
-    arming = " armed" if attempt.arming is Arming.ARMED else ""
-    at = f"{attempt.preparation.value}{arming} {attempt.crossing.value}".strip()
-    return f"upgrade {attempt.name} #{attempt.proposal_id} at {at}"

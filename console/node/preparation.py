@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from console.node.manifests import Manifests, VerifiedRelease, holds
 from console.node.migration import WasmMigration
 from console.node.releases import BinaryReleases, Fetched, Releases
 from console.node.shape import NodeShape
+from console.node.staging import Staging
 from console.node.wasm_migrations import MIGRATION_TRIED, MODULE
 from console.settings import NodeSettings
 
@@ -80,8 +80,7 @@ class Preparer:
         self.fetching: Fetching | None = None
         """How far the download is that goes on; None while none does. Not journalled: it is of the moment."""
         self._giving = asyncio.Lock()
-        self._staging = threading.Lock()
-        """A thread that stages goes on when the task that waits for it is cancelled."""
+        self._staging = Staging(generations, downloads)
 
     def ensure(self) -> None:
         """Begin, or go on after a restart of the controller, when there is something to prepare."""
@@ -146,7 +145,7 @@ class Preparer:
         async with self._giving:
             await self.close()
             if attempt is None:
-                await asyncio.to_thread(self._stage_ahead, folder, binary, found, force)
+                await asyncio.to_thread(self._staging.ahead, folder, binary, found, force)
                 return
             copy = self._downloads / f"{found}.given"
             try:
@@ -207,11 +206,6 @@ class Preparer:
         if found is None:
             raise NodeError(f"cannot read {binary}: there is no such file", safe="nothing was changed")
         return found
-
-    def _stage_ahead(self, folder: str, binary: Path, sha256: str, force: bool) -> None:
-        """Stage bytes for a plan that the chain does not have yet, on the operator's word."""
-        with self._staging:
-            self._generations.stage_file(folder, binary, sha256, f"given: {binary}", force=force)
 
     async def close(self) -> None:
         """Stop; what was begun is begun again by `ensure`."""
@@ -299,7 +293,7 @@ class Preparer:
             if release.own_build:
                 hashes = {name: each.sha256 for name, each in release.programs.items()}
                 self._book.record("own-build", said=release.own_build, release=release.sha256, binaries=hashes)
-            await asyncio.to_thread(self._publish_release, mine, release, files, module)
+            await asyncio.to_thread(self._staging.release, mine, self._settings().daemon, release, files, module)
         if self._mine(_job(attempt)).preparation is not Preparation.STAGED:
             self._change(_job(attempt), preparation=Preparation.STAGED, failure_code=0, note="")
         if module is not None:
@@ -338,29 +332,6 @@ class Preparer:
             return await manifests.bring(attempt, release, self._downloads, self._tell)
         finally:
             self._tell(None)
-
-    def _publish_release(
-        self, attempt: Attempt, release: VerifiedRelease, files: dict[str, tuple[Path, str]], module: Path | None
-    ) -> None:
-        """Publish every program of a release, those that do not change from the current generation."""
-        daemon = self._settings().daemon
-        others = {name: found for name, found in files.items() if name != daemon}
-        try:
-            file, sha256 = files[daemon]
-            origin = release.own_build or f"manifest sha256 {release.sha256}"
-            documents = dict(release.documents)
-            if module is not None:
-                documents[MODULE] = module.read_bytes()
-            with self._staging:
-                self._generations.stage(
-                    attempt.generation, file, sha256, origin, companions=others, documents=documents
-                )
-        except OSError as error:
-            raise ReleaseError(f"cannot stage the release: {error}", code=FailureCode.DISK_SPACE) from error
-        for path, _ in others.values():
-            path.unlink(missing_ok=True)
-        if module is not None and module.parent == self._downloads:
-            module.unlink(missing_ok=True)
 
     def _learn_hash(self, attempt: Attempt) -> Attempt:
         """The hash of a chain's plan: of the bytes that somebody vouched for, or of its one binary with a checksum.
@@ -431,21 +402,10 @@ class Preparer:
 
     async def _stage(self, attempt: Attempt, verified: Path, origin: str) -> None:
         try:
-            await asyncio.to_thread(self._publish, attempt, verified, origin)
+            await asyncio.to_thread(self._staging.file, attempt, verified, origin)
         except OSError as error:
             raise ReleaseError(f"cannot stage the release: {error}", code=FailureCode.DISK_SPACE) from error
         self._change(_job(attempt), preparation=Preparation.STAGED, failure_code=0, note="")
-
-    def _publish(self, attempt: Attempt, verified: Path, origin: str) -> None:
-        name = attempt.generation
-        with self._staging:
-            there = self._generations.staged(name, attempt.generation_hash)
-            if there is None:
-                self._generations.stage(name, verified, attempt.generation_hash, origin)
-            elif not there.verified:
-                # The same bytes, put there by hand or by Cosmovisor: now somebody vouches for them.
-                self._generations.adopt_recorded(name, f"given: {origin}", sha256=attempt.generation_hash)
-        verified.unlink(missing_ok=True)
 
     async def try_out(self, generation: Generation) -> None:
         """Check a staged generation while nothing is stopped yet.

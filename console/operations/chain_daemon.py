@@ -7,13 +7,10 @@ transaction: a vote that is said twice is harmless, a proposal is not.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import math
-import os
 import re
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -33,15 +30,17 @@ from console.operations.daemon_transaction import (
     sequence_of,
     transaction_of,
 )
+from console.operations.message_delivery import delivered, purpose_of, settle
+from console.operations.transaction_files import Drafts, write_new
 from console.ports.keys import Terminal
-from console.settings import NetworkSettings, NodeSettings, state_folder
+from console.settings import NetworkSettings, NodeSettings
 from console.text import untrusted
 
 if TYPE_CHECKING:
     from console.chain.cosmos_delivery import CosmosDelivery
     from console.chain.daemon import ChainDaemon
     from console.chain.rpc import JsonRpc
-    from console.chain.sent import SenderBook, SentTransaction
+    from console.chain.sent import SentTransaction
 
 MOST_REVIEW_AGE_S = 300.0
 """Seconds after which a review is made anew: the proposal, and what is on the chain already, may have moved."""
@@ -88,8 +87,7 @@ class DaemonMessages:
         own = () if node is None else (node.cometbft_rpc,)
         self._urls = tuple(dict.fromkeys((*own, *network.cometbft_rpc)))
         self._rpc: JsonRpc | None = None
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._files = 0
+        self._drafts = Drafts(network)
         self._addresses: dict[str, str] = {}
         """Of keys that were looked up: a keyring is asked once for each."""
         self._reviewed: dict[MessageReview, tuple[Path, float]] = {}
@@ -110,7 +108,7 @@ class DaemonMessages:
         program = daemon.program()
         warnings = await self._look_at_chain(message)
         address = await self._address(key)
-        unsigned = self._new_file("unsigned")
+        unsigned = self._drafts.new("unsigned")
         making = self._making(message, address)
         # The chain tries it on its state of now: what it would refuse is refused here, and costs nothing.
         gas = _estimate(await daemon.run((*making, "--dry-run")), settings)
@@ -122,7 +120,7 @@ class DaemonMessages:
                 safe=_NOTHING_SENT,
                 next_step='propose it not expedited, or with proposals = "legacy" for the network\'s daemon',
             )
-        _write_new(unsigned, json.dumps(made))
+        write_new(unsigned, json.dumps(made))
         signed = self._signing(unsigned, key)
         most_gas, fee = gas_and_fee(made)
         review = MessageReview(
@@ -156,13 +154,13 @@ class DaemonMessages:
             raise InputError("this review is not of now", safe=_NOTHING_SENT, next_step="review it again")
         delivery = self._delivery()
         async with sent_by_hand(self._network).held(review.chain_id, review.sender, BOOK_DEADLINE_S) as book:
-            if (settled := await self._settle(book, delivery, review)) is not None:
+            if (settled := await settle(book, delivery, review)) is not None:
                 return settled
             # Once more: a person may have looked at it for minutes.
             await self._refuse_by_chain(review.message)
             entry = await self._signed(review, found[0])
             book.write(entry, review.message.effect)
-            return await self._delivered(book, delivery, entry, review.message)
+            return await delivered(book, delivery, entry, review.message)
 
     async def now(self, message: ChainMessage) -> CallOutcome:
         """Review and send without a person between, as a verb does after its own questions, and a procedure's step."""
@@ -202,8 +200,7 @@ class DaemonMessages:
         """Close the connections and forget the drafts."""
         if self._rpc is not None:
             await self._rpc.close()
-        if self._folder is not None:
-            await asyncio.to_thread(self._folder.cleanup)
+        await self._drafts.close()
 
     def _settings(self) -> DaemonSettings:
         if self._network.daemon is None:
@@ -305,8 +302,8 @@ class DaemonMessages:
         """The arguments by which the daemon tries and builds it, without a key."""
         command = message.command
         if message.document:
-            document = self._new_file("proposal")
-            _write_new(document, message.document)
+            document = self._drafts.new("proposal")
+            write_new(document, message.document)
             command = tuple(str(document) if each == DOCUMENT else each for each in command)
         settings = self._settings()
         return (
@@ -367,85 +364,9 @@ class DaemonMessages:
             sender=review.sender,
             nonce=sequence_of(made),
             target=first[:120],
-            data=_purpose(review),
+            data=purpose_of(review),
             words=_words(review.message),
         )
-
-    async def _settle(self, book: SenderBook, delivery: CosmosDelivery, review: MessageReview) -> CallOutcome | None:
-        """Bring what is on its way to its end; its outcome, where it does what is wanted now."""
-        from console.chain.cosmos_delivery import FailedInBlock
-
-        pending = book.read()
-        if pending is None:
-            return None
-        same = pending.is_for(review.messages[0][1][:120] if review.messages else "", _purpose(review))
-        try:
-            outcome = await self._delivered(book, delivery, pending, review.message)
-        except FailedInBlock:
-            if same:
-                raise
-            return None
-        except ChainError:
-            if book.read() is not None:
-                # Its fate is not known: nothing new is signed before it is.
-                raise
-            return None
-        return outcome if same else None
-
-    async def _delivered(
-        self, book: SenderBook, delivery: CosmosDelivery, entry: SentTransaction, message: ChainMessage
-    ) -> CallOutcome:
-        from console.chain.cosmos_delivery import FailedInBlock, NeverIncluded
-
-        try:
-            included = await delivery.deliver(entry)
-        except NeverIncluded as refused:
-            book.close(entry, refused.why.what)
-            raise refused.why from None
-        except FailedInBlock as failed:
-            book.close(entry, failed.what)
-            raise
-        book.close(entry, "in a block", block=included.height)
-        told = included.attributes.get("submit_proposal.proposal_id", "")
-        number = int(told) if told.isascii() and told.isdigit() else message.proposal_id
-        return CallOutcome(included.hash, included.height, included.gas_used, number)
-
-    def _new_file(self, name: str) -> Path:
-        if self._folder is None:
-            folder = (self._network.folder or state_folder()) / "drafts"
-            try:
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._folder = tempfile.TemporaryDirectory(dir=folder)
-            except OSError as error:
-                raise InputError(
-                    f"drafts cannot be written to {folder}: {os.strerror(error.errno or 0)}", safe=_NOTHING_SENT
-                ) from error
-        self._files += 1
-        return Path(self._folder.name) / f"{name}-{self._files}.json"
-
-
-def export_message(review: MessageReview, network: NetworkSettings, path: Path | None = None) -> Path:
-    """Write the unsigned transaction for another signer: a multisig, a hardware wallet, another machine.
-
-    Args:
-        review: What was reviewed.
-        network: The network.
-        path: Where to; a name of its own in the folder `exports` beside the state when not given.
-
-    Raises:
-        InputError: It cannot be written, or is there already.
-    """
-    if path is None:
-        digest = hashlib.sha256(review.unsigned.encode()).hexdigest()[:8]
-        path = (network.folder or state_folder()) / "exports" / f"{'-'.join(review.message.command[:2])}-{digest}.json"
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_new(path, json.dumps(json.loads(review.unsigned), indent=2) + "\n")
-    except OSError as error:
-        raise InputError(
-            f"the transaction cannot be written to {path}: {os.strerror(error.errno or 0)}", safe=_NOTHING_SENT
-        ) from error
-    return path
 
 
 def _estimate(told: str, settings: DaemonSettings) -> int:
@@ -460,19 +381,6 @@ def _estimate(told: str, settings: DaemonSettings) -> int:
     return math.ceil(int(found[1]) * settings.gas_adjustment)
 
 
-def _write_new(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(text)
-
-
 def _words(message: ChainMessage) -> str:
     about = "" if message.upgrade is None else f" ({message.upgrade[0]} at block {message.upgrade[1]})"
     return " ".join(("tx", *(each for each in message.command if each != DOCUMENT))) + about
-
-
-def _purpose(review: MessageReview) -> str:
-    """What a transaction is for, whatever fee and sequence it has."""
-    return json.dumps(
-        body_of(transaction_of(review.unsigned, "the unsigned transaction")).get("messages"), sort_keys=True
-    )

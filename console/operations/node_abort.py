@@ -13,14 +13,12 @@ from console.hand_lock import HandLock
 from console.model import Crossing, NodeStatus
 from console.node.abort import Agreement, Member, Plan, SignedStatement, Statement, agreement, parse_statements
 from console.node.chain_halt import skip_words
+from console.node.membership import MEMBERSHIP
 from console.operations.node_alone import reading
 from console.operations.node_command import CommandWords
 from console.ports.keys import Terminal
 from console.settings import NetworkSettings, NodeSettings
 from console.text import UntrustedText, percent, untrusted
-
-MEMBERSHIP = "membership"
-"""The journal's fact: `{address: [power, operator]}`, as the freeze stored it on the chain."""
 
 ABORT_WORDS = CommandWords(
     "takes {node} of {network} back to the old binary, which goes on without this upgrade",

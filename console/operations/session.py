@@ -151,13 +151,9 @@ class ConsoleSession:
 
     def check_proposal(self, fields: dict[str, str], snapshot: Snapshot | None) -> dict[str, str]:
         """Check the propose form as typed; see `propose.check_fields`, on a Cosmos chain `check_upgrade`."""
-        if self._is_cosmos:
-            from console.operations.upgrade_proposal import check_upgrade
+        from console.operations import propose_form
 
-            return check_upgrade(fields, snapshot)
-        from console.operations.propose import check_fields
-
-        return check_fields(fields, snapshot, self._rules)
+        return propose_form.problems_of(fields, snapshot, self._rules, on_cosmos=self._is_cosmos)
 
     @property
     def maintenance(self) -> tuple[MaintenanceWindow, ...]:
@@ -175,29 +171,15 @@ class ConsoleSession:
 
     def earliest_height(self, fields: dict[str, str], snapshot: Snapshot | None) -> int | None:
         """The first target height that a proposal as typed can have now; None while the chain does not tell."""
-        from console.operations.propose import earliest_height
-        from console.operations.propose_terms import voting_blocks
+        from console.operations import propose_form
 
-        if snapshot is None or snapshot.chain is None or snapshot.height is None:
-            return None
-        try:
-            vote = voting_blocks(fields, snapshot, self._rules)
-        except ValueError:
-            # Told beside its own field, as the check does.
-            vote = 0
-        return earliest_height(snapshot.chain, snapshot.height, self._rules, voting_blocks=vote)
+        return propose_form.earliest_of(fields, snapshot, self._rules)
 
     async def manifest_fields(self, path: str, url: str, height: str) -> dict[str, str]:
         """What a manifest settles; raises as `manifest_fields`, on a Cosmos chain as `manifest_file_fields`."""
-        if self._is_cosmos:
-            from console.operations.upgrade_proposal import manifest_file_fields
+        from console.operations import propose_form
 
-            return await manifest_file_fields(self._connected().network, Path(path).expanduser())
-        from console.operations.release_propose import manifest_fields
-
-        target = int(height) if height.isascii() and height.isdigit() and len(height) <= 19 else None
-        network = self._connected().network
-        return await asyncio.to_thread(manifest_fields, network, Path(path).expanduser(), url, target)
+        return await propose_form.settled_by(self._connected().network, path, url, height)
 
     async def proposal_call(self, fields: dict[str, str]) -> Said:
         """What proposes as the form says, checked once more against the newest Snapshot.
@@ -206,25 +188,13 @@ class ConsoleSession:
             InputError: Read-only, or a field or file is not acceptable; nothing was sent.
             ManifestRefused: The release's manifest, where one is named, could not be used by anybody.
         """
-        from console.operations.governance import propose_call
-        from console.operations.propose import MANIFEST_KIND, request_of
+        from console.operations import propose_form
 
         self._hands.require_free()
         if self._latest is None:
             raise InputError("the chain has not answered yet", safe="nothing was sent")
-        if (messages := self._connected().messages) is not None:
-            from console.operations.upgrade_proposal import upgrade_message, upgrade_of
-
-            return await upgrade_message(upgrade_of(fields, self._latest), messages)
-        network = self._connected().network
-        if fields.get("kind") == MANIFEST_KIND and not fields.get("migration"):
-            from console.operations.release_propose import settled
-
-            fields = await settled(network, fields)
-        evm_chain_id = network.evm_chain_id
-        # Files that the form names are read.
-        request = await asyncio.to_thread(request_of, fields, self._latest, self._rules, evm_chain_id=evm_chain_id)
-        return propose_call(request)
+        connection = self._connected()
+        return await propose_form.said_by(fields, self._latest, self._rules, connection.network, connection.messages)
 
     async def rules(self) -> RegistryRules:
         """What the registry was deployed with; proposals are checked against it from then on. Raises ChainError."""
@@ -285,7 +255,7 @@ class ConsoleSession:
         """Write what was reviewed to a file for another signer; its path. Raises ConsoleError."""
         network = self._connected().network
         if isinstance(review, model.MessageReview):
-            from console.operations.chain_daemon import export_message
+            from console.operations.transaction_files import export_message
 
             return str(await asyncio.to_thread(export_message, review, network))
         from console.operations.registry_call import export_call

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from console.model import Crossing, Finding, NodeState, NodeStatus, Outcome, StepKind
 from console.model.hotfix import (
@@ -14,15 +13,13 @@ from console.model.hotfix import (
     lateness,
     read_bypasses,
     read_severity,
-    why_not_twice,
     why_not_without_governance,
 )
 from console.model.procedure import failed, passed, warned
-from console.node.cosmovisor.names import plan_folder
-from console.operations.fetched_executable import checksum_given, fetch_executable
+from console.operations.fetched_executable import checksum_given
 from console.operations.filled_template import one_line
-from console.operations.node_stage import stage_upgrade
 from console.procedures import hotfix_announcement as announcing
+from console.procedures import hotfix_bytes as the_bytes
 from console.procedures.arguments import again, filled, yes_or_no
 from console.procedures.here import heard, network_name, node_of
 from console.procedures.moments import accepted_moment, moment_of, shown_moment
@@ -85,69 +82,6 @@ async def _allowed(context: StepContext) -> Finding:
     return passed("the fix may go in on this node", *evidence)
 
 
-# --- the bytes ---
-
-
-async def _twice(context: StepContext) -> Finding:
-    given = context.arguments
-    if why := why_not_twice(given["checksum"], given["source"], given["checksum-2"], given["source-2"]):
-        return failed(why, go_on="find out which is right, give this run up, and begin with the right ones")
-    return passed(
-        "two independent places say the same checksum",
-        f"{given['source']}: {given['checksum']}",
-        f"{given['source-2']}: {given['checksum-2']}",
-        f"as {context.person} read them",
-    )
-
-
-async def _download(context: StepContext) -> Finding:
-    node = node_of(context)
-    found = await fetch_executable(
-        context.arguments["url"],
-        context.arguments["checksum"],
-        context.folder,
-        (f"bin/{node.daemon}", node.daemon),
-        version=("version",) if node.shape == "cosmos" else ("--version",),
-        allow_script=node.allow_scripts,
-        told=lambda fetching: context.tell(fetching.sentence),
-    )
-    context.remember("program", str(found.file))
-    context.remember("sha256", found.sha256)
-    return passed(
-        f"the bytes have the checksum that both places say, and run here: {found.version or 'no version said'}",
-        f"{found.origin}: {found.checksum}",
-        f"program: sha256 {found.sha256}",
-    )
-
-
-def _folder(context: StepContext) -> str:
-    """The generation's folder."""
-    return plan_folder(context.arguments["version"], recase=not node_of(context).disable_recase)
-
-
-async def _staged(context: StepContext) -> Finding:
-    folder = _folder(context)
-    for entry in await context.client().generations():
-        if entry.get("name") == folder and entry.get("sha256") == context.remembered("sha256"):
-            return passed(f"{folder} is staged", f"sha256 {entry['sha256']}")
-    return failed(f"{folder} is not staged", go_on="go on")
-
-
-async def _stage(context: StepContext) -> Finding:
-    node = node_of(context)
-    staged = await stage_upgrade(
-        context.client(),
-        node,
-        context.arguments["version"],
-        Path(context.remembered("program")),
-        # Where plans come from a registry there is none for a hotfix: it is staged on the word of both places.
-        force=node.shape != "cosmos",
-        checksum=f"sha256:{context.remembered('sha256')}",
-    )
-    found = await _staged(context)
-    return passed(str(found.sentence), *found.evidence, *staged.lines) if found.outcome is Outcome.PASS else found
-
-
 async def _way_back(context: StepContext) -> Finding:
     node = node_of(context)
     status = await context.client().status()
@@ -177,7 +111,7 @@ async def _swap(context: StepContext) -> Finding:
         if (now := await look(context)).outcome is Outcome.FAIL:
             return now
     given = context.arguments
-    folder = _folder(context)
+    folder = the_bytes.folder_of(context)
     before = await context.client().status()
     context.remember("height-before", json.dumps(before.height))
     context.remember("generation-before", before.generation)
@@ -223,7 +157,9 @@ async def _runs_the_fix(context: StepContext) -> Finding:
         if runs and status.height is not None:
             first = status.height if first is None else first
             if status.height > first and status.app_height is not None:
-                return passed(f"the node runs {status.version or _folder(context)} and follows the chain", *evidence)
+                return passed(
+                    f"the node runs {status.version or the_bytes.folder_of(context)} and follows the chain", *evidence
+                )
         if runs and await _chain_stands(context):
             return warned(
                 "the node runs the fix, and the chain stands: it goes on when more than two thirds run it",
@@ -278,7 +214,7 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             StepKind.CHECK,
             "Confirm the checksum from two independent places",
             "The official announcement and a second place that somebody else controls have to say the same checksum.",
-            _twice,
+            the_bytes.said_twice,
         ),
         Step(
             "hotfix.download",
@@ -286,7 +222,7 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             "Download the hotfix and compare its bytes",
             "Downloads from the URL that was given, compares the bytes with the checksum that both places say, takes"
             " the program out of its archive and lets it say its version. Nothing is stopped.",
-            _download,
+            the_bytes.download,
             done=again,
             undo="the run's folder can be removed",
             deadline_s=3600.0,
@@ -296,8 +232,8 @@ def _steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, 
             StepKind.ACTION,
             "Stage it with the controller",
             "Gives the program to the node's controller, as a generation of its own beside the one that runs.",
-            _stage,
-            done=_staged,
+            the_bytes.stage,
+            done=the_bytes.staged,
             undo="a generation that never ran can be removed",
             deadline_s=900.0,
         ),

@@ -27,9 +27,9 @@ from screens.leave import QuitScreen
 from screens.overview import OverviewScreen
 from screens.propose import ProposeScreen
 from tests import fakes
-from tests.fakes import FakeSession
 from tests.hostile import HOSTILE, hostile
 from tests.pilot import screen_text, settled, until, until_screen
+from tests.session_fakes import FakeSession
 from tests.widgets.test_second_wall import harmless
 from themes import load_themes
 

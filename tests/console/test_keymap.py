@@ -15,8 +15,8 @@ from screens.emergency import EmergencyScreen
 from screens.help import HelpScreen
 from screens.overview import OverviewScreen
 from tests import fakes
-from tests.fakes import FakeSession
 from tests.pilot import screen_text, settled, until
+from tests.session_fakes import FakeSession
 
 
 def test_a_keymap_is_taken() -> None:

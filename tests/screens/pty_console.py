@@ -23,7 +23,7 @@ prepare_environment(os.environ)
 from console.app import UpgradeConsoleApp  # noqa: E402
 from console.model import RegistryRules, Snapshot  # noqa: E402
 from tests import fakes  # noqa: E402
-from tests.fakes import FakeSession  # noqa: E402
+from tests.session_fakes import FakeSession  # noqa: E402
 
 
 class _Session(FakeSession):

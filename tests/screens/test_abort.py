@@ -19,8 +19,8 @@ from screens.plan import PlanScreen
 from tests import fakes
 from tests.console.operations.homes import a_network
 from tests.console.operations.test_node_abort import Control, a_halted, line
-from tests.fakes import FakeSession
 from tests.pilot import alone, screen_text, settled, until, until_screen
+from tests.session_fakes import FakeSession
 
 pytestmark = pytest.mark.anyio
 

@@ -17,8 +17,9 @@ from console.model import AuditCheck, AuditReading
 from screens.audit import AuditScreen
 from screens.whole_text import WholeTextScreen
 from tests import fakes
-from tests.fakes import NOW, FakeSession
+from tests.fakes import NOW
 from tests.pilot import screen_text, settled, until, until_screen
+from tests.session_fakes import FakeSession
 from widgets.audit_table import AuditTable
 from widgets.travel_line import Past
 

@@ -13,8 +13,8 @@ from screens.acting import EXIT_KEPT
 from screens.bring_up import BringUpScreen
 from screens.overview import OverviewScreen
 from tests import fakes
-from tests.fakes import FakeSession
 from tests.pilot import screen_text, until
+from tests.session_fakes import FakeSession
 
 pytestmark = pytest.mark.anyio
 

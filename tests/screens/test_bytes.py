@@ -14,8 +14,9 @@ from console.model import Snapshot
 from screens.cropped import CroppedUpdate
 from screens.mode import ModeScreen
 from tests import fakes
-from tests.fakes import NOW, FakeSession
+from tests.fakes import NOW
 from tests.pilot import screen_text, settled, until
+from tests.session_fakes import FakeSession
 
 pytestmark = pytest.mark.anyio
 

@@ -11,8 +11,9 @@ from screens.copy import CopyScreen
 from screens.overview import OverviewScreen
 from tests import fakes
 from tests import governance_fakes as votes
-from tests.fakes import HASH, FakeSession
+from tests.fakes import HASH
 from tests.pilot import screen_text, settled, until, until_screen
+from tests.session_fakes import FakeSession
 from widgets.copyable import Copyable
 from widgets.point_table import PointTable
 

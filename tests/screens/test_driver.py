@@ -145,7 +145,7 @@ CONSOLE = textwrap.dedent(
     from pathlib import Path
     from console.app import UpgradeConsoleApp
     from tests import fakes
-    from tests.fakes import FakeSession
+    from tests.session_fakes import FakeSession
 
     async def main():
         app = UpgradeConsoleApp(FakeSession(fakes.go()))

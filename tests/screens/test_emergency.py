@@ -15,8 +15,8 @@ from screens.emergency import EmergencyScreen
 from screens.review import ReviewScreen
 from tests import fakes
 from tests import governance_fakes as votes
-from tests.fakes import FakeSession
 from tests.pilot import alone, screen_text, settled, until
+from tests.session_fakes import FakeSession
 from widgets.emergency_words import halt_refusal, halt_words, stays_without, stop_warning
 
 pytestmark = pytest.mark.anyio

@@ -9,8 +9,9 @@ import pytest
 from console.app import UpgradeConsoleApp
 from screens.fleet import FleetScreen
 from tests import fakes, node_fakes
-from tests.fakes import NOW, FakeSession
+from tests.fakes import NOW
 from tests.pilot import screen_text, settled, until, until_screen
+from tests.session_fakes import FakeSession
 from widgets.fleet_table import fleet_detail, fleet_rows, fleet_title
 
 pytestmark = pytest.mark.anyio

@@ -25,9 +25,9 @@ from console.model import Snapshot
 from screens.overview import OverviewScreen
 from tests import cosmos_fakes as cosmos
 from tests import governance_fakes as votes
-from tests.fakes import FakeSession
 from tests.hostile import HOSTILE
 from tests.pilot import settled, until
+from tests.session_fakes import FakeSession
 
 pytestmark = pytest.mark.anyio
 

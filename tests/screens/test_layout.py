@@ -21,8 +21,8 @@ from console.model import Snapshot, Verdict
 from screens.mode import ModeScreen
 from tests import fakes
 from tests import governance_fakes as votes
-from tests.fakes import FakeSession
 from tests.pilot import screen_text, settled, until
+from tests.session_fakes import FakeSession
 from widgets.drawn import Drawn
 
 pytestmark = pytest.mark.anyio

@@ -17,8 +17,8 @@ from screens.propose import ProposeScreen
 from screens.review import ReviewScreen
 from screens.unlock import UnlockScreen
 from tests import governance_fakes as votes
-from tests.fakes import FakeSession
 from tests.pilot import alone, screen_text, settled, until, until_screen
+from tests.session_fakes import FakeSession
 
 pytestmark = pytest.mark.anyio
 

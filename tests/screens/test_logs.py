@@ -17,8 +17,9 @@ from screens.logs import LogsScreen
 from screens.overview import OverviewScreen
 from screens.whole_text import WholeTextScreen
 from tests import fakes
-from tests.fakes import NOW, FakeSession
+from tests.fakes import NOW
 from tests.pilot import screen_text, settled, until, until_screen
+from tests.session_fakes import FakeSession
 from widgets.log_view import LogView
 from widgets.travel_line import Past
 

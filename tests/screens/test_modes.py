@@ -22,8 +22,8 @@ from screens.plan import PlanScreen
 from screens.proposal import ProposalScreen
 from screens.propose import ProposeScreen
 from tests import fakes
-from tests.fakes import FakeSession
 from tests.pilot import screen_text, settled, until, until_screen
+from tests.session_fakes import FakeSession
 from widgets.proposal_table import ProposalTable
 
 pytestmark = pytest.mark.anyio

@@ -15,8 +15,8 @@ from screens.node_menu import NodeMenuScreen
 from screens.overview import OverviewScreen
 from screens.plan import PlanScreen
 from tests import fakes
-from tests.fakes import FakeSession
 from tests.pilot import alone, screen_text, settled, until
+from tests.session_fakes import FakeSession
 
 pytestmark = pytest.mark.anyio
 

@@ -12,8 +12,8 @@ from console.text import UntrustedText
 from screens.node import NodeScreen
 from screens.overview import OverviewScreen
 from tests import fakes
-from tests.fakes import FakeSession
 from tests.pilot import screen_text, settled, until, until_screen
+from tests.session_fakes import FakeSession
 
 
 @pytest.mark.anyio

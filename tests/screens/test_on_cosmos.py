@@ -16,8 +16,8 @@ from screens.proposal_verbs import VERBS, verb_refusal
 from screens.propose_upgrade import ProposeUpgradeScreen
 from screens.review import ReviewScreen
 from tests import chain_fakes, governance_fakes
-from tests.fakes import FakeSession
 from tests.pilot import alone, screen_text, settled, until
+from tests.session_fakes import FakeSession
 
 pytestmark = pytest.mark.anyio
 

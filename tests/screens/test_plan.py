@@ -15,8 +15,8 @@ from console.errors import NodeError
 from screens.plan import PlanScreen
 from screens.quiet import SETTLES_AFTER_S, Quiet
 from tests import fakes
-from tests.fakes import FakeSession
 from tests.pilot import alone, screen_text, settled, silence, until
+from tests.session_fakes import FakeSession
 from widgets.plan_rows import Plan, PlanCheck
 
 pytestmark = pytest.mark.anyio

@@ -26,9 +26,9 @@ from screens.whole_text import WholeTextScreen
 from tests import fakes, procedure_fakes
 from tests.console.procedures.bench import World, action, check, story
 from tests.console.recording.test_recorder import at
-from tests.fakes import FakeSession
 from tests.pilot import alone, screen_text, settled, until, until_screen
 from tests.screens.test_travelling import fed
+from tests.session_fakes import FakeSession
 from widgets.procedure_table import ProcedureTable
 from widgets.step_table import StepTable
 from widgets.timeline_panel import TimelinePanel

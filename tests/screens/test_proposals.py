@@ -17,8 +17,8 @@ from screens.proposal_verbs import VERBS, verb_refusal
 from screens.proposals import ProposalsScreen
 from tests import fakes
 from tests import governance_fakes as votes
-from tests.fakes import FakeSession
 from tests.pilot import screen_text, settled, until, until_screen
+from tests.session_fakes import FakeSession
 from widgets.proposal_table import ProposalTable
 from widgets.searched_text import SearchedText
 

@@ -21,8 +21,9 @@ from screens.propose_rows import ROWS
 from screens.review import ReviewScreen
 from tests import fakes
 from tests import governance_fakes as votes
-from tests.fakes import HASH, NOW, URL, FakeSession
+from tests.fakes import HASH, NOW, URL
 from tests.pilot import alone, screen_text, settled, until
+from tests.session_fakes import FakeSession
 from widgets.choice_field import ChoiceField
 
 pytestmark = pytest.mark.anyio

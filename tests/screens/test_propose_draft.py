@@ -25,8 +25,9 @@ from screens.review import ReviewScreen
 from tests import chain_fakes, fakes, procedure_fakes
 from tests.console.operations.examples import a_network
 from tests.console.operations.test_proposal_draft import a_draft
-from tests.fakes import URL, FakeSession
+from tests.fakes import URL
 from tests.pilot import alone, screen_text, settled, until, until_screen
+from tests.session_fakes import FakeSession
 
 pytestmark = pytest.mark.anyio
 

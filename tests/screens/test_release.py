@@ -13,8 +13,8 @@ from console.model import KnownRelease, Preparation, ReleaseCheck, ReleaseKind
 from screens.proposals import ProposalsScreen
 from screens.release import ReleaseScreen
 from tests import fakes
-from tests.fakes import FakeSession
 from tests.pilot import screen_text, settled, until, until_screen
+from tests.session_fakes import FakeSession
 
 pytestmark = pytest.mark.anyio
 

@@ -15,8 +15,8 @@ from screens.proposal import ProposalScreen
 from screens.review import ReviewScreen, coins
 from screens.vote import VoteScreen
 from tests import governance_fakes as votes
-from tests.fakes import FakeSession
 from tests.pilot import alone, screen_text, settled, until
+from tests.session_fakes import FakeSession
 
 pytestmark = pytest.mark.anyio
 

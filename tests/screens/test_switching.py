@@ -24,8 +24,8 @@ from screens.overview import OverviewScreen
 from screens.proposals import ProposalsScreen
 from screens.validators import ValidatorsScreen
 from tests import fakes
-from tests.fakes import FakeSession
 from tests.pilot import screen_text, settled, until, until_screen
+from tests.session_fakes import FakeSession
 from widgets.travel_line import TravelLine
 from widgets.working import begin
 

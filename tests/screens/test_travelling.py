@@ -20,8 +20,8 @@ from screens.emergency import LOOKING_BACK, EmergencyScreen
 from screens.travelling import SPEEDS
 from tests import fakes
 from tests.console.recording.test_recorder import HEAD, at, written
-from tests.fakes import FakeSession
 from tests.pilot import alone, screen_text, settled, until
+from tests.session_fakes import FakeSession
 from widgets.key_line import KeyLine
 from widgets.log_view import LogView
 

@@ -18,8 +18,8 @@ from screens.validators import ValidatorsScreen
 from tests import fakes
 from tests import governance_fakes as votes
 from tests.crowd import crowd
-from tests.fakes import FakeSession
 from tests.pilot import screen_text, settled, until, until_screen
+from tests.session_fakes import FakeSession
 from widgets import dashboard, readiness_rows
 from widgets.dashboard import DashboardTable
 from widgets.row_table import ORDERED_AT_ONCE

@@ -14,8 +14,8 @@ from rich.cells import cell_len
 from console.app import UpgradeConsoleApp
 from console.console_settings import ConsoleSettings
 from tests import fakes
-from tests.fakes import FakeSession
 from tests.pilot import screen_text, settled
+from tests.session_fakes import FakeSession
 from widgets.glyphs import SIGNS, in_ascii
 
 ROOT = Path(__file__).parents[2]

@@ -10,8 +10,8 @@ from console.app import UpgradeConsoleApp
 from console.hand_lock import READ_ONLY
 from screens.overview import OverviewScreen
 from tests import fakes
-from tests.fakes import FakeSession
 from tests.pilot import screen_text, settled, until, until_screen
+from tests.session_fakes import FakeSession
 from widgets.key_line import Key, KeyLine, fitting
 
 pytestmark = pytest.mark.anyio

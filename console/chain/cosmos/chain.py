@@ -9,23 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Generic, TypeVar
 
-from console.chain.agreement import LAG_BLOCKS, Witnesses
-from console.chain.comet_network import CometNetwork
+from console.chain.agreement import LAG_BLOCKS
 from console.chain.cosmos.facts import SlowFacts, Staking, proposing_of, read_slow_facts, read_staking
 from console.chain.cosmos.plans import PlanReader, PlanState, made_proposals
 from console.chain.cosmos.source import RestSource, Source, WrongChain, sources_of
 from console.chain.cosmos.validators import active, outside
-from console.chain.first_answer import telling
+from console.chain.network_view import NetworkView
 from console.chain.rest import Rest
-from console.chain.rpc import JsonRpc, endpoint_name
+from console.chain.rpc import endpoint_name
 from console.chain.xupgrade import UpgradePlan
-from console.errors import ChainError, EndpointDown
+from console.errors import ChainError
 from console.model import ChainView, CosmosFacts, Proposal, ProposalStatus
 from console.settings import NetworkSettings
-from console.text import duration, untrusted
 
 STAKING_EVERY_S = 20.0
 """Seconds from one reading of the validators to the next."""
@@ -98,7 +97,7 @@ class Beside(Generic[T]):
             self._task = None
 
 
-class CosmosChain:
+class CosmosChain(NetworkView[PlanState]):
     """Reads one chain. Not for use by two tasks at once.
 
     Args:
@@ -114,15 +113,10 @@ class CosmosChain:
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self._network = network
-        self._clock = clock
-        self._rpc = JsonRpc(clock=clock, tokens=network.tokens)
+        super().__init__(network, clock, wall)
         self._rest = Rest()
-        self._witnesses = Witnesses(required=network.require_agreement)
-        self._comet = CometNetwork(self._rpc, network, self._witnesses, clock=clock, wall=wall)
         self._own = {url: node.name for node in network.nodes for url in (node.cometbft_rpc, node.rest) if url}
         self._sources = sources_of(network, self._rpc, self._rest)
-        self._preferred = 0
         self._turn = 0
         self._readers = {source: PlanReader(clock) for source in self._sources}
         self._second_reader = PlanReader(clock)
@@ -132,10 +126,7 @@ class CosmosChain:
         self._stored: Beside[int] = Beside(SECOND_EVERY_S, clock)
         self._seen: list[UpgradePlan] = []
         self._made: tuple[tuple[object, ...], tuple[Proposal, ...]] | None = None
-        self._state: PlanState | None = None
-        self._state_at = 0.0
         self._asked_at: float | None = None
-        self._failure: ChainError | None = None
 
     async def view(self) -> ChainView:
         """Read the chain once.
@@ -158,7 +149,7 @@ class CosmosChain:
         self._begin_beside()
         await asyncio.gather(self._staking.wait(), self._slow.wait(), self._stored.wait())
         if self._failure is not None and not self._comet.reachable:
-            raise self._all_down()
+            raise self._all_down("endpoint")
         return self._view()
 
     async def check(self) -> None:
@@ -183,30 +174,17 @@ class CosmosChain:
         if self._asked_at is not None and now - self._asked_at < 0.5:
             return
         self._asked_at = now
-        count = len(self._sources)
-        turns = [(self._preferred + turn) % count for turn in range(count)]
-        failures: list[ChainError] = []
-        # When the healthy one fails, all others are asked at once: their deadlines must not add up.
-        for group in (turns[:1], turns[1:]):
-            answers = await self._ask_group(group)
-            states = [(index, answer) for index, answer in answers if isinstance(answer, PlanState)]
-            if states:
-                index, state = max(states, key=lambda each: each[1].height)
-                self._failure = None
-                self._take(index, state)
-                return
-            failures.extend(answer for _, answer in answers if isinstance(answer, ChainError))
-            # At once, because a caller in a hurry may give this refresh up: the next one begins elsewhere.
-            self._preferred = turns[1 % count]
-        self._failure = telling(failures)
+        found = await self._ask_in_turn(len(self._sources), self._ask_group)
+        if found is not None:
+            self._take(*found)
 
-    async def _ask_group(self, group: list[int]) -> list[tuple[int, PlanState | ChainError]]:
+    async def _ask_group(self, group: Sequence[int]) -> list[PlanState | ChainError]:
         sources = [self._sources[index] for index in group]
         answers = await asyncio.gather(*(self._read_one(source) for source in sources))
         for source, answer in zip(sources, answers, strict=True):
             if isinstance(answer, WrongChain):
                 self._witnesses.heard_foreign(endpoint_name(source.url), "belongs to another chain")
-        return list(zip(group, answers, strict=True))
+        return answers
 
     async def _read_one(self, source: Source) -> PlanState | ChainError:
         try:
@@ -220,22 +198,22 @@ class CosmosChain:
         if behind and not self._stops_here(state):
             # What a node that lags says is older than what is known already: the next look begins elsewhere.
             self._preferred = (index + 1) % len(self._sources)
-            if self._state is not None and self._state.height > state.height:
+            if self._newest is not None and self._newest.height > state.height:
                 return
         if state.whole and state.steady:
             self._witnesses.heard_state(endpoint_name(state.url), state.height, state.rows)
         if state.plan is not None and state.plan not in self._seen:
             self._seen = [*self._seen, state.plan][-_MOST_SEEN:]
-        if self._state is not None and self._state.applied != state.applied:
+        if self._newest is not None and self._newest.applied != state.applied:
             self._slow.soon()
-        self._state, self._state_at = state, self._clock()
+        self._keep(state)
 
     def _stops_here(self, state: PlanState) -> bool:
         """Whether the endpoint's application waits at a plan's height for its new binary."""
         return state.plan is not None and state.height == state.plan.height - 1
 
     def _begin_beside(self) -> None:
-        state = self._state
+        state = self._newest
         if state is None:
             return
         source = next(each for each in self._sources if (each.url, each.how) == (state.url, state.how))
@@ -275,13 +253,13 @@ class CosmosChain:
 
     def _binding(self) -> str:
         """Name of our own node when the newest state is its, and it is synced; empty when not."""
-        state = self._state
+        state = self._newest
         if state is None or state.url not in self._own or state.catching_up or self._failure is not None:
             return ""
         return "" if state.height + LAG_BLOCKS < self._height() else self._own[state.url]
 
     def _height(self) -> int:
-        return max(self._comet.height, self._stored.value or 0, 0 if self._state is None else self._state.height)
+        return max(self._comet.height, self._stored.value or 0, 0 if self._newest is None else self._newest.height)
 
     def _members(self) -> object:
         staking = self._staking.value
@@ -290,15 +268,15 @@ class CosmosChain:
         )
 
     def _proposals(self) -> tuple[Proposal, ...]:
-        if self._state is None:
+        if self._newest is None:
             return ()
         # The same until something is read anew: an info may be long, and is made safe each time.
-        made_of = (self._state, self._height(), self._slow.value, self._staking.value, tuple(self._seen))
+        made_of = (self._newest, self._height(), self._slow.value, self._staking.value, tuple(self._seen))
         if self._made is not None and self._made[0] == made_of:
             return self._made[1]
         rules = None if self._slow.value is None else self._slow.value.rules
         bonded = 0 if self._staking.value is None else self._staking.value.bonded_tokens
-        made = made_proposals(self._state, self._seen, self._height(), rules, bonded)
+        made = made_proposals(self._newest, self._seen, self._height(), rules, bonded)
         self._made = made_of, made
         return made
 
@@ -309,30 +287,19 @@ class CosmosChain:
         )
 
     def _view(self) -> ChainView:
-        state, comet, staking = self._state, self._comet, self._staking.value
-        ages = comet.ages_s
-        if state is not None:
-            ages.append(max(0.0, self._clock() - self._state_at))
-        validators = active(self._network, comet, staking)
-        return ChainView(
-            height=self._height(),
-            block_time_s=comet.seconds_per_block,
-            block_time_unix=comet.block_time_unix,
-            validators=validators,
-            nodes=comet.views(),
-            proposals=self._proposals(),
-            readiness=None,
-            age_s=min(ages),
-            problem="; ".join(self._problems()),
-            agreement=None if state is None else self._witnesses.agreement(self._binding()),
-            votes=comet.votes,
-            stalled=comet.stalled(self._height(), validators, crossing=self._crossing()),
-            answer_s=comet.answer_s,
-            cosmos=self._facts(staking),
+        staking = self._staking.value
+        view = self._chain_view(
+            self._height(),
+            active(self._network, self._comet, staking),
+            self._proposals(),
+            self._binding(),
+            self._problems(),
+            crossing=self._crossing(),
         )
+        return replace(view, cosmos=self._facts(staking))
 
     def _facts(self, staking: Staking | None) -> CosmosFacts:
-        slow, state = self._slow.value, self._state
+        slow, state = self._slow.value, self._newest
         return CosmosFacts(
             outside=() if staking is None else outside(staking, self._comet.entries),
             bonded_tokens=0 if staking is None else staking.bonded_tokens,
@@ -343,25 +310,12 @@ class CosmosChain:
         )
 
     def _problems(self) -> Iterable[str]:
-        if self._failure is not None:
-            if self._state is None:
-                yield f"plans cannot be read: {self._failure.what}"
-            else:
-                yield f"plans are {duration(self._clock() - self._state_at)} old: {self._failure.what}"
-        if self._state is not None and self._state.problem:
-            yield f"proposals cannot be read: {self._state.problem}"
+        yield from self._problem_of_plans()
+        if self._newest is not None and self._newest.problem:
+            yield f"proposals cannot be read: {self._newest.problem}"
         if self._staking.value is None and self._staking.failure is not None:
             yield f"the validators' stake cannot be read: {self._staking.failure.what}"
         yield from self._comet.problems()
-
-    def _all_down(self) -> ChainError:
-        worst = telling([error for error in (self._failure, *self._comet.failures) if error])
-        if not isinstance(worst, EndpointDown):
-            return worst
-        return EndpointDown(
-            f"no endpoint of network {self._network.name} answers: {untrusted(worst.what)}",
-            next_step="check that its nodes run and that the URLs in the settings are right",
-        )
 
 
 async def _awaited(read: Callable[[], Awaitable[T]]) -> T:

@@ -16,7 +16,7 @@ from console.chain import cosmos_delivery
 from console.errors import BadAnswer, ChainError, ConsoleError, DaemonError, EndpointDown, InputError, SettingsError
 from console.model import Agreement, AgreementState, AuditKind, ChainView, ProposalStatus, plan_without_votes
 from console.operations.audit import AuditTrail
-from console.operations.chain_daemon import DaemonMessages, export_message
+from console.operations.chain_daemon import DaemonMessages
 from console.operations.chain_messages import (
     deposit_message,
     document_message,
@@ -24,6 +24,7 @@ from console.operations.chain_messages import (
     split_vote_message,
     vote_message,
 )
+from console.operations.transaction_files import export_message
 from console.settings import NetworkSettings, parse_network
 from console.text import UntrustedText
 from tests import fakes

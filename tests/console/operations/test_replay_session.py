@@ -14,7 +14,7 @@ from console.operations.replay_session import IN_A_REPLAY, IN_THE_PAST, PastSess
 from console.ports.session import Session
 from console.recording.file import load
 from console.recording.format import audit_lines
-from tests import fakes, node_fakes
+from tests import fakes, node_fakes, session_fakes
 from tests.console.recording.test_recorder import HEADER, WHOLE, at, written
 
 pytestmark = pytest.mark.anyio
@@ -35,7 +35,7 @@ async def test_it_tells_whose_session_it_was_and_every_snapshot(tmp_path: Path) 
 
 @pytest.mark.parametrize("past", [False, True])
 async def test_every_operation_of_a_session_is_refused(tmp_path: Path, past: bool) -> None:
-    live: Session = fakes.FakeSession(at(0))
+    live: Session = session_fakes.FakeSession(at(0))
     session: Session = PastSession(live, fakes.NOW) if past else ReplaySession(load(written(tmp_path, WHOLE)))
     assert (session.network, session.standing, session.own_address) == (live.network, live.standing, live.own_address)
     assert session.read_only
@@ -45,8 +45,8 @@ async def test_every_operation_of_a_session_is_refused(tmp_path: Path, past: boo
         if not name.startswith("_") and getattr(member, "__code__", None) and member.__code__.co_flags & 0x80
     ]
     assert {"send", "ready", "governance"} <= set(asked)
-    # The journal keeps when each of its entries was made.
-    for name in set(asked) - OPEN - ({"node_timeline"} if past else set()):
+    # Journals, a node's and a run's, keep when each of their entries was made.
+    for name in set(asked) - OPEN - ({"node_timeline", "procedures"} if past else set()):
         operation = getattr(session, name)
         count = operation.__func__.__code__.co_argcount - 1
         with pytest.raises(InputError, match=IN_THE_PAST.partition(";")[0] if past else IN_A_REPLAY):
@@ -62,7 +62,7 @@ def journalled(*moments: float) -> list[AuditEntry]:
 
 async def test_the_past_tells_what_is_kept_of_it(tmp_path: Path) -> None:
     then = fakes.NOW
-    live = fakes.FakeSession(at(0))
+    live = session_fakes.FakeSession(at(0))
     live.journal = tuple(replace(live.journal[0], number=n, at=then + n) for n in (3, 2, 1))
     inside = InsideReading(node_fakes.a_tree(), node_fakes.a_storage())
     session = PastSession(live, then + 2, inside)

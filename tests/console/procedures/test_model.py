@@ -68,14 +68,14 @@ class Validator:
         )
         self.folder = tmp_path
 
-    def context(self, procedure: Any = MODEL, **given: str) -> ScriptedContext:
+    def context(self, procedure: Any = MODEL, *, block_s: float = 6.0, **given: str) -> ScriptedContext:
         name = "run" if procedure is MODEL else "back"
         return ScriptedContext(
             self.network,
             self.folder / name,
             accepted(procedure, given),
             node=self.bench.node,
-            snapshot=a_snapshot(a_chain(height=200)),
+            snapshot=a_snapshot(a_chain(height=200, block_time_s=block_s)),
         )
 
 
@@ -181,6 +181,19 @@ async def test_a_configuration_that_changed_before_the_halt_holds_the_node_there
         )
         assert status.pid is None
         assert "v1.1.0" not in on.config.read_text()
+
+
+async def test_no_halt_is_planned_where_blocks_come_faster_than_a_node_is_stopped(tmp_path: Path) -> None:
+    async with validator(tmp_path, height=100, gated=False) as on, with_socket(on.bench) as controller:
+        on.bench.goes_on(60)
+        await until(controller, lambda status: running(status) and status.app_height == 60)
+        context = on.context(block_s=0.4)
+        await run_steps(MODEL, context, until="model.plan")
+        refused = await run_step(MODEL, context, "model.plan")
+        assert refused.outcome is Outcome.FAIL
+        assert refused.sentence.startswith("blocks come every 0.40 s: some nodes would be past height 100 before")
+        assert "software upgrade proposal" in refused.go_on
+        assert controller.status().attempt is None
 
 
 async def test_another_hook_is_not_replaced(tmp_path: Path) -> None:

@@ -12,14 +12,14 @@ from console.model import AuditReading
 from console.recording.beside import ENTRIES_BEFORE, STORAGE_S, Beside
 from console.recording.file import RecordingFile, load
 from console.recording.recorder import Recorder
-from tests import fakes
+from tests import fakes, session_fakes
 from tests.console.recording.test_recorder import HEADER, at, scenes
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_only_what_is_new_is_taken_and_storage_is_read_seldom(tmp_path: Path) -> None:
-    session = fakes.FakeSession()
+    session = session_fakes.FakeSession()
     many = [replace(fakes.audit_entries()[0], key=f"j{n}", at=float(n)) for n in range(ENTRIES_BEFORE + 9)]
     session.audited.reading = AuditReading(tuple(many), ())
     path = tmp_path / "r"

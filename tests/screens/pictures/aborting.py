@@ -14,10 +14,10 @@ from screens.abort import AbortScreen
 from tests import fakes
 from tests.console.operations.examples import ADDRESSES, a_network
 from tests.console.operations.test_node_abort import POWERS, Control, line
-from tests.fakes import FakeSession
 from tests.screens.pictures.scene import Scene, State, Way, keys, stage
 from tests.screens.pictures.stages import HOSTILE, session
 from tests.screens.pictures.ways import opened, then
+from tests.session_fakes import FakeSession
 
 MEMBERS = {address: Member(power, "") for address, power in zip(ADDRESSES, POWERS, strict=True)}
 

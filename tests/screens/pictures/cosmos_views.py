@@ -10,8 +10,8 @@ from screens.proposal import ProposalScreen
 from screens.proposals import ProposalsScreen
 from screens.validators import ValidatorsScreen
 from tests import cosmos_fakes as cosmos
-from tests.fakes import FakeSession
 from tests.screens.pictures.scene import BOTH, LARGE, SMALL, Scene, Stage, State, keys, stage
+from tests.session_fakes import FakeSession
 
 
 def _on(make: Callable[[], Snapshot]) -> Stage:

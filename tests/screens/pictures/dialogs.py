@@ -29,7 +29,6 @@ from screens.welcome import WelcomeScreen
 from screens.whole_text import WholeTextScreen
 from tests import fakes, node_fakes
 from tests import governance_fakes as votes
-from tests.fakes import FakeSession
 from tests.screens.pictures.impossible import IMPOSSIBLE
 from tests.screens.pictures.scene import Scene, Stage, State, Way, keys, nothing_yet, stage
 from tests.screens.pictures.stages import (
@@ -46,6 +45,7 @@ from tests.screens.test_bring_up import BringingSession
 from tests.screens.test_hostile_tour import HostileSession
 from tests.screens.test_welcome import FIRST, FULL
 from tests.screens.test_welcome import HOSTILE as HOSTILE_LOOK
+from tests.session_fakes import FakeSession
 
 REFUSED_BY_A_STRANGER = stage(lambda: HostileSession(HOSTILE, node_fakes.controller_down()))
 LOCKED = stage(lambda: FakeSession(votes.voted_on(), locked=True))

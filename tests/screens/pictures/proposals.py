@@ -19,7 +19,7 @@ from screens.vote import VoteScreen
 from tests import fakes
 from tests import governance_fakes as votes
 from tests.console.operations.test_proposal_draft import a_draft
-from tests.fakes import HASH, URL, FakeSession
+from tests.fakes import HASH, URL
 from tests.screens.pictures.impossible import IMPOSSIBLE
 from tests.screens.pictures.scene import BOTH, LARGE, Scene, State, Way, keys, stage
 from tests.screens.pictures.stages import (
@@ -33,6 +33,7 @@ from tests.screens.pictures.stages import (
 )
 from tests.screens.pictures.ways import armed, choose, fill, opened, pressed, then
 from tests.screens.test_hostile_tour import HostileSession
+from tests.session_fakes import FakeSession
 from widgets.choice_field import ChoiceField
 
 FILLED = {"name": "v0.2.0", "height": "1400", "url": URL, "hash": HASH}

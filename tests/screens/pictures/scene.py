@@ -12,8 +12,8 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 
 from console.app import UpgradeConsoleApp
-from tests.fakes import FakeSession
 from tests.pilot import settled
+from tests.session_fakes import FakeSession
 
 Size = tuple[int, int]
 """Columns and rows."""

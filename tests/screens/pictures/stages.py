@@ -18,12 +18,12 @@ from console.model import AuditReading, DiskUse, FleetNode, KnownRelease, NodeSt
 from console.procedures.desk import UnreadableRun
 from tests import fakes, node_fakes, procedure_fakes
 from tests import governance_fakes as votes
-from tests.fakes import FakeAudit, FakeSession
 from tests.pilot import settled, until
 from tests.procedure_fakes import FakeDesk
 from tests.screens.pictures.scene import Stage, State, nothing_yet, stage
 from tests.screens.test_hostile_tour import HostileSession, poisoned
 from tests.screens.test_validators import stances
+from tests.session_fakes import FakeAudit, FakeSession
 
 HOSTILE = "[@click=app.quit]\x1b[2Jquit[/] [/nope \u202e " + "an-endless-word" * 12
 """Long, and everything that a terminal or a parser of markup would act on."""

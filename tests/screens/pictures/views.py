@@ -27,13 +27,13 @@ from screens.validators import ValidatorsScreen
 from tests import fakes, node_fakes
 from tests import governance_fakes as votes
 from tests.console.recording.test_recorder import at
-from tests.fakes import FakeSession
 from tests.pilot import settled, until
 from tests.recorded.record import HERE
 from tests.screens.pictures.impossible import IMPOSSIBLE
 from tests.screens.pictures.scene import BOTH, LARGE, SMALL, Scene, Size, Stage, State, Way, keys, known, stage
 from tests.screens.pictures.stages import STAGES, VOTED, session
 from tests.screens.test_travelling import fed
+from tests.session_fakes import FakeSession
 
 _EACH: dict[type[ModeScreen], tuple[str, str, dict[State, str]]] = {
     OverviewScreen: (
