@@ -93,10 +93,12 @@ async def test_read_only_says_why_and_changes_nothing() -> None:
         await settled(pilot)
         assert "READ-ONLY" in screen_text(app)
         for key in ("p", "r", "n"):
+            # One each: on a busy machine the first is gone by the time of the third.
+            app.clear_notifications()
             await pilot.press(key)
             await pilot.pause()
             assert isinstance(app.screen, OverviewScreen)
-        assert [note.message for note in app._notifications] == [READ_ONLY] * 3
+            assert [note.message for note in app._notifications] == [READ_ONLY]
         assert "Propose" in screen_text(app).splitlines()[-1]
         assert app.check_action("propose", ()) is None
         assert app.check_action("help", ()) is True
