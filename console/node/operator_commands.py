@@ -172,6 +172,7 @@ class Commands:
         async with self._command("stop"):
             self._journal.set_meta(STOPPED_BY_OPERATOR, "1")
             await self._runs.stop()
+            self._runs.note_where_it_stands()
 
     async def restart(self, lease: str = "") -> None:
         """Stop and start with the same binary and the same halt height; under the lease of a roll, where it has one."""

@@ -305,6 +305,20 @@ class NodeRuns:
         """
         self._journal.observe_restored(app_height, block_height)
 
+    def note_where_it_stands(self) -> None:
+        """Keep the heights that the stopped node's databases tell: its last reading is some blocks older. Blocking.
+
+        Where they cannot be read the last reading stays.
+
+        Raises:
+            JournalError: It cannot be written.
+        """
+        if self.live is not None:
+            return
+        app_height, block_height = self._shape.application_height(), self._shape.newest_block()
+        if app_height is not None and block_height is not None:
+            self.stands_at(app_height, block_height=block_height)
+
     def height_seen_of(self, sha256: str) -> int | None:
         """Application height of the last reading, when it was made of a run of this binary. Raises JournalError."""
         observation, run = self._journal.observation, self._journal.run_observed()

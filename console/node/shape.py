@@ -18,7 +18,7 @@ from console.node.discovery.files import value_at
 from console.node.discovery.ports import parse_address
 from console.node.generation_folders import Generation
 from console.node.runtime.runtime import ServiceSpec
-from console.node.stored_height import stored_height_of_sdk
+from console.node.stored_height import stored_blocks_of_sdk, stored_height_of_sdk
 from console.settings import NodeSettings
 
 HALT_VARIABLE = "FM_HALT_HEIGHT"
@@ -244,6 +244,15 @@ class NodeShape:
         """As `stored_height`; None where it is not known."""
         try:
             return self.stored_height()
+        except NodeError:
+            return None
+
+    def newest_block(self) -> int | None:
+        """The newest block of the stopped node, executed or not; None where its block store is not read. Blocking."""
+        if not self.halts_itself:
+            return None
+        try:
+            return stored_blocks_of_sdk(self._cometbft_home / "data")
         except NodeError:
             return None
 

@@ -1,8 +1,10 @@
 """`DAEMON rollback` at the operator's word: the application one block back, and when block and signer forbid it.
 
 What the command does (facts/cosmos.md §4.5): CometBFT's state and the application go from n to n − 1; block n is kept
-and executed again. With `--hard` block n is deleted too. It never touches the signer's state, which is checked here
-before and after all the same.
+and executed again. With `--hard` block n is deleted too. Where the newest block is not executed it changes nothing, or
+with `--hard` deletes just that block (CometBFT state/rollback.go). Both are refused, by the block store itself: the
+last reading of a node that was stopped is some blocks older. The command never touches the signer's state, which is
+checked here before and after all the same.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from console.errors import NodeError
-from console.model import Crossing
+from console.model import Crossing, NodeState, NodeStatus
 from console.node.attempts import AttemptBook
 from console.node.cosmovisor.upgrade_info import PlanFile, read_plan
 from console.node.environment import node_environment
@@ -34,6 +36,8 @@ _SAFE = "nothing was changed"
 _ROLLED_BACK = re.compile(r"Rolled back state to height (\d{1,18})\b")
 """What the SDK's command says (server/rollback.go)."""
 
+_NO_CROSSING = frozenset({Crossing.NONE, Crossing.COMMITTED, Crossing.RESUMED_OLD})
+
 
 @dataclass(frozen=True, slots=True)
 class StateFacts:
@@ -42,13 +46,25 @@ class StateFacts:
     stopped: bool
     """Whether the operator stopped the node, and nothing of it lives."""
     block_height: int | None
-    """Highest decided block that the node holds; None when it is not known."""
+    """Newest block in the stopped node's block store, executed or not; None when that cannot be read."""
     app_height: int | None
     """Last height that the application executed; None when it is not known."""
     plan_height: int
     """H of a plan that this node knows and has not executed; 0 for none."""
     crossing: bool
     """Whether a crossing has begun and has not ended."""
+
+
+def facts_of(status: NodeStatus) -> StateFacts:
+    """What a controller's status shows of it; the controller looks at block store and plan file itself."""
+    attempt = status.attempt
+    return StateFacts(
+        stopped=status.state == NodeState.STOPPED_BY_OPERATOR.value,
+        block_height=status.height,
+        app_height=status.app_height,
+        plan_height=0 if attempt is None or attempt.crossing is not Crossing.NONE else attempt.target_height,
+        crossing=attempt is not None and attempt.crossing not in _NO_CROSSING,
+    )
 
 
 def why_not_back(facts: StateFacts, *, hard: bool) -> str:
@@ -61,16 +77,20 @@ def why_not_back(facts: StateFacts, *, hard: bool) -> str:
         facts: What is known.
         hard: Whether the newest block is deleted too.
     """
-    if not facts.stopped:
-        return "the node runs: stop it first, with `upgrade-console node stop`"
-    if facts.block_height is None or facts.app_height is None:
-        return "it is not known where block store and application stand"
     if facts.crossing:
         return "a crossing is going on, and leads back by its own rules: `upgrade-console node rollback`"
-    if facts.block_height > facts.app_height and hard:
+    if not facts.stopped:
+        return "its operator has not stopped the node: `upgrade-console node stop`"
+    if facts.app_height is None:
+        return "it is not known where the application stands"
+    if facts.block_height is not None and facts.block_height > facts.app_height:
+        return f"block {facts.block_height} is decided and not executed here, so there is no block to undo: " + (
+            "--hard would delete it, and this node's signer has voted for it" if hard else "a start executes it"
+        )
+    if facts.block_height is None and hard:
         return (
-            f"block {facts.block_height} is decided and not executed here: --hard would delete it, and this node's"
-            " signer has voted for it"
+            "its block store cannot be read: the newest block may be decided and not executed, and --hard would delete"
+            " it"
         )
     if facts.plan_height > facts.app_height and hard:
         return (
@@ -113,17 +133,16 @@ class StateRollback:
 
     def facts(self, *, stopped_by_operator: bool) -> StateFacts:
         """What is known now. Raises JournalError."""
-        observation, attempt = self._journal.observation, self._book.open
+        attempt = self._book.open
         there = read_plan(plan_path(self._settings()))
         planned = 0 if attempt is None else attempt.target_height
         latest = self._book.attempt
         return StateFacts(
             stopped=stopped_by_operator and self._runs.quiet,
-            block_height=None if observation is None else observation.height,
+            block_height=self._shape.newest_block() if self._runs.live is None else None,
             app_height=self._runs.application_height(),
             plan_height=max(planned, there.height if isinstance(there, PlanFile) else 0),
-            crossing=latest is not None
-            and latest.crossing not in {Crossing.NONE, Crossing.COMMITTED, Crossing.RESUMED_OLD},
+            crossing=latest is not None and latest.crossing not in _NO_CROSSING,
         )
 
     def refuse(self, *, hard: bool, stopped_by_operator: bool) -> int:
@@ -177,8 +196,7 @@ class StateRollback:
         told = _ROLLED_BACK.search(done.stdout)
         now = int(told[1]) if told else app_height - 1
         # Without --hard the newest block stays, decided and not executed any more.
-        observation = self._journal.observation
-        blocks = now if hard or observation is None else observation.height
-        self._runs.stands_at(now, block_height=blocks)
+        blocks = await asyncio.to_thread(self._shape.newest_block)
+        self._runs.stands_at(now, block_height=blocks or (now if hard else app_height))
         _LOG.info("the state was rolled back to %d: %s", now, last)
         return str(last)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from console.model import Crossing, Finding, NodeCommand, NodeState, NodeStatus, NodeVerb, PlanOrigin, StepKind
 from console.model.procedure import failed, passed, warned
 from console.node.chain_halt import back_together
+from console.node.state_rollback import facts_of, why_not_back
 from console.operations.node_command import perform
 from console.operations.node_rules import checks_of
 from console.procedures.arguments import filled, yes_or_no
@@ -181,16 +182,23 @@ def _hard(context: StepContext) -> bool:
     return context.arguments["hard"] == "yes"
 
 
+def _heights(status: NodeStatus) -> tuple[str, ...]:
+    lines = [f"state {status.state}, generation {status.generation}"]
+    lines.append(f"newest block {status.height or 'unknown'}, application at {status.app_height or 'unknown'}")
+    if status.attempt is not None:
+        lines.append(f"upgrade {status.attempt.name} at H = {status.attempt.target_height}")
+    return tuple(lines)
+
+
 async def _stands_still(context: StepContext) -> Finding:
     status = await context.client().status()
-    lines = (*_facts(status), f"hard: {context.arguments['hard']}")
-    if status.state != NodeState.STOPPED_BY_OPERATOR.value:
-        return failed(
-            f"the node is {status.state}, and its state is rolled back only while its operator has stopped it",
-            *lines,
-            go_on="`upgrade-console node stop`, then go on",
-        )
-    return passed("the node is stopped; what else forbids it the controller checks before it begins", *lines)
+    lines = (*_heights(status), f"hard: {context.arguments['hard']}")
+    facts = facts_of(status)
+    if why := why_not_back(facts, hard=_hard(context)):
+        to_stop = not facts.stopped and not facts.crossing
+        go_on = "`upgrade-console node stop`, then go on" if to_stop else "see `upgrade-console node status`"
+        return failed(f"the state is not rolled back: {why}", *lines, go_on=go_on)
+    return passed("the node is stopped; block store and plan file the controller checks before it begins", *lines)
 
 
 async def _state_back(context: StepContext) -> Finding:
@@ -200,7 +208,7 @@ async def _state_back(context: StepContext) -> Finding:
     status = await context.client().rollback_state(reason, hard=_hard(context))
     return passed(
         f"the application is at height {status.app_height}, {before.app_height} before",
-        *_facts(status),
+        *_heights(status),
         "a rollback point of before is in `upgrade-console node list`",
     )
 
@@ -234,8 +242,8 @@ def _state_steps(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[
             StepKind.ACTION,
             "Undo the last block",
             "The controller takes a rollback point and runs the daemon's own `rollback`. With --hard the block is"
-            " deleted too, which is refused at a halt, before a planned one, and wherever the newest block is decided"
-            " and not executed.",
+            " deleted too. Both are refused at a halt and wherever the newest block is decided and not executed, --hard"
+            " before a planned halt too.",
             _state_back,
             done=_is_one_back,
             undo="`upgrade-console node restore` puts the rollback point back",

@@ -11,7 +11,8 @@ import pytest
 from console.errors import NodeError
 from console.node.level_db import crc32c, newest_value, unsnapped
 from console.node.shape import cosmos, embedded
-from console.node.stored_height import DATABASE, stored_height_of_sdk
+from console.node.stored_height import BLOCKS, DATABASE, stored_blocks_of_sdk, stored_height_of_sdk
+from tests.console.node.level_databases import write_database, write_newest_block
 
 MADE = Path(__file__).parent / "goleveldb" / "database.tar.gz"
 
@@ -78,6 +79,24 @@ def test_what_is_no_such_database_tells_nothing(tmp_path: Path) -> None:
         (folder / "CURRENT").write_text(current)
         with pytest.raises(NodeError, match="tells nothing"):
             stored_height_of_sdk(tmp_path)
+
+
+def test_the_newest_block_of_a_block_store(tmp_path: Path) -> None:
+    for height in (1, 127, 128, 9_876_543):
+        write_newest_block(tmp_path, height)
+        assert stored_blocks_of_sdk(tmp_path / "data") == height
+    store = tmp_path / "data" / BLOCKS
+    for empty in (b"", b"\x08\x01"):
+        write_database(store, b"blockStore", empty)
+        assert stored_blocks_of_sdk(tmp_path / "data") == 0
+    # JSON as it was before protobuf, something after the numbers, a number without an end, and another field.
+    for odd in (b'{"base":"1","height":"7"}', b"\x10\x07\x18\x01", b"\x08\x01\x10\x87", b"\x18\x07"):
+        write_database(store, b"blockStore", odd)
+        with pytest.raises(NodeError, match="in a way that is not known"):
+            stored_blocks_of_sdk(tmp_path / "data")
+    write_database(store, b"other", b"\x10\x07")
+    with pytest.raises(NodeError, match="does not say which height is newest"):
+        stored_blocks_of_sdk(tmp_path / "data")
 
 
 def test_a_stopped_node_of_the_sdk_tells_its_height_by_its_shape(database: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from console.node.controller import Controller
 from console.node.state_rollback import StateFacts, why_not_back
 from tests.console.node.bench import Bench, until
 from tests.console.node.cosmos_nodes import CosmosBench, cosmos_bench, ready, running, write_own_plan
+from tests.console.node.level_databases import write_app_height, write_newest_block
 
 
 @pytest.mark.parametrize(
@@ -22,14 +23,14 @@ from tests.console.node.cosmos_nodes import CosmosBench, cosmos_bench, ready, ru
         # A node that stands still outside any upgrade.
         (True, 100, 100, 0, False, True, True),
         (True, 100, 100, 90, False, True, True),
-        # It runs, or nobody knows where it stands.
+        # It runs, or nobody knows where it stands; without a block store --hard could delete what is not executed.
         (False, 100, 100, 0, False, False, False),
-        (True, None, 100, 0, False, False, False),
+        (True, None, 100, 0, False, True, False),
         (True, 100, None, 0, False, False, False),
-        # At its halt: block H is decided and not executed.
-        (True, 100, 99, 100, False, True, False),
-        (True, 100, 99, 0, False, True, False),
-        # The last reading is from before the halt, which it may have come to since.
+        # At its halt block H is decided and not executed, as block n is after a rollback: there is nothing to undo.
+        (True, 100, 99, 100, False, False, False),
+        (True, 100, 99, 0, False, False, False),
+        # Just before its halt.
         (True, 98, 98, 100, False, True, False),
         # A crossing leads back by its own rules.
         (True, 100, 99, 100, True, False, False),
@@ -69,6 +70,7 @@ async def stopped_at(bench: CosmosBench, controller: Controller, height: int) ->
     """A node that follows the chain, and is stopped by its operator."""
     bench.goes_on(height)
     await until(controller, lambda status: running(status) and status.app_height == height)
+    write_newest_block(bench.home, height)
     await controller.commands.stop()
 
 
@@ -82,7 +84,7 @@ async def test_a_stopped_node_goes_one_block_back_and_keeps_its_signer(cosmos: C
     signer = cosmos.home / "data" / "priv_validator_state.json"
     async with cosmos.controller() as controller:
         await until(controller, running)
-        with pytest.raises(NodeError, match="the node runs"):
+        with pytest.raises(NodeError, match="its operator has not stopped the node"):
             await controller.commands.rollback_state("the app hash differs", hard=True)
         await stopped_at(cosmos, controller, 120)
         before = signer.read_bytes()
@@ -98,12 +100,33 @@ async def test_a_stopped_node_goes_one_block_back_and_keeps_its_signer(cosmos: C
         assert "state-rolled-back" in {event["kind"] for event in cosmos.journal.events()}
         (point,) = (cosmos.state_dir / "backups").iterdir()
         assert point.name.startswith("before-120-went-back-")
-        # Without --hard the block stays, so that the next --hard would delete what is not executed.
+        # Without --hard the block stays: what comes next would delete what is not executed, or do nothing.
+        write_newest_block(cosmos.home, 119)
         (cosmos.home / "rollback").write_text("echo Rolled back state to height 118 and hash 00")
         await controller.commands.rollback_state("once more", hard=False)
         with pytest.raises(NodeError, match="block 119 is decided and not executed here"):
             await controller.commands.rollback_state("and more", hard=True)
+        with pytest.raises(NodeError, match="there is no block to undo: a start executes it"):
+            await controller.commands.rollback_state("and more", hard=False)
         assert len(rollbacks(cosmos)) == 2
+
+
+@pytest.mark.anyio
+async def test_what_the_stopped_node_has_on_disk_counts_and_not_the_last_reading(cosmos: CosmosBench) -> None:
+    async with cosmos.controller() as controller:
+        cosmos.goes_on(120)
+        await until(controller, lambda status: running(status) and status.app_height == 120)
+        # Blocks that came between the last reading and the stop, the last of them not executed any more.
+        write_newest_block(cosmos.home, 124)
+        write_app_height(cosmos.home, 123)
+        await controller.commands.stop()
+        assert (controller.status().height, controller.status().app_height) == (124, 123)
+        with pytest.raises(NodeError, match="block 124 is decided and not executed here"):
+            await controller.commands.rollback_state("the app hash differs", hard=True)
+        (cosmos.home / "data" / "blockstore.db" / "CURRENT").unlink()
+        with pytest.raises(NodeError, match="its block store cannot be read"):
+            await controller.commands.rollback_state("the app hash differs", hard=True)
+    assert rollbacks(cosmos) == []
 
 
 @pytest.mark.anyio

@@ -17,6 +17,7 @@ from tests.console.node import nodes
 from tests.console.node.bench import Bench, armed_and_ready, crossing, until
 from tests.console.node.conftest import bench as bench
 from tests.console.node.cosmos_nodes import cosmos_bench
+from tests.console.node.level_databases import write_newest_block
 from tests.console.operations.examples import a_network
 from tests.console.procedures.scripted import ScriptedContext, accepted, run_step, run_steps, with_socket
 
@@ -91,6 +92,7 @@ async def test_one_block_of_a_stopped_cosmos_node(tmp_path: Path) -> None:
             async with asyncio.timeout(30):
                 while (await context.client().status()).app_height != 120:
                     await asyncio.sleep(0.02)
+            write_newest_block(bench.home, 120)
             await context.client().stop()
             done = await run_steps(ROLLBACK_STATE, context)
             assert {name: finding.outcome for name, finding in done.items()} == dict.fromkeys(
@@ -98,3 +100,5 @@ async def test_one_block_of_a_stopped_cosmos_node(tmp_path: Path) -> None:
             )
             assert "height 120" in done["rollback-state.signer-kept"].evidence[0]
             assert (await context.client().status()).app_height == 119
+            again = await run_step(ROLLBACK_STATE, context, "rollback-state.stopped")
+            assert "block 120 is decided and not executed here" in again.sentence
