@@ -219,7 +219,7 @@ def traffic_words(traffic: Traffic, zone: str) -> str:
     mean = sum(sample.transactions for sample in traffic.samples) / blocks
     words = f"{mean:.1f} transactions a block over {duration(traffic.span_s)}"
     quiet = traffic.quietest
-    if quiet is None:
+    if quiet is None or f"{quiet.per_block:.1f}" == f"{mean:.1f}":
         return f"{words}, always the same"
     return f"{words}; quietest about {in_zone(quiet.time, zone)} with {quiet.per_block:.1f}"
 

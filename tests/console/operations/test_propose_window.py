@@ -141,4 +141,8 @@ def test_declared_windows_and_traffic_in_words() -> None:
         "2.5 transactions a block over 3h 00m; quietest about Mon 30 Nov 10:00 UTC with 1.0"
     )
     assert traffic_words(traffic(1.0), "UTC").endswith("1.0 transactions a block over 1h 00m, always the same")
+    # Nothing at all is not quietest at some time.
+    assert traffic_words(
+        replace(busy, samples=tuple(replace(each, transactions=0) for each in busy.samples)), "UTC"
+    ).endswith("always the same")
     assert traffic_words(Traffic((), "", "nobody answers"), "UTC") == "traffic is not known: nobody answers"
