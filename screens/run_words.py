@@ -15,6 +15,7 @@ from console.procedures.step import Procedure
 from screens.driving import ChosenRun
 from widgets.drawn import BAD, GOOD, MUTED, STRONG, WARN, stacked
 from widgets.procedure_table import STATE_SIGNS, ProcedureHead, how_far
+from widgets.step_table import CUT_OFF
 
 
 def heads_of(desk: Desk) -> tuple[ProcedureHead, ...]:
@@ -76,7 +77,8 @@ def _standing(run: ChosenRun) -> tuple[tuple[str, str], str, str, str]:
         return ("● ", GOOD), words, who, ""
     failed = next((each for each in reversed(ran.records) if each.step == run.progress.failed), None)
     waits = ("? ", WARN) if ran.state is RunState.WAITING else ("! ", BAD)
-    return waits, words, "g goes on with it", "" if failed is None else failed.finding.go_on
+    cut_off = CUT_OFF if ran.begun and ran.state is RunState.STOPPED else ""
+    return waits, words, "g goes on with it", cut_off if failed is None else failed.finding.go_on
 
 
 def definition_lines(procedure: Procedure) -> tuple[Content, ...]:

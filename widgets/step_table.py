@@ -33,6 +33,10 @@ class StepRow:
     words: str
 
 
+CUT_OFF = "whoever ran it ended in the midst of this step"
+"""Of a step that was begun, has no end, and is done by nobody."""
+
+
 def _word(kind: StepKind) -> str:
     """A kind in the nine columns that there are."""
     return "confirm" if kind is StepKind.CONFIRMATION else kind.value
@@ -59,7 +63,11 @@ def steps_of_run(progress: Progress, said: str = "") -> tuple[StepRow, ...]:
     for step in progress.steps:
         record = latest.get(step.id)
         if step.id == progress.run.begun:
-            rows.append(StepRow(step.id, "good", "● now", step.title, said))
+            rows.append(
+                StepRow(step.id, "bad", "! cut off", step.title, CUT_OFF)
+                if progress.run.state is RunState.STOPPED
+                else StepRow(step.id, "good", "● now", step.title, said)
+            )
         elif step == asked:
             rows.append(StepRow(step.id, "warn", "? asks", step.title, "it waits for a person's word"))
         elif record is None:

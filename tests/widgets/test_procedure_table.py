@@ -7,7 +7,7 @@ from dataclasses import replace
 from console.model import Progress, RunState
 from tests.procedure_fakes import readings
 from widgets.procedure_table import how_far, procedure_rows, step_at_hand
-from widgets.step_table import steps_of_run
+from widgets.step_table import CUT_OFF, steps_of_run
 
 
 def stopped() -> Progress:
@@ -36,3 +36,12 @@ def test_the_step_that_asks_is_marked_and_no_other() -> None:
     assert [key for key, state in states.items() if state == "? asks"] == [at_hand.id]
     left = replace(waiting, run=replace(waiting.run, state=RunState.STOPPED))
     assert "? asks" not in {row.state for row in steps_of_run(left)}
+
+
+def test_a_step_whose_console_was_killed_is_not_said_to_go_on() -> None:
+    ran = stopped()
+    step = ran.steps[-1].id
+    killed = replace(ran, run=replace(ran.run, state=RunState.STOPPED, begun=step))
+    assert {row.key: (row.state, row.words) for row in steps_of_run(killed)}[step] == ("! cut off", CUT_OFF)
+    goes_on = replace(killed, run=replace(killed.run, state=RunState.RUNNING))
+    assert {row.key: row.state for row in steps_of_run(goes_on)}[step] == "● now"
