@@ -29,10 +29,10 @@ async def _known_way_back(context: StepContext) -> Finding:
     attempt = (await context.client().status()).attempt
     together = "as `upgrade-console node status` says then" if attempt is None else back_together(attempt)
     rules = (
-        f"before a block after H is committed: only with the network, {together}",
-        "a start that fails while the application is at H-1 is rolled back by the controller, and the node parked",
-        "after that: forward only, by another release or a revert upgrade",
-        "the pages: docs/verification.md, `upgrade-console run rollback --dry-run`",
+        "H not executed yet: a start that fails is rolled back by the controller, and the node parked",
+        f"H executed, no block after it committed: only with the network, {together}",
+        "a block after H committed: forward only, by another release or a revert upgrade",
+        "the pages: docs/verification.md, `upgrade-console run rollback --dry-run --why rehearsal`",
     )
     return passed(f"the way back of {context.network.name}", *rules)
 

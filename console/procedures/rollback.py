@@ -98,7 +98,7 @@ async def _parked(context: StepContext) -> Finding:
                 *_facts(status),
                 go_on="read `upgrade-console node events`, mend what it names, and go on",
             )
-        context.tell(f"{status.state}: {status.note}")
+        context.tell(f"{status.state}: {status.note}" if status.note else status.state)
         await context.sleep(_POLL_S)
 
 
