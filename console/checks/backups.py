@@ -35,7 +35,7 @@ async def configuration_backed_up(node: NodeSettings, now: float) -> Finding:
         return failed(
             f"there is no copy of the configuration of {node.name}",
             f"looked in {node.state_dir}/config-copies",
-            go_on="`upgrade-console run checklist-24h` takes one",
+            go_on="`upgrade-console run checklist-1h` or `checklist-24h` takes one",
         )
     wrong, changed = await asyncio.to_thread(verify_copy, copy), await asyncio.to_thread(changed_since, copy, node.home)
     evidence = copy_evidence(copy, now)

@@ -1,4 +1,4 @@
-"""What the lists of the pre-upgrade checklist have in common: when they are due, health, and who is at hand.
+"""What the lists of the pre-upgrade checklist have in common: when they are due, health, who is at hand, and the copy.
 
 What a machine can see it checks; what only a person knows is asked, with name and time. `boxes` of a step names each
 box of the operators' document that it stands for.
@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from console.checks.backups import configuration_backed_up, copy_evidence
 from console.checks.countdown import Phase, is_due
 from console.checks.live import chain_health, service_health
 from console.checks.probing import CONSENSUS, DISK, MEMORY, PEERS, SYNC
 from console.maintenance import MaintenanceWindow
-from console.model import Finding, StepKind
-from console.procedures.here import probe
+from console.model import Finding, Outcome, StepKind
+from console.model.procedure import failed, passed
+from console.operations.config_copy import copy_config, newest_copy
+from console.procedures.here import node_of, probe
 from console.procedures.step import Step, StepContext
 from console.settings import load_maintenance
 
@@ -94,3 +97,21 @@ async def _service(context: StepContext) -> Finding:
 
 async def _probes(context: StepContext) -> Finding:
     return await probe(context, (*SYNC, *PEERS, *CONSENSUS, *MEMORY, *DISK), "the node is well by every probe")
+
+
+async def copy_configuration(context: StepContext) -> Finding:
+    """Copy the node's configuration and read the copy back. Raises NodeError."""
+    copy = await asyncio.to_thread(copy_config, node_of(context), context.now())
+    found = await configuration_backed_up(node_of(context), context.now())
+    if found.outcome is Outcome.FAIL:
+        return found
+    return passed(f"{len(copy.files)} files are copied and were read back", *copy_evidence(copy, context.now()))
+
+
+async def configuration_copied(context: StepContext) -> Finding:
+    """Whether the newest copy is whole and as in force: then one that was begun was done. Raises NodeError."""
+    found = await configuration_backed_up(node_of(context), context.now())
+    if found.outcome is Outcome.PASS:
+        return found
+    copy = await asyncio.to_thread(newest_copy, node_of(context))
+    return failed(found.sentence, *([] if copy is None else [str(copy.folder)]), go_on="copy it")

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
 from console.chain.traffic import TrafficReader
-from console.checks.backups import configuration_backed_up, copy_evidence
 from console.checks.countdown import Phase, maintenance
 from console.checks.machine import clock, disk_room
 from console.checks.proven import proven_elsewhere
 from console.checks.release import release_staged, rollback_binary
 from console.errors import NodeError, SettingsError
 from console.model import Finding, Outcome, StepKind, Traffic
-from console.model.procedure import failed, passed, skipped
+from console.model.procedure import passed, skipped
 from console.notify.announcing import Occasion
-from console.operations.config_copy import copy_config, newest_copy
 from console.procedures.announcements import CONTACT, NOTE, steps_of
-from console.procedures.checklist import READS_EVERYTHING_S, declared_windows, due
+from console.procedures.checklist import (
+    READS_EVERYTHING_S,
+    configuration_copied,
+    copy_configuration,
+    declared_windows,
+    due,
+)
 from console.procedures.here import node_of
 from console.procedures.step import Procedure, Step, StepContext
 
@@ -56,23 +59,6 @@ async def _tested(context: StepContext) -> Finding:
 
 async def _rollback_binary(context: StepContext) -> Finding:
     return await rollback_binary(context.client(), node_of(context))
-
-
-async def _copy_configuration(context: StepContext) -> Finding:
-    copy = await asyncio.to_thread(copy_config, node_of(context), context.now())
-    found = await configuration_backed_up(node_of(context), context.now())
-    if found.outcome is Outcome.FAIL:
-        return found
-    return passed(f"{len(copy.files)} files are copied and were read back", *copy_evidence(copy, context.now()))
-
-
-async def _configuration_copied(context: StepContext) -> Finding:
-    """Whether the newest copy is whole and as in force: then one that was begun was done."""
-    found = await configuration_backed_up(node_of(context), context.now())
-    if found.outcome is Outcome.PASS:
-        return found
-    copy = await asyncio.to_thread(newest_copy, node_of(context))
-    return failed(found.sentence, *([] if copy is None else [str(copy.folder)]), go_on="copy it")
 
 
 async def _disk(context: StepContext) -> Finding:
@@ -154,8 +140,8 @@ def _day(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, ..
             "Copy the configuration",
             "Copies what a person wrote below the node's home (TOML, YAML, JSON; never a key) into the controller's"
             " folder, reads the copy back, and keeps every hash.",
-            _copy_configuration,
-            _configuration_copied,
+            copy_configuration,
+            configuration_copied,
             undo="remove the folder; the configuration itself is not touched",
             boxes=("Backup current configuration",),
         ),

@@ -8,15 +8,35 @@ from console.checks.alerts import alerts_loaded
 from console.checks.backups import configuration_backed_up, state_backed_up
 from console.checks.countdown import Phase, maintenance
 from console.checks.notices import notifications_sent
-from console.model import Finding, StepKind
-from console.model.procedure import passed, skipped
+from console.model import Finding, Outcome, StepKind
+from console.model.procedure import passed, skipped, warned
 from console.monitoring_settings import load_monitoring
 from console.notify.controller import outbox_of
 from console.notify.outbox import Outbox
 from console.notify_settings import load_notify
-from console.procedures.checklist import READS_EVERYTHING_S, declared_windows, due, health_steps
+from console.procedures.checklist import (
+    READS_EVERYTHING_S,
+    configuration_copied,
+    copy_configuration,
+    declared_windows,
+    due,
+    health_steps,
+)
 from console.procedures.here import node_of
 from console.procedures.step import Procedure, Step, StepContext
+
+
+async def _copy_where_it_lacks(context: StepContext) -> Finding:
+    before = await configuration_backed_up(node_of(context), context.now())
+    if before.outcome is Outcome.PASS:
+        return skipped("the newest copy is whole and as in force", *before.evidence)
+    taken = await copy_configuration(context)
+    if taken.outcome is Outcome.FAIL:
+        return taken
+    words = f"{before.sentence}; {taken.sentence}"
+    if before.outcome is Outcome.WARN:
+        return warned(words, *before.evidence, *taken.evidence, go_on="see that what changed since was meant to change")
+    return passed(words, *taken.evidence)
 
 
 async def _configuration(context: StepContext) -> Finding:
@@ -50,6 +70,17 @@ async def _notifications(context: StepContext) -> Finding:
 def _hour(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, ...]:
     return (
         due(Phase.HOUR),
+        Step(
+            "1h.copy-configuration",
+            StepKind.ACTION,
+            "Copy the configuration where a copy lacks",
+            "Where the list a day before was not gone through, or a file has changed since, the configuration is copied"
+            " now and the copy read back; what changed is told. A copy that is whole and as in force is left alone.",
+            _copy_where_it_lacks,
+            configuration_copied,
+            undo="remove the folder; the configuration itself is not touched",
+            boxes=("Verify backup completed",),
+        ),
         Step(
             "1h.backup-configuration",
             StepKind.CHECK,
@@ -121,7 +152,7 @@ def _hour(_arguments: Mapping[str, str], _items: Sequence[str]) -> tuple[Step, .
 CHECKLIST_1H = Procedure(
     "checklist-1h",
     "Checklist an hour before H",
-    "The second list: backups that restore, health, people, alerts and channels. It sends a test message, and changes"
-    " nothing else.",
+    "The second list: backups that restore, health, people, alerts and channels. It copies the configuration where no"
+    " good copy is there, sends a test message, and changes nothing else.",
     _hour,
 )

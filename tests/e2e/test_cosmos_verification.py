@@ -15,8 +15,8 @@ from tests.peers import COSMOS_V1, COSMOS_V2, require
 
 pytestmark = [pytest.mark.e2e, pytest.mark.peer, pytest.mark.soak, pytest.mark.timeout(1200)]
 
-LEAD = 60
-"""Blocks from the proposal to H on an idle machine: the vote takes ten, the lists before it twenty."""
+LEAD = 110
+"""Blocks from the proposal to H on an idle machine: the vote takes ten, the three lists before it twenty each."""
 
 
 def outcomes(nodes: Controlled, procedure: str, *answers: str, expect: int = 0) -> dict[str, tuple[str, str]]:
@@ -39,6 +39,11 @@ def test_a_checklist_before_and_every_line_of_the_verification_after(tmp_path: P
         for name in nodes.names:
             nodes.does(name, "add-upgrade", "v2", str(newer))
         network.eventually("all are ready", nodes.all_are("READY"))
+        # Nobody went through the list of the day before: the last hour's takes the copy itself.
+        hour = outcomes(nodes, "checklist-1h", "1h.team", "1h.alerts-watched", "1h.channels")
+        assert "there is no copy of the configuration of val1" in hour["1h.copy-configuration"][1]
+        for step in ("time", "copy-configuration", "backup-configuration", "chain", "service", "channels"):
+            assert hour[f"1h.{step}"][0] in {"pass", "warn"}, hour
         before = outcomes(
             nodes,
             "checklist-24h",
@@ -51,6 +56,9 @@ def test_a_checklist_before_and_every_line_of_the_verification_after(tmp_path: P
         assert before["24h.binary"][0] in {"pass", "warn"}
         assert before["24h.rollback-binary"][0] in {"pass", "warn"}
         assert before["24h.backup-configuration"][0] == "pass"
+        at_once = outcomes(nodes, "checklist-now", "now.rollback-known", "now.announcement")
+        assert at_once["now.announce"][0] == "skip", "nobody is told of this network"
+        assert {outcome for outcome, _ in at_once.values()} <= {"pass", "warn", "skip"}
 
         network.eventually("they cross", nodes.all_are("COMMITTED"), 240)
         network.reaches(height + 3)

@@ -139,6 +139,19 @@ async def test_the_hour_before_and_at_once_on_a_node_that_runs(bench: Bench, tmp
             context = ScriptedContext(network, tmp_path / "run", {}, node=bench.node, snapshot=soon)
             none = await run_step(CHECKLIST_1H, context, "1h.backup-configuration")
             assert (none.outcome, "checklist-24h" in none.go_on) == (Outcome.FAIL, True)
+            settings = bench.node.home / "config" / "app.toml"
+            settings.parent.mkdir(exist_ok=True)
+            settings.write_text("pruning = 'default'\n")
+            # Who went through no list the day before is not sent back to it an hour before H.
+            copied = await run_step(CHECKLIST_1H, context, "1h.copy-configuration")
+            assert copied.outcome is Outcome.PASS
+            assert copied.sentence.startswith("there is no copy of the configuration")
+            assert (await run_step(CHECKLIST_1H, context, "1h.backup-configuration")).outcome is Outcome.PASS
+            assert (await run_step(CHECKLIST_1H, context, "1h.copy-configuration")).outcome is Outcome.SKIP
+            settings.write_text("pruning = 'nothing'\n")
+            again = await run_step(CHECKLIST_1H, context, "1h.copy-configuration")
+            assert (again.outcome, "not as they were copied" in again.sentence) == (Outcome.WARN, True)
+            assert (await run_step(CHECKLIST_1H, context, "1h.backup-configuration")).outcome is Outcome.PASS
             state = await run_step(CHECKLIST_1H, context, "1h.backup-state")
             assert state.outcome is Outcome.WARN
             await context.client().backup("before")
