@@ -160,9 +160,17 @@ class NodeClient:
         """Bring a node that missed its halt back to before it. Raises as `start`."""
         return await self._long("resync", reason=reason, from_genesis=from_genesis)
 
-    async def rollback_state(self, reason: str, *, hard: bool) -> NodeStatus:
-        """The application of a stopped node one block back. Raises as `start`."""
-        return await self._long("rollback_state", reason=reason, hard=hard)
+    async def rollback_state(self, reason: str, *, hard: bool, app_height: int | None = None) -> NodeStatus:
+        """The application of a stopped node one block back. Raises as `start`.
+
+        Args:
+            reason: For the journal.
+            hard: Whether the block is deleted too.
+            app_height: Only from this height of the application back, so that no block more is undone where it was
+                asked for before; None: from wherever it stands.
+        """
+        given = {} if app_height is None else {"app_height": app_height}
+        return await self._long("rollback_state", reason=reason, hard=hard, **given)
 
     async def backup(self, name: str) -> tuple[NodeStatus, dict[str, Any]]:
         """Take a rollback point; the status afterwards, and the point as `points` shows it. Raises as `start`."""

@@ -378,14 +378,24 @@ class Commands:
             await self._resyncer.go_on()
             await self._keeper.start_by_operator()
 
-    async def rollback_state(self, reason: str, *, hard: bool) -> None:
-        """The application one block back by the daemon's own command, after a rollback point; the node stays down."""
+    async def rollback_state(self, reason: str, *, hard: bool, app_height: int | None = None) -> None:
+        """The application one block back by the daemon's own command, after a rollback point; the node stays down.
+
+        Commands wait for each other: with `app_height` one that was given twice undoes one block.
+        """
         async with self._command("rollback-state", reason=reason, hard=hard):
             _typed(reason, "a rollback of the state")
             stopped = bool(self._journal.meta(STOPPED_BY_OPERATOR))
-            app_height = self._state.refuse(hard=hard, stopped_by_operator=stopped)
-            await self._of_points.take(f"before-{app_height}-went-back-{time.time_ns() // 10**6}")
-            said = await self._state.go_back(app_height, hard=hard)
+            stands_at = self._state.refuse(hard=hard, stopped_by_operator=stopped)
+            if app_height is not None and app_height != stands_at:
+                raise NodeError(
+                    f"the state is not rolled back: the application is at height {stands_at}, and it was asked for from"
+                    f" {app_height}",
+                    safe="nothing was changed",
+                    next_step="see `upgrade-console node events`: it may have been done already",
+                )
+            await self._of_points.take(f"before-{stands_at}-went-back-{time.time_ns() // 10**6}")
+            said = await self._state.go_back(stands_at, hard=hard)
             self._journal.record("state-rolled-back", self._book.attempt, said=said, hard=hard)
 
     # --- rollback points ---

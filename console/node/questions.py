@@ -200,7 +200,10 @@ QUESTIONS: tuple[Question, ...] = (
     Question("swap", (_NAME, _REASON, _LEASE)),
     Question("rollback", (_REASON,)),
     Question("abort", (_REASON,)),
-    Question("rollback_state", (_REASON, Parameter("hard", flag))),
+    Question(
+        "rollback_state",
+        (_REASON, Parameter("hard", flag), Parameter("app_height", whole(1, MAX_HEIGHT), required=False)),
+    ),
     Question("resync", (_REASON, Parameter("from_genesis", flag))),
     Question("backup", (_NAME,), answer=Answer.POINT),
     Question("restore", (_NAME, _REASON)),

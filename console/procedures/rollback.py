@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from console.model import Crossing, Finding, NodeCommand, NodeState, NodeStatus, NodeVerb, PlanOrigin, StepKind
+from console.model import Crossing, Finding, NodeCommand, NodeState, NodeStatus, NodeVerb, Outcome, PlanOrigin, StepKind
 from console.model.procedure import failed, passed, warned
 from console.node.chain_halt import back_together
 from console.node.state_rollback import facts_of, why_not_back
@@ -202,10 +202,13 @@ async def _stands_still(context: StepContext) -> Finding:
 
 
 async def _state_back(context: StepContext) -> Finding:
+    if context.remembered("app-height") and (done := await _is_one_back(context)).outcome is Outcome.PASS:
+        # Its end came while a person was asked whether to begin again.
+        return done
     before = await context.client().status()
     context.remember("app-height", str(before.app_height))
     reason = f"{context.arguments['why']} ({context.person})"
-    status = await context.client().rollback_state(reason, hard=_hard(context))
+    status = await context.client().rollback_state(reason, hard=_hard(context), app_height=before.app_height)
     return passed(
         f"the application is at height {status.app_height}, {before.app_height} before",
         *_heights(status),

@@ -15,6 +15,7 @@ from tests.peers import COSMOS_V1, require
 pytestmark = [pytest.mark.e2e, pytest.mark.peer, pytest.mark.soak, pytest.mark.timeout(600)]
 
 NODE = "val4"
+ANSWER = ("--answer", f"rollback-state.back={NETWORK}:jane")
 ALL_WELL = dict.fromkeys((f"rollback-state.{step}" for step in ("stopped", "signer", "back", "signer-kept")), "pass")
 
 
@@ -35,10 +36,7 @@ def on_disk(nodes: Controlled) -> Stopped:
 
 def undone(nodes: Controlled, *arguments: str) -> dict[str, str]:
     """The procedure with its typed reason and the network's name; each step's outcome."""
-    ran = nodes.call(
-        "run", "rollback-state", "--json", "--why", "its app hash differs", *arguments,
-        "--answer", f"rollback-state.back={NETWORK}:jane", node=NODE,
-    )  # fmt: skip
+    ran = nodes.call("run", "rollback-state", "--json", "--why", "its app hash differs", *arguments, *ANSWER, node=NODE)
     assert ran.code == 0, ran.out + ran.err
     return {step: each["outcome"] for step, each in found_by(ran).items()}
 
@@ -99,7 +97,15 @@ def test_a_node_goes_one_block_back_executes_it_again_and_signs_on(tmp_path: Pat
 
         nodes.does(NODE, "stop")
         before = on_disk(nodes)
-        assert undone(nodes, "--hard", "yes") == ALL_WELL
+        killed = nodes.begin("run", "rollback-state", "--why", "it differs again", "--hard", "yes", *ANSWER, node=NODE)
+        network.eventually("the daemon is asked for it", lambda: killed.came_to("rollback-state.back"))
+        killed.process.kill()
+        # Whether the controller had been asked by then, is at it or has done it: it is one block.
+        resumed = nodes.call("run", "--json", "--resume", killed.run, *ANSWER, node=NODE)
+        if resumed.code:
+            assert "it was asked for from" in resumed.out, resumed.out
+            resumed = nodes.call("run", "--json", "--resume", killed.run, *ANSWER, node=NODE)
+        assert resumed.code == 0, resumed.out
         assert on_disk(nodes) == Stopped(before.block - 1, before.app - 1, before.signer)
         signs_on(nodes, own, before.block)
         assert not any(

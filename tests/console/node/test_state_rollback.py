@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -127,6 +128,29 @@ async def test_what_the_stopped_node_has_on_disk_counts_and_not_the_last_reading
         with pytest.raises(NodeError, match="its block store cannot be read"):
             await controller.commands.rollback_state("the app hash differs", hard=True)
     assert rollbacks(cosmos) == []
+
+
+@pytest.mark.anyio
+async def test_what_is_asked_for_twice_undoes_one_block(cosmos: CosmosBench) -> None:
+    """A console that was killed while the daemon works, and the run gone on with before it is done."""
+    async with cosmos.controller() as controller:
+        await stopped_at(cosmos, controller, 120)
+        write_app_height(cosmos.home, 120)
+        (cosmos.home / "rollback").write_text("sleep 0.2; echo Rolled back state to height 119 and hash 00")
+
+        async def asked() -> None:
+            await controller.commands.rollback_state("the app hash differs", hard=True, app_height=120)
+
+        first = asyncio.create_task(asked())
+        await until(controller, lambda _status: rollbacks(cosmos) != [])
+        again = asyncio.create_task(asked())
+        # As the daemon leaves it.
+        write_newest_block(cosmos.home, 119)
+        write_app_height(cosmos.home, 119)
+        await first
+        with pytest.raises(NodeError, match="the application is at height 119, and it was asked for from 120"):
+            await again
+    assert len(rollbacks(cosmos)) == 1
 
 
 @pytest.mark.anyio
