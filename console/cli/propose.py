@@ -132,6 +132,7 @@ def _fields(arguments: argparse.Namespace, network: NetworkSettings) -> dict[str
 async def _propose(
     arguments: argparse.Namespace, network: NetworkSettings, fields: dict[str, str], draft: ProposalDraft | None
 ) -> _Proposed:
+    from console.operations.parent_watch import held_against_parent
     from console.operations.registry_call import export_call, sender_of
 
     target = Target(network, None)
@@ -140,7 +141,7 @@ async def _propose(
             await chain.check()
         except EndpointDown as error:
             raise explained(error, network, None) from error
-        snapshot = await observer.snapshot()
+        snapshot, unheld = await held_against_parent(network, observer.snapshot)
         if snapshot.chain is None:
             raise explained(EndpointDown(snapshot.chain_problem), network, None)
         if draft is not None:
@@ -152,8 +153,8 @@ async def _propose(
         review = await calls.review(propose_call(request), sender=sender)
         path = None if arguments.export is None else export_call(review, network, arguments.export)
         outcome = None if unsigned else await calls.send(review)
-        near = notice_warning(request, snapshot, rules)
-        return _Proposed(request, snapshot, review, outcome, path, (*([near] if near else []), *review.warnings))
+        warnings = (notice_warning(request, snapshot, rules), unheld, *review.warnings)
+        return _Proposed(request, snapshot, review, outcome, path, tuple(each for each in warnings if each))
 
 
 def _document(made: _Proposed) -> dict[str, object]:

@@ -41,7 +41,9 @@ def run(arguments: argparse.Namespace) -> int:
     fields = asyncio.run(_fields(arguments, target))
     # What is wrong in itself needs neither daemon nor chain.
     upgrade_of(fields)
-    snapshot = asyncio.run(_snapshot(target))
+    snapshot, unheld = asyncio.run(_snapshot(target))
+    if unheld:
+        complain(unheld)
     if draft is not None:
         still_to_propose(draft, snapshot.chain, fields["name"])
     try:
@@ -56,9 +58,11 @@ def run(arguments: argparse.Namespace) -> int:
     return run_made(arguments, target, make)
 
 
-async def _snapshot(target: Target) -> Snapshot:
+async def _snapshot(target: Target) -> tuple[Snapshot, str]:
+    from console.operations.parent_watch import held_against_parent
+
     async with observing(Target(target.network, None)) as (_, observer):
-        return await observer.snapshot()
+        return await held_against_parent(target.network, observer.snapshot)
 
 
 async def _fields(arguments: argparse.Namespace, target: Target) -> dict[str, str]:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from console.errors import ConsoleError
-from console.model import ChainView, Proposal, ProposalStatus
+from console.model import ChainView, Proposal, ProposalStatus, Snapshot
 from console.model.cross_subnet import ChildWindow, ParentIntent, ParentUpgrade, outside, safe_heights
 from console.operations.chains import chain_of
 from console.operations.child_windows import named_manifest, window_for, windows_in_manifest, windows_in_texts
@@ -28,6 +28,7 @@ LONG_OVER_BLOCKS = 1000
 
 _TOLD = frozenset({ProposalStatus.VOTING, ProposalStatus.APPROVED, ProposalStatus.SCHEDULED, ProposalStatus.EXECUTED})
 _MOST_MANIFESTS = 16
+_MOST_READINGS = 4
 
 FetchManifest = Callable[[Proposal], Awaitable[bytes | None]]
 
@@ -105,6 +106,9 @@ class ParentWatch:
 
     async def _intent(self) -> ParentIntent:
         view = await self._view()
+        if view.block_time_s is None:
+            # Heights can only be told by how fast blocks come, and who has just begun to read may not know it yet.
+            view = await self._view()
         upgrades, problem = [], ""
         for proposal in view.proposals:
             if proposal.status not in _TOLD or not proposal.has_height:
@@ -177,6 +181,39 @@ class ParentBound:
         executed = executed_names(view)
         bounds = safe_heights(intent, view.height, view.block_time_s, self._clock(), executed)
         return outside(target_height, release, bounds)
+
+
+async def held_against_parent(
+    network: NetworkSettings, read: Callable[[], Awaitable[Snapshot]]
+) -> tuple[Snapshot, str]:
+    """Read until it is known what the network above intends and which heights that means here, or a few times in vain.
+
+    Args:
+        network: The network; its settings name the parent, or none.
+        read: Reads chain and parent once.
+
+    Returns:
+        What was read last, and why a height cannot be held against the parent; empty where it can, or there is none.
+    """
+    snapshot = await read()
+    for _ in range(_MOST_READINGS - 1):
+        if not _unheld(network, snapshot):
+            break
+        snapshot = await read()
+    why = _unheld(network, snapshot)
+    return snapshot, f"{why}: the height was not held against it" if why else ""
+
+
+def _unheld(network: NetworkSettings, snapshot: Snapshot) -> str:
+    if not network.parent:
+        return ""
+    parent = snapshot.parent
+    if parent is None:
+        return f"what {network.parent} intends was not heard in time"
+    if parent.problem:
+        return parent.problem.rstrip(".")
+    untold = next((each for each in snapshot.safe_heights if each.upgrade.decided and each.last is None), None)
+    return "" if untold is None else f"{untold.intent}, and how fast blocks come is not known"
 
 
 def executed_names(view: ChainView) -> frozenset[str]:

@@ -6,6 +6,7 @@ command line, and its verb to be run by a block or by the test that is named her
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import shlex
@@ -18,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from console.cli.verbs import build_parser
+from console.procedures.built_in import BUILT_IN
 from tests.e2e.conftest import survivors
 from tests.e2e.devnet import Devnet
 
@@ -143,10 +145,10 @@ def _run(text: str, folder: Path, environment: dict[str, str]) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_command_within_a_sentence_is_understood_and_run_somewhere(name: str) -> None:
     parser = build_parser()
-    run_here = {_verb(parser.parse_args(words)) for each in NAMES for words in _commands_of_blocks(each)}
+    run_here = {_verb(_parsed(parser, words)) for each in NAMES for words in _commands_of_blocks(each)}
     for command in re.findall(r"`(upgrade-console [^`]+)`", re.sub(r"```.*?```", "", page(name), flags=re.DOTALL)):
         try:
-            verb = _verb(parser.parse_args(_filled_in(command)))
+            verb = _verb(_parsed(parser, _filled_in(command)))
         except SystemExit:
             pytest.fail(f"the command line does not understand: {command}")
         if verb not in run_here:
@@ -169,6 +171,17 @@ def _filled_in(command: str) -> list[str]:
     plain = re.sub(r"\[[^]]*\]|;.*$| -- .*$", "", command.replace("yes|no", "yes").replace('"…"', "why"))
     words = [_STAND_INS.get(word, word) for word in shlex.split(plain)[1:]]
     return [word for word in words if word]
+
+
+def _parsed(parser: argparse.ArgumentParser, words: list[str]) -> argparse.Namespace:
+    """Parse a command; the parameters of a procedure are those that it has. Raises SystemExit."""
+    arguments, rest = parser.parse_known_args(words)
+    named = {word.partition("=")[0] for word in rest if word.startswith("--")}
+    procedure = next((each for each in BUILT_IN if each.name == getattr(arguments, "procedure", "")), None)
+    own = set() if procedure is None else {f"--{each.name}" for each in procedure.parameters}
+    if rest and (procedure is None or not named or named - own):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    return arguments
 
 
 def _verb(arguments: object) -> str:

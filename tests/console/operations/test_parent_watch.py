@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from console.model.cross_subnet import ChildWindow, ParentIntent
 from console.node.parent_bound import ParentBounds
 from console.node.release.manifest import Artefact, Manifest, PlatformArtefacts, manifest_bytes, peek_manifest
 from console.operations.child_windows import window_for, windows_in_manifest, windows_in_texts
-from console.operations.parent_watch import ParentBound, ParentWatch
+from console.operations.parent_watch import ParentBound, ParentWatch, held_against_parent
 from console.operations.propose import check_fields
 from console.operations.release_make import child_window
 from console.operations.status import status_document
@@ -54,6 +55,8 @@ class Parent:
         self.proposals = proposals
         self.failure: ChainError | None = None
         self.reads = 0
+        self.unpaced = 0
+        """Readings that do not tell how fast blocks come."""
         self.manifest: bytes | None = None
         self.fetches = 0
         self.now = 1_000_000.0
@@ -62,7 +65,8 @@ class Parent:
         self.reads += 1
         if self.failure is not None:
             raise self.failure
-        return above(*self.proposals)
+        view = above(*self.proposals)
+        return replace(view, block_time_s=None) if self.reads <= self.unpaced else view
 
     async def fetch(self, _proposal: Proposal) -> bytes | None:
         self.fetches += 1
@@ -169,6 +173,50 @@ async def test_a_manifest_speaks_by_its_hash_and_is_fetched_once() -> None:
     assert found.problem == ""
     assert found.upgrades[0].window == ChildWindow("child-1", 100, 20, "v0.3.0")
     assert parent.fetches == 2
+    await watch.close()
+
+
+async def test_who_proposes_once_reads_until_the_bounds_are_known_and_says_when_they_are_not() -> None:
+    parent = Parent(scheduled([WINDOW]))
+    watch = parent.watch()
+    intent = await watch.settled()
+    assert intent is not None
+    whole = with_intent(replace(intent, read_at=fakes.NOW), fakes.idle())
+    assert whole.chain is not None
+    unpaced = replace(whole, chain=replace(whole.chain, block_time_s=None))
+    child = replace(CHILD, parent="above")
+
+    def reading(*found: Snapshot) -> Callable[[], Awaitable[Snapshot]]:
+        left = [*found]
+
+        async def read() -> Snapshot:
+            return left.pop(0) if len(left) > 1 else left[0]
+
+        return read
+
+    assert await held_against_parent(child, reading(with_intent(None, whole), unpaced, whole)) == (whole, "")
+    assert await held_against_parent(replace(child, parent=""), reading(with_intent(None, whole))) == (
+        with_intent(None, whole),
+        "",
+    )
+    _, why = await held_against_parent(child, reading(with_intent(None, whole)))
+    assert why == "what above intends was not heard in time: the height was not held against it"
+    _, why = await held_against_parent(child, reading(unpaced))
+    assert why.startswith("above goes over to v2 at its block 1,000")
+    assert why.endswith("and how fast blocks come is not known: the height was not held against it")
+    silent = with_intent(replace(intent, problem="what above intends is not known: no answer."), whole)
+    _, why = await held_against_parent(child, reading(silent))
+    assert why == "what above intends is not known: no answer: the height was not held against it"
+    await watch.close()
+
+
+async def test_a_parent_that_has_just_begun_to_be_read_is_asked_again_for_its_pace() -> None:
+    parent = Parent(scheduled([WINDOW]))
+    parent.unpaced = 1
+    watch = parent.watch()
+    intent = await watch.settled()
+    assert intent is not None
+    assert (intent.block_time_s, parent.reads) == (30.0, 2)
     await watch.close()
 
 
