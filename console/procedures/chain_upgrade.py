@@ -32,10 +32,26 @@ _LOST = {
 """Crossings that do not lead to the new rules, and how one goes on from there; {together} is the network's way back."""
 
 
+TAKEN_UP_S = 120.0
+"""Seconds within which a controller has seen a plan of the chain; one that has not does not read this chain."""
+
+
 # --- by our controller ---
 
 
+async def _taken_up(context: StepContext) -> None:
+    """Wait until the controller has an open plan: it looks every few seconds, and this run may be quicker."""
+    until = context.now() + TAKEN_UP_S
+    while context.now() < until:
+        attempt = (await heard(context, context.client().status)).attempt
+        if attempt is not None and not attempt.crossing.ended:
+            return
+        context.tell("the controller has not seen the plan yet")
+        await context.sleep(chain_plan.POLL_S)
+
+
 async def _prepared(context: StepContext) -> Finding:
+    await _taken_up(context)
     status = await heard(context, partial(prepare_upgrade, context.client(), 24 * 3600.0))
     attempt = status.attempt
     assert attempt is not None  # prepare_upgrade raises where there is none

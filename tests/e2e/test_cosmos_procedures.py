@@ -36,7 +36,7 @@ def all_end_well(runs: dict[str, Begun], *steps: str) -> dict[str, dict[str, dic
     found = {}
     for name, run in runs.items():
         ran = run.ended()
-        assert ran.code == 0, (name, ran.out, ran.err)
+        assert ran.code == 0, (name, ran.err, ran.out.splitlines()[-3:])
         found[name] = found_by(ran)
         assert {found[name][step]["outcome"] for step in (*steps, *PROVEN)} == {"pass"}, found[name]
         assert {each["outcome"] for each in found[name].values()} <= {"pass", "warn", "skip"}, found[name]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,28 @@ async def test_by_our_controller(tmp_path: Path) -> None:
     # Whoever runs the node, the crossing ends with the proof of it.
     for way in ("cosmovisor", "systemd"):
         assert [step.id for step in CHAIN_UPGRADE.steps({"way": way}, ())][-9:] == ids[5:]
+
+
+async def test_a_controller_that_has_not_seen_the_plan_yet_is_waited_for(tmp_path: Path) -> None:
+    async with cosmos_bench(tmp_path) as bench, with_socket(bench) as controller:
+        await until(controller, running)
+        network = dataclasses.replace(a_network(tmp_path), kind="cosmos", nodes=(bench.node,))
+        context = ScriptedContext(network, tmp_path / "run", accepted(CHAIN_UPGRADE, {}), node=bench.node)
+        planned(context)
+        await run_step(CHAIN_UPGRADE, context, "upgrade.plan")
+        now = context.clock()
+        # One that never sees it is no longer waited for.
+        late = iter((now, now, now + 1000))
+        context.clock = lambda: next(late)
+        with pytest.raises(ConsoleError, match="there is no open plan to prepare"):
+            await run_step(CHAIN_UPGRADE, context, "upgrade.prepared")
+        context.clock, context.told = time.time, []
+        step = asyncio.create_task(run_step(CHAIN_UPGRADE, context, "upgrade.prepared"))
+        await until(controller, lambda _: "the controller has not seen the plan yet" in context.told)
+        bench.tells()
+        # It has: that the plan names no binary is what it says of it.
+        with pytest.raises(ConsoleError, match="node add-upgrade v2 FILE"):
+            await step
 
 
 async def test_by_hand_over_a_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
