@@ -23,6 +23,7 @@ from console.procedures.chain_upgrade import CHAIN_UPGRADE
 from tests.console.node import nodes
 from tests.console.node.bench import until
 from tests.console.node.cosmos_nodes import committed, cosmos_bench, running, served
+from tests.console.node.runtime.scripts import until as comes
 from tests.console.operations.examples import a_network
 from tests.console.procedures.on_disk import H, by_hand, on_disk, planned
 from tests.console.procedures.scripted import ScriptedContext, accepted, run_step, run_steps, with_socket
@@ -145,6 +146,8 @@ async def test_by_hand_over_a_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert (await crossed).outcome is Outcome.PASS
         for step in ("follows", "applied"):
             assert (await run_step(CHAIN_UPGRADE, context, f"upgrade.{step}")).outcome is Outcome.PASS
+        # A node writes it down a moment after it was started.
+        await comes(lambda: len(nodes.starts(on.home)) == 2)
         assert [line.split()[1] for line in nodes.starts(on.home)] in (["start", "start"], ["v1", "v2"])
 
 
