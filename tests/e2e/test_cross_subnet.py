@@ -71,6 +71,8 @@ def test_the_childs_height_is_held_between_the_bounds_that_its_parent_gives(
     url = release["url"].rsplit("/", 1)[0] + "/manifest.json"
     proposed = parent.call("propose", "--manifest", str(manifest), "--manifest-url", url, "--height", str(target))
     assert proposed.code == 0, proposed.err
+    # Its only node is restarted for it, and is not heard for a moment.
+    parent.eventually("the parent is armed", parent.all_are("ARMED"))
 
     def bounds() -> dict[str, object]:
         found = child.seen_by("node1")["parent"]["bounds"]
